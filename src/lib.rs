@@ -1,0 +1,4 @@
+//! Runs Kapacitor UDFs written as Rhai scripts.
+
+pub mod protocol;
+pub mod stats;

@@ -1,0 +1,2 @@
+//! The `rhai-udf` command.
+fn main() {}
