@@ -163,8 +163,25 @@ def distributions():
     write("distributions", cases)
 
 
+def ewm():
+    import pandas as pd
+
+    r = rng(4)
+    values = pd.Series(5 + r.normal(0, 1, 60))
+    times = np.cumsum(r.integers(1, 9, 60)).astype(float)
+    even = values.ewm(alpha=0.2, adjust=False)
+    mean, uneven = values[0], []
+    for i, x in enumerate(values):
+        if i:
+            mean += -math.expm1(-(times[i] - times[i - 1]) / 10) * (x - mean)
+        uneven.append(mean)
+    write("ewm", {"alpha": 0.2, "values": values.to_numpy(), "times": times, "mean": even.mean().to_numpy(),
+                  "variance": even.var(bias=True).fillna(0).to_numpy(), "uneven_mean": uneven})
+
+
 if __name__ == "__main__":
     ttest()
     quantile()
     moments()
     distributions()
+    ewm()
