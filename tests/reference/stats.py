@@ -179,9 +179,48 @@ def ewm():
                   "variance": even.var(bias=True).fillna(0).to_numpy(), "uneven_mean": uneven})
 
 
+def trend():
+    r = rng(5)
+    cases = []
+    for n, offset in ((5, 0.0), (40, 0.0), (41, 1e9)):
+        x = np.cumsum(r.uniform(0.1, 2, n))
+        y = offset + 3 * x + r.normal(0, 5, n)
+        fit, robust = stats.linregress(x, y), stats.theilslopes(y, x)
+        cases.append({"x": x, "y": y, "slope": fit.slope, "intercept": fit.intercept, "r": fit.rvalue,
+                      "theil_slope": robust[0], "theil_intercept": robust[1],
+                      "spearman": stats.spearmanr(x, y).statistic})
+    write("trend", cases)
+
+
+def rolling():
+    import pandas as pd
+
+    values = pd.Series(rng(6).normal(100, 10, 250))
+    w, big = values.rolling(7), values.rolling(100)
+    found = {"mean": w.mean(), "sum": w.sum(), "std": w.std(), "median": w.median(), "min": w.min(), "max": w.max(),
+             "quantile": w.quantile(0.9), "mean100": big.mean(), "std100": big.std()}
+    write("rolling", {"values": values.to_numpy()} | {k: v.to_numpy() for k, v in found.items()})
+
+
+def spectrum():
+    from statsmodels.tsa.stattools import acf
+
+    r = rng(7)
+    cases = []
+    for n, offset in ((2, 0.0), (17, 0.0), (60, 1e6), (64, 3.0)):
+        values = offset + np.sin(np.arange(n) * 0.7) + r.normal(0, 0.3, n)
+        power = np.abs(np.fft.rfft(values - values.mean())) ** 2 / n
+        power[0] = 0
+        cases.append({"values": values, "power": power, "acf": acf(values, nlags=n // 2, fft=False)})
+    write("spectrum", cases)
+
+
 if __name__ == "__main__":
     ttest()
     quantile()
     moments()
     distributions()
     ewm()
+    trend()
+    rolling()
+    spectrum()
