@@ -215,6 +215,128 @@ def spectrum():
     write("spectrum", cases)
 
 
+def ks():
+    r = rng(8)
+    two = []
+    for n, m, shift in ((5, 7, 0.0), (30, 30, 0.5), (50, 80, 1.0), (100, 100, 3.0), (300, 40, 0.1), (600, 700, 0.1)):
+        a, b = r.normal(0, 1, n), r.normal(shift, 1, m)
+        if n == 50:
+            a, b = np.round(a, 1), np.round(b, 1)
+        if n * m <= 250_000:
+            found = stats.ks_2samp(a, b, method="exact")
+            pvalue = found.pvalue
+        else:
+            found = stats.ks_2samp(a, b)
+            pvalue = stats.kstwobign.sf(found.statistic * math.sqrt(n * m / (n + m)))
+        two.append({"a": a, "b": b, "statistic": found.statistic, "pvalue": pvalue})
+    normal = []
+    for n, shift in ((1, 0.3), (4, 0.0), (20, 0.0), (100, 0.1), (130, 0.3), (100, 2.0), (1000, 0.0), (1000, 1.0)):
+        values = r.normal(shift, 1, n)
+        found = stats.kstest(values, "norm", method="exact")
+        normal.append({"values": values, "statistic": found.statistic, "pvalue": found.pvalue,
+                       "tolerance": 1e-3 if n > 200 and found.pvalue > 1e-3 else 1e-9})
+    limit = [{"x": x, "sf": stats.kstwobign.sf(x)} for x in (0.3, 0.7, 0.99, 1.0, 1.5, 3.0, 15.0)]
+    write("ks", {"two": two, "normal": normal, "limit": limit})
+
+
+def adwin_by_the_paper(values, delta, clock=32, side=5, per_row=5):
+    """ADWIN with every bucket a list of its values; returns the changes and the window."""
+    rows, changes = [], []
+    for i, x in enumerate(values):
+        new = [float(x)]
+        for row in range(40):
+            if row == len(rows):
+                rows.append([])
+            rows[row].append(new)
+            if len(rows[row]) <= per_row:
+                break
+            new = rows[row].pop(0) + rows[row].pop(0)
+        changed = (i + 1) % clock == 0
+        while changed:
+            buckets = [bucket for row in reversed(rows) for bucket in row]
+            window = np.concatenate(buckets)
+            n, changed = len(window), False
+            if n <= 2 * side:
+                break
+            confidence = math.log(2 * math.log(n) / delta)
+            for cut in np.cumsum([len(bucket) for bucket in buckets])[:-1]:
+                if min(cut, n - cut) < side:
+                    continue
+                m = 1 / (cut - side + 1) + 1 / (n - cut - side + 1)
+                bound = math.sqrt(2 * m * window.var() * confidence) + 2 / 3 * confidence * m
+                if abs(window[:cut].mean() - window[cut:].mean()) > bound:
+                    changed = True
+            if changed:
+                rows[-1].pop(0)
+                while rows and not rows[-1]:
+                    rows.pop()
+                if not changes or changes[-1] != i:
+                    changes.append(i)
+    return changes, np.concatenate([bucket for row in reversed(rows) for bucket in row])
+
+
+def drift():
+    from river.drift import PageHinkley
+
+    r = rng(9)
+    values = np.concatenate([r.normal(0.3, 0.1, 700), r.normal(0.7, 0.1, 500), r.normal(0.5, 0.2, 900),
+                             r.normal(3.0, 0.2, 600)])
+    hinkley, found = PageHinkley(30, 0.005, 50.0, 1.0), []
+    for i, x in enumerate(values):
+        hinkley.update(float(x))
+        if hinkley.drift_detected:
+            found.append(float(i))
+    # River's ADWIN looks at fewer cuts than the paper, so it is no reference here.
+    changes, window = adwin_by_the_paper(values, 0.002)
+    write("drift", {"values": values, "page_hinkley": found, "adwin": [float(i) for i in changes],
+                    "adwin_width": float(len(window)), "adwin_mean": window.mean()})
+
+
+def bayes():
+    r = rng(10)
+    values = np.concatenate([r.normal(0, 1, 60), r.normal(6, 0.5, 50), r.normal(6, 4, 60)])
+    hazard, p = 1 / 50, np.array([1.0])
+    mean, kappa, alpha, beta = np.array([0.0]), np.array([1.0]), np.array([1.0]), np.array([1.0])
+    surprise, length = [], []
+    for x in values:
+        density = stats.t.pdf(x, 2 * alpha, mean, np.sqrt(beta * (kappa + 1) / (alpha * kappa)))
+        surprise.append(-math.log(float(density @ p)))
+        p = np.concatenate([[hazard * (density @ p)], (1 - hazard) * density * p])
+        p /= p.sum()
+        beta = np.concatenate([[1.0], beta + kappa * (x - mean) ** 2 / (2 * (kappa + 1))])
+        mean = np.concatenate([[0.0], (kappa * mean + x) / (kappa + 1)])
+        kappa, alpha = np.concatenate([[1.0], kappa + 1]), np.concatenate([[1.0], alpha + 0.5])
+        length.append(float(np.argmax(p)))
+    write("bayes", {"values": values, "surprise": surprise, "run_length": length, "within_10": p[:11].sum()})
+
+
+def pelt():
+    """Optimal partitioning without pruning."""
+    r = rng(11)
+    cases = []
+    for n, cost, min_size, factor in ((90, "mean", 1, 3), (90, "mean", 5, 2), (120, "mean_variance", 2, 5),
+                                      (120, "mean_variance", 8, 3), (60, "mean", 7, 0.1)):
+        third = n // 3
+        values = np.concatenate([r.normal(0, 1, third), r.normal(3, 1, third), r.normal(3, 4, n - 2 * third)])
+        z = (values - values.mean()) / values.std()
+        penalty = factor * math.log(n)
+        best, back = [-penalty] + [math.inf] * n, [0] * (n + 1)
+        for to in range(min_size, n + 1):
+            for start in range(0, to - min_size + 1):
+                part = z[start:to]
+                squares = ((part - part.mean()) ** 2).sum()
+                total = squares if cost == "mean" else len(part) * math.log(max(squares / len(part), 1e-12))
+                total += best[start] + penalty
+                if total < best[to]:
+                    best[to], back[to] = total, start
+        changes, at = [], back[n]
+        while at > 0:
+            changes.append(at)
+            at = back[at]
+        cases.append({"values": values, "cost": cost, "penalty": penalty, "min_size": min_size, "changes": changes[::-1]})
+    write("pelt", cases)
+
+
 if __name__ == "__main__":
     ttest()
     quantile()
@@ -224,3 +346,7 @@ if __name__ == "__main__":
     trend()
     rolling()
     spectrum()
+    ks()
+    drift()
+    bayes()
+    pelt()

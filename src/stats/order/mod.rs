@@ -14,4 +14,5 @@ pub use histogram::Histogram;
 pub use moving::{Hampel, MovingOrder};
 pub use p2::P2Quantile;
 pub use quantile::{QuantileMethod, median, quantile, quantile_sorted, sorted};
+pub(crate) use spread::mad_sorted;
 pub use spread::{MAD_TO_SIGMA, iqr, mad};

@@ -26,7 +26,7 @@ pub fn iqr(values: &[f64]) -> Result<f64> {
 
 /// The median absolute deviation of `n` sorted values, n > 0, in O(n) without memory: the distances
 /// to the left and to the right of the median are sorted, so they are merged up to the middle.
-pub(super) fn mad_sorted(n: usize, value: impl Fn(usize) -> f64) -> f64 {
+pub(crate) fn mad_sorted(n: usize, value: impl Fn(usize) -> f64) -> f64 {
     let median = QuantileMethod::Linear.pick(0.5, n, &value);
     let (mut left, mut right) = (n / 2, n / 2);
     let mut next = || {
