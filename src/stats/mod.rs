@@ -7,7 +7,7 @@
 //! each item.
 //!
 //! In reading order: [`moments`], [`order`], [`distribution`], [`hypothesis`], [`series`], [`trend`],
-//! [`decision`], [`change`].
+//! [`decision`], [`change`], [`season`], [`tail`].
 
 pub mod change;
 pub mod decision;
@@ -18,8 +18,10 @@ pub mod moments;
 pub mod order;
 pub mod ring;
 pub mod rng;
+pub mod season;
 pub mod series;
 mod snapshot;
+pub mod tail;
 #[cfg(test)]
 mod testing;
 pub mod trend;

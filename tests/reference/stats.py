@@ -337,6 +337,53 @@ def pelt():
     write("pelt", cases)
 
 
+def pareto():
+    r = rng(12)
+    cases = []
+    for n, shape in ((50, 0.3), (200, -0.2), (200, 0.05), (30, 0.8)):
+        excesses = stats.genpareto.rvs(shape, scale=2.0, size=n, random_state=r)
+        found, _, scale = stats.genpareto.fit(excesses, floc=0)
+        x = float(np.median(excesses)) * 3
+        if found < 0:
+            x = min(x, -0.9 * scale / found)
+        cases.append({"excesses": excesses, "shape": found, "scale": scale, "x": x,
+                      "sf": stats.genpareto.sf(x, found, scale=scale)})
+    write("pareto", cases)
+
+
+def holt_winters():
+    from statsmodels.tsa.holtwinters import ExponentialSmoothing
+
+    r, m = rng(13), 7
+    i = np.arange(20 * m)
+    values = 100 + 0.3 * i + 10 * np.sin(i * 2 * np.pi / m) + r.normal(0, 2, len(i))
+    first, second = values[:m], values[m:2 * m]
+    trend = (second.mean() - first.mean()) / m
+    along = trend * (np.arange(m) - (m - 1) / 2)
+    season = ((first - first.mean() - along) + (second - second.mean() - along)) / 2
+    model = ExponentialSmoothing(values[2 * m:], trend="add", seasonal="add", seasonal_periods=m,
+                                 initialization_method="known", initial_level=second.mean() + along[-1],
+                                 initial_trend=trend, initial_seasonal=season)
+    fit = model.fit(smoothing_level=0.3, smoothing_trend=0.1, smoothing_seasonal=0.2, optimized=False)
+    # Its forecast of one whole period ahead takes the season before the last update: stop before.
+    write("holt_winters", {"values": values, "residuals": fit.resid, "forecast": fit.forecast(6), "noise": 2.0})
+
+
+def stl():
+    from statsmodels.tsa.seasonal import STL
+
+    r = rng(14)
+    i = np.arange(120)
+    values = 20 + 0.1 * i + 5 * np.sin(i * 2 * np.pi / 12) + r.normal(0, 1, len(i))
+    values[50] += 30
+    cases = []
+    for robust in (False, True):
+        fit = STL(values, period=12, seasonal=7, seasonal_deg=0, robust=robust).fit(
+            inner_iter=1 if robust else 2, outer_iter=15 if robust else 0)
+        cases.append({"values": values, "robust": robust, "seasonal": fit.seasonal, "trend": fit.trend})
+    write("stl", cases)
+
+
 if __name__ == "__main__":
     ttest()
     quantile()
@@ -350,3 +397,6 @@ if __name__ == "__main__":
     drift()
     bayes()
     pelt()
+    pareto()
+    holt_winters()
+    stl()

@@ -19,7 +19,11 @@ pub fn interpolate(values: &[f64], times: Option<&[i64]>) -> Vec<f64> {
         };
         let whole = between(left, right);
         for (i, gap) in filled.iter_mut().enumerate().take(right).skip(left + 1) {
-            let share = if whole > 0.0 { between(left, i) / whole } else { 0.0 };
+            let share = if whole > 0.0 {
+                between(left, i) / whole
+            } else {
+                0.0
+            };
             *gap = values[left] * (1.0 - share) + values[right] * share;
         }
     }
