@@ -1,5 +1,7 @@
 //! The command line: one file a subcommand.
 
+mod check;
+mod conf;
 mod logging;
 mod replay;
 mod run;
@@ -22,6 +24,8 @@ struct Cli {
 enum Command {
     Run(run::Args),
     Replay(Box<replay::Args>),
+    Check(check::Args),
+    Conf(conf::Args),
 }
 
 /// The command was used in a way that cannot work; exit code 2.
@@ -39,6 +43,11 @@ pub(crate) fn main() -> ExitCode {
     let result = match &cli.command {
         Command::Run(args) => run::run(args, cli.log_level),
         Command::Replay(args) => replay::run(args, cli.log_level),
+        Command::Check(args) => {
+            logging::start(cli.log_level, &Default::default(), log::LevelFilter::Warn);
+            check::run(args)
+        }
+        Command::Conf(args) => conf::run(args),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

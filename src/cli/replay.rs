@@ -16,7 +16,7 @@ use rhai_udf::replay::sink::{Format, Sink};
 use rhai_udf::replay::source::{self, Reading};
 use rhai_udf::replay::transport::Udf;
 use rhai_udf::replay::window::{Windowing, Windows};
-use rhai_udf::replay::{Pipeline, Summary};
+use rhai_udf::replay::{Pipeline, ReplayError, Summary};
 use rhai_udf::script::{Declaration, Expression, ScriptHandler};
 use std::io::{BufWriter, IsTerminal, Write};
 use std::path::PathBuf;
@@ -122,10 +122,21 @@ pub(super) fn run(args: &Args, level: Option<log::LevelFilter>) -> anyhow::Resul
     let played = play(args, &reading, &mut pipeline, &progress, pace.as_mut());
     let finished = pipeline.finish();
     progress.bar.finish_and_clear();
+    if [played.as_ref().err().and_then(|e| e.downcast_ref()), finished.as_ref().err()]
+        .into_iter()
+        .flatten()
+        .any(is_closed)
+    {
+        return Ok(()); // Whoever read the output, `head` for example, has seen enough.
+    }
     played?;
     finished?;
     summarise(&pipeline.summary, reading.skipped.get(), started.elapsed());
     Ok(())
+}
+
+fn is_closed(error: &ReplayError) -> bool {
+    matches!(error, ReplayError::Write(e) if e.kind() == std::io::ErrorKind::BrokenPipe)
 }
 
 fn play(

@@ -262,6 +262,23 @@ impl OptionSpec {
         texts.iter().zip(&self.types).map(|(text, kind)| parse_value(text, *kind)).collect()
     }
 
+    /// The default as text: strings in single quotes, durations with their unit.
+    pub fn default_text(&self) -> Option<String> {
+        self.default.as_ref().map(|value| self.show(value))
+    }
+
+    /// The values allowed, as text.
+    pub fn one_of_texts(&self) -> Vec<String> {
+        self.one_of.iter().map(|value| self.show(value)).collect()
+    }
+
+    fn show(&self, value: &Dynamic) -> String {
+        match (self.types.as_slice(), value.as_int()) {
+            ([ValueType::Duration], Ok(ns)) => duration::Display(ns).to_string(),
+            _ => show(value),
+        }
+    }
+
     /// The types of the arguments, as in `string, int`.
     pub fn signature(&self) -> String {
         let names: Vec<_> = self.types.iter().map(|t| type_name(*t)).collect();

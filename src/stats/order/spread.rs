@@ -30,14 +30,8 @@ pub(crate) fn mad_sorted(n: usize, value: impl Fn(usize) -> f64) -> f64 {
     let median = QuantileMethod::Linear.pick(0.5, n, &value);
     let (mut left, mut right) = (n / 2, n / 2);
     let mut next = || {
-        let below = left
-            .checked_sub(1)
-            .map_or(f64::INFINITY, |i| median - value(i));
-        let above = if right < n {
-            value(right) - median
-        } else {
-            f64::INFINITY
-        };
+        let below = left.checked_sub(1).map_or(f64::INFINITY, |i| median - value(i));
+        let above = if right < n { value(right) - median } else { f64::INFINITY };
         if below <= above {
             left -= 1;
             below
@@ -47,9 +41,5 @@ pub(crate) fn mad_sorted(n: usize, value: impl Fn(usize) -> f64) -> f64 {
         }
     };
     let middle = (0..n.div_ceil(2)).fold(0.0, |_, _| next());
-    if n.is_multiple_of(2) {
-        middle + (next() - middle) / 2.0
-    } else {
-        middle
-    }
+    if n.is_multiple_of(2) { middle + (next() - middle) / 2.0 } else { middle }
 }

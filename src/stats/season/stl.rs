@@ -38,17 +38,10 @@ pub fn stl(
     let mut params = Stl::params();
     params.robust(robust).seasonal_length(window);
     params.seasonal_jump(1).trend_jump(1).low_pass_jump(1);
-    let undefined = |_| StatsError::Undefined {
-        name: "stl",
-        reason: "the decomposition failed",
-    };
+    let undefined = |_| StatsError::Undefined { name: "stl", reason: "the decomposition failed" };
     let (seasonal, trend, remainder, _) =
         params.fit(values, period).map_err(undefined)?.into_parts();
-    Ok(Decomposition {
-        seasonal,
-        trend,
-        remainder,
-    })
+    Ok(Decomposition { seasonal, trend, remainder })
 }
 
 #[cfg(test)]
@@ -70,9 +63,7 @@ mod tests {
 
     #[test]
     fn a_season_that_stays_repeats() {
-        let values: Vec<f64> = (0..60)
-            .map(|i| f64::from(i) * 0.1 + f64::from(i % 5))
-            .collect();
+        let values: Vec<f64> = (0..60).map(|i| f64::from(i) * 0.1 + f64::from(i % 5)).collect();
         let found = stl(&values, 5, None, true).unwrap();
         assert!((found.seasonal[3] - found.seasonal[53]).abs() < 1e-3);
         assert!(stl(&values, 40, None, false).is_err() && stl(&values, 1, None, false).is_err());
