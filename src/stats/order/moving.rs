@@ -199,7 +199,7 @@ mod tests {
     use super::*;
     use crate::stats::{
         order::{iqr, mad, median, sorted},
-        testing::continues_the_same,
+        testing::{continues_the_same, survives_damage},
     };
 
     proptest! {
@@ -254,5 +254,8 @@ mod tests {
         assert_eq!(order.hampel(1.0).unwrap().score, f64::NEG_INFINITY);
         assert_eq!((order.rank(2.0), order.rank(9.0)), (Some(0.5), Some(1.0)));
         assert_eq!(order.trimmed_mean(0.2).unwrap(), Some(2.0));
+        survives_damage(&order, |order| {
+            drop((order.extend(&[1.0; 20]), order.hampel(2.0)))
+        });
     }
 }
