@@ -378,7 +378,7 @@ def stl():
     values[50] += 30
     cases = []
     for robust in (False, True):
-        fit = STL(values, period=12, seasonal=7, seasonal_deg=0, robust=robust).fit(
+        fit = STL(values, period=12, seasonal=7, seasonal_deg=0, robust=robust, seasonal_jump=1, trend_jump=3, low_pass_jump=2).fit(
             inner_iter=1 if robust else 2, outer_iter=15 if robust else 0)
         cases.append({"values": values, "robust": robust, "seasonal": fit.seasonal, "trend": fit.trend})
     write("stl", cases)

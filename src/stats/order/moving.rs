@@ -18,7 +18,7 @@ use crate::stats::{
 /// Sliding median, quantiles, MAD, IQR and Hampel filter.
 ///
 /// `push` is O(log size) and a memory move of up to 8 · size bytes; quantiles are O(1), `mad` and
-/// `hampel` O(size).
+/// `hampel` O(log size).
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(from = "Ring", into = "Ring")]
 pub struct MovingOrder {
