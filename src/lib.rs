@@ -1,4 +1,5 @@
 //! Runs Kapacitor UDFs written as Rhai scripts.
 
+pub mod agent;
 pub mod protocol;
 pub mod stats;
