@@ -7,6 +7,7 @@ root=$(cd "$here/../.." && pwd)
 work=${PEER_DIR:-$root/target/peer}
 rounds=${ROUNDS:-5}
 rhai_udf=${RHAI_UDF:-$root/target/release/rhai-udf}
+native=${NATIVE_MIRROR:-$root/target/release/examples/mirror}
 python=$work/venv/bin/python
 export PYTHONPATH=$work PYTHONDONTWRITEBYTECODE=1
 
@@ -52,7 +53,7 @@ compare_mirror() {
     enter 'official Python' "${OFFICIAL_PY_MIRROR:-}"
     enter 'our Python peer' "$python $here/mirror.py"
     enter 'rhai-udf' "$(script mirror)"
-    enter 'native Rust handler' "${NATIVE_MIRROR:-}"
+    enter 'native Rust handler' "$(command -v "$native" || true)"
     enter 'cat' cat uncounted
     run
 }
