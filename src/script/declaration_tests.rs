@@ -1,9 +1,10 @@
 use super::*;
-use crate::protocol::message::InitOption;
+use crate::agent::Pulse;
+use crate::config::Limits;
+use crate::script::limits;
 
 fn declare(info: &str) -> Result<Declaration, Vec<String>> {
-    let mut engine = rhai::Engine::new();
-    engine.set_strict_variables(false);
+    let engine = limits::engine(&Limits::default(), &Pulse::default());
     Declaration::from_info(&engine.eval::<Dynamic>(info).unwrap())
 }
 
