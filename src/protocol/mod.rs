@@ -1,1 +1,86 @@
-//! The wire.
+//! The daemon's protocol: frames, requests, responses, points and batches.
+//!
+//! Knows bytes and nothing else: no script, no statistics, no files. `docs/protocol.md` describes
+//! what the daemon does with them.
+//!
+//! Read in this order: [`frame`] (what is between two messages), [`message`] (requests and
+//! responses), [`point`] (a point, indexed over its bytes), [`batch`] (the points of a batch, read
+//! as columns).
+
+pub mod batch;
+pub mod frame;
+pub mod message;
+pub mod point;
+mod wire;
+
+pub use batch::{Batch, Column};
+pub use frame::Frames;
+pub use message::Request;
+pub use point::{FieldValue, Point};
+
+/// Why bytes are not the daemon's protocol.
+#[derive(Debug, thiserror::Error)]
+pub enum ProtocolError {
+    /// The length before a frame has more than 32 bits, or is not a varint.
+    #[error(
+        "frame {frame}: the length before it is not a 32-bit varint; is this a request stream?"
+    )]
+    FrameLength {
+        /// The frame's number, from 1.
+        frame: u64,
+    },
+    /// The frame is longer than what this host accepts.
+    #[error("frame {frame}: {size} bytes long, more than the limit of {limit}")]
+    FrameTooLarge {
+        /// The frame's number, from 1.
+        frame: u64,
+        /// The length announced.
+        size: u64,
+        /// The limit.
+        limit: u64,
+    },
+    /// The input ended inside a frame.
+    #[error("frame {frame}: the input ended inside it, after {got} bytes{}", expected(*.want))]
+    Truncated {
+        /// The frame's number, from 1.
+        frame: u64,
+        /// The bytes that arrived, the length prefix included.
+        got: u64,
+        /// The bytes announced, 0 if the prefix itself is cut.
+        want: u64,
+    },
+    /// A message does not follow the protobuf encoding.
+    #[error("{message}: not a valid message: {reason} at byte {at}")]
+    Malformed {
+        /// The message's name.
+        message: &'static str,
+        /// What is wrong.
+        reason: &'static str,
+        /// Where, counted from the message's first byte.
+        at: usize,
+    },
+    /// A message that prost refuses.
+    #[error("{message}: not a valid message: {source}")]
+    Decode {
+        /// The message's name.
+        message: &'static str,
+        /// What prost says.
+        source: prost::DecodeError,
+    },
+    /// A request that sets none of the messages.
+    #[error("a request without a message")]
+    Empty,
+    /// A request of a kind that this version does not know.
+    #[error("a request of an unknown kind (field {0})")]
+    UnknownRequest(u32),
+    /// The input could not be read.
+    #[error("the input cannot be read: {0}")]
+    Read(#[from] std::io::Error),
+}
+
+fn expected(want: u64) -> String {
+    match want {
+        0 => String::new(),
+        want => format!(" of {want}"),
+    }
+}

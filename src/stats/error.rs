@@ -100,11 +100,7 @@ pub enum StatsError {
 pub type Result<T, E = StatsError> = std::result::Result<T, E>;
 
 pub(crate) fn finite(name: &'static str, value: f64) -> Result<f64> {
-    if value.is_finite() {
-        Ok(value)
-    } else {
-        Err(StatsError::NotFinite { name, value })
-    }
+    if value.is_finite() { Ok(value) } else { Err(StatsError::NotFinite { name, value }) }
 }
 
 pub(crate) fn all_finite(name: &'static str, values: &[f64]) -> Result<()> {
@@ -124,34 +120,16 @@ pub(crate) fn sample(name: &'static str, values: &[f64], needed: usize) -> Resul
 }
 
 pub(crate) fn size(name: &'static str, got: usize, min: usize, max: usize) -> Result<usize> {
-    if (min..=max).contains(&got) {
-        Ok(got)
-    } else {
-        Err(StatsError::Size {
-            name,
-            min,
-            max,
-            got,
-        })
-    }
+    if (min..=max).contains(&got) { Ok(got) } else { Err(StatsError::Size { name, min, max, got }) }
 }
 
 pub(crate) fn range(name: &'static str, got: f64, ok: bool, wanted: &'static str) -> Result<f64> {
-    if ok {
-        Ok(got)
-    } else {
-        Err(StatsError::Range { name, wanted, got })
-    }
+    if ok { Ok(got) } else { Err(StatsError::Range { name, wanted, got }) }
 }
 
 /// Checks `0 < p < 1`.
 pub(crate) fn fraction(name: &'static str, p: f64) -> Result<f64> {
-    range(
-        name,
-        p,
-        p > 0.0 && p < 1.0,
-        "between 0 and 1, both excluded",
-    )
+    range(name, p, p > 0.0 && p < 1.0, "between 0 and 1, both excluded")
 }
 
 /// Checks `0 <= p <= 1`.
@@ -176,12 +154,7 @@ pub(crate) fn same_length(
     if left_len == right_len {
         return Ok(());
     }
-    Err(StatsError::Lengths {
-        left,
-        left_len,
-        right,
-        right_len,
-    })
+    Err(StatsError::Lengths { left, left_len, right, right_len })
 }
 
 /// Checks that `time` is not before `last` and gives the nanoseconds between them.
@@ -194,9 +167,5 @@ pub(crate) fn elapsed(last: i64, time: i64) -> Result<u64> {
 
 /// Checks what was read back from a snapshot.
 pub(crate) fn intact(name: &'static str, ok: bool, reason: &'static str) -> Result<()> {
-    if ok {
-        Ok(())
-    } else {
-        Err(StatsError::Damaged { name, reason })
-    }
+    if ok { Ok(()) } else { Err(StatsError::Damaged { name, reason }) }
 }

@@ -34,11 +34,7 @@ impl Ring {
     pub(crate) fn with_minimum(size: usize, min: usize) -> Result<Ring> {
         let size = error::size("size", size, min, MAX_WINDOW)?;
         let size = u32::try_from(size).expect("MAX_WINDOW fits u32");
-        Ok(Ring {
-            values: Vec::new(),
-            head: 0,
-            size,
-        })
+        Ok(Ring { values: Vec::new(), head: 0, size })
     }
 
     /// Appends `x` and returns the oldest value when the ring was full.
@@ -54,11 +50,7 @@ impl Ring {
         }
         let slot = &mut self.values[self.head as usize];
         let old = std::mem::replace(slot, x);
-        self.head = if self.head + 1 == self.size {
-            0
-        } else {
-            self.head + 1
-        };
+        self.head = if self.head + 1 == self.size { 0 } else { self.head + 1 };
         Some(old)
     }
 
@@ -122,11 +114,7 @@ impl Index<usize> for Ring {
 
     fn index(&self, index: usize) -> &f64 {
         let [older, newer] = self.as_slices();
-        if index < older.len() {
-            &older[index]
-        } else {
-            &newer[index - older.len()]
-        }
+        if index < older.len() { &older[index] } else { &newer[index - older.len()] }
     }
 }
 
@@ -138,10 +126,7 @@ impl PartialEq for Ring {
 
 impl From<Ring> for Stored {
     fn from(ring: Ring) -> Stored {
-        Stored {
-            size: ring.size,
-            values: ring.iter().collect(),
-        }
+        Stored { size: ring.size, values: ring.iter().collect() }
     }
 }
 
@@ -150,16 +135,8 @@ impl TryFrom<Stored> for Ring {
 
     fn try_from(Stored { size, values }: Stored) -> Result<Ring> {
         let mut ring = Ring::new(size as usize)?;
-        error::intact(
-            "window",
-            values.len() <= ring.size(),
-            "more values than its size",
-        )?;
-        error::intact(
-            "window",
-            values.iter().all(|x| x.is_finite()),
-            "a value is not finite",
-        )?;
+        error::intact("window", values.len() <= ring.size(), "more values than its size")?;
+        error::intact("window", values.iter().all(|x| x.is_finite()), "a value is not finite")?;
         ring.values = values;
         ring.values.shrink_to_fit();
         Ok(ring)
@@ -177,10 +154,7 @@ mod tests {
         let pushed_out: Vec<_> = [1.0, 2.0, 3.0, 4.0, 5.0].map(|x| ring.push(x)).into();
         assert_eq!(pushed_out, [None, None, None, Some(1.0), Some(2.0)]);
         assert_eq!(ring.iter().collect::<Vec<_>>(), [3.0, 4.0, 5.0]);
-        assert_eq!(
-            (ring.first(), ring.last(), ring[1]),
-            (Some(3.0), Some(5.0), 4.0)
-        );
+        assert_eq!((ring.first(), ring.last(), ring[1]), (Some(3.0), Some(5.0), 4.0));
         assert_eq!(ring.values.capacity(), 3);
     }
 

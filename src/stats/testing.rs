@@ -10,25 +10,17 @@ use serde_json::Value;
 pub(crate) fn assert_close(actual: f64, expected: f64, tolerance: f64) {
     let same = actual == expected || actual.is_nan() && expected.is_nan();
     let close = (actual - expected).abs() <= tolerance * expected.abs();
-    assert!(
-        same || close,
-        "{actual:e} is not within {tolerance:e} of {expected:e}"
-    );
+    assert!(same || close, "{actual:e} is not within {tolerance:e} of {expected:e}");
 }
 
 /// Fails unless each of `actual` is close to its fellow, relative to the largest of `expected`.
 #[track_caller]
 pub(crate) fn assert_all_close(actual: &[f64], expected: &[f64], tolerance: f64) {
     assert_eq!(actual.len(), expected.len());
-    let scale = expected
-        .iter()
-        .fold(f64::MIN_POSITIVE, |a, b| a.max(b.abs()));
+    let scale = expected.iter().fold(f64::MIN_POSITIVE, |a, b| a.max(b.abs()));
     for (i, (a, e)) in actual.iter().zip(expected).enumerate() {
         let same = a == e || a.is_nan() && e.is_nan();
-        assert!(
-            same || (a - e).abs() <= tolerance * scale,
-            "at {i}: {a:e} instead of {e:e}"
-        );
+        assert!(same || (a - e).abs() <= tolerance * scale, "at {i}: {a:e} instead of {e:e}");
     }
 }
 
@@ -53,17 +45,7 @@ where
 {
     let bytes = postcard::to_stdvec(object).unwrap();
     for i in 0..bytes.len() {
-        for damage in [
-            0,
-            1,
-            2,
-            0x3f,
-            0x7f,
-            0x80,
-            0xff,
-            bytes[i].wrapping_add(1),
-            bytes[i] ^ 0x40,
-        ] {
+        for damage in [0, 1, 2, 0x3f, 0x7f, 0x80, 0xff, bytes[i].wrapping_add(1), bytes[i] ^ 0x40] {
             let mut damaged = bytes.clone();
             damaged[i] = damage;
             if let Ok(mut object) = postcard::from_bytes::<T>(&damaged) {
@@ -84,9 +66,7 @@ pub(crate) fn reference(json: &str) -> Value {
 pub(crate) fn number(value: &Value) -> f64 {
     match value {
         Value::String(text) => text.parse().unwrap(),
-        value => value
-            .as_f64()
-            .unwrap_or_else(|| panic!("{value} is no number")),
+        value => value.as_f64().unwrap_or_else(|| panic!("{value} is no number")),
     }
 }
 

@@ -35,11 +35,7 @@ pub struct Adwin {
 impl Adwin {
     /// Makes one; `delta`, the false alarm rate of a look, between 0 and 1 (usually 0.002).
     pub fn new(delta: f64) -> Result<Adwin> {
-        Ok(Adwin {
-            delta: error::fraction("delta", delta)?,
-            ticks: 0,
-            rows: Vec::new(),
-        })
+        Ok(Adwin { delta: error::fraction("delta", delta)?, ticks: 0, rows: Vec::new() })
     }
 
     /// Takes in `x` and says whether the window was cut; an error if `x` is not finite.
@@ -146,8 +142,7 @@ impl Adwin {
 
     /// The number of values in the window.
     pub fn count(&self) -> u64 {
-        self.newest_first()
-            .fold(0, |sum, bucket| sum.saturating_add(bucket.count()))
+        self.newest_first().fold(0, |sum, bucket| sum.saturating_add(bucket.count()))
     }
 
     /// Whether the window is looked at yet.
@@ -191,9 +186,7 @@ mod tests {
         assert_eq!(found, numbers(&case["adwin"]));
         assert_eq!(adwin.count() as f64, number(&case["adwin_width"]));
         assert_close(adwin.mean().unwrap(), number(&case["adwin_mean"]), 1e-9);
-        continues_the_same(&adwin, |adwin| {
-            (0..99).map(|_| adwin.push(9.0)).collect::<Vec<_>>()
-        });
+        continues_the_same(&adwin, |adwin| (0..99).map(|_| adwin.push(9.0)).collect::<Vec<_>>());
     }
 
     #[test]

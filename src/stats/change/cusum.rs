@@ -47,10 +47,7 @@ impl Cusum {
     pub fn new(mean: f64, stddev: f64, drift: f64, threshold: f64) -> Result<Cusum> {
         error::finite("mean", mean)?;
         error::positive("stddev", stddev)?;
-        Ok(Cusum {
-            given: Some((mean, stddev)),
-            ..Cusum::learning(2, drift, threshold)?
-        })
+        Ok(Cusum { given: Some((mean, stddev)), ..Cusum::learning(2, drift, threshold)? })
     }
 
     /// Makes one that learns its baseline from `warmup` values, from 2 to `MAX_WINDOW`.
@@ -88,11 +85,7 @@ impl Cusum {
         } else {
             None
         };
-        let step = CusumStep {
-            upper: self.upper,
-            lower: self.lower,
-            alarm,
-        };
+        let step = CusumStep { upper: self.upper, lower: self.lower, alarm };
         if alarm.is_some() {
             self.rebase();
         }
@@ -131,10 +124,7 @@ impl Cusum {
     pub fn set_baseline(&mut self, stats: &RunningStats) -> Result<()> {
         let stddev = stats.stddev().unwrap_or(f64::NAN);
         let mean = stats.mean().unwrap_or(f64::NAN);
-        self.given = Some((
-            error::finite("mean", mean)?,
-            error::positive("stddev", stddev)?,
-        ));
+        self.given = Some((error::finite("mean", mean)?, error::positive("stddev", stddev)?));
         Ok(())
     }
 
@@ -168,10 +158,7 @@ mod tests {
     #[test]
     fn repeats_the_textbook() {
         let mut cusum = Cusum::new(10.0, 1.0, 0.5, 5.0).unwrap();
-        let steps: Vec<_> = TABLE
-            .iter()
-            .map(|&x| cusum.push(x).unwrap().unwrap())
-            .collect();
+        let steps: Vec<_> = TABLE.iter().map(|&x| cusum.push(x).unwrap().unwrap()).collect();
         assert_close(steps[27].upper, 4.47, 1e-9);
         assert_close(steps[28].upper, 5.28, 1e-9);
         assert_close(steps[1].lower, 1.56, 1e-9);
@@ -186,13 +173,8 @@ mod tests {
         let mut alarms = Vec::new();
         for i in 0..60 {
             let x = level(i, if i < 30 { 0.0 } else { -50.0 });
-            alarms.extend(
-                cusum
-                    .push(x)
-                    .unwrap()
-                    .and_then(|step| step.alarm)
-                    .map(|alarm| (i, alarm)),
-            );
+            alarms
+                .extend(cusum.push(x).unwrap().and_then(|step| step.alarm).map(|alarm| (i, alarm)));
         }
         assert_eq!(alarms, [(30, Direction::Down)]);
         assert!(cusum.mean().unwrap() < -40.0);

@@ -110,14 +110,9 @@ mod tests {
                 found.push(i);
             }
         }
-        assert!(
-            found.len() == 1 && (305..330).contains(&found[0]),
-            "{found:?}"
-        );
+        assert!(found.len() == 1 && (305..330).contains(&found[0]), "{found:?}");
         assert!(Kswin::new(0.01, 100, 51, 0).is_err());
-        continues_the_same(&kswin, |kswin| {
-            (0..90).map(|_| kswin.push(0.2)).collect::<Vec<_>>()
-        });
+        continues_the_same(&kswin, |kswin| (0..90).map(|_| kswin.push(0.2)).collect::<Vec<_>>());
         let mut small = Kswin::new(0.01, 4, 2, 1).unwrap();
         (0..9).for_each(|i| drop(small.push(f64::from(i))));
         survives_damage(&small, |small| drop(small.push(3.0)));

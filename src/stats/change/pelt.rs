@@ -28,11 +28,7 @@ impl FromStr for PeltCost {
             "mean_variance" => Ok(PeltCost::MeanVariance),
             got => {
                 let known = "mean, mean_variance";
-                Err(StatsError::Unknown {
-                    name: "cost",
-                    got: got.to_owned(),
-                    known,
-                })
+                Err(StatsError::Unknown { name: "cost", got: got.to_owned(), known })
             }
         }
     }
@@ -100,10 +96,7 @@ fn best_starts(
                 (best[to], previous[to]) = (total, from);
             }
         }
-        for (from, until) in candidates
-            .iter_mut()
-            .filter(|(_, until)| *until == usize::MAX)
-        {
+        for (from, until) in candidates.iter_mut().filter(|(_, until)| *until == usize::MAX) {
             // Once a segment can begin at `to`, it is never worse than this one.
             if best[*from] + segment(*from, to) > best[to] {
                 *until = to + min_size;
@@ -121,10 +114,7 @@ struct Sums {
 
 impl Sums {
     fn of(values: impl Iterator<Item = f64>, n: usize) -> Sums {
-        let mut sums = Sums {
-            values: vec![(0.0, 0.0)],
-            squares: vec![(0.0, 0.0)],
-        };
+        let mut sums = Sums { values: vec![(0.0, 0.0)], squares: vec![(0.0, 0.0)] };
         sums.values.reserve(n);
         sums.squares.reserve(n);
         let (mut value, mut square) = ((0.0, 0.0), (0.0, 0.0));
@@ -174,12 +164,8 @@ mod tests {
             let min_size = case["min_size"].as_u64().unwrap() as usize;
             let found = pelt(&values, cost, number(&case["penalty"]), min_size).unwrap();
             let found: Vec<f64> = found.into_iter().map(|i| i as f64).collect();
-            let expected: Vec<f64> = case["changes"]
-                .as_array()
-                .unwrap()
-                .iter()
-                .map(|i| i.as_f64().unwrap())
-                .collect();
+            let expected: Vec<f64> =
+                case["changes"].as_array().unwrap().iter().map(|i| i.as_f64().unwrap()).collect();
             assert_eq!(found, expected);
         }
     }
@@ -187,11 +173,7 @@ mod tests {
     #[test]
     fn finds_nothing_where_there_is_nothing() {
         assert!(pelt(&[], PeltCost::Mean, 1.0, 1).unwrap().is_empty());
-        assert!(
-            pelt(&[5.0; 50], PeltCost::MeanVariance, 1.0, 2)
-                .unwrap()
-                .is_empty()
-        );
+        assert!(pelt(&[5.0; 50], PeltCost::MeanVariance, 1.0, 2).unwrap().is_empty());
         assert!(pelt(&[1.0, f64::NAN], PeltCost::Mean, 1.0, 1).is_err());
         assert!(pelt(&[1.0, 2.0], PeltCost::MeanVariance, 1.0, 1).is_err());
     }

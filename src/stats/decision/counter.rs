@@ -35,15 +35,8 @@ pub struct CounterStep {
 impl Counter {
     /// Makes one; `modulus` (2³² for a counter of 32 bits) must be positive and finite.
     pub fn new(modulus: Option<f64>) -> Result<Counter> {
-        modulus
-            .map(|modulus| error::positive("modulus", modulus))
-            .transpose()?;
-        Ok(Counter {
-            modulus,
-            last: None,
-            total: 0.0,
-            resets: 0,
-        })
+        modulus.map(|modulus| error::positive("modulus", modulus)).transpose()?;
+        Ok(Counter { modulus, last: None, total: 0.0, resets: 0 })
     }
 
     /// Takes in the counter's value at `time` (nanoseconds); `None` for the first.
@@ -67,11 +60,7 @@ impl Counter {
         self.total += increase;
         self.resets = self.resets.saturating_add(u64::from(reset));
         let rate = (elapsed > 0.0).then(|| increase / elapsed);
-        Ok(Some(CounterStep {
-            increase,
-            rate,
-            reset,
-        }))
+        Ok(Some(CounterStep { increase, rate, reset }))
     }
 
     /// The sum of all increases.
@@ -112,23 +101,9 @@ mod tests {
         let mut counter = Counter::new(None).unwrap();
         assert_eq!(counter.push(0, 10.0).unwrap(), None);
         let step = counter.push(second(2), 16.0).unwrap().unwrap();
-        assert_eq!(
-            step,
-            CounterStep {
-                increase: 6.0,
-                rate: Some(3.0),
-                reset: false
-            }
-        );
+        assert_eq!(step, CounterStep { increase: 6.0, rate: Some(3.0), reset: false });
         let step = counter.push(second(3), 4.0).unwrap().unwrap();
-        assert_eq!(
-            step,
-            CounterStep {
-                increase: 4.0,
-                rate: Some(4.0),
-                reset: true
-            }
-        );
+        assert_eq!(step, CounterStep { increase: 4.0, rate: Some(4.0), reset: true });
         assert_eq!((counter.total(), counter.resets()), (10.0, 1));
         let mut wrapping = Counter::new(Some(256.0)).unwrap();
         wrapping.push(0, 250.0).unwrap();

@@ -23,26 +23,13 @@ impl Debounce {
         let narrow = |n: usize| u32::try_from(n).expect("MAX_WINDOW fits u32");
         let on_after = narrow(error::size("on_after", on_after, 1, MAX_WINDOW)?);
         let off_after = narrow(error::size("off_after", off_after, 1, MAX_WINDOW)?);
-        Ok(Debounce {
-            on_after,
-            off_after,
-            against: 0,
-            on: false,
-        })
+        Ok(Debounce { on_after, off_after, against: 0, on: false })
     }
 
     /// Takes in an input and says whether it is on now.
     pub fn push(&mut self, input: bool) -> bool {
-        self.against = if input == self.on {
-            0
-        } else {
-            self.against + 1
-        };
-        let needed = if self.on {
-            self.off_after
-        } else {
-            self.on_after
-        };
+        self.against = if input == self.on { 0 } else { self.against + 1 };
+        let needed = if self.on { self.off_after } else { self.on_after };
         if self.against >= needed {
             self.on = input;
             self.against = 0;
@@ -76,13 +63,9 @@ mod tests {
     #[test]
     fn waits_for_insistence() {
         let mut debounce = Debounce::new(2, 3).unwrap();
-        let inputs = [
-            true, false, true, true, false, false, true, false, false, false,
-        ];
+        let inputs = [true, false, true, true, false, false, true, false, false, false];
         let states: Vec<_> = inputs.map(|input| debounce.push(input)).into();
-        let expected = [
-            false, false, false, true, true, true, true, true, true, false,
-        ];
+        let expected = [false, false, false, true, true, true, true, true, true, false];
         assert_eq!(states, expected);
         assert!(Debounce::new(0, 1).is_err());
         debounce.push(true);

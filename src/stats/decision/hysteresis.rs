@@ -21,12 +21,7 @@ impl Hysteresis {
     pub fn new(on_at: f64, off_at: f64) -> Result<Hysteresis> {
         error::finite("on_at", on_at)?;
         error::finite("off_at", off_at)?;
-        Ok(Hysteresis {
-            on_at,
-            off_at,
-            on: false,
-            count: 0,
-        })
+        Ok(Hysteresis { on_at, off_at, on: false, count: 0 })
     }
 
     /// Takes in `x` and says whether it is on now; infinities count, NaN is an error.
@@ -62,14 +57,10 @@ mod tests {
     #[test]
     fn does_not_flap() {
         let mut high = Hysteresis::new(3.0, 2.0).unwrap();
-        let states: Vec<_> = [2.5, 3.0, 2.5, 2.0, 1.9, 2.5]
-            .map(|x| high.push(x).unwrap())
-            .into();
+        let states: Vec<_> = [2.5, 3.0, 2.5, 2.0, 1.9, 2.5].map(|x| high.push(x).unwrap()).into();
         assert_eq!(states, [false, true, true, true, false, false]);
         let mut low = Hysteresis::new(1.0, 2.0).unwrap();
-        let states: Vec<_> = [1.5, 1.0, 1.5, 2.1, 1.5]
-            .map(|x| low.push(x).unwrap())
-            .into();
+        let states: Vec<_> = [1.5, 1.0, 1.5, 2.1, 1.5].map(|x| low.push(x).unwrap()).into();
         assert_eq!(states, [false, true, true, false, false]);
         assert!(low.push(f64::NAN).is_err() && Hysteresis::new(f64::NAN, 1.0).is_err());
     }

@@ -53,12 +53,7 @@ impl HalfSpaceTrees {
         for &(lower, upper) in ranges {
             error::finite("lower end of a range", lower)?;
             let fits = lower < upper && (upper - lower).is_finite();
-            error::range(
-                "upper end of a range",
-                upper,
-                fits,
-                "finite and above the lower end",
-            )?;
+            error::range("upper end of a range", upper, fits, "finite and above the lower end")?;
         }
         error::size("trees", trees, 1, MAX_TREES)?;
         error::size("depth", depth, 1, MAX_DEPTH)?;
@@ -151,12 +146,7 @@ impl HalfSpaceTrees {
 
 /// The child on the row's side; for a leaf a position that is not looked at.
 fn child(node: &Node, at: usize, row: &[f64]) -> usize {
-    2 * at
-        + if row[node.column as usize] < node.cut {
-            1
-        } else {
-            2
-        }
+    2 * at + if row[node.column as usize] < node.cut { 1 } else { 2 }
 }
 
 /// A complete tree that halves a work range, drawn around each column's range as in the paper.
@@ -165,10 +155,7 @@ fn build(ranges: &[(f64, f64)], depth: usize, rng: &mut Rng) -> Vec<Node> {
         let share = rng.uniform();
         let reach = 2.0 * share.max(1.0 - share);
         let width = upper - lower;
-        (
-            lower + width * (share - reach),
-            lower + width * (share + reach),
-        )
+        (lower + width * (share - reach), lower + width * (share + reach))
     };
     let mut areas: Vec<Vec<(f64, f64)>> = vec![ranges.iter().map(&mut work).collect()];
     let mut nodes = Vec::with_capacity((2 << depth) - 1);
@@ -177,12 +164,7 @@ fn build(ranges: &[(f64, f64)], depth: usize, rng: &mut Rng) -> Vec<Node> {
         for area in areas {
             let column = rng.below(area.len());
             let cut = f64::midpoint(area[column].0, area[column].1);
-            nodes.push(Node {
-                column: column as u32,
-                cut,
-                reference: 0,
-                latest: 0,
-            });
+            nodes.push(Node { column: column as u32, cut, reference: 0, latest: 0 });
             let (mut below, mut above) = (area.clone(), area);
             (below[column].1, above[column].0) = (cut, cut);
             next.extend([below, above]);
@@ -207,21 +189,13 @@ mod tests {
         for i in 0..200 {
             assert_eq!(trees.push(&row()).unwrap().is_some(), i >= 100);
         }
-        let (usual, odd) = (
-            trees.score(&[0.45, 2.5]).unwrap(),
-            trees.score(&[0.95, 9.0]).unwrap(),
-        );
-        assert!(
-            usual.unwrap() < 0.2 && odd.unwrap() > 0.6,
-            "{usual:?} {odd:?}"
-        );
+        let (usual, odd) = (trees.score(&[0.45, 2.5]).unwrap(), trees.score(&[0.95, 9.0]).unwrap());
+        assert!(usual.unwrap() < 0.2 && odd.unwrap() > 0.6, "{usual:?} {odd:?}");
         assert!(trees.push(&[1.0]).is_err() && trees.push(&[f64::NAN, 1.0]).is_err());
         assert!(HalfSpaceTrees::new(&[(1.0, 1.0)], 5, 5, 5, 5).is_err());
         continues_the_same(&trees, |trees| trees.push(&[0.5, 0.5]));
         let mut small = HalfSpaceTrees::new(&[(0.0, 1.0)], 2, 1, 2, 3).unwrap();
         small.push(&[0.5]).unwrap();
-        survives_damage(&small, |small| {
-            drop((small.push(&[0.1]), small.push(&[0.9])))
-        });
+        survives_damage(&small, |small| drop((small.push(&[0.1]), small.push(&[0.9]))));
     }
 }

@@ -48,10 +48,7 @@ impl IsolationForest {
     ) -> Result<IsolationForest> {
         error::size("columns", columns.len(), 1, 1_000)?;
         for column in columns {
-            error::same_length(
-                ("the first column", columns[0].len()),
-                ("another", column.len()),
-            )?;
+            error::same_length(("the first column", columns[0].len()), ("another", column.len()))?;
             error::sample("column", column, 2)?;
         }
         error::size("trees", trees, 1, MAX_TREES)?;
@@ -67,11 +64,7 @@ impl IsolationForest {
         };
         let trees = (0..trees).map(grow).collect();
         let narrow = |n: usize| u32::try_from(n).expect("limits fit u32");
-        Ok(IsolationForest {
-            columns: narrow(columns.len()),
-            sample: narrow(sample),
-            trees,
-        })
+        Ok(IsolationForest { columns: narrow(columns.len()), sample: narrow(sample), trees })
     }
 
     /// How easily a row is isolated: near 1 at once, about 0.5 when like the others, towards 0 when in
@@ -103,37 +96,23 @@ impl IsolationForest {
             };
             !tree.is_empty() && tree.iter().enumerate().all(sound)
         };
-        error::intact(
-            "isolation_forest",
-            self.trees.iter().all(fits),
-            "a tree is not a tree",
-        )
+        error::intact("isolation_forest", self.trees.iter().all(fits), "a tree is not a tree")
     }
 }
 
 fn grow(nodes: &mut Vec<Node>, columns: &[&[f64]], rows: &mut [usize], depth: u32, rng: &mut Rng) {
     let at = nodes.len();
     let size = u32::try_from(rows.len()).unwrap_or(LEAF - 1);
-    nodes.push(Node {
-        right: LEAF,
-        column: 0,
-        size,
-        cut: 0.0,
-    });
+    nodes.push(Node { right: LEAF, column: 0, size, cut: 0.0 });
     if depth == 0 || rows.len() < 2 {
         return;
     }
     let range = |column: &[f64]| {
         let values = || rows.iter().map(|&row| column[row]);
-        (
-            values().fold(f64::INFINITY, f64::min),
-            values().fold(f64::NEG_INFINITY, f64::max),
-        )
+        (values().fold(f64::INFINITY, f64::min), values().fold(f64::NEG_INFINITY, f64::max))
     };
     let ranges: Vec<(f64, f64)> = columns.iter().map(|column| range(column)).collect();
-    let wide: Vec<usize> = (0..columns.len())
-        .filter(|&i| ranges[i].0 < ranges[i].1)
-        .collect();
+    let wide: Vec<usize> = (0..columns.len()).filter(|&i| ranges[i].0 < ranges[i].1).collect();
     if wide.is_empty() {
         return;
     }
@@ -142,9 +121,7 @@ fn grow(nodes: &mut Vec<Node>, columns: &[&[f64]], rows: &mut [usize], depth: u3
     let share = rng.uniform();
     // Halved ends, so that the range of extreme values does not overflow; above the least value, so
     // that both sides get a row.
-    let cut = (min + 2.0 * share * (max / 2.0 - min / 2.0))
-        .min(max)
-        .max(min.next_up());
+    let cut = (min + 2.0 * share * (max / 2.0 - min / 2.0)).min(max).max(min.next_up());
     let mut left = 0;
     for i in 0..rows.len() {
         if columns[column][rows[i]] < cut {
@@ -156,12 +133,7 @@ fn grow(nodes: &mut Vec<Node>, columns: &[&[f64]], rows: &mut [usize], depth: u3
     grow(nodes, columns, lower, depth - 1, rng);
     let right = u32::try_from(nodes.len()).unwrap_or(LEAF);
     grow(nodes, columns, upper, depth - 1, rng);
-    nodes[at] = Node {
-        right,
-        column: column as u32,
-        size,
-        cut,
-    };
+    nodes[at] = Node { right, column: column as u32, size, cut };
 }
 
 fn path_length(tree: &[Node], row: &[f64]) -> f64 {
@@ -171,11 +143,7 @@ fn path_length(tree: &[Node], row: &[f64]) -> f64 {
         if node.right == LEAF {
             return length + expected_path(node.size);
         }
-        at = if row[node.column as usize] < node.cut {
-            at + 1
-        } else {
-            node.right as usize
-        };
+        at = if row[node.column as usize] < node.cut { at + 1 } else { node.right as usize };
         length += 1.0;
     }
 }
@@ -215,10 +183,7 @@ mod tests {
         assert!(score([0.0, 0.0]) < 0.45, "{}", score([0.0, 0.0]));
         assert!(score([6.0, 12.0]) > 0.7, "{}", score([6.0, 12.0]));
         assert!(score([1.5, -3.0]) > score([1.5, 3.0]) + 0.03);
-        assert_eq!(
-            forest,
-            IsolationForest::fit(&[&x, &y], 100, 256, 7).unwrap()
-        );
+        assert_eq!(forest, IsolationForest::fit(&[&x, &y], 100, 256, 7).unwrap());
         assert!(forest.score(&[1.0]).is_err() && forest.score(&[1.0, f64::NAN]).is_err());
         continues_the_same(&forest, |forest| forest.score(&[1.0, 0.0]));
     }
@@ -232,8 +197,6 @@ mod tests {
         let forest = IsolationForest::fit(&[&extreme], 3, 256, 1).unwrap();
         assert!(forest.score(&[1.0]).unwrap() > 0.0);
         assert!(IsolationForest::fit(&[], 5, 256, 1).is_err());
-        survives_damage(&forest, |forest| {
-            drop(forest.score(&vec![1.0; forest.columns().min(9)]))
-        });
+        survives_damage(&forest, |forest| drop(forest.score(&vec![1.0; forest.columns().min(9)])));
     }
 }

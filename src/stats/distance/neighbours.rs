@@ -76,15 +76,9 @@ impl KnnConformal {
         let (training, dimension) = (self.training as usize, self.dimension as usize);
         let values: Vec<f64> = self.values.iter().collect();
         let newest = &values[values.len() - dimension..];
-        let runs = values
-            .windows(dimension)
-            .take(training.min(values.len() - dimension));
-        let squared = |run: &[f64]| {
-            run.iter()
-                .zip(newest)
-                .map(|(a, b)| (a - b).powi(2))
-                .sum::<f64>()
-        };
+        let runs = values.windows(dimension).take(training.min(values.len() - dimension));
+        let squared =
+            |run: &[f64]| run.iter().zip(newest).map(|(a, b)| (a - b).powi(2)).sum::<f64>();
         let mut distances: Vec<f64> = runs.map(|run| squared(run).sqrt()).collect();
         let k = (self.k as usize).min(distances.len());
         if k < distances.len() {
@@ -94,11 +88,7 @@ impl KnnConformal {
     }
 
     fn share_below(&self, nonconformity: f64) -> f64 {
-        let below = self
-            .calibration
-            .iter()
-            .filter(|other| *other < nonconformity)
-            .count();
+        let below = self.calibration.iter().filter(|other| *other < nonconformity).count();
         below as f64 / self.calibration.len() as f64
     }
 
@@ -141,9 +131,7 @@ mod tests {
         let scores: Vec<_> = (0..300).map(|i| knn.push(wave(i)).unwrap()).collect();
         assert!(scores[153].is_none() && scores[160].is_some());
         assert!(scores[200..].iter().flatten().all(|score| *score == 0.0));
-        continues_the_same(&knn, |knn| {
-            (0..60).map(|i| knn.push(wave(i))).collect::<Vec<_>>()
-        });
+        continues_the_same(&knn, |knn| (0..60).map(|i| knn.push(wave(i))).collect::<Vec<_>>());
         // A value within the range, at the wrong place.
         assert_eq!(knn.push(wave(305)).unwrap(), Some(1.0));
         assert!(knn.push(f64::NAN).is_err() && KnnConformal::new(5, 5, 2, 6).is_err());

@@ -12,9 +12,7 @@ pub struct ChiSquare {
 impl ChiSquare {
     /// Makes one; an error unless `df` is positive and finite.
     pub fn new(df: f64) -> Result<ChiSquare> {
-        Ok(ChiSquare {
-            df: error::positive("df", df)?,
-        })
+        Ok(ChiSquare { df: error::positive("df", df)? })
     }
 
     /// The density at `x`.
@@ -37,20 +35,12 @@ impl ChiSquare {
 
     /// The probability of at most `x`.
     pub fn cdf(&self, x: f64) -> f64 {
-        if x.is_nan() {
-            x
-        } else {
-            gamma_tails(self.df / 2.0, x / 2.0).0
-        }
+        if x.is_nan() { x } else { gamma_tails(self.df / 2.0, x / 2.0).0 }
     }
 
     /// The probability of more than `x`.
     pub fn sf(&self, x: f64) -> f64 {
-        if x.is_nan() {
-            x
-        } else {
-            gamma_tails(self.df / 2.0, x / 2.0).1
-        }
+        if x.is_nan() { x } else { gamma_tails(self.df / 2.0, x / 2.0).1 }
     }
 
     /// The value that is not exceeded with probability `p`.

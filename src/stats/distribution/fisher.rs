@@ -13,10 +13,7 @@ pub struct Fisher {
 impl Fisher {
     /// Makes one; an error unless both degrees of freedom are positive and finite.
     pub fn new(df1: f64, df2: f64) -> Result<Fisher> {
-        Ok(Fisher {
-            df1: error::positive("df1", df1)?,
-            df2: error::positive("df2", df2)?,
-        })
+        Ok(Fisher { df1: error::positive("df1", df1)?, df2: error::positive("df2", df2)? })
     }
 
     /// The density at `x`.

@@ -79,20 +79,11 @@ mod tests {
     #[test]
     fn are_defined_at_the_ends() {
         let student = Student::new(3.0).unwrap();
-        assert_eq!(
-            (student.isf(0.0), student.isf(1.0)),
-            (f64::INFINITY, f64::NEG_INFINITY)
-        );
+        assert_eq!((student.isf(0.0), student.isf(1.0)), (f64::INFINITY, f64::NEG_INFINITY));
         assert!(student.ppf(-0.1).is_nan() && student.cdf(f64::NAN).is_nan());
-        assert_eq!(
-            (student.sf(f64::INFINITY), student.cdf(f64::INFINITY)),
-            (0.0, 1.0)
-        );
+        assert_eq!((student.sf(f64::INFINITY), student.cdf(f64::INFINITY)), (0.0, 1.0));
         let normal = Normal::STANDARD;
-        assert_eq!(
-            (normal.ppf(0.0), normal.isf(0.0)),
-            (f64::NEG_INFINITY, f64::INFINITY)
-        );
+        assert_eq!((normal.ppf(0.0), normal.isf(0.0)), (f64::NEG_INFINITY, f64::INFINITY));
         assert!(normal.ppf(2.0).is_nan());
         assert_eq!(ChiSquare::new(2.0).unwrap().sf(f64::INFINITY), 0.0);
         assert_eq!(Fisher::new(2.0, 3.0).unwrap().cdf(f64::INFINITY), 1.0);

@@ -14,18 +14,12 @@ pub struct Normal {
 
 impl Normal {
     /// The standard normal distribution: mean 0, standard deviation 1.
-    pub const STANDARD: Normal = Normal {
-        mean: 0.0,
-        stddev: 1.0,
-    };
+    pub const STANDARD: Normal = Normal { mean: 0.0, stddev: 1.0 };
 
     /// Makes one; an error unless `mean` is finite and `stddev` positive and finite.
     pub fn new(mean: f64, stddev: f64) -> Result<Normal> {
         let mean = error::finite("mean", mean)?;
-        Ok(Normal {
-            mean,
-            stddev: error::positive("stddev", stddev)?,
-        })
+        Ok(Normal { mean, stddev: error::positive("stddev", stddev)? })
     }
 
     fn z(&self, x: f64) -> f64 {
@@ -65,11 +59,7 @@ fn standard_sf(z: f64) -> f64 {
         return z;
     }
     let (inner, outer) = gamma_tails(0.5, 0.5 * z * z);
-    if z >= 0.0 {
-        0.5 * outer
-    } else {
-        0.5 + 0.5 * inner
-    }
+    if z >= 0.0 { 0.5 * outer } else { 0.5 + 0.5 * inner }
 }
 
 /// Wichura (1988), "Algorithm AS 241: the percentage points of the normal distribution", PPND16.
@@ -84,11 +74,7 @@ fn standard_ppf(p: f64) -> f64 {
         return f64::INFINITY.copysign(q);
     }
     let r = (-tail.ln()).sqrt();
-    let z = if r <= 5.0 {
-        ratio(r - 1.6, &SHOULDER)
-    } else {
-        ratio(r - 5.0, &TAIL)
-    };
+    let z = if r <= 5.0 { ratio(r - 1.6, &SHOULDER) } else { ratio(r - 5.0, &TAIL) };
     z.copysign(q)
 }
 

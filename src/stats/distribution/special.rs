@@ -73,11 +73,7 @@ fn beta_lower(a: f64, b: f64, x: f64, y: f64) -> (f64, f64) {
 
 /// The continued fraction of TOMS 708 (`BFRAC`), which uses both x and 1 - x.
 fn beta_fraction(a: f64, b: f64, x: f64, y: f64) -> f64 {
-    let lambda = if a > b {
-        (a + b) * y - b
-    } else {
-        a - (a + b) * x
-    };
+    let lambda = if a > b { (a + b) * y - b } else { a - (a + b) * x };
     let (c, c1) = (1.0 + lambda, 1.0 + 1.0 / a);
     let (mut p, mut s) = (1.0, a + 1.0);
     let (mut above, mut below) = ([0.0, 1.0], [1.0, c / c1]);
@@ -208,11 +204,8 @@ pub(crate) fn invert(
         }
         let secant = high - f_high * width / (f_high - f_low);
         let inside = secant > low && secant < high && step % 3 != 2;
-        let middle = if low > 0.0 && high > 4.0 * low {
-            (low * high).sqrt()
-        } else {
-            low + width / 2.0
-        };
+        let middle =
+            if low > 0.0 && high > 4.0 * low { (low * high).sqrt() } else { low + width / 2.0 };
         let x = if inside { secant } else { middle };
         if x <= low || x >= high {
             break;

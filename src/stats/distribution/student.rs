@@ -14,9 +14,7 @@ pub struct Student {
 impl Student {
     /// Makes one; an error unless `df` is positive and finite.
     pub fn new(df: f64) -> Result<Student> {
-        Ok(Student {
-            df: error::positive("df", df)?,
-        })
+        Ok(Student { df: error::positive("df", df)? })
     }
 
     /// The density at `x`.
@@ -34,11 +32,7 @@ impl Student {
     /// The probability of more than `x`.
     pub fn sf(&self, x: f64) -> f64 {
         let both = self.two_sided(x);
-        if x >= 0.0 {
-            both / 2.0
-        } else {
-            1.0 - both / 2.0
-        }
+        if x >= 0.0 { both / 2.0 } else { 1.0 - both / 2.0 }
     }
 
     /// The probability of being farther from 0 than `x`: the p-value of a two-sided test.

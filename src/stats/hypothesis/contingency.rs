@@ -35,11 +35,8 @@ pub fn chi_square_fit(observed: &[f64], expected: Option<&[f64]>) -> Result<ChiS
         error::positive("expected", x)?;
     }
     let scale = total / expected.iter().sum::<f64>();
-    let chi2 = observed
-        .iter()
-        .zip(expected)
-        .map(|(o, e)| (o - e * scale).powi(2) / (e * scale))
-        .sum();
+    let chi2 =
+        observed.iter().zip(expected).map(|(o, e)| (o - e * scale).powi(2) / (e * scale)).sum();
     outcome(chi2, (observed.len() - 1) as f64)
 }
 
@@ -48,13 +45,7 @@ pub fn chi_square_fit(observed: &[f64], expected: Option<&[f64]>) -> Result<ChiS
 /// `rows` have equal lengths. `correction` is Yates', applied to 2 × 2 tables only. An error below two
 /// rows or columns, for a negative count, or where a row or column is all 0.
 pub fn chi_square_table(rows: &[&[f64]], correction: bool) -> Result<ChiSquareTest> {
-    let few = |name, got| {
-        Err(StatsError::TooFew {
-            name,
-            needed: 2,
-            got,
-        })
-    };
+    let few = |name, got| Err(StatsError::TooFew { name, needed: 2, got });
     if rows.len() < 2 {
         return few("rows", rows.len());
     }
@@ -69,18 +60,12 @@ pub fn chi_square_table(rows: &[&[f64]], correction: bool) -> Result<ChiSquareTe
         }
     }
     let row_sums: Vec<f64> = rows.iter().map(|row| row.iter().sum()).collect();
-    let column_sums: Vec<f64> = (0..width)
-        .map(|j| rows.iter().map(|row| row[j]).sum())
-        .collect();
+    let column_sums: Vec<f64> = (0..width).map(|j| rows.iter().map(|row| row[j]).sum()).collect();
     for &sum in row_sums.iter().chain(&column_sums) {
         error::positive("sum of a row or column", sum)?;
     }
     let total: f64 = row_sums.iter().sum();
-    let shift = if correction && rows.len() == 2 && width == 2 {
-        0.5
-    } else {
-        0.0
-    };
+    let shift = if correction && rows.len() == 2 && width == 2 { 0.5 } else { 0.0 };
     let mut chi2 = 0.0;
     for (row, row_sum) in rows.iter().zip(&row_sums) {
         for (observed, column_sum) in row.iter().zip(&column_sums) {
@@ -93,11 +78,7 @@ pub fn chi_square_table(rows: &[&[f64]], correction: bool) -> Result<ChiSquareTe
 }
 
 fn outcome(chi2: f64, df: f64) -> Result<ChiSquareTest> {
-    Ok(ChiSquareTest {
-        chi2,
-        df,
-        pvalue: ChiSquare::new(df)?.sf(chi2),
-    })
+    Ok(ChiSquareTest { chi2, df, pvalue: ChiSquare::new(df)?.sf(chi2) })
 }
 
 #[cfg(test)]
@@ -109,20 +90,14 @@ mod tests {
     fn agrees_with_scipy() {
         let cases = reference(include_str!("../../../tests/reference/chi_square.json"));
         for case in cases["fit"].as_array().unwrap() {
-            let expected = case["expected"]
-                .as_array()
-                .map(|_| numbers(&case["expected"]));
+            let expected = case["expected"].as_array().map(|_| numbers(&case["expected"]));
             let test = chi_square_fit(&numbers(&case["observed"]), expected.as_deref()).unwrap();
             assert_close(test.chi2, number(&case["chi2"]), 1e-12);
             assert_close(test.pvalue, number(&case["pvalue"]), 1e-11);
         }
         for case in cases["table"].as_array().unwrap() {
-            let rows: Vec<Vec<f64>> = case["rows"]
-                .as_array()
-                .unwrap()
-                .iter()
-                .map(numbers)
-                .collect();
+            let rows: Vec<Vec<f64>> =
+                case["rows"].as_array().unwrap().iter().map(numbers).collect();
             let rows: Vec<&[f64]> = rows.iter().map(Vec::as_slice).collect();
             let test = chi_square_table(&rows, case["correction"].as_bool().unwrap()).unwrap();
             assert_close(test.chi2, number(&case["chi2"]), 1e-12);

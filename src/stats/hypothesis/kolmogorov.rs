@@ -49,10 +49,7 @@ pub fn ks_normal(values: &[f64], normal: &Normal) -> Result<KsTest> {
         below.max((i + 1) as f64 / n - normal.cdf(x))
     };
     let statistic = sorted.iter().enumerate().map(gap).fold(0.0, f64::max);
-    Ok(KsTest {
-        statistic,
-        pvalue: one_sample_sf(sorted.len(), statistic),
-    })
+    Ok(KsTest { statistic, pvalue: one_sample_sf(sorted.len(), statistic) })
 }
 
 fn largest_gap(a: &[f64], b: &[f64]) -> f64 {
@@ -73,11 +70,7 @@ fn path_probability(n: usize, m: usize, distance: f64) -> f64 {
     let strays = |i: usize, j: usize| (i as f64 / n as f64 - j as f64 / m as f64).abs() > limit;
     let mut row = vec![0.0; m + 1];
     for j in 0..=m {
-        row[j] = if strays(0, j) || j > 0 && row[j - 1] == 1.0 {
-            1.0
-        } else {
-            0.0
-        };
+        row[j] = if strays(0, j) || j > 0 && row[j - 1] == 1.0 { 1.0 } else { 0.0 };
     }
     for i in 1..=n {
         if strays(i, 0) {
@@ -97,20 +90,12 @@ fn kolmogorov_sf(x: f64) -> f64 {
     if x < 1.0 {
         // The other form of the theta function converges here.
         let base = -std::f64::consts::PI.powi(2) / (8.0 * x * x);
-        let sum: f64 = (1..20)
-            .map(|k| (base * f64::from((2 * k - 1) * (2 * k - 1))).exp())
-            .sum();
-        let cdf = if x > 0.0 {
-            (2.0 * std::f64::consts::PI).sqrt() / x * sum
-        } else {
-            0.0
-        };
+        let sum: f64 = (1..20).map(|k| (base * f64::from((2 * k - 1) * (2 * k - 1))).exp()).sum();
+        let cdf = if x > 0.0 { (2.0 * std::f64::consts::PI).sqrt() / x * sum } else { 0.0 };
         return 1.0 - cdf;
     }
     let term = |k: i32| (-2.0 * f64::from(k * k) * x * x).exp();
-    2.0 * (1..20)
-        .map(|k| if k % 2 == 1 { term(k) } else { -term(k) })
-        .sum::<f64>()
+    2.0 * (1..20).map(|k| if k % 2 == 1 { term(k) } else { -term(k) }).sum::<f64>()
 }
 
 fn one_sample_sf(n: usize, distance: f64) -> f64 {
@@ -161,11 +146,7 @@ fn marsaglia_cdf(n: usize, d: f64) -> f64 {
         base[i * m] -= h.powi(i as i32 + 1);
         base[(m - 1) * m + i] -= h.powi((m - i) as i32);
     }
-    base[(m - 1) * m] += if 2.0 * h > 1.0 {
-        (2.0 * h - 1.0).powi(m as i32)
-    } else {
-        0.0
-    };
+    base[(m - 1) * m] += if 2.0 * h > 1.0 { (2.0 * h - 1.0).powi(m as i32) } else { 0.0 };
     for i in 0..m {
         for j in 0..m {
             let factors = (i + 1).saturating_sub(j);
@@ -231,37 +212,17 @@ mod tests {
         for case in cases["normal"].as_array().unwrap() {
             let test = ks_normal(&numbers(&case["values"]), &Normal::STANDARD).unwrap();
             assert_close(test.statistic, number(&case["statistic"]), 1e-12);
-            assert_close(
-                test.pvalue,
-                number(&case["pvalue"]),
-                number(&case["tolerance"]),
-            );
+            assert_close(test.pvalue, number(&case["pvalue"]), number(&case["tolerance"]));
         }
         for case in cases["limit"].as_array().unwrap() {
-            assert_close(
-                kolmogorov_sf(number(&case["x"])),
-                number(&case["sf"]),
-                1e-12,
-            );
+            assert_close(kolmogorov_sf(number(&case["x"])), number(&case["sf"]), 1e-12);
         }
     }
 
     #[test]
     fn is_defined_for_the_smallest_samples() {
-        assert_eq!(
-            ks_2samp(&[1.0], &[1.0]).unwrap(),
-            KsTest {
-                statistic: 0.0,
-                pvalue: 1.0
-            }
-        );
-        assert_eq!(
-            ks_2samp(&[1.0], &[2.0]).unwrap(),
-            KsTest {
-                statistic: 1.0,
-                pvalue: 1.0
-            }
-        );
+        assert_eq!(ks_2samp(&[1.0], &[1.0]).unwrap(), KsTest { statistic: 0.0, pvalue: 1.0 });
+        assert_eq!(ks_2samp(&[1.0], &[2.0]).unwrap(), KsTest { statistic: 1.0, pvalue: 1.0 });
         assert!(ks_2samp(&[], &[2.0]).is_err() && ks_2samp(&[f64::NAN], &[2.0]).is_err());
         assert_eq!(ks_normal(&[0.0], &Normal::STANDARD).unwrap().pvalue, 1.0);
     }

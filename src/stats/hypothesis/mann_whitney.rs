@@ -47,19 +47,13 @@ pub fn mann_whitney(a: &[f64], b: &[f64]) -> Result<MannWhitney> {
             1.0
         }
     };
-    Ok(MannWhitney {
-        u,
-        pvalue: (2.0 * upper).min(1.0),
-        effect: u / (n * m),
-    })
+    Ok(MannWhitney { u, pvalue: (2.0 * upper).min(1.0), effect: u / (n * m) })
 }
 
 /// Σ t³ - t over groups of t equal ranks.
 fn tie_term(mut ranks: Vec<f64>) -> f64 {
     ranks.sort_unstable_by(f64::total_cmp);
-    let ties = ranks
-        .chunk_by(|a, b| a == b)
-        .map(|group| group.len() as f64);
+    let ties = ranks.chunk_by(|a, b| a == b).map(|group| group.len() as f64);
     ties.map(|t| t * t * t - t).sum()
 }
 

@@ -49,31 +49,19 @@ pub fn grubbs(values: &[f64]) -> Result<Grubbs> {
     let moments = MeanVar::of(values);
     let distance = |x: f64| moments.deviation(x).abs();
     let farthest = |best: usize, i: usize| {
-        if distance(values[i]) > distance(values[best]) {
-            i
-        } else {
-            best
-        }
+        if distance(values[i]) > distance(values[best]) { i } else { best }
     };
     let index = (1..values.len()).fold(0, farthest);
     let stddev = moments.stddev().unwrap_or(0.0);
     if stddev == 0.0 {
-        return Ok(Grubbs {
-            index,
-            statistic: 0.0,
-            pvalue: 1.0,
-        });
+        return Ok(Grubbs { index, statistic: 0.0, pvalue: 1.0 });
     }
     let n = values.len() as f64;
     let g = distance(values[index]) / stddev;
     let rest = ((n - 1.0) * (n - 1.0) - n * g * g).max(0.0);
     let t = g * (n * (n - 2.0) / rest).sqrt();
     let pvalue = (n * Student::new(n - 2.0)?.two_sided(t)).min(1.0);
-    Ok(Grubbs {
-        index,
-        statistic: g,
-        pvalue,
-    })
+    Ok(Grubbs { index, statistic: g, pvalue })
 }
 
 /// The generalised ESD test for up to `most` outliers among normal values, the strongest first.
@@ -88,20 +76,14 @@ pub fn generalized_esd(
 ) -> Result<Vec<EsdOutlier>> {
     esd(values, most, alpha, tails, |sorted| {
         let moments = MeanVar::of(sorted);
-        (
-            moments.mean().unwrap_or(0.0),
-            moments.stddev().unwrap_or(0.0),
-        )
+        (moments.mean().unwrap_or(0.0), moments.stddev().unwrap_or(0.0))
     })
 }
 
 /// Centre and spread that outliers do not move: the median and the scaled MAD.
 pub(crate) fn middle_and_mad(sorted: &[f64]) -> (f64, f64) {
     let median = order::QuantileMethod::Linear.pick(0.5, sorted.len(), |i| sorted[i]);
-    (
-        median,
-        mad_sorted(sorted.len(), |i| sorted[i]) * MAD_TO_SIGMA,
-    )
+    (median, mad_sorted(sorted.len(), |i| sorted[i]) * MAD_TO_SIGMA)
 }
 
 /// The ESD test with any measure of centre and spread of sorted values.
@@ -127,24 +109,15 @@ pub(crate) fn esd(
         if spread == 0.0 {
             break;
         }
-        let (below, above) = (
-            (centre - sorted[low]) / spread,
-            (sorted[high - 1] - centre) / spread,
-        );
+        let (below, above) =
+            ((centre - sorted[low]) / spread, (sorted[high - 1] - centre) / spread);
         let upper = match tails {
             Tails::Both => above >= below,
             Tails::Upper => true,
             Tails::Lower => false,
         };
-        let (at, score) = if upper {
-            (high - 1, above)
-        } else {
-            (low, below)
-        };
-        removed.push(EsdOutlier {
-            index: positions[at],
-            score,
-        });
+        let (at, score) = if upper { (high - 1, above) } else { (low, below) };
+        removed.push(EsdOutlier { index: positions[at], score });
         if upper {
             high -= 1;
         } else {
@@ -187,15 +160,9 @@ mod tests {
         assert_eq!(indices, [53, 52, 51]);
         assert_close(found[0].score, 3.118_906, 1e-6);
         assert_close(found[2].score, 3.179_424, 1e-6);
-        assert_close(
-            critical_value(54, 1, 0.05, Tails::Both).unwrap(),
-            3.158_794,
-            1e-6,
-        );
+        assert_close(critical_value(54, 1, 0.05, Tails::Both).unwrap(), 3.158_794, 1e-6);
         // The same handbook, 1.3.5.17.1: G = 2.4687 against a critical value of 2.032.
-        let masses = [
-            199.31, 199.53, 200.19, 200.82, 201.92, 201.95, 202.18, 245.57,
-        ];
+        let masses = [199.31, 199.53, 200.19, 200.82, 201.92, 201.95, 202.18, 245.57];
         let test = grubbs(&masses).unwrap();
         assert_eq!(test.index, 7);
         assert_close(test.statistic, 2.468_7, 1e-4);
@@ -205,11 +172,7 @@ mod tests {
     #[test]
     fn finds_nothing_without_spread() {
         assert_eq!(grubbs(&[1.0; 4]).unwrap().pvalue, 1.0);
-        assert!(
-            generalized_esd(&[1.0; 9], 3, 0.05, Tails::Both)
-                .unwrap()
-                .is_empty()
-        );
+        assert!(generalized_esd(&[1.0; 9], 3, 0.05, Tails::Both).unwrap().is_empty());
         assert!(
             grubbs(&[1.0, 2.0]).is_err()
                 && esd(&[1.0; 3], 2, 0.1, Tails::Both, middle_and_mad).is_err()

@@ -45,18 +45,9 @@ impl Sample {
     pub fn from_moments(name: &'static str, moments: &MeanVar) -> Result<Sample> {
         let n = moments.count();
         let (Some(mean), Some(variance)) = (moments.mean(), moments.variance()) else {
-            return Err(StatsError::TooFew {
-                name,
-                needed: 2,
-                got: n as usize,
-            });
+            return Err(StatsError::TooFew { name, needed: 2, got: n as usize });
         };
-        Ok(Sample {
-            mean,
-            variance,
-            n,
-            low: moments.low(),
-        })
+        Ok(Sample { mean, variance, n, low: moments.low() })
     }
 
     /// Takes over a mean and a standard deviation; an error below two values or for a negative
@@ -65,18 +56,9 @@ impl Sample {
         error::finite("mean", mean)?;
         error::not_negative("stddev", stddev)?;
         if n < 2 {
-            return Err(StatsError::TooFew {
-                name: "sample",
-                needed: 2,
-                got: n as usize,
-            });
+            return Err(StatsError::TooFew { name: "sample", needed: 2, got: n as usize });
         }
-        Ok(Sample {
-            mean,
-            variance: stddev * stddev,
-            n,
-            low: 0.0,
-        })
+        Ok(Sample { mean, variance: stddev * stddev, n, low: 0.0 })
     }
 
     fn above(&self, other: &Sample) -> f64 {
@@ -113,11 +95,7 @@ pub fn welch_ttest(a: &Sample, b: &Sample) -> TTest {
     let total = error_a + error_b;
     let (part_a, part_b) = (error_a / total, error_b / total);
     let df = 1.0 / (part_a * part_a / free_a + part_b * part_b / free_b);
-    let df = if total > 0.0 && df.is_finite() {
-        df
-    } else {
-        free_a + free_b
-    };
+    let df = if total > 0.0 && df.is_finite() { df } else { free_a + free_b };
     outcome(a.above(b), total.sqrt(), df)
 }
 
@@ -144,11 +122,7 @@ pub fn one_sample_ttest(sample: &Sample, expected: f64) -> TTest {
 /// An error below two values on a side or if one is not finite.
 pub fn ttest_ind(a: &[f64], b: &[f64], equal_variances: bool) -> Result<TTest> {
     let (a, b) = (Sample::of("a", a)?, Sample::of("b", b)?);
-    Ok(if equal_variances {
-        pooled_ttest(&a, &b)
-    } else {
-        welch_ttest(&a, &b)
-    })
+    Ok(if equal_variances { pooled_ttest(&a, &b) } else { welch_ttest(&a, &b) })
 }
 
 /// [`one_sample_ttest`] of a slice; an error below two values or if one is not finite.
@@ -165,18 +139,11 @@ pub fn paired_ttest(a: &[f64], b: &[f64]) -> Result<TTest> {
     error::sample("b", b, 2)?;
     let mut moments = MeanVar::default();
     a.iter().zip(b).for_each(|(a, b)| moments.push(a - b));
-    Ok(one_sample_ttest(
-        &Sample::from_moments("pairs", &moments)?,
-        0.0,
-    ))
+    Ok(one_sample_ttest(&Sample::from_moments("pairs", &moments)?, 0.0))
 }
 
 fn outcome(difference: f64, error: f64, df: f64) -> TTest {
-    let t = if difference == 0.0 {
-        0.0
-    } else {
-        difference / error
-    };
+    let t = if difference == 0.0 { 0.0 } else { difference / error };
     let pvalue = Student::new(df).map_or(f64::NAN, |student| student.two_sided(t));
     TTest { t, df, pvalue }
 }
@@ -210,19 +177,8 @@ mod tests {
     #[test]
     fn is_defined_without_variance() {
         let (a, b) = ([3.0, 3.0, 3.0], [4.0, 4.0]);
-        assert_eq!(
-            ttest_ind(&a, &a, false).unwrap(),
-            TTest {
-                t: 0.0,
-                df: 4.0,
-                pvalue: 1.0
-            }
-        );
-        let different = TTest {
-            t: f64::NEG_INFINITY,
-            df: 3.0,
-            pvalue: 0.0,
-        };
+        assert_eq!(ttest_ind(&a, &a, false).unwrap(), TTest { t: 0.0, df: 4.0, pvalue: 1.0 });
+        let different = TTest { t: f64::NEG_INFINITY, df: 3.0, pvalue: 0.0 };
         assert_eq!(ttest_ind(&a, &b, false).unwrap(), different);
         assert_eq!(ttest_ind(&a, &b, true).unwrap(), different);
         let one_sided = ttest_ind(&a, &[4.0, 5.0, 9.0], false).unwrap();

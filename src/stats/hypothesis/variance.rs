@@ -47,11 +47,7 @@ impl FromStr for Centre {
             "trimmed" => Ok(Centre::Trimmed),
             got => {
                 let known = "median, mean, trimmed";
-                Err(StatsError::Unknown {
-                    name: "center",
-                    got: got.to_owned(),
-                    known,
-                })
+                Err(StatsError::Unknown { name: "center", got: got.to_owned(), known })
             }
         }
     }
@@ -63,22 +59,12 @@ impl FromStr for Centre {
 pub fn f_test(a: &Sample, b: &Sample) -> Result<FTest> {
     let (df1, df2) = ((a.n - 1) as f64, (b.n - 1) as f64);
     if a.variance == 0.0 && b.variance == 0.0 {
-        return Ok(FTest {
-            f: 1.0,
-            df1,
-            df2,
-            pvalue: 1.0,
-        });
+        return Ok(FTest { f: 1.0, df1, df2, pvalue: 1.0 });
     }
     let f = a.variance / b.variance;
     let distribution = Fisher::new(df1, df2)?;
     let pvalue = (2.0 * distribution.cdf(f).min(distribution.sf(f))).min(1.0);
-    Ok(FTest {
-        f,
-        df1,
-        df2,
-        pvalue,
-    })
+    Ok(FTest { f, df1, df2, pvalue })
 }
 
 /// Levene's test of equal variances of two or more samples.
@@ -87,11 +73,7 @@ pub fn f_test(a: &Sample, b: &Sample) -> Result<FTest> {
 /// error below two samples, for an empty one, for less than three values, or if one is not finite.
 pub fn levene(samples: &[&[f64]], centre: Centre) -> Result<FTest> {
     if samples.len() < 2 {
-        return Err(StatsError::TooFew {
-            name: "samples",
-            needed: 2,
-            got: samples.len(),
-        });
+        return Err(StatsError::TooFew { name: "samples", needed: 2, got: samples.len() });
     }
     let mut groups = Vec::with_capacity(samples.len());
     for sample in samples {
@@ -102,33 +84,17 @@ pub fn levene(samples: &[&[f64]], centre: Centre) -> Result<FTest> {
     let (n, k) = (total.count() as f64, groups.len() as f64);
     if n <= k {
         let (needed, got) = (samples.len() + 1, total.count() as usize);
-        return Err(StatsError::TooFew {
-            name: "samples",
-            needed,
-            got,
-        });
+        return Err(StatsError::TooFew { name: "samples", needed, got });
     }
-    let between: f64 = groups
-        .iter()
-        .map(|group| group.count() as f64 * total.distance(group).powi(2))
-        .sum();
+    let between: f64 =
+        groups.iter().map(|group| group.count() as f64 * total.distance(group).powi(2)).sum();
     let within: f64 = groups.iter().map(MeanVar::m2).sum();
     let (df1, df2) = (k - 1.0, n - k);
     if between == 0.0 {
-        return Ok(FTest {
-            f: 0.0,
-            df1,
-            df2,
-            pvalue: 1.0,
-        });
+        return Ok(FTest { f: 0.0, df1, df2, pvalue: 1.0 });
     }
     let f = between / df1 / (within / df2);
-    Ok(FTest {
-        f,
-        df1,
-        df2,
-        pvalue: Fisher::new(df1, df2)?.sf(f),
-    })
+    Ok(FTest { f, df1, df2, pvalue: Fisher::new(df1, df2)?.sf(f) })
 }
 
 fn distances(sample: &[f64], centre: Centre) -> Result<Vec<f64>> {
@@ -152,12 +118,8 @@ mod tests {
     fn agrees_with_scipy() {
         let cases = reference(include_str!("../../../tests/reference/variance.json"));
         for case in cases.as_array().unwrap() {
-            let samples: Vec<Vec<f64>> = case["samples"]
-                .as_array()
-                .unwrap()
-                .iter()
-                .map(numbers)
-                .collect();
+            let samples: Vec<Vec<f64>> =
+                case["samples"].as_array().unwrap().iter().map(numbers).collect();
             let slices: Vec<&[f64]> = samples.iter().map(Vec::as_slice).collect();
             for centre in ["median", "mean", "trimmed"] {
                 let test = levene(&slices, centre.parse().unwrap()).unwrap();
@@ -178,18 +140,8 @@ mod tests {
         assert_eq!(f_test(&constant, &constant).unwrap().pvalue, 1.0);
         assert_eq!(f_test(&constant, &other).unwrap().pvalue, 0.0);
         assert_eq!(f_test(&other, &constant).unwrap().pvalue, 0.0);
-        assert_eq!(
-            levene(&[&[1.0, 1.0], &[2.0, 2.0]], Centre::Median)
-                .unwrap()
-                .pvalue,
-            1.0
-        );
-        assert_eq!(
-            levene(&[&[1.0, 3.0], &[2.0, 2.0]], Centre::Mean)
-                .unwrap()
-                .pvalue,
-            0.0
-        );
+        assert_eq!(levene(&[&[1.0, 1.0], &[2.0, 2.0]], Centre::Median).unwrap().pvalue, 1.0);
+        assert_eq!(levene(&[&[1.0, 3.0], &[2.0, 2.0]], Centre::Mean).unwrap().pvalue, 0.0);
         assert!(levene(&[&[1.0, 2.0]], Centre::Mean).is_err());
         assert!(levene(&[&[1.0], &[2.0]], Centre::Mean).is_err());
     }

@@ -35,31 +35,15 @@ pub struct UnevenEwStats {
 impl EwStats {
     /// Makes one; `alpha` is the weight of a new value, above 0 and up to 1.
     pub fn new(alpha: f64) -> Result<EwStats> {
-        error::range(
-            "alpha",
-            alpha,
-            alpha > 0.0 && alpha <= 1.0,
-            "above 0 and up to 1",
-        )?;
+        error::range("alpha", alpha, alpha > 0.0 && alpha <= 1.0, "above 0 and up to 1")?;
         // The mean weight of the past is 1 / alpha values; NaN cannot reach the cast.
         let warmup = (1.0 / alpha).ceil().min(1e15) as u64;
-        Ok(EwStats {
-            alpha,
-            warmup,
-            count: 0,
-            mean: 0.0,
-            variance: 0.0,
-        })
+        Ok(EwStats { alpha, warmup, count: 0, mean: 0.0, variance: 0.0 })
     }
 
     /// Makes one by span: alpha = 2 / (span + 1), span at least 1.
     pub fn with_span(span: f64) -> Result<EwStats> {
-        error::range(
-            "span",
-            span,
-            span >= 1.0 && span.is_finite(),
-            "at least 1 and finite",
-        )?;
+        error::range("span", span, span >= 1.0 && span.is_finite(), "at least 1 and finite")?;
         EwStats::new(2.0 / (span + 1.0))
     }
 
@@ -100,8 +84,7 @@ impl EwStats {
     ///
     /// `None` below two values; with no variance 0 at the mean and infinite beside it.
     pub fn z(&self, x: f64) -> Option<f64> {
-        self.stddev()
-            .map(|stddev| standardised(x - self.mean, stddev))
+        self.stddev().map(|stddev| standardised(x - self.mean, stddev))
     }
 
     /// How many values were seen.
@@ -142,17 +125,8 @@ impl EwStats {
 impl UnevenEwStats {
     /// Makes one; `time_constant` in nanoseconds, at least 1.
     pub fn new(time_constant: u64) -> Result<UnevenEwStats> {
-        error::range(
-            "time_constant",
-            time_constant as f64,
-            time_constant > 0,
-            "above 0",
-        )?;
-        Ok(UnevenEwStats {
-            time_constant,
-            last: 0,
-            stats: EwStats::new(1.0)?,
-        })
+        error::range("time_constant", time_constant as f64, time_constant > 0, "above 0")?;
+        Ok(UnevenEwStats { time_constant, last: 0, stats: EwStats::new(1.0)? })
     }
 
     /// Scores `x` as [`EwStats::z`] does, then takes it in.
@@ -162,11 +136,7 @@ impl UnevenEwStats {
     pub fn push(&mut self, time: i64, x: f64) -> Result<Option<f64>> {
         error::finite("value", x)?;
         let first = self.stats.count == 0;
-        let elapsed = if first {
-            0
-        } else {
-            error::elapsed(self.last, time)?
-        };
+        let elapsed = if first { 0 } else { error::elapsed(self.last, time)? };
         let score = self.stats.z(x);
         let alpha = -(-(elapsed as f64) / self.time_constant as f64).exp_m1();
         self.stats.update(x, alpha);
@@ -230,10 +200,7 @@ mod tests {
         let mut uneven = UnevenEwStats::new(1).unwrap();
         uneven.push(5, 1.0).unwrap();
         let error = uneven.push(4, 1.0).unwrap_err().to_string();
-        assert_eq!(
-            error,
-            "time 4 lies before 5, the last one; times must not go back"
-        );
+        assert_eq!(error, "time 4 lies before 5, the last one; times must not go back");
     }
 
     #[test]

@@ -38,23 +38,14 @@ impl MeanVar {
             return MeanVar::default();
         };
         let guess = first + values().map(|x| x - first).sum::<f64>() / n;
-        let guess = if guess.is_finite() {
-            guess
-        } else {
-            values().map(|x| x / n).sum()
-        };
+        let guess = if guess.is_finite() { guess } else { values().map(|x| x / n).sum() };
         let (lost, squares) = values().fold((0.0, 0.0), |(lost, squares), x| {
             let deviation = x - guess;
             (lost + deviation, squares + deviation * deviation)
         });
         let (mean, low) = two_sum(guess, lost / n);
         let m2 = (squares - lost * lost / n).max(0.0);
-        MeanVar {
-            count: count as u64,
-            mean,
-            low,
-            m2,
-        }
+        MeanVar { count: count as u64, mean, low, m2 }
     }
 
     /// Adds one number.
@@ -131,16 +122,11 @@ impl MeanVar {
     ///
     /// `None` below two numbers; with no variance 0 at the mean and infinite beside it.
     pub fn z(&self, x: f64) -> Option<f64> {
-        self.stddev()
-            .map(|stddev| standardised(self.deviation(x), stddev))
+        self.stddev().map(|stddev| standardised(self.deviation(x), stddev))
     }
 }
 
 /// `deviation / stddev`, where 0 / 0 is 0.
 pub(crate) fn standardised(deviation: f64, stddev: f64) -> f64 {
-    if deviation == 0.0 {
-        0.0
-    } else {
-        deviation / stddev
-    }
+    if deviation == 0.0 { 0.0 } else { deviation / stddev }
 }

@@ -168,10 +168,7 @@ impl PartialEq for MovingStats {
 impl From<MovingStats> for Stored {
     fn from(stats: MovingStats) -> Stored {
         let front_len = u32::try_from(stats.front_len()).expect("MAX_WINDOW fits u32");
-        Stored {
-            ring: stats.ring,
-            front_len,
-        }
+        Stored { ring: stats.ring, front_len }
     }
 }
 
@@ -205,20 +202,14 @@ mod tests {
     fn knows_nothing_when_empty() {
         let stats = MovingStats::new(5).unwrap();
         assert_eq!((stats.count(), stats.mean(), stats.sum()), (0, None, 0.0));
-        assert_eq!(
-            (stats.min(), stats.variance(), stats.skewness()),
-            (None, None, None)
-        );
+        assert_eq!((stats.min(), stats.variance(), stats.skewness()), (None, None, None));
     }
 
     #[test]
     fn refuses_nan_and_keeps_its_state() {
         let mut stats = filled(3, &[1.0, 2.0]);
         let before = stats.clone();
-        assert_eq!(
-            stats.push(f64::NAN).unwrap_err().to_string(),
-            "value is NaN"
-        );
+        assert_eq!(stats.push(f64::NAN).unwrap_err().to_string(), "value is NaN");
         assert!(stats.extend(&[1.0, f64::INFINITY]).is_err());
         assert_eq!(stats, before);
         let error = MovingStats::new(0).unwrap_err().to_string();

@@ -40,13 +40,7 @@ impl RunningStats {
     fn merge_one(&mut self, x: f64) {
         let mut moments = MeanVar::default();
         moments.push(x);
-        self.merge(&RunningStats {
-            moments,
-            m3: 0.0,
-            m4: 0.0,
-            min: x,
-            max: x,
-        });
+        self.merge(&RunningStats { moments, m3: 0.0, m4: 0.0, min: x, max: x });
     }
 
     /// Takes in what `other` has seen.
@@ -202,13 +196,7 @@ mod tests {
     #[test]
     fn a_constant_has_no_shape() {
         let stats = of(&[2.5; 9]);
-        assert_eq!(
-            (stats.variance(), stats.skewness(), stats.kurtosis()),
-            (Some(0.0), None, None)
-        );
-        assert_eq!(
-            (stats.z(2.5), stats.z(3.0)),
-            (Some(0.0), Some(f64::INFINITY))
-        );
+        assert_eq!((stats.variance(), stats.skewness(), stats.kurtosis()), (Some(0.0), None, None));
+        assert_eq!((stats.z(2.5), stats.z(3.0)), (Some(0.0), Some(f64::INFINITY)));
     }
 }

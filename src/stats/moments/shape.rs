@@ -12,11 +12,7 @@ pub fn sum(values: &[f64]) -> f64 {
     let (mut sum, mut lost) = (0.0, 0.0);
     for &x in values {
         let next = sum + x;
-        lost += if f64::abs(sum) >= f64::abs(x) {
-            (sum - next) + x
-        } else {
-            (x - next) + sum
-        };
+        lost += if f64::abs(sum) >= f64::abs(x) { (sum - next) + x } else { (x - next) + sum };
         sum = next;
     }
     if f64::is_finite(sum) { sum + lost } else { sum }
@@ -53,12 +49,7 @@ pub(super) fn standardised_power(parts: [&[f64]; 2], power: i32) -> Option<f64> 
         return None;
     }
     let values = parts[0].iter().chain(parts[1]);
-    Some(
-        values
-            .map(|&x| (moments.deviation(x) / scale).powi(power))
-            .sum::<f64>()
-            / n,
-    )
+    Some(values.map(|&x| (moments.deviation(x) / scale).powi(power)).sum::<f64>() / n)
 }
 
 #[cfg(test)]
@@ -80,11 +71,7 @@ mod tests {
             moving.extend(&values).unwrap();
             for moments in [MeanVar::of(&values), running.moments(), moving.moments()] {
                 assert_close(moments.mean().unwrap(), number(&case["mean"]), 1e-13);
-                assert_close(
-                    moments.variance().unwrap(),
-                    number(&case["variance"]),
-                    1e-12,
-                );
+                assert_close(moments.variance().unwrap(), number(&case["variance"]), 1e-12);
             }
             assert_close(sum(&values), number(&case["sum"]), 1e-15);
             if number(&case["variance"]) == 0.0 {

@@ -33,12 +33,7 @@ impl TimedStats {
     pub fn new(duration: u64) -> Result<TimedStats> {
         error::range("duration", duration as f64, duration > 0, "above 0")?;
         let (times, values) = (VecDeque::new(), VecDeque::new());
-        Ok(TimedStats {
-            duration,
-            times,
-            values,
-            stacks: Stacks::default(),
-        })
+        Ok(TimedStats { duration, times, values, stacks: Stacks::default() })
     }
 
     /// Moves the window to `time` (nanoseconds) and takes in `x`.
@@ -169,29 +164,15 @@ impl TryFrom<Stored> for TimedStats {
     type Error = StatsError;
 
     fn try_from(stored: Stored) -> Result<TimedStats> {
-        let Stored {
-            duration,
-            front_len,
-            times,
-            values,
-        } = stored;
+        let Stored { duration, front_len, times, values } = stored;
         let (front_len, len) = (front_len as usize, values.len());
         let fits = front_len <= len && len == times.len() && len <= MAX_WINDOW;
         error::intact("timed_stats", fits, "its parts do not add up")?;
-        error::intact(
-            "timed_stats",
-            times.is_sorted(),
-            "its times are not in order",
-        )?;
+        error::intact("timed_stats", times.is_sorted(), "its times are not in order")?;
         error::all_finite("value", &values)?;
         let stats = TimedStats::new(duration)?;
         let stacks = Stacks::restore(front_len, len, |i| values[i]);
-        Ok(TimedStats {
-            times: times.into(),
-            values: values.into(),
-            stacks,
-            ..stats
-        })
+        Ok(TimedStats { times: times.into(), values: values.into(), stacks, ..stats })
     }
 }
 
@@ -235,11 +216,7 @@ mod tests {
         let mut stats = TimedStats::new(50).unwrap();
         (0..60).for_each(|i| stats.push(i, i as f64).unwrap());
         survives_damage(&stats, |stats| {
-            let _ = (
-                stats.push(i64::MAX, 1.0),
-                stats.push(i64::MAX, 2.0),
-                stats.moments(),
-            );
+            let _ = (stats.push(i64::MAX, 1.0), stats.push(i64::MAX, 2.0), stats.moments());
         });
     }
 }

@@ -32,22 +32,10 @@ pub struct DdSketch {
 impl DdSketch {
     /// Makes an empty sketch; `accuracy` from 1e-4 to 0.5.
     pub fn new(accuracy: f64) -> Result<DdSketch> {
-        error::range(
-            "accuracy",
-            accuracy,
-            (1e-4..=0.5).contains(&accuracy),
-            "from 0.0001 to 0.5",
-        )?;
+        error::range("accuracy", accuracy, (1e-4..=0.5).contains(&accuracy), "from 0.0001 to 0.5")?;
         let empty = BTreeMap::new;
         let (min, max) = (f64::INFINITY, f64::NEG_INFINITY);
-        Ok(DdSketch {
-            accuracy,
-            positive: empty(),
-            negative: empty(),
-            zeros: 0,
-            min,
-            max,
-        })
+        Ok(DdSketch { accuracy, positive: empty(), negative: empty(), zeros: 0, min, max })
     }
 
     fn ln_gamma(&self) -> f64 {
@@ -81,20 +69,9 @@ impl DdSketch {
     /// Takes in what `other` has seen; an error if its accuracy differs.
     pub fn merge(&mut self, other: &DdSketch) -> Result<()> {
         let wanted = "the same on both sides of a merge";
-        error::range(
-            "accuracy",
-            other.accuracy,
-            other.accuracy == self.accuracy,
-            wanted,
-        )?;
-        other
-            .positive
-            .iter()
-            .for_each(|(&bucket, &n)| add(&mut self.positive, bucket, n));
-        other
-            .negative
-            .iter()
-            .for_each(|(&bucket, &n)| add(&mut self.negative, bucket, n));
+        error::range("accuracy", other.accuracy, other.accuracy == self.accuracy, wanted)?;
+        other.positive.iter().for_each(|(&bucket, &n)| add(&mut self.positive, bucket, n));
+        other.negative.iter().for_each(|(&bucket, &n)| add(&mut self.negative, bucket, n));
         self.zeros = self.zeros.saturating_add(other.zeros);
         self.min = self.min.min(other.min);
         self.max = self.max.max(other.max);
@@ -111,23 +88,13 @@ impl DdSketch {
         let rank = (q * (count - 1) as f64) as u64;
         let ln_gamma = self.ln_gamma();
         let centre = |bucket: i32| (f64::from(bucket) * ln_gamma).exp() * (1.0 - self.accuracy);
-        let below = self
-            .negative
-            .iter()
-            .rev()
-            .map(|(&bucket, &n)| (-centre(bucket), n));
-        let above = self
-            .positive
-            .iter()
-            .map(|(&bucket, &n)| (centre(bucket), n));
+        let below = self.negative.iter().rev().map(|(&bucket, &n)| (-centre(bucket), n));
+        let above = self.positive.iter().map(|(&bucket, &n)| (centre(bucket), n));
         let mut seen = 0u64;
-        let found = below
-            .chain([(0.0, self.zeros)])
-            .chain(above)
-            .find(|(_, n)| {
-                seen = seen.saturating_add(*n);
-                seen > rank
-            });
+        let found = below.chain([(0.0, self.zeros)]).chain(above).find(|(_, n)| {
+            seen = seen.saturating_add(*n);
+            seen > rank
+        });
         let value = found.map_or(self.max, |(value, _)| value);
         Ok(Some(value.max(self.min).min(self.max)))
     }
@@ -164,11 +131,7 @@ impl DdSketch {
         DdSketch::new(self.accuracy)?;
         let fits = self.positive.len() <= MAX_BUCKETS && self.negative.len() <= MAX_BUCKETS;
         error::intact("ddsketch", fits, "too many buckets")?;
-        error::intact(
-            "ddsketch",
-            !self.min.is_nan() && !self.max.is_nan(),
-            "an end is NaN",
-        )
+        error::intact("ddsketch", !self.min.is_nan() && !self.max.is_nan(), "an end is NaN")
     }
 }
 
@@ -224,14 +187,9 @@ mod tests {
     fn knows_the_ends() {
         let mut sketch = DdSketch::new(0.01).unwrap();
         assert_eq!(sketch.quantile(0.5).unwrap(), None);
-        sketch
-            .extend(&[0.0, f64::MAX, 5e-324, -f64::MAX, 1.0])
-            .unwrap();
+        sketch.extend(&[0.0, f64::MAX, 5e-324, -f64::MAX, 1.0]).unwrap();
         assert_eq!(sketch.quantile(0.0).unwrap(), Some(-f64::MAX));
-        assert_eq!(
-            (sketch.min(), sketch.max()),
-            (Some(-f64::MAX), Some(f64::MAX))
-        );
+        assert_eq!((sketch.min(), sketch.max()), (Some(-f64::MAX), Some(f64::MAX)));
         assert!(DdSketch::new(0.0).is_err());
         survives_damage(&sketch, |sketch| {
             let _ = (sketch.push(3.0), sketch.quantile(0.9));

@@ -71,12 +71,7 @@ pub fn tukey_fences(values: &[f64], scale: f64, rule: QuartileRule) -> Result<Fe
     let sorted = sorted("values", values)?;
     let (q1, q3) = quartiles(&sorted, rule)?;
     let reach = scale * (q3 - q1);
-    Ok(Fences {
-        lower: q1 - reach,
-        upper: q3 + reach,
-        q1,
-        q3,
-    })
+    Ok(Fences { lower: q1 - reach, upper: q3 + reach, q1, q3 })
 }
 
 fn quartiles(sorted: &[f64], rule: QuartileRule) -> Result<(f64, f64)> {
@@ -87,10 +82,9 @@ fn quartiles(sorted: &[f64], rule: QuartileRule) -> Result<(f64, f64)> {
         quantile_sorted(values, 0.5, QuantileMethod::Linear)
     };
     match rule {
-        QuartileRule::Quantile(method) => Ok((
-            quantile_sorted(sorted, 0.25, method)?,
-            quantile_sorted(sorted, 0.75, method)?,
-        )),
+        QuartileRule::Quantile(method) => {
+            Ok((quantile_sorted(sorted, 0.25, method)?, quantile_sorted(sorted, 0.75, method)?))
+        }
         QuartileRule::HalvesExclusive => Ok((half(&sorted[..n / 2])?, half(&sorted[n - n / 2..])?)),
         QuartileRule::HalvesInclusive => {
             Ok((half(&sorted[..n.div_ceil(2)])?, half(&sorted[n / 2..])?))
@@ -102,11 +96,7 @@ fn quartiles(sorted: &[f64], rule: QuartileRule) -> Result<(f64, f64)> {
 /// As `bounds` in Kapacitor's `udf/agent/examples/outliers/outliers.go`.
 fn kapacitor_quartiles(sorted: &[f64]) -> (f64, f64) {
     let n = sorted.len();
-    let end_of_lower = if n.is_multiple_of(2) {
-        n / 2 + 1
-    } else {
-        n / 2
-    };
+    let end_of_lower = if n.is_multiple_of(2) { n / 2 + 1 } else { n / 2 };
     let start_of_upper = n / 2 + 1;
     let q1 = kapacitor_median(sorted, 0, end_of_lower);
     (q1, kapacitor_median(sorted, start_of_upper.min(n - 1), n))
@@ -115,11 +105,7 @@ fn kapacitor_quartiles(sorted: &[f64]) -> (f64, f64) {
 fn kapacitor_median(sorted: &[f64], from: usize, to: usize) -> f64 {
     let len = to - from;
     let at = |i: usize| sorted[(from + i).min(sorted.len() - 1)];
-    if len.is_multiple_of(2) {
-        (at(len / 2) + at(len / 2 + 1)) / 2.0
-    } else {
-        at(len / 2)
-    }
+    if len.is_multiple_of(2) { (at(len / 2) + at(len / 2 + 1)) / 2.0 } else { at(len / 2) }
 }
 
 #[cfg(test)]

@@ -28,13 +28,7 @@ impl Histogram {
         let fits = upper > lower && (upper - lower).is_finite();
         error::range("upper", upper, fits, "finite and above lower")?;
         error::size("bins", bins, 1, MAX_BINS)?;
-        Ok(Histogram {
-            lower,
-            upper,
-            bins: vec![0; bins],
-            below: 0,
-            above: 0,
-        })
+        Ok(Histogram { lower, upper, bins: vec![0; bins], below: 0, above: 0 })
     }
 
     /// Counts `x`, O(1); an error if it is not finite.
@@ -87,9 +81,7 @@ impl Histogram {
     pub fn count(&self) -> u64 {
         self.bins
             .iter()
-            .fold(self.below.saturating_add(self.above), |sum, n| {
-                sum.saturating_add(*n)
-            })
+            .fold(self.below.saturating_add(self.above), |sum, n| sum.saturating_add(*n))
     }
 
     /// Whether any value was seen.
@@ -109,11 +101,7 @@ impl Histogram {
             return Some(0.0);
         }
         if x >= self.upper {
-            return Some(if x > self.upper {
-                1.0
-            } else {
-                1.0 - self.above as f64 / count as f64
-            });
+            return Some(if x > self.upper { 1.0 } else { 1.0 - self.above as f64 / count as f64 });
         }
         let place = (x - self.lower) / (self.upper - self.lower) * self.bins.len() as f64;
         let bin = (place as usize).min(self.bins.len() - 1);
@@ -169,25 +157,15 @@ mod tests {
     #[test]
     fn counts_and_interpolates() {
         let mut histogram = Histogram::new(0.0, 10.0, 5).unwrap();
-        assert_eq!(
-            (histogram.cdf(1.0), histogram.quantile(0.5).unwrap()),
-            (None, None)
-        );
-        histogram
-            .extend(&[-1.0, 0.0, 1.9, 2.0, 9.999, 10.0, 1e300, 5.0])
-            .unwrap();
+        assert_eq!((histogram.cdf(1.0), histogram.quantile(0.5).unwrap()), (None, None));
+        histogram.extend(&[-1.0, 0.0, 1.9, 2.0, 9.999, 10.0, 1e300, 5.0]).unwrap();
         assert_eq!(histogram.bins(), [2, 1, 1, 0, 1]);
-        assert_eq!(
-            (histogram.below(), histogram.above(), histogram.count()),
-            (1, 2, 8)
-        );
+        assert_eq!((histogram.below(), histogram.above(), histogram.count()), (1, 2, 8));
         assert_eq!(histogram.cdf(2.0), Some(3.0 / 8.0));
         assert_eq!(histogram.quantile(0.25).unwrap(), Some(1.0));
         assert_eq!(histogram.quantile(1.0).unwrap(), Some(10.0));
         assert!(histogram.push(f64::NAN).is_err() && Histogram::new(1.0, 1.0, 3).is_err());
         continues_the_same(&histogram, |histogram| histogram.push(3.0));
-        survives_damage(&histogram, |h| {
-            drop((h.push(3.0), h.quantile(0.5), h.cdf(3.0)))
-        });
+        survives_damage(&histogram, |h| drop((h.push(3.0), h.quantile(0.5), h.cdf(3.0))));
     }
 }

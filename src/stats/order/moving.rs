@@ -107,16 +107,8 @@ impl MovingOrder {
     pub fn hampel(&self, x: f64) -> Option<Hampel> {
         let median = self.median()?;
         let sigma = self.mad()? * MAD_TO_SIGMA;
-        let score = if x == median {
-            0.0
-        } else {
-            (x - median) / sigma
-        };
-        Some(Hampel {
-            median,
-            sigma,
-            score,
-        })
+        let score = if x == median { 0.0 } else { (x - median) / sigma };
+        Some(Hampel { median, sigma, score })
     }
 
     /// The share of values below `x`, half of those equal to it; `None` when empty.
@@ -232,30 +224,18 @@ mod tests {
     fn keeps_both_zeros_apart() {
         let mut order = MovingOrder::new(2).unwrap();
         order.extend(&[0.0, -0.0, 0.0, -0.0, -0.0, 0.0]).unwrap();
-        assert_eq!(
-            order
-                .sorted()
-                .iter()
-                .filter(|x| x.is_sign_negative())
-                .count(),
-            1
-        );
+        assert_eq!(order.sorted().iter().filter(|x| x.is_sign_negative()).count(), 1);
     }
 
     #[test]
     fn judges_without_spread() {
         let mut order = MovingOrder::new(9).unwrap();
-        assert_eq!(
-            (order.hampel(1.0), order.mad(), order.rank(1.0)),
-            (None, None, None)
-        );
+        assert_eq!((order.hampel(1.0), order.mad(), order.rank(1.0)), (None, None, None));
         order.extend(&[2.0; 9]).unwrap();
         assert_eq!(order.hampel(2.0).unwrap().score, 0.0);
         assert_eq!(order.hampel(1.0).unwrap().score, f64::NEG_INFINITY);
         assert_eq!((order.rank(2.0), order.rank(9.0)), (Some(0.5), Some(1.0)));
         assert_eq!(order.trimmed_mean(0.2).unwrap(), Some(2.0));
-        survives_damage(&order, |order| {
-            drop((order.extend(&[1.0; 20]), order.hampel(2.0)))
-        });
+        survives_damage(&order, |order| drop((order.extend(&[1.0; 20]), order.hampel(2.0))));
     }
 }

@@ -25,12 +25,7 @@ impl P2Quantile {
     /// Makes one for the quantile `q`, between 0 and 1.
     pub fn new(q: f64) -> Result<P2Quantile> {
         let q = error::fraction("q", q)?;
-        Ok(P2Quantile {
-            q,
-            count: 0,
-            heights: [0.0; 5],
-            positions: [1.0, 2.0, 3.0, 4.0, 5.0],
-        })
+        Ok(P2Quantile { q, count: 0, heights: [0.0; 5], positions: [1.0, 2.0, 3.0, 4.0, 5.0] })
     }
 
     /// Takes in `x`; an error if it is not finite.

@@ -86,11 +86,7 @@ impl QuantileMethod {
             QuantileMethod::ClosestObservation => {
                 let position = n * q - 1.0 - 0.5;
                 let stays = position == position.floor() && position.rem_euclid(2.0) == 1.0;
-                if stays {
-                    position
-                } else {
-                    position.floor() + 1.0
-                }
+                if stays { position } else { position.floor() + 1.0 }
             }
             QuantileMethod::InterpolatedInvertedCdf => between(0.0, 1.0),
             QuantileMethod::Hazen => between(0.5, 0.5),
@@ -120,11 +116,7 @@ impl QuantileMethod {
         let high = value(below as usize + 1);
         // As NumPy, from the nearer end, so that equal neighbours give themselves.
         let gap = high - low;
-        if rest < 0.5 {
-            low + gap * rest
-        } else {
-            high - gap * (1.0 - rest)
-        }
+        if rest < 0.5 { low + gap * rest } else { high - gap * (1.0 - rest) }
     }
 }
 
@@ -139,11 +131,7 @@ pub fn quantile(values: &[f64], q: f64, method: QuantileMethod) -> Result<f64> {
 pub fn quantile_sorted(values: &[f64], q: f64, method: QuantileMethod) -> Result<f64> {
     error::probability("q", q)?;
     if values.is_empty() {
-        return Err(StatsError::TooFew {
-            name: "values",
-            needed: 1,
-            got: 0,
-        });
+        return Err(StatsError::TooFew { name: "values", needed: 1, got: 0 });
     }
     Ok(method.pick(q, values.len(), |i| values[i]))
 }

@@ -37,12 +37,7 @@ impl HoltWinters {
     /// to 1; at 0 they stay as they began).
     pub fn new(period: usize, alpha: f64, beta: f64, gamma: f64) -> Result<HoltWinters> {
         let period = error::size("period", period, 2, MAX_PERIOD)?;
-        error::range(
-            "alpha",
-            alpha,
-            alpha > 0.0 && alpha <= 1.0,
-            "above 0 and up to 1",
-        )?;
+        error::range("alpha", alpha, alpha > 0.0 && alpha <= 1.0, "above 0 and up to 1")?;
         Ok(HoltWinters {
             period: u32::try_from(period).expect("at most 100,000"),
             alpha,
@@ -103,8 +98,7 @@ impl HoltWinters {
     pub fn forecast(&self, ahead: u32) -> Option<f64> {
         let steps = u64::from(ahead.saturating_sub(1));
         let slot = (self.count.wrapping_add(steps) % u64::from(self.period)) as usize;
-        self.ready()
-            .then(|| self.level + f64::from(ahead) * self.trend + self.season[slot])
+        self.ready().then(|| self.level + f64::from(ahead) * self.trend + self.season[slot])
     }
 
     /// The standard deviation of recent residuals, weighted over two periods; `None` below two.
@@ -131,11 +125,7 @@ impl HoltWinters {
 
     fn check(&self) -> Result<()> {
         HoltWinters::new(self.period as usize, self.alpha, self.beta, self.gamma)?;
-        let expected = if self.ready() {
-            u64::from(self.period)
-        } else {
-            self.count
-        };
+        let expected = if self.ready() { u64::from(self.period) } else { self.count };
         let fits = self.season.len() as u64 == expected;
         error::intact("holt_winters", fits, "its seasons do not add up")
     }
@@ -155,14 +145,9 @@ mod tests {
         let case = reference(include_str!("../../../tests/reference/holt_winters.json"));
         let mut model = HoltWinters::new(7, 0.3, 0.1, 0.2).unwrap();
         let values = numbers(&case["values"]);
-        let residuals: Vec<_> = values
-            .iter()
-            .filter_map(|&x| model.push(x).unwrap())
-            .collect();
+        let residuals: Vec<_> = values.iter().filter_map(|&x| model.push(x).unwrap()).collect();
         assert_all_close(&residuals, &numbers(&case["residuals"]), 1e-11);
-        let ahead: Vec<_> = (1..=6)
-            .map(|ahead| model.forecast(ahead).unwrap())
-            .collect();
+        let ahead: Vec<_> = (1..=6).map(|ahead| model.forecast(ahead).unwrap()).collect();
         assert_all_close(&ahead, &numbers(&case["forecast"]), 1e-11);
         assert!(model.stddev().unwrap() > 0.1 * number(&case["noise"]));
         continues_the_same(&model, |model| model.push(3.0));
@@ -177,8 +162,6 @@ mod tests {
             assert!(residual.is_none() == (i < 8) && residual.unwrap_or(0.0).abs() < 1e-12);
         }
         assert!(model.push(f64::INFINITY).is_err());
-        survives_damage(&model, |model| {
-            drop((model.push(1.0), model.forecast(u32::MAX)))
-        });
+        survives_damage(&model, |model| drop((model.push(1.0), model.forecast(u32::MAX))));
     }
 }

@@ -34,11 +34,7 @@ pub fn seasonal_hybrid_esd(
     error::fraction("alpha", alpha)?;
     let seasonal = stl(values, period, None, true)?.seasonal;
     let median = order::median(values)?;
-    let rest: Vec<f64> = values
-        .iter()
-        .zip(&seasonal)
-        .map(|(x, s)| x - s - median)
-        .collect();
+    let rest: Vec<f64> = values.iter().zip(&seasonal).map(|(x, s)| x - s - median).collect();
     let most = ((values.len() as f64 * max_share) as usize).max(1);
     esd(&rest, most, alpha, tails, middle_and_mad)
 }

@@ -38,21 +38,14 @@ pub fn period(values: &[f64]) -> Result<Option<usize>> {
     };
     let is_peak = |&lag: &usize| {
         correlation[lag] > correlation[lag - 1]
-            && correlation
-                .get(lag + 1)
-                .is_none_or(|next| correlation[lag] >= *next)
+            && correlation.get(lag + 1).is_none_or(|next| correlation[lag] >= *next)
     };
     let peaks: Vec<usize> = (fall.max(1)..correlation.len()).filter(is_peak).collect();
-    let highest = peaks
-        .iter()
-        .map(|&lag| correlation[lag])
-        .fold(0.0, f64::max);
+    let highest = peaks.iter().map(|&lag| correlation[lag]).fold(0.0, f64::max);
     if highest < LEAST.max(1.96 / (n as f64).sqrt()) {
         return Ok(None);
     }
-    Ok(peaks
-        .into_iter()
-        .find(|&lag| correlation[lag] >= NEARLY * highest))
+    Ok(peaks.into_iter().find(|&lag| correlation[lag] >= NEARLY * highest))
 }
 
 #[cfg(test)]
@@ -65,9 +58,8 @@ mod tests {
         let mut rng = Rng::new(5);
         for wanted in [7, 24, 100] {
             let wave = |i: usize| (i as f64 * std::f64::consts::TAU / wanted as f64).sin();
-            let values: Vec<f64> = (0..500)
-                .map(|i| 1e6 + i as f64 * 0.3 + 5.0 * wave(i) + rng.uniform())
-                .collect();
+            let values: Vec<f64> =
+                (0..500).map(|i| 1e6 + i as f64 * 0.3 + 5.0 * wave(i) + rng.uniform()).collect();
             assert_eq!(period(&values).unwrap(), Some(wanted));
         }
     }

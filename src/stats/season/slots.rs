@@ -42,12 +42,7 @@ impl SeasonalSlots {
         let wanted = "at least one nanosecond a slot";
         error::range("period", period as f64, period >= slots as u64, wanted)?;
         error::size("memory", memory as usize, 2, u32::MAX as usize)?;
-        Ok(SeasonalSlots {
-            period,
-            origin,
-            memory,
-            slots: vec![Slot::default(); slots],
-        })
+        Ok(SeasonalSlots { period, origin, memory, slots: vec![Slot::default(); slots] })
     }
 
     /// 24 slots of a day, from midnight UTC.
@@ -83,11 +78,7 @@ impl SeasonalSlots {
     pub fn z(&self, time: i64, x: f64) -> Option<f64> {
         let stddev = self.stddev(time)?;
         let deviation = x - self.mean(time)?;
-        Some(if deviation == 0.0 {
-            0.0
-        } else {
-            deviation / stddev
-        })
+        Some(if deviation == 0.0 { 0.0 } else { deviation / stddev })
     }
 
     /// The mean of the slot of a time; `None` when it is empty.
@@ -176,18 +167,10 @@ mod tests {
         let exact = MeanVar::of(&values);
         assert_close(slots.mean(1).unwrap(), 5.0, 1e-15);
         assert_close(slots.stddev(1).unwrap(), exact.stddev().unwrap(), 1e-14);
-        assert_eq!(
-            (slots.z(5, 1.0), slots.z(5, 2.0)),
-            (Some(0.0), Some(f64::INFINITY))
-        );
-        assert_eq!(
-            (slots.count(), slots.slot_count(7), slots.ready()),
-            (8, 4, true)
-        );
+        assert_eq!((slots.z(5, 1.0), slots.z(5, 2.0)), (Some(0.0), Some(f64::INFINITY)));
+        assert_eq!((slots.count(), slots.slot_count(7), slots.ready()), (8, 4, true));
         assert!(slots.push(0, f64::NAN).is_err() && SeasonalSlots::new(3, 0, 4, 9).is_err());
         continues_the_same(&slots, |slots| slots.push(3, 4.0));
-        survives_damage(&slots, |slots| {
-            drop((slots.push(3, 4.0), slots.push(-1, 4.0)))
-        });
+        survives_damage(&slots, |slots| drop((slots.push(3, 4.0), slots.push(-1, 4.0))));
     }
 }

@@ -57,11 +57,7 @@ impl FromStr for Operation {
             "max" => Operation::Max,
             got => {
                 let known = "+, -, *, /, %, **, min, max";
-                return Err(StatsError::Unknown {
-                    name: "operation",
-                    got: got.to_owned(),
-                    known,
-                });
+                return Err(StatsError::Unknown { name: "operation", got: got.to_owned(), known });
             }
         })
     }
@@ -70,10 +66,7 @@ impl FromStr for Operation {
 /// `a op b` for each pair; an error unless both have the same length.
 pub fn combine(operation: Operation, a: &[f64], b: &[f64]) -> Result<Vec<f64>> {
     error::same_length(("a", a.len()), ("b", b.len()))?;
-    Ok(a.iter()
-        .zip(b)
-        .map(|(&a, &b)| operation.apply(a, b))
-        .collect())
+    Ok(a.iter().zip(b).map(|(&a, &b)| operation.apply(a, b)).collect())
 }
 
 /// `a op b` for each value of `a`.
@@ -91,11 +84,7 @@ pub fn scalar_map(operation: Operation, a: f64, b: &[f64]) -> Vec<f64> {
 /// An error for a lag of 0.
 pub fn diff(values: &[f64], lag: usize) -> Result<Vec<f64>> {
     error::size("lag", lag, 1, error::MAX_WINDOW)?;
-    Ok(values
-        .iter()
-        .zip(values.iter().skip(lag))
-        .map(|(before, after)| after - before)
-        .collect())
+    Ok(values.iter().zip(values.iter().skip(lag)).map(|(before, after)| after - before).collect())
 }
 
 /// The sum of each value and all before it, compensated (Neumaier 1974); a gap makes the rest gaps.
@@ -103,11 +92,7 @@ pub fn cumsum(values: &[f64]) -> Vec<f64> {
     let (mut sum, mut lost) = (0.0f64, 0.0);
     let add = |&x: &f64| {
         let next = sum + x;
-        lost += if sum.abs() >= x.abs() {
-            (sum - next) + x
-        } else {
-            (x - next) + sum
-        };
+        lost += if sum.abs() >= x.abs() { (sum - next) + x } else { (x - next) + sum };
         sum = next;
         if sum.is_finite() { sum + lost } else { sum }
     };
@@ -128,10 +113,7 @@ mod tests {
     fn works_element_by_element() {
         let (a, b) = ([1.0, 2.0, 3.0], [4.0, 5.0, 0.0]);
         let check = |operation: &str, expected: [f64; 3]| {
-            assert_eq!(
-                combine(operation.parse().unwrap(), &a, &b).unwrap(),
-                expected
-            );
+            assert_eq!(combine(operation.parse().unwrap(), &a, &b).unwrap(), expected);
         };
         check("+", [5.0, 7.0, 3.0]);
         check("-", [-3.0, -3.0, 3.0]);
@@ -155,9 +137,6 @@ mod tests {
         assert_eq!(cumsum(&[1.0, 1e100, 1.0, -1e100]), [1.0, 1e100, 1e100, 2.0]);
         assert_eq!(dot(&[1.0, 2.0], &[3.0, 4.0]).unwrap(), 11.0);
         let error = dot(&[1.0], &[]).unwrap_err().to_string();
-        assert_eq!(
-            error,
-            "a has 1 values and b has 0; they must be equally long"
-        );
+        assert_eq!(error, "a has 1 values and b has 0; they must be equally long");
     }
 }

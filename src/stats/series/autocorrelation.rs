@@ -18,30 +18,20 @@ pub fn autocorrelation(values: &[f64], max_lag: usize) -> Result<Vec<f64>> {
     let spread = (moments.m2() / values.len() as f64).sqrt();
     if spread == 0.0 {
         let reason = "all values are equal";
-        return Err(StatsError::Undefined {
-            name: "autocorrelation",
-            reason,
-        });
+        return Err(StatsError::Undefined { name: "autocorrelation", reason });
     }
     // Zeros up to twice the length keep the circular transform from wrapping around.
-    let mut input: Vec<f64> = values
-        .iter()
-        .map(|&x| moments.deviation(x) / spread)
-        .collect();
+    let mut input: Vec<f64> = values.iter().map(|&x| moments.deviation(x) / spread).collect();
     input.resize((2 * values.len()).next_power_of_two(), 0.0);
     let mut planner = RealFftPlanner::<f64>::new();
     let forward = planner.plan_fft_forward(input.len());
     let mut spectrum = forward.make_output_vec();
-    forward
-        .process(&mut input, &mut spectrum)
-        .expect("buffers are made by and for the plan");
+    forward.process(&mut input, &mut spectrum).expect("buffers are made by and for the plan");
     for x in &mut spectrum {
         (x.re, x.im) = (x.norm_sqr(), 0.0);
     }
     let backward = planner.plan_fft_inverse(input.len());
-    backward
-        .process(&mut spectrum, &mut input)
-        .expect("a power spectrum is real");
+    backward.process(&mut spectrum, &mut input).expect("a power spectrum is real");
     let whole = input[0];
     Ok(input[..=max_lag].iter().map(|x| x / whole).collect())
 }

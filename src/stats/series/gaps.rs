@@ -19,11 +19,7 @@ pub fn interpolate(values: &[f64], times: Option<&[i64]>) -> Vec<f64> {
         };
         let whole = between(left, right);
         for (i, gap) in filled.iter_mut().enumerate().take(right).skip(left + 1) {
-            let share = if whole > 0.0 {
-                between(left, i) / whole
-            } else {
-                0.0
-            };
+            let share = if whole > 0.0 { between(left, i) / whole } else { 0.0 };
             *gap = values[left] * (1.0 - share) + values[right] * share;
         }
     }
@@ -35,10 +31,7 @@ pub fn interpolate(values: &[f64], times: Option<&[i64]>) -> Vec<f64> {
 
 /// Fills gaps with `x`.
 pub fn fill(values: &[f64], x: f64) -> Vec<f64> {
-    values
-        .iter()
-        .map(|&value| if value.is_nan() { x } else { value })
-        .collect()
+    values.iter().map(|&value| if value.is_nan() { x } else { value }).collect()
 }
 
 #[cfg(test)]
@@ -52,10 +45,7 @@ mod tests {
         let values = [GAP, 1.0, GAP, GAP, 4.0, GAP];
         assert_eq!(interpolate(&values, None), [1.0, 1.0, 2.0, 3.0, 4.0, 4.0]);
         let times = [0, 10, 19, 20, 20, 30];
-        assert_eq!(
-            interpolate(&values, Some(&times)),
-            [1.0, 1.0, 3.7, 4.0, 4.0, 4.0]
-        );
+        assert_eq!(interpolate(&values, Some(&times)), [1.0, 1.0, 3.7, 4.0, 4.0, 4.0]);
         assert!(interpolate(&[GAP, GAP], None)[1].is_nan());
         assert!(interpolate(&[], None).is_empty());
         assert_eq!(fill(&[GAP, 2.0], 0.0), [0.0, 2.0]);

@@ -49,10 +49,7 @@ mod tests {
 
     #[test]
     fn joins_by_time() {
-        assert_eq!(
-            inner_join(&[1, 2, 4, 4, 9], &[2, 3, 4, 9, 10]),
-            [(1, 0), (2, 2), (4, 3)]
-        );
+        assert_eq!(inner_join(&[1, 2, 4, 4, 9], &[2, 3, 4, 9, 10]), [(1, 0), (2, 2), (4, 3)]);
         let (left, right) = ([0, 10, 14, 16, 40], [5, 10, 20]);
         let asof = asof_join(&left, &right, 5, false);
         assert_eq!(asof, [None, Some(1), Some(1), None, None]);

@@ -48,11 +48,7 @@ impl FromStr for Comparison {
             "!=" => Comparison::NotEqual,
             got => {
                 let known = "<, <=, >, >=, ==, !=";
-                return Err(StatsError::Unknown {
-                    name: "comparison",
-                    got: got.to_owned(),
-                    known,
-                });
+                return Err(StatsError::Unknown { name: "comparison", got: got.to_owned(), known });
             }
         })
     }
@@ -61,10 +57,7 @@ impl FromStr for Comparison {
 /// `a op b` for each pair; an error unless both have the same length.
 pub fn compare(comparison: Comparison, a: &[f64], b: &[f64]) -> Result<Vec<bool>> {
     error::same_length(("a", a.len()), ("b", b.len()))?;
-    Ok(a.iter()
-        .zip(b)
-        .map(|(&a, &b)| comparison.apply(a, b))
-        .collect())
+    Ok(a.iter().zip(b).map(|(&a, &b)| comparison.apply(a, b)).collect())
 }
 
 /// `a op b` for each value of `a`.
@@ -75,21 +68,12 @@ pub fn compare_scalar(comparison: Comparison, a: &[f64], b: f64) -> Vec<bool> {
 /// The values where the mask is true; an error unless both have the same length.
 pub fn select(values: &[f64], mask: &[bool]) -> Result<Vec<f64>> {
     error::same_length(("values", values.len()), ("mask", mask.len()))?;
-    Ok(values
-        .iter()
-        .zip(mask)
-        .filter(|(_, yes)| **yes)
-        .map(|(x, _)| *x)
-        .collect())
+    Ok(values.iter().zip(mask).filter(|(_, yes)| **yes).map(|(x, _)| *x).collect())
 }
 
 /// The positions where the mask is true, from 0.
 pub fn indices(mask: &[bool]) -> Vec<usize> {
-    mask.iter()
-        .enumerate()
-        .filter(|(_, yes)| **yes)
-        .map(|(i, _)| i)
-        .collect()
+    mask.iter().enumerate().filter(|(_, yes)| **yes).map(|(i, _)| i).collect()
 }
 
 /// How often the mask is true.
@@ -105,10 +89,7 @@ mod tests {
     fn compares_and_selects() {
         let values = [1.0, f64::NAN, 3.0];
         let check = |name: &str, expected: [bool; 3]| {
-            assert_eq!(
-                compare_scalar(name.parse().unwrap(), &values, 3.0),
-                expected
-            );
+            assert_eq!(compare_scalar(name.parse().unwrap(), &values, 3.0), expected);
         };
         check("<", [true, false, false]);
         check("<=", [true, false, true]);

@@ -26,14 +26,10 @@ pub fn ranks(values: &[f64]) -> Vec<f64> {
     let mut ranks = vec![f64::NAN; values.len()];
     let mut start = 0;
     while start < order.len() && !values[order[start]].is_nan() {
-        let tied = order[start..]
-            .iter()
-            .take_while(|&&i| values[i] == values[order[start]])
-            .count();
+        let tied =
+            order[start..].iter().take_while(|&&i| values[i] == values[order[start]]).count();
         let rank = start as f64 + (tied as f64 + 1.0) / 2.0;
-        order[start..start + tied]
-            .iter()
-            .for_each(|&i| ranks[i] = rank);
+        order[start..start + tied].iter().for_each(|&i| ranks[i] = rank);
         start += tied;
     }
     ranks
@@ -49,10 +45,7 @@ mod tests {
         assert_eq!(sort(&values)[..4], [-2.0, 1.0, 3.0, 3.0]);
         assert_eq!(argsort(&values), [5, 2, 0, 3, 1, 4]);
         let ranks = ranks(&values);
-        assert_eq!(
-            [ranks[0], ranks[2], ranks[3], ranks[5]],
-            [3.5, 2.0, 3.5, 1.0]
-        );
+        assert_eq!([ranks[0], ranks[2], ranks[3], ranks[5]], [3.5, 2.0, 3.5, 1.0]);
         assert!(ranks[1].is_nan());
         assert_eq!(argsort(&[0.0, -0.0]), [0, 1]);
     }

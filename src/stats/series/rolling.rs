@@ -44,11 +44,7 @@ pub fn rolling_quantile(
     let mut result = Vec::with_capacity(values.len());
     for &x in values {
         order.push(x)?;
-        let quantile = if order.ready() {
-            order.quantile(q, method)?
-        } else {
-            None
-        };
+        let quantile = if order.ready() { order.quantile(q, method)? } else { None };
         result.push(quantile.unwrap_or(f64::NAN));
     }
     Ok(result)
@@ -74,11 +70,7 @@ fn moments(
     let mut result = Vec::with_capacity(values.len());
     for &x in values {
         stats.push(x)?;
-        let value = if stats.is_full() {
-            statistic(stats.moments())
-        } else {
-            None
-        };
+        let value = if stats.is_full() { statistic(stats.moments()) } else { None };
         result.push(value.unwrap_or(f64::NAN));
     }
     Ok(result)
@@ -122,10 +114,7 @@ mod tests {
         check("median", rolling_median(&values, 7).unwrap());
         check("min", rolling_min(&values, 7).unwrap());
         check("max", rolling_max(&values, 7).unwrap());
-        check(
-            "quantile",
-            rolling_quantile(&values, 7, 0.9, QuantileMethod::Linear).unwrap(),
-        );
+        check("quantile", rolling_quantile(&values, 7, 0.9, QuantileMethod::Linear).unwrap());
         check("mean100", rolling_mean(&values, 100).unwrap());
         check("std100", rolling_stddev(&values, 100).unwrap());
     }

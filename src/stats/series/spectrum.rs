@@ -17,9 +17,7 @@ pub fn power_spectrum(values: &[f64]) -> Result<Vec<f64>> {
     let mut input: Vec<f64> = values.iter().map(|&x| moments.deviation(x)).collect();
     let transform = RealFftPlanner::<f64>::new().plan_fft_forward(input.len());
     let mut output = transform.make_output_vec();
-    transform
-        .process(&mut input, &mut output)
-        .expect("buffers are made by and for the plan");
+    transform.process(&mut input, &mut output).expect("buffers are made by and for the plan");
     let n = values.len() as f64;
     let mut power: Vec<f64> = output.iter().map(|x| x.norm_sqr() / n).collect();
     power[0] = 0.0;
@@ -36,11 +34,7 @@ mod tests {
         let cases = reference(include_str!("../../../tests/reference/spectrum.json"));
         for case in cases.as_array().unwrap() {
             let values = numbers(&case["values"]);
-            assert_all_close(
-                &power_spectrum(&values).unwrap(),
-                &numbers(&case["power"]),
-                1e-9,
-            );
+            assert_all_close(&power_spectrum(&values).unwrap(), &numbers(&case["power"]), 1e-9);
         }
         assert!(power_spectrum(&[1.0]).is_err());
     }

@@ -72,11 +72,7 @@ impl AnomalyLikelihood {
         let z = if above == 0.0 { 0.0 } else { above / stddev };
         let tail = Normal::STANDARD.sf(z);
         let score = (tail.max(f64::MIN_POSITIVE).ln() / 1e-10f64.ln()).clamp(0.0, 1.0);
-        Some(Likelihood {
-            likelihood: 1.0 - tail,
-            tail,
-            score,
-        })
+        Some(Likelihood { likelihood: 1.0 - tail, tail, score })
     }
 
     /// The number of scores in the history.

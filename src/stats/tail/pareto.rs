@@ -30,36 +30,22 @@ impl Pareto {
         }
         let n = excesses.len() as f64;
         let mean = excesses.iter().sum::<f64>() / n;
-        let exponential = Pareto {
-            shape: 0.0,
-            scale: mean,
-        };
+        let exponential = Pareto { shape: 0.0, scale: mean };
         let max = excesses.iter().copied().fold(0.0, f64::max);
         let min = excesses.iter().copied().fold(f64::INFINITY, f64::min);
         // Grimshaw's bounds of theta = shape / scale.
         let edge = 1e-8 / mean;
         let upper = 2.0 * (mean - min) / (min * min);
-        let upper = if upper.is_finite() {
-            upper.max(100.0 * edge)
-        } else {
-            1e8 / mean
-        };
+        let upper = if upper.is_finite() { upper.max(100.0 * edge) } else { 1e8 / mean };
         let roots = roots(excesses, -1.0 / max + edge, -edge, false)
             .chain(roots(excesses, edge, upper, true))
             .map(|theta| {
                 let shape = mean_log(excesses, theta);
-                Pareto {
-                    shape,
-                    scale: shape / theta,
-                }
+                Pareto { shape, scale: shape / theta }
             });
         let better = |best: Pareto, found: Pareto| {
             let gain = found.log_likelihood(excesses) - best.log_likelihood(excesses);
-            if found.scale > 0.0 && gain > 0.0 {
-                found
-            } else {
-                best
-            }
+            if found.scale > 0.0 && gain > 0.0 { found } else { best }
         };
         Ok(roots.fold(exponential, better))
     }
@@ -103,11 +89,7 @@ fn mean_log(excesses: &[f64], theta: f64) -> f64 {
 /// Grimshaw's equation, 0 at a stationary point of the likelihood.
 fn equation(excesses: &[f64], theta: f64) -> f64 {
     let n = excesses.len() as f64;
-    let mean = excesses
-        .iter()
-        .map(|x| 1.0 / (1.0 + theta * x))
-        .sum::<f64>()
-        / n;
+    let mean = excesses.iter().map(|x| 1.0 / (1.0 + theta * x)).sum::<f64>() / n;
     mean * (1.0 + mean_log(excesses, theta)) - 1.0
 }
 
@@ -116,11 +98,7 @@ fn equation(excesses: &[f64], theta: f64) -> f64 {
 fn roots(excesses: &[f64], from: f64, to: f64, geometric: bool) -> impl Iterator<Item = f64> + '_ {
     let point = move |i: usize| {
         let share = i as f64 / INTERVALS as f64;
-        if geometric {
-            from * (to / from).powf(share)
-        } else {
-            from + (to - from) * share
-        }
+        if geometric { from * (to / from).powf(share) } else { from + (to - from) * share }
     };
     (0..INTERVALS).filter_map(move |i| {
         let (mut low, mut high) = (point(i), point(i + 1));
@@ -151,16 +129,10 @@ mod tests {
         for case in cases.as_array().unwrap() {
             let excesses = numbers(&case["excesses"]);
             let fit = Pareto::fit(&excesses).unwrap();
-            let expected = Pareto {
-                shape: number(&case["shape"]),
-                scale: number(&case["scale"]),
-            };
+            let expected = Pareto { shape: number(&case["shape"]), scale: number(&case["scale"]) };
             let gain = fit.log_likelihood(&excesses) - expected.log_likelihood(&excesses);
             assert!(gain > -1e-6, "{fit:?} instead of {expected:?}");
-            assert!(
-                (fit.shape - expected.shape).abs() < 1e-3,
-                "{fit:?} instead of {expected:?}"
-            );
+            assert!((fit.shape - expected.shape).abs() < 1e-3, "{fit:?} instead of {expected:?}");
             let x = number(&case["x"]);
             assert_close(expected.sf(x), number(&case["sf"]), 1e-12);
             assert_close(expected.isf(number(&case["sf"])), x, 1e-10);

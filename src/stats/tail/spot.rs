@@ -73,11 +73,7 @@ impl Spot {
         error::range("risk", risk, risk < 1.0 - level, "below 1 - level")?;
         let warmup = error::size("warmup", warmup, 10, 100_000)?;
         error::size("depth", depth, 0, MAX_WINDOW)?;
-        let local = if depth > 0 {
-            Some(MovingStats::new(depth)?)
-        } else {
-            None
-        };
+        let local = if depth > 0 { Some(MovingStats::new(depth)?) } else { None };
         Ok(Spot {
             risk,
             level,
@@ -111,11 +107,7 @@ impl Spot {
         };
         let alarm = height > tail.threshold;
         let threshold = tail.threshold + base;
-        let step = SpotStep {
-            alarm,
-            threshold,
-            probability: tail.probability(height),
-        };
+        let step = SpotStep { alarm, threshold, probability: tail.probability(height) };
         if !alarm || step.probability > PLAUSIBLE * self.risk {
             tail.learn(height, self.risk)?;
             self.follow(x)?;
@@ -184,10 +176,7 @@ impl Tail {
             seen: heights.len() as u64,
             peaks: 0,
             excesses: Ring::new(MAX_EXCESSES)?,
-            fit: Pareto {
-                shape: 0.0,
-                scale: 0.0,
-            },
+            fit: Pareto { shape: 0.0, scale: 0.0 },
         };
         for &height in heights.iter().filter(|height| **height > start) {
             tail.peaks += 1;
@@ -254,15 +243,10 @@ mod tests {
             .filter_map(|_| spot.push(noise(&mut rng)).unwrap())
             .filter(|step| step.alarm)
             .count();
-        assert!(
-            (8..=40).contains(&alarms),
-            "{alarms} alarms where 20 are due"
-        );
+        assert!((8..=40).contains(&alarms), "{alarms} alarms where 20 are due");
         let step = spot.push(10.0).unwrap().unwrap();
         assert!(step.alarm && step.probability < 1e-4 && (2.7..3.6).contains(&step.threshold));
-        continues_the_same(&spot, |spot| {
-            (spot.push(2.5), spot.push(5.0), spot.push(1.0))
-        });
+        continues_the_same(&spot, |spot| (spot.push(2.5), spot.push(5.0), spot.push(1.0)));
     }
 
     #[test]
@@ -291,8 +275,6 @@ mod tests {
         for i in 0..20 {
             spot.push(f64::from(i * i % 7)).unwrap();
         }
-        survives_damage(&spot, |spot| {
-            drop((spot.push(9.0), spot.push(1.0), spot.push(3.0)))
-        });
+        survives_damage(&spot, |spot| drop((spot.push(9.0), spot.push(1.0), spot.push(3.0))));
     }
 }

@@ -36,9 +36,7 @@ fn correlation(a: [&[f64]; 2], b: [&[f64]; 2]) -> Option<f64> {
         return None;
     }
     let pairs = a[0].iter().chain(a[1]).zip(b[0].iter().chain(b[1]));
-    let product: f64 = pairs
-        .map(|(&a, &b)| mean_a.deviation(a) * mean_b.deviation(b))
-        .sum();
+    let product: f64 = pairs.map(|(&a, &b)| mean_a.deviation(a) * mean_b.deviation(b)).sum();
     Some((product / scale).clamp(-1.0, 1.0))
 }
 
@@ -54,10 +52,7 @@ impl MovingCorrelation {
     /// Makes an empty window for `size` pairs, from 2 to `MAX_WINDOW`.
     pub fn new(size: usize) -> Result<MovingCorrelation> {
         let ring = Ring::with_minimum(size, 2)?;
-        Ok(MovingCorrelation {
-            a: ring.clone(),
-            b: ring,
-        })
+        Ok(MovingCorrelation { a: ring.clone(), b: ring })
     }
 
     /// Appends a pair; an error, and no change, if one of them is not finite.
@@ -111,16 +106,10 @@ mod tests {
         for case in cases.as_array().unwrap() {
             let (x, y) = (numbers(&case["x"]), numbers(&case["y"]));
             assert_close(pearson(&x, &y).unwrap().unwrap(), number(&case["r"]), 1e-12);
-            assert_close(
-                spearman(&x, &y).unwrap().unwrap(),
-                number(&case["spearman"]),
-                1e-12,
-            );
+            assert_close(spearman(&x, &y).unwrap().unwrap(), number(&case["spearman"]), 1e-12);
             let mut moving = MovingCorrelation::new(x.len()).unwrap();
             moving.push(1e12, -1e12).unwrap();
-            x.iter()
-                .zip(&y)
-                .for_each(|(&x, &y)| moving.push(x, y).unwrap());
+            x.iter().zip(&y).for_each(|(&x, &y)| moving.push(x, y).unwrap());
             assert_close(moving.value().unwrap(), number(&case["r"]), 1e-12);
             continues_the_same(&moving, |moving| (moving.push(3.0, 4.0), moving.value()));
         }
@@ -135,8 +124,6 @@ mod tests {
         moving.push(1.0, 2.0).unwrap();
         assert!(moving.push(1.0, f64::NAN).is_err());
         assert_eq!(moving.count(), 1);
-        survives_damage(&moving, |moving| {
-            drop((moving.push(2.0, 3.0), moving.value()))
-        });
+        survives_damage(&moving, |moving| drop((moving.push(2.0, 3.0), moving.value())));
     }
 }

@@ -47,11 +47,7 @@ pub fn linear_fit(x: &[f64], y: &[f64]) -> Result<Line> {
     }
     let slope = sxy / mean_x.m2();
     let r = (syy > 0.0).then(|| (sxy / (mean_x.m2().sqrt() * syy.sqrt())).clamp(-1.0, 1.0));
-    Ok(Line {
-        slope,
-        intercept: -mean_y.deviation(slope * centre(&mean_x)),
-        r,
-    })
+    Ok(Line { slope, intercept: -mean_y.deviation(slope * centre(&mean_x)), r })
 }
 
 /// The line whose slope is the median of the slopes of all pairs, through the medians of x and y;
@@ -68,11 +64,7 @@ pub fn theil_sen(x: &[f64], y: &[f64]) -> Result<Line> {
     }
     let slope = middle(&mut slopes);
     let intercept = order::median(y)? - slope * order::median(x)?;
-    Ok(Line {
-        slope,
-        intercept,
-        r,
-    })
+    Ok(Line { slope, intercept, r })
 }
 
 /// The median of at least one number, by selection.
@@ -96,10 +88,7 @@ fn centres(x: &[f64], y: &[f64]) -> Result<(MeanVar, MeanVar)> {
     error::sample("y", y, 2)?;
     let (mean_x, mean_y) = (MeanVar::of(x), MeanVar::of(y));
     if mean_x.m2() == 0.0 {
-        return Err(StatsError::Undefined {
-            name: "slope",
-            reason: "all x are equal",
-        });
+        return Err(StatsError::Undefined { name: "slope", reason: "all x are equal" });
     }
     Ok((mean_x, mean_y))
 }
@@ -129,10 +118,7 @@ mod tests {
         assert!(linear_fit(&[1.0, 1.0], &[1.0, 2.0]).is_err());
         assert!(linear_fit(&[1.0], &[1.0]).is_err());
         let level = linear_fit(&[1.0, 2.0], &[3.0, 3.0]).unwrap();
-        assert_eq!(
-            (level.slope, level.r, level.distance_to(9.0, 2.0)),
-            (0.0, None, None)
-        );
+        assert_eq!((level.slope, level.r, level.distance_to(9.0, 2.0)), (0.0, None, None));
         let rising = linear_fit(&[0.0, 1.0], &[0.0, 2.0]).unwrap();
         assert_eq!(rising.distance_to(10.0, 1.0), Some(4.0));
         assert_eq!(rising.distance_to(1.0, 1.0), None);

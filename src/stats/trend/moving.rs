@@ -26,10 +26,7 @@ impl MovingTrend {
     pub fn new(size: usize) -> Result<MovingTrend> {
         let size = error::size("size", size, 2, MAX_WINDOW)?;
         let size = u32::try_from(size).expect("MAX_WINDOW fits u32");
-        Ok(MovingTrend {
-            size,
-            points: VecDeque::new(),
-        })
+        Ok(MovingTrend { size, points: VecDeque::new() })
     }
 
     /// Appends `x` at `time` (nanoseconds); an error if `x` is not finite or `time` lies before the
@@ -61,10 +58,7 @@ impl MovingTrend {
     fn columns(&self) -> (Vec<f64>, Vec<f64>) {
         let newest = self.points.back().map_or(0, |point| point.0);
         let seconds = |time: i64| -(newest.abs_diff(time) as f64) / 1e9;
-        self.points
-            .iter()
-            .map(|&(time, x)| (seconds(time), x))
-            .unzip()
+        self.points.iter().map(|&(time, x)| (seconds(time), x)).unzip()
     }
 
     /// The number of points in the window.
@@ -88,9 +82,7 @@ impl MovingTrend {
         error::intact("moving_trend", fits, "more points than its size")?;
         let sorted = self.points.iter().is_sorted_by_key(|point| point.0);
         error::intact("moving_trend", sorted, "its times are not in order")?;
-        self.points
-            .iter()
-            .try_for_each(|point| error::finite("value", point.1).map(drop))
+        self.points.iter().try_for_each(|point| error::finite("value", point.1).map(drop))
     }
 }
 
@@ -107,9 +99,7 @@ mod tests {
         assert!(trend.linear().is_err());
         let hour = 3_600_000_000_000;
         for i in 0..30 {
-            trend
-                .push(1_700_000_000_000_000_000 + i * hour, 50.0 + i as f64)
-                .unwrap();
+            trend.push(1_700_000_000_000_000_000 + i * hour, 50.0 + i as f64).unwrap();
         }
         let line = trend.linear().unwrap();
         assert_close(line.slope, 1.0 / 3600.0, 1e-12);

@@ -1,0 +1,59 @@
+//! The command line: one file a subcommand.
+
+mod check;
+mod conf;
+mod logging;
+mod replay;
+mod run;
+
+use clap::{Parser, Subcommand};
+use std::process::ExitCode;
+
+/// Runs Kapacitor UDFs written as Rhai scripts.
+#[derive(Debug, Parser)]
+#[command(name = "rhai-udf", version, max_term_width = 100)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+    /// How much to log to standard error: off, error, warn, info, debug, trace
+    #[arg(long, global = true, value_name = "LEVEL", value_parser = logging::level)]
+    log_level: Option<log::LevelFilter>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Run(run::Args),
+    Replay(Box<replay::Args>),
+    Check(check::Args),
+    Conf(conf::Args),
+}
+
+/// The command was used in a way that cannot work; exit code 2.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+struct Usage(String);
+
+fn usage<T>(message: &str) -> anyhow::Result<T> {
+    Err(Usage(message.into()).into())
+}
+
+/// Runs the command; 2 is wrong usage, 1 a failure.
+pub(crate) fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let result = match &cli.command {
+        Command::Run(args) => run::run(args, cli.log_level),
+        Command::Replay(args) => replay::run(args, cli.log_level),
+        Command::Check(args) => {
+            logging::start(cli.log_level, &Default::default(), log::LevelFilter::Warn);
+            check::run(args)
+        }
+        Command::Conf(args) => conf::run(args),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            logging::fatal(&error);
+            ExitCode::from(if error.is::<Usage>() { 2 } else { 1 })
+        }
+    }
+}

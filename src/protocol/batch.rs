@@ -1,0 +1,383 @@
+//! A batch: its metadata, and its points kept as the bytes they came in.
+//!
+//! [`Batch::column`] reads one field of all points into a native column. Points are passed on
+//! without being taken apart; a column nobody asks for costs nothing.
+
+use super::message::{BeginBatch, EndBatch};
+use super::point::{FieldType, FieldValue};
+use super::{Point, ProtocolError};
+use std::collections::BTreeMap;
+use std::ops::Range;
+use std::sync::Arc;
+
+/// The values of one field, a value for each point.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Column {
+    /// Doubles, or ints and doubles mixed; NaN where a point has none.
+    Double(Vec<f64>),
+    /// Ints, one for every point.
+    Int(Vec<i64>),
+    /// Strings; empty where a point has none.
+    String(Vec<Arc<str>>),
+    /// Booleans; false where a point has none.
+    Bool(Vec<bool>),
+}
+
+/// A column cannot be made.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ColumnError {
+    /// No point has the field.
+    #[error("no point of the batch has a field '{field}'; its fields are {}", list(.present))]
+    Missing {
+        /// The field asked for.
+        field: String,
+        /// The fields of the first point, with their types.
+        present: Vec<String>,
+    },
+    /// The field is text in one point and a number in another.
+    #[error("field '{field}' is {first} in one point of the batch and {other} in another")]
+    Mixed {
+        /// The field asked for.
+        field: String,
+        /// Its type in the first point that has it.
+        first: FieldType,
+        /// Its type in a later one.
+        other: FieldType,
+    },
+}
+
+fn list(names: &[String]) -> String {
+    match names {
+        [] => "none".into(),
+        names => names.join(", "),
+    }
+}
+
+/// A batch of points.
+#[derive(Clone, Debug, Default)]
+pub struct Batch {
+    /// The measurement.
+    pub name: String,
+    /// The group's id: a key, not to be parsed.
+    pub group: String,
+    /// The tags of the group.
+    pub tags: BTreeMap<String, String>,
+    /// True if the batch is grouped by its name too.
+    pub by_name: bool,
+    /// The time of the batch, in nanoseconds since the epoch: the end of its window.
+    pub tmax: i64,
+    /// The number of points announced at the beginning, 0 if unknown.
+    pub size: i64,
+    bytes: Vec<u8>,
+    points: Vec<Range<usize>>,
+}
+
+impl Batch {
+    /// Starts a batch; what an earlier one allocated is used again.
+    pub fn begin(&mut self, begin: BeginBatch) {
+        let BeginBatch { name, group, tags, size, by_name } = begin;
+        (self.name, self.group, self.tags) = (name, group, tags);
+        (self.size, self.by_name, self.tmax) = (size, by_name, 0);
+        self.bytes.clear();
+        self.points.clear();
+    }
+
+    /// Takes the metadata of the end, which is what counts: the daemon takes name, tags and time
+    /// from there.
+    pub fn end(&mut self, end: EndBatch) {
+        self.tmax = end.tmax;
+        self.name = end.name;
+        self.tags = end.tags;
+        self.group = end.group;
+        self.by_name |= end.by_name;
+    }
+
+    /// Appends a point.
+    pub fn push(&mut self, point: &Point) {
+        let start = self.bytes.len();
+        point.put_message(&mut self.bytes);
+        self.points.push(start..self.bytes.len());
+    }
+
+    /// Appends a point of a stream as the daemon sends the points of a batch: without name,
+    /// dimensions, database and retention policy.
+    pub fn push_as_member(&mut self, point: &Point) {
+        let start = self.bytes.len();
+        point.put_member(&mut self.bytes);
+        self.points.push(start..self.bytes.len());
+    }
+
+    /// The number of points.
+    pub fn len(&self) -> usize {
+        self.points.len()
+    }
+
+    /// True if there are no points.
+    pub fn is_empty(&self) -> bool {
+        self.points.is_empty()
+    }
+
+    /// The bytes of the points' messages in memory.
+    pub fn byte_len(&self) -> usize {
+        self.bytes.len()
+    }
+
+    /// Removes all points, keeping the metadata.
+    pub fn clear_points(&mut self) {
+        self.bytes.clear();
+        self.points.clear();
+    }
+
+    /// The message of a point.
+    pub fn message(&self, i: usize) -> Option<&[u8]> {
+        self.points.get(i).map(|range| &self.bytes[range.clone()])
+    }
+
+    /// Reads a point into `point`; false if there is none at `i`.
+    ///
+    /// # Errors
+    /// None for a batch that was filled with [`Batch::push`].
+    pub fn read(&self, i: usize, point: &mut Point) -> Result<bool, ProtocolError> {
+        match self.message(i) {
+            Some(message) => point.parse(message).map(|()| true),
+            None => Ok(false),
+        }
+    }
+
+    /// The points, one after the other.
+    pub fn points(&self) -> impl Iterator<Item = Point> {
+        self.points
+            .iter()
+            .map(|range| Point::from_message(&self.bytes[range.clone()]).unwrap_or_default())
+    }
+
+    /// The batch with only those points for which `keep` is true.
+    #[must_use]
+    pub fn select(&self, mut keep: impl FnMut(usize) -> bool) -> Self {
+        let mut selected = self.metadata();
+        for (i, range) in self.points.iter().enumerate().filter(|(i, _)| keep(*i)) {
+            debug_assert!(i < self.len());
+            let start = selected.bytes.len();
+            selected.bytes.extend_from_slice(&self.bytes[range.clone()]);
+            selected.points.push(start..selected.bytes.len());
+        }
+        selected
+    }
+
+    /// A batch without points and with the same metadata.
+    #[must_use]
+    pub fn metadata(&self) -> Self {
+        Self {
+            name: self.name.clone(),
+            group: self.group.clone(),
+            tags: self.tags.clone(),
+            by_name: self.by_name,
+            tmax: self.tmax,
+            size: 0,
+            bytes: Vec::new(),
+            points: Vec::new(),
+        }
+    }
+
+    /// The times of the points, in nanoseconds since the epoch.
+    pub fn times(&self) -> Vec<i64> {
+        self.points().map(|point| point.time()).collect()
+    }
+
+    /// One field of all points.
+    ///
+    /// # Errors
+    /// A field that no point has, or that mixes text, booleans and numbers.
+    pub fn column(&self, field: &str) -> Result<Column, ColumnError> {
+        let mut builder = ColumnBuilder { field, column: None, absent: 0 };
+        let mut point = Point::default();
+        for range in &self.points {
+            let value = match point.parse(&self.bytes[range.clone()]) {
+                Ok(()) => point.field(field),
+                Err(_) => None,
+            };
+            builder.push(value)?;
+        }
+        builder.column.ok_or_else(|| ColumnError::Missing {
+            field: field.into(),
+            present: self.field_names(),
+        })
+    }
+
+    /// The fields of the first point, as `name (type)`.
+    pub fn field_names(&self) -> Vec<String> {
+        let first = self.points().next().unwrap_or_default();
+        first.fields().map(|(name, value)| format!("{name} ({})", value.field_type())).collect()
+    }
+
+    /// The message that begins this batch, with the true number of points.
+    pub fn begin_message(&self) -> BeginBatch {
+        BeginBatch {
+            name: self.name.clone(),
+            group: self.group.clone(),
+            tags: self.tags.clone(),
+            size: self.len() as i64,
+            by_name: self.by_name,
+        }
+    }
+
+    /// The message that ends this batch.
+    pub fn end_message(&self) -> EndBatch {
+        EndBatch {
+            name: self.name.clone(),
+            group: self.group.clone(),
+            tmax: self.tmax,
+            tags: self.tags.clone(),
+            by_name: self.by_name,
+        }
+    }
+}
+
+/// Collects values, widening ints to doubles where both occur or a value is absent.
+struct ColumnBuilder<'f> {
+    field: &'f str,
+    column: Option<Column>,
+    /// Points without the field before the first that has it.
+    absent: usize,
+}
+
+impl ColumnBuilder<'_> {
+    #[inline]
+    fn push(&mut self, value: Option<FieldValue<'_>>) -> Result<(), ColumnError> {
+        match (self.column.as_mut(), value) {
+            (Some(Column::Double(values)), Some(FieldValue::Double(value))) => values.push(value),
+            (Some(Column::Double(values)), Some(FieldValue::Int(value))) => {
+                values.push(value as f64);
+            }
+            (Some(Column::Double(values)), None) => values.push(f64::NAN),
+            (Some(Column::Int(values)), Some(FieldValue::Int(value))) => values.push(value),
+            (Some(Column::Int(values)), value @ (None | Some(FieldValue::Double(_)))) => {
+                let mut widened: Vec<f64> = values.iter().map(|v| *v as f64).collect();
+                widened.push(value.and_then(|v| v.as_double()).unwrap_or(f64::NAN));
+                self.column = Some(Column::Double(widened));
+            }
+            (Some(Column::String(values)), Some(FieldValue::String(value))) => {
+                values.push(value.into());
+            }
+            (Some(Column::String(values)), None) => values.push("".into()),
+            (Some(Column::Bool(values)), Some(FieldValue::Bool(value))) => values.push(value),
+            (Some(Column::Bool(values)), None) => values.push(false),
+            (Some(column), Some(value)) => {
+                return Err(ColumnError::Mixed {
+                    field: self.field.into(),
+                    first: column.field_type(),
+                    other: value.field_type(),
+                });
+            }
+            (None, None) => self.absent += 1,
+            (None, Some(value)) => self.column = Some(Column::first(self.absent, value)),
+        }
+        Ok(())
+    }
+}
+
+impl Column {
+    fn first(absent: usize, value: FieldValue<'_>) -> Self {
+        fn after<T: Clone>(absent: usize, filler: T, value: T) -> Vec<T> {
+            let mut values = vec![filler; absent];
+            values.push(value);
+            values
+        }
+        match value {
+            FieldValue::Double(value) => Self::Double(after(absent, f64::NAN, value)),
+            FieldValue::Int(value) if absent > 0 => {
+                Self::Double(after(absent, f64::NAN, value as f64))
+            }
+            FieldValue::Int(value) => Self::Int(vec![value]),
+            FieldValue::String(value) => Self::String(after(absent, "".into(), value.into())),
+            FieldValue::Bool(value) => Self::Bool(after(absent, false, value)),
+        }
+    }
+
+    /// The type of the values.
+    pub fn field_type(&self) -> FieldType {
+        match self {
+            Self::Double(_) => FieldType::Double,
+            Self::Int(_) => FieldType::Int,
+            Self::String(_) => FieldType::String,
+            Self::Bool(_) => FieldType::Bool,
+        }
+    }
+
+    /// The number of values.
+    pub fn len(&self) -> usize {
+        match self {
+            Self::Double(values) => values.len(),
+            Self::Int(values) => values.len(),
+            Self::String(values) => values.len(),
+            Self::Bool(values) => values.len(),
+        }
+    }
+
+    /// True if there are no values.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn batch(points: &[&[(&str, FieldValue<'static>)]]) -> Batch {
+        let mut batch = Batch::default();
+        for (i, fields) in points.iter().enumerate() {
+            let mut point = Point::new(i as i64);
+            for (name, value) in *fields {
+                point.set_field(name, value.clone());
+            }
+            batch.push(&point);
+        }
+        batch
+    }
+
+    #[test]
+    fn columns_keep_the_type_of_their_field() {
+        let batch = batch(&[
+            &[("d", 1.5.into()), ("i", 1.into()), ("s", "x".into()), ("b", true.into())],
+            &[("d", 2.5.into()), ("i", 2.into()), ("s", "y".into()), ("b", false.into())],
+        ]);
+        assert_eq!(batch.column("d"), Ok(Column::Double(vec![1.5, 2.5])));
+        assert_eq!(batch.column("i"), Ok(Column::Int(vec![1, 2])));
+        assert_eq!(batch.column("s"), Ok(Column::String(vec!["x".into(), "y".into()])));
+        assert_eq!(batch.column("b"), Ok(Column::Bool(vec![true, false])));
+        assert_eq!(batch.times(), [0, 1]);
+    }
+
+    #[test]
+    fn ints_and_doubles_mix_and_a_gap_is_nan() {
+        let batch = batch(&[&[], &[("x", 1.into())], &[("x", 2.5.into())], &[]]);
+        let Ok(Column::Double(values)) = batch.column("x") else { panic!() };
+        assert!(values[0].is_nan() && values[3].is_nan());
+        assert_eq!(values[1..3], [1.0, 2.5]);
+    }
+
+    #[test]
+    fn a_column_that_cannot_be_says_why() {
+        let batch = batch(&[&[("x", 1.into())], &[("x", "one".into())]]);
+        assert_eq!(
+            batch.column("x").unwrap_err().to_string(),
+            "field 'x' is int in one point of the batch and string in another"
+        );
+        assert_eq!(
+            batch.column("y").unwrap_err().to_string(),
+            "no point of the batch has a field 'y'; its fields are x (int)"
+        );
+    }
+
+    #[test]
+    fn a_selection_keeps_the_metadata_and_the_points_as_they_were() {
+        let mut all = batch(&[&[("x", 1.into())], &[("x", 2.into())], &[("x", 3.into())]]);
+        all.name = "cpu".into();
+        all.tmax = 9;
+        let odd = all.select(|i| i != 1);
+        assert_eq!((odd.name.as_str(), odd.tmax, odd.len()), ("cpu", 9, 2));
+        assert_eq!(odd.column("x"), Ok(Column::Int(vec![1, 3])));
+        assert_eq!(odd.begin_message().size, 2);
+    }
+}

@@ -1,0 +1,264 @@
+//! Changing a point, and writing it.
+//!
+//! A value that takes as many bytes as before is patched; anything else is appended to the message
+//! (protobuf does not care for order) and what it replaces becomes a hole.
+
+use super::{
+    BY_NAME, DATABASE, DIMENSIONS, Entry, FieldType, FieldValue, GROUP, NAME, Part, Point,
+    RETENTION_POLICY, Span, TAGS, TIME,
+};
+use crate::protocol::wire::{
+    BYTES, Cursor, FIXED64, VARINT, put_bytes, put_int, put_varint, varint_len,
+};
+
+/// The tag of `point` in a request and in a response: field 17, length-delimited.
+const POINT_TAG: [u8; 2] = [0x8a, 0x01];
+
+#[inline]
+fn put_frame_head(out: &mut Vec<u8>, len: usize) {
+    put_varint(out, (POINT_TAG.len() + varint_len(len as u64) + len) as u64);
+    out.extend_from_slice(&POINT_TAG);
+    put_varint(out, len as u64);
+}
+
+impl Point {
+    /// Sets the time, in nanoseconds since the epoch.
+    pub fn set_time(&mut self, time: i64) {
+        self.time = time;
+        self.hole(self.time_at);
+        let start = self.bytes.len();
+        put_int(&mut self.bytes, TIME, time as u64);
+        self.time_at = Span::new(start, self.bytes.len());
+    }
+
+    /// Sets the measurement.
+    pub fn set_name(&mut self, name: &str) {
+        self.name = self.replace(self.name, NAME, name);
+    }
+
+    /// Sets the database.
+    pub fn set_database(&mut self, database: &str) {
+        self.database = self.replace(self.database, DATABASE, database);
+    }
+
+    /// Sets the retention policy.
+    pub fn set_retention_policy(&mut self, retention_policy: &str) {
+        self.retention_policy =
+            self.replace(self.retention_policy, RETENTION_POLICY, retention_policy);
+    }
+
+    /// Sets the group's id.
+    pub fn set_group(&mut self, group: &str) {
+        self.group = self.replace(self.group, GROUP, group);
+    }
+
+    /// Sets whether the point is grouped by its name too.
+    pub fn set_by_name(&mut self, by_name: bool) {
+        if by_name != self.by_name {
+            self.by_name = by_name;
+            put_int(&mut self.bytes, BY_NAME, u64::from(by_name));
+        }
+    }
+
+    /// Sets the names of the tags that the point is grouped by.
+    pub fn set_dimensions<S: AsRef<str>>(&mut self, dimensions: impl IntoIterator<Item = S>) {
+        for dimension in std::mem::take(&mut self.dimensions) {
+            self.hole(dimension.whole);
+        }
+        for dimension in dimensions {
+            let part = self.replace(Part::default(), DIMENSIONS, dimension.as_ref());
+            self.dimensions.push(part);
+        }
+    }
+
+    /// Sets a tag.
+    pub fn set_tag(&mut self, name: &str, value: &str) {
+        self.remove_tag(name);
+        let entry = self.append(TAGS, name, &FieldValue::from(value));
+        self.tags.push(entry);
+    }
+
+    /// Removes a tag; false if there was none of that name.
+    pub fn remove_tag(&mut self, name: &str) -> bool {
+        let found = self.tags.iter().position(|t| t.name.of(&self.bytes) == name.as_bytes());
+        if let Some(i) = found {
+            let entry = self.tags.remove(i);
+            self.hole(entry.whole);
+        }
+        found.is_some()
+    }
+
+    /// Sets a field; another type moves it to the map of that type.
+    pub fn set_field<'v>(&mut self, name: &str, value: impl Into<FieldValue<'v>>) {
+        let value = value.into();
+        let found = self.find_field(name);
+        if let Some(i) = found {
+            if self.patch(i, &value) {
+                return;
+            }
+            self.hole(self.fields[i].whole);
+        }
+        let entry = self.append(value.field_type().map_number(), name, &value);
+        match found {
+            Some(i) => self.fields[i] = entry,
+            None => self.fields.push(entry),
+        }
+    }
+
+    /// Removes a field; false if there was none of that name.
+    pub fn remove_field(&mut self, name: &str) -> bool {
+        let found = self.find_field(name);
+        if let Some(i) = found {
+            let entry = self.fields.remove(i);
+            self.hole(entry.whole);
+        }
+        found.is_some()
+    }
+
+    /// Removes all fields.
+    pub fn clear_fields(&mut self) {
+        for entry in std::mem::take(&mut self.fields) {
+            self.hole(entry.whole);
+        }
+    }
+
+    /// The length of the message.
+    pub fn message_len(&self) -> usize {
+        self.bytes.len() - self.holes.iter().map(|h| h.len as usize).sum::<usize>()
+    }
+
+    /// Appends the message.
+    pub fn put_message(&self, out: &mut Vec<u8>) {
+        let mut at = 0;
+        for hole in &self.holes {
+            out.extend_from_slice(&self.bytes[at..hole.start as usize]);
+            at = hole.end();
+        }
+        out.extend_from_slice(&self.bytes[at..]);
+    }
+
+    /// Appends a frame with the point: it is the same in a request and in a response.
+    pub fn put_frame(&self, out: &mut Vec<u8>) {
+        put_frame_head(out, self.message_len());
+        self.put_message(out);
+    }
+
+    /// Appends the message without what the points of a batch do not have: name, database, retention
+    /// policy, dimensions.
+    pub(crate) fn put_member(&self, out: &mut Vec<u8>) {
+        let named = [self.name.whole, self.database.whole, self.retention_policy.whole];
+        let dimensions = self.dimensions.iter().map(|d| d.whole);
+        let mut left_out: Vec<Span> =
+            named.into_iter().chain(dimensions).chain(self.holes.iter().copied()).collect();
+        left_out.sort_unstable_by_key(|span| span.start);
+        let mut at = 0;
+        for span in left_out.iter().filter(|span| span.len > 0) {
+            out.extend_from_slice(&self.bytes[at..span.start as usize]);
+            at = span.end();
+        }
+        out.extend_from_slice(&self.bytes[at..]);
+    }
+
+    /// Appends a request (or response) with the point, without a frame around it.
+    pub(crate) fn put_request(&self, out: &mut Vec<u8>) {
+        out.extend_from_slice(&POINT_TAG);
+        put_varint(out, self.message_len() as u64);
+        self.put_message(out);
+    }
+
+    /// As [`Point::put_request`], for a point that is a message already.
+    pub(crate) fn put_message_request(message: &[u8], out: &mut Vec<u8>) {
+        out.extend_from_slice(&POINT_TAG);
+        put_varint(out, message.len() as u64);
+        out.extend_from_slice(message);
+    }
+
+    /// The point's message, if a response (or request) holds nothing but a point.
+    pub(crate) fn message_of_frame(frame: &[u8]) -> Option<&[u8]> {
+        let body = frame.strip_prefix(&POINT_TAG)?;
+        let mut cursor = Cursor::new(body);
+        let span = cursor.span().ok()?;
+        cursor.is_empty().then(|| span.of(body))
+    }
+
+    /// Appends a frame with a point that is a message already.
+    pub(crate) fn put_message_frame(message: &[u8], out: &mut Vec<u8>) {
+        put_frame_head(out, message.len());
+        out.extend_from_slice(message);
+    }
+
+    /// Overwrites the value of a field if it has the same type and takes the same room.
+    fn patch(&mut self, i: usize, value: &FieldValue<'_>) -> bool {
+        let Entry { value: at, kind, .. } = self.fields[i];
+        let room = at.start as usize..at.end();
+        match value {
+            FieldValue::Double(value) if kind == FieldType::Double && room.len() == 8 => {
+                self.bytes[room].copy_from_slice(&value.to_le_bytes());
+            }
+            FieldValue::Bool(value) if kind == FieldType::Bool && room.len() == 1 => {
+                self.bytes[room.start] = u8::from(*value);
+            }
+            _ => return false,
+        }
+        true
+    }
+
+    fn replace(&mut self, old: Part, number: u8, value: &str) -> Part {
+        self.hole(old.whole);
+        let start = self.bytes.len();
+        put_bytes(&mut self.bytes, number, value.as_bytes());
+        let end = self.bytes.len();
+        Part { value: Span::new(end - value.len(), end), whole: Span::new(start, end) }
+    }
+
+    fn append(&mut self, map: u8, name: &str, value: &FieldValue<'_>) -> Entry {
+        let value_len = match value {
+            FieldValue::Double(_) => 8,
+            FieldValue::Bool(_) => 1,
+            FieldValue::Int(value) => varint_len(*value as u64),
+            FieldValue::String(value) => varint_len(value.len() as u64) + value.len(),
+        };
+        let len = 1 + varint_len(name.len() as u64) + name.len() + 1 + value_len;
+        let out = &mut self.bytes;
+        let start = out.len();
+        out.push(map << 3 | BYTES);
+        put_varint(out, len as u64);
+        put_bytes(out, 1, name.as_bytes());
+        let name = Span::new(out.len() - name.len(), out.len());
+        match value {
+            FieldValue::Double(value) => {
+                out.push(2 << 3 | FIXED64);
+                out.extend_from_slice(&value.to_le_bytes());
+            }
+            FieldValue::Bool(value) => {
+                out.extend_from_slice(&[2 << 3 | VARINT, u8::from(*value)]);
+            }
+            FieldValue::Int(value) => put_int(out, 2, *value as u64),
+            FieldValue::String(value) => put_bytes(out, 2, value.as_bytes()),
+        }
+        let end = out.len();
+        let value_len = match value {
+            FieldValue::String(value) => value.len(),
+            _ => value_len,
+        };
+        Entry {
+            name,
+            value: Span::new(end - value_len, end),
+            whole: Span::new(start, end),
+            kind: value.field_type(),
+        }
+    }
+
+    /// Takes a part out of the message.
+    fn hole(&mut self, part: Span) {
+        if part.len == 0 {
+            return;
+        }
+        if part.end() == self.bytes.len() {
+            self.bytes.truncate(part.start as usize);
+            return;
+        }
+        let at = self.holes.partition_point(|h| h.start < part.start);
+        self.holes.insert(at, part);
+    }
+}

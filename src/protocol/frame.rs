@@ -1,0 +1,207 @@
+//! Framing: an unsigned LEB128 varint length, then that many bytes of one message.
+
+use super::ProtocolError;
+use super::wire::put_varint;
+use std::io::{ErrorKind, Read};
+
+/// The longest frame that is read: lengths are 32-bit in the existing agents.
+pub const MAX_FRAME: u64 = i32::MAX as u64;
+
+const CHUNK: usize = 256 * 1024;
+
+/// Cuts a byte stream into frames, reading as much as there is at once.
+///
+/// The buffer grows with what arrives, not with what a length promises.
+#[derive(Debug)]
+pub struct Frames<R> {
+    reader: R,
+    buffer: Vec<u8>,
+    start: usize,
+    end: usize,
+    frames: u64,
+    limit: u64,
+}
+
+impl<R: Read> Frames<R> {
+    /// Reads frames from `reader`.
+    pub fn new(reader: R) -> Self {
+        Self::with_limit(reader, MAX_FRAME)
+    }
+
+    /// Reads frames of at most `limit` bytes.
+    pub fn with_limit(reader: R, limit: u64) -> Self {
+        Self {
+            reader,
+            buffer: Vec::new(),
+            start: 0,
+            end: 0,
+            frames: 0,
+            limit: limit.min(MAX_FRAME),
+        }
+    }
+
+    /// The number of frames that were read.
+    pub fn count(&self) -> u64 {
+        self.frames
+    }
+
+    /// True if the next frame is already here, so that [`Frames::next`] will not wait.
+    pub fn has_next(&self) -> bool {
+        matches!(self.length(), Ok(Some((head, size))) if self.end - self.start >= head + size)
+    }
+
+    /// The next frame, or `None` at a clean end of input; waits for it.
+    ///
+    /// # Errors
+    /// A length that is no 32-bit varint or beyond the limit, an end inside a frame, a failed read.
+    #[allow(clippy::should_implement_trait)]
+    pub fn next(&mut self) -> Result<Option<&[u8]>, ProtocolError> {
+        loop {
+            if let Some((head, size)) = self.length()? {
+                let frame = self.start + head;
+                if self.end - self.start >= head + size {
+                    self.start = frame + size;
+                    self.frames += 1;
+                    return Ok(Some(&self.buffer[frame..frame + size]));
+                }
+            }
+            if !self.fill()? {
+                return self.ended();
+            }
+        }
+    }
+
+    /// The length of the next frame: bytes of the prefix, bytes of the message.
+    #[inline]
+    fn length(&self) -> Result<Option<(usize, usize)>, ProtocolError> {
+        let mut size = 0u64;
+        for (i, byte) in self.buffer[self.start..self.end].iter().take(6).enumerate() {
+            size |= u64::from(byte & 0x7f) << (7 * i);
+            if *byte < 0x80 {
+                if size > self.limit {
+                    return Err(ProtocolError::FrameTooLarge {
+                        frame: self.frames + 1,
+                        size,
+                        limit: self.limit,
+                    });
+                }
+                return Ok(Some((i + 1, size as usize)));
+            }
+            if i == 4 {
+                return Err(ProtocolError::FrameLength { frame: self.frames + 1 });
+            }
+        }
+        Ok(None)
+    }
+
+    /// Reads what there is; false at the end of input.
+    fn fill(&mut self) -> Result<bool, ProtocolError> {
+        if self.start == self.end {
+            self.start = 0;
+            self.end = 0;
+        }
+        if self.buffer.len() - self.end < CHUNK / 2 {
+            self.buffer.copy_within(self.start..self.end, 0);
+            self.end -= self.start;
+            self.start = 0;
+            if self.buffer.len() - self.end < CHUNK / 2 {
+                let size = self.buffer.len().max(CHUNK / 2) * 2;
+                self.buffer.resize(size, 0);
+            }
+        }
+        loop {
+            match self.reader.read(&mut self.buffer[self.end..]) {
+                Ok(0) => return Ok(false),
+                Ok(n) => {
+                    self.end += n;
+                    return Ok(true);
+                }
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+    }
+
+    fn ended(&self) -> Result<Option<&[u8]>, ProtocolError> {
+        if self.start == self.end {
+            return Ok(None);
+        }
+        let got = (self.end - self.start) as u64;
+        let want = self.length()?.map_or(0, |(head, size)| (head + size) as u64);
+        Err(ProtocolError::Truncated { frame: self.frames + 1, got, want })
+    }
+}
+
+/// Appends a frame around a message.
+pub fn put_frame(out: &mut Vec<u8>, message: &[u8]) {
+    put_varint(out, message.len() as u64);
+    out.extend_from_slice(message);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Gives one byte a read, as a slow pipe may.
+    struct Trickle<'a>(&'a [u8]);
+
+    impl Read for Trickle<'_> {
+        fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+            let Some((first, rest)) = self.0.split_first() else { return Ok(0) };
+            buffer[0] = *first;
+            self.0 = rest;
+            Ok(1)
+        }
+    }
+
+    fn stream(sizes: &[usize]) -> Vec<u8> {
+        let mut out = Vec::new();
+        for (i, size) in sizes.iter().enumerate() {
+            put_frame(&mut out, &vec![i as u8; *size]);
+        }
+        out
+    }
+
+    fn read_all(reader: impl Read) -> Result<Vec<Vec<u8>>, ProtocolError> {
+        let mut frames = Frames::new(reader);
+        let mut all = Vec::new();
+        while let Some(frame) = frames.next()? {
+            all.push(frame.to_vec());
+        }
+        Ok(all)
+    }
+
+    #[test]
+    fn frames_of_all_sizes_are_cut() {
+        let sizes = [0, 1, 127, 128, 70_000, 600_000, 3];
+        let bytes = stream(&sizes);
+        for all in [read_all(&bytes[..]).unwrap(), read_all(Trickle(&bytes)).unwrap()] {
+            assert_eq!(all.iter().map(Vec::len).collect::<Vec<_>>(), sizes);
+            assert!(all.iter().enumerate().all(|(i, f)| f.iter().all(|b| *b == i as u8)));
+        }
+    }
+
+    #[test]
+    fn an_end_inside_a_frame_says_how_much_is_missing() {
+        let bytes = stream(&[5, 300]);
+        for cut in 7..bytes.len() {
+            let error = read_all(&bytes[..cut]).unwrap_err().to_string();
+            assert!(error.starts_with("frame 2: the input ended inside it"), "{error}");
+        }
+        assert_eq!(
+            read_all(&bytes[..100]).unwrap_err().to_string(),
+            "frame 2: the input ended inside it, after 94 bytes of 302"
+        );
+    }
+
+    #[test]
+    fn lengths_beyond_the_limit_are_refused_before_anything_is_allocated() {
+        let error = read_all(&[0xff, 0xff, 0xff, 0xff, 0x0f][..]).unwrap_err().to_string();
+        assert!(
+            error.contains("4294967295 bytes long, more than the limit of 2147483647"),
+            "{error}"
+        );
+        let error = read_all(&[0xff; 12][..]).unwrap_err().to_string();
+        assert!(error.contains("not a 32-bit varint"), "{error}");
+    }
+}

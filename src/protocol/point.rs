@@ -1,0 +1,451 @@
+//! A point as an indexed view over its bytes.
+//!
+//! [`Point::parse`] copies the message once and notes where its parts are; no string and no map is
+//! allocated for what nobody reads, and an unmodified point is written back byte for byte. Edits
+//! (`edit.rs`) are patched in place or appended, and the replaced part becomes a hole.
+//!
+//! Names and strings are bytes on the wire: what is no UTF-8 is passed on unharmed and read with
+//! replacement characters.
+
+use super::ProtocolError;
+use super::wire::{BYTES, Cursor, FIXED64, Span, VARINT, WireError};
+use std::borrow::Cow;
+use std::fmt;
+
+#[path = "edit.rs"]
+mod edit;
+
+pub(crate) const TIME: u8 = 1;
+pub(crate) const NAME: u8 = 2;
+pub(crate) const DATABASE: u8 = 3;
+pub(crate) const RETENTION_POLICY: u8 = 4;
+pub(crate) const GROUP: u8 = 5;
+pub(crate) const DIMENSIONS: u8 = 6;
+pub(crate) const TAGS: u8 = 7;
+pub(crate) const BY_NAME: u8 = 11;
+
+/// The type of a field, in the daemon's order of precedence where a name is in two of its maps.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum FieldType {
+    /// A string.
+    String,
+    /// A 64-bit integer.
+    Int,
+    /// A 64-bit float.
+    Double,
+    /// A boolean.
+    Bool,
+}
+
+impl FieldType {
+    fn of_map(number: u8) -> Option<(Self, u8)> {
+        match number {
+            8 => Some((Self::Double, FIXED64)),
+            9 => Some((Self::Int, VARINT)),
+            10 => Some((Self::String, BYTES)),
+            12 => Some((Self::Bool, VARINT)),
+            _ => None,
+        }
+    }
+
+    fn map_number(self) -> u8 {
+        match self {
+            Self::Double => 8,
+            Self::Int => 9,
+            Self::String => 10,
+            Self::Bool => 12,
+        }
+    }
+}
+
+impl fmt::Display for FieldType {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::String => "string",
+            Self::Int => "int",
+            Self::Double => "double",
+            Self::Bool => "bool",
+        })
+    }
+}
+
+/// The value of a field.
+#[derive(Clone, Debug, PartialEq)]
+pub enum FieldValue<'a> {
+    /// A string.
+    String(Cow<'a, str>),
+    /// A 64-bit integer.
+    Int(i64),
+    /// A 64-bit float; may be NaN or infinite.
+    Double(f64),
+    /// A boolean.
+    Bool(bool),
+}
+
+impl FieldValue<'_> {
+    /// The type.
+    pub fn field_type(&self) -> FieldType {
+        match self {
+            Self::String(_) => FieldType::String,
+            Self::Int(_) => FieldType::Int,
+            Self::Double(_) => FieldType::Double,
+            Self::Bool(_) => FieldType::Bool,
+        }
+    }
+
+    /// The number as a double, `None` for a string or a boolean.
+    pub fn as_double(&self) -> Option<f64> {
+        match self {
+            Self::Double(value) => Some(*value),
+            Self::Int(value) => Some(*value as f64),
+            _ => None,
+        }
+    }
+}
+
+impl From<f64> for FieldValue<'_> {
+    fn from(value: f64) -> Self {
+        Self::Double(value)
+    }
+}
+
+impl From<i64> for FieldValue<'_> {
+    fn from(value: i64) -> Self {
+        Self::Int(value)
+    }
+}
+
+impl From<bool> for FieldValue<'_> {
+    fn from(value: bool) -> Self {
+        Self::Bool(value)
+    }
+}
+
+impl<'a> From<&'a str> for FieldValue<'a> {
+    fn from(value: &'a str) -> Self {
+        Self::String(value.into())
+    }
+}
+
+impl fmt::Display for FieldValue<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::String(value) => f.write_str(value),
+            Self::Int(value) => value.fmt(f),
+            Self::Double(value) => write!(f, "{value:?}"),
+            Self::Bool(value) => value.fmt(f),
+        }
+    }
+}
+
+/// A field or tag: where its name, its value and the whole entry are.
+#[derive(Clone, Copy, Debug)]
+struct Entry {
+    name: Span,
+    /// Empty where the value is the default and was left out.
+    value: Span,
+    whole: Span,
+    kind: FieldType,
+}
+
+/// A part that is at most once in a point: its value, and the whole of it with its tag.
+#[derive(Clone, Copy, Debug, Default)]
+struct Part {
+    value: Span,
+    whole: Span,
+}
+
+/// A point of a stream or of a batch.
+#[derive(Clone, Debug, Default)]
+pub struct Point {
+    bytes: Vec<u8>,
+    fields: Vec<Entry>,
+    tags: Vec<Entry>,
+    dimensions: Vec<Part>,
+    /// Parts of `bytes` that are no longer part of the message, in order.
+    holes: Vec<Span>,
+    time: i64,
+    time_at: Span,
+    by_name: bool,
+    name: Part,
+    database: Part,
+    retention_policy: Part,
+    group: Part,
+}
+
+impl Point {
+    /// A point at a time (nanoseconds since the epoch), without name, tags and fields.
+    pub fn new(time: i64) -> Self {
+        let mut point = Self::default();
+        point.set_time(time);
+        point
+    }
+
+    /// Becomes an empty point at a time; what was allocated is used again.
+    pub fn reset(&mut self, time: i64) {
+        self.clear();
+        self.set_time(time);
+    }
+
+    /// Parses one message.
+    ///
+    /// # Errors
+    /// Bytes that are no point.
+    pub fn from_message(message: &[u8]) -> Result<Self, ProtocolError> {
+        let mut point = Self::default();
+        point.parse(message)?;
+        Ok(point)
+    }
+
+    /// Becomes the point of `message`; what was allocated is used again.
+    ///
+    /// # Errors
+    /// Bytes that are no point; the point is empty then.
+    pub fn parse(&mut self, message: &[u8]) -> Result<(), ProtocolError> {
+        self.clear();
+        self.bytes.extend_from_slice(message);
+        let bytes = std::mem::take(&mut self.bytes);
+        let indexed = self.index(&bytes);
+        self.bytes = bytes;
+        indexed.map_err(|e| {
+            self.clear();
+            ProtocolError::Malformed { message: "Point", reason: e.reason, at: e.at }
+        })
+    }
+
+    fn clear(&mut self) {
+        self.bytes.clear();
+        self.fields.clear();
+        self.tags.clear();
+        self.dimensions.clear();
+        self.holes.clear();
+        self.time = 0;
+        self.time_at = Span::default();
+        self.by_name = false;
+        self.name = Part::default();
+        self.database = Part::default();
+        self.retention_policy = Part::default();
+        self.group = Part::default();
+    }
+
+    fn index(&mut self, bytes: &[u8]) -> Result<(), WireError> {
+        let mut cursor = Cursor::new(bytes);
+        let mut seen_fields = 0;
+        let mut seen_tags = 0;
+        while !cursor.is_empty() {
+            let start = cursor.at;
+            let (number, wire_type) = cursor.tag()?;
+            match (number, wire_type) {
+                (1, VARINT) => {
+                    self.time = cursor.varint()? as i64;
+                    self.time_at = Span::new(start, cursor.at);
+                }
+                (11, VARINT) => self.by_name = cursor.varint()? != 0,
+                (2..=10 | 12, BYTES) => {
+                    let value = cursor.span()?;
+                    let part = Part { value, whole: Span::new(start, cursor.at) };
+                    match number {
+                        2 => self.name = part,
+                        3 => self.database = part,
+                        4 => self.retention_policy = part,
+                        5 => self.group = part,
+                        6 => self.dimensions.push(part),
+                        7 => {
+                            let entry = map_entry(bytes, part, FieldType::String, BYTES)?;
+                            add(&mut self.tags, &mut self.holes, bytes, entry, &mut seen_tags);
+                        }
+                        _ => {
+                            let Some((kind, wanted)) = FieldType::of_map(number as u8) else {
+                                continue;
+                            };
+                            let entry = map_entry(bytes, part, kind, wanted)?;
+                            add(&mut self.fields, &mut self.holes, bytes, entry, &mut seen_fields);
+                        }
+                    }
+                }
+                _ => cursor.skip(wire_type)?,
+            }
+        }
+        Ok(())
+    }
+
+    /// The time in nanoseconds since the epoch; negative before 1970.
+    pub fn time(&self) -> i64 {
+        self.time
+    }
+
+    /// The measurement; empty inside a batch.
+    pub fn name(&self) -> Cow<'_, str> {
+        self.text(self.name.value)
+    }
+
+    /// The database; empty inside a batch.
+    pub fn database(&self) -> Cow<'_, str> {
+        self.text(self.database.value)
+    }
+
+    /// The retention policy; empty inside a batch.
+    pub fn retention_policy(&self) -> Cow<'_, str> {
+        self.text(self.retention_policy.value)
+    }
+
+    /// The group's id: a key, not to be parsed.
+    pub fn group(&self) -> Cow<'_, str> {
+        self.text(self.group.value)
+    }
+
+    /// The group's id as it is on the wire.
+    pub fn group_bytes(&self) -> &[u8] {
+        self.group.value.of(&self.bytes)
+    }
+
+    /// True if the point is grouped by its name too.
+    pub fn by_name(&self) -> bool {
+        self.by_name
+    }
+
+    /// The names of the tags the point is grouped by.
+    pub fn dimensions(&self) -> impl Iterator<Item = Cow<'_, str>> {
+        self.dimensions.iter().map(|d| self.text(d.value))
+    }
+
+    /// The tags, in the order of the wire.
+    pub fn tags(&self) -> impl Iterator<Item = (Cow<'_, str>, Cow<'_, str>)> {
+        self.tags.iter().map(|t| (self.text(t.name), self.text(t.value)))
+    }
+
+    /// The value of a tag.
+    pub fn tag(&self, name: &str) -> Option<Cow<'_, str>> {
+        let entry = self.tags.iter().find(|t| t.name.of(&self.bytes) == name.as_bytes())?;
+        Some(self.text(entry.value))
+    }
+
+    /// The fields, in the order of the wire.
+    pub fn fields(&self) -> impl Iterator<Item = (Cow<'_, str>, FieldValue<'_>)> {
+        self.fields.iter().map(|f| (self.text(f.name), self.value(f)))
+    }
+
+    /// The number of fields.
+    pub fn field_count(&self) -> usize {
+        self.fields.len()
+    }
+
+    /// The value of a field.
+    #[inline]
+    pub fn field(&self, name: &str) -> Option<FieldValue<'_>> {
+        self.find_field(name).map(|i| self.value(&self.fields[i]))
+    }
+
+    #[inline]
+    fn find_field(&self, name: &str) -> Option<usize> {
+        self.fields.iter().position(|f| f.name.of(&self.bytes) == name.as_bytes())
+    }
+
+    fn value(&self, entry: &Entry) -> FieldValue<'_> {
+        let raw = entry.value.of(&self.bytes);
+        match entry.kind {
+            FieldType::String => FieldValue::String(self.text(entry.value)),
+            FieldType::Int => FieldValue::Int(Cursor::new(raw).varint().unwrap_or(0) as i64),
+            FieldType::Double => FieldValue::Double(
+                raw.first_chunk().map_or(0.0, |bytes| f64::from_le_bytes(*bytes)),
+            ),
+            FieldType::Bool => FieldValue::Bool(Cursor::new(raw).varint().unwrap_or(0) != 0),
+        }
+    }
+
+    fn text(&self, span: Span) -> Cow<'_, str> {
+        String::from_utf8_lossy(span.of(&self.bytes))
+    }
+}
+
+/// Two points are equal if they say the same, whatever the order of their parts.
+impl PartialEq for Point {
+    fn eq(&self, other: &Self) -> bool {
+        let same_field = |(name, value): (Cow<'_, str>, FieldValue<'_>)| {
+            other.field(&name).is_some_and(|theirs| match (&value, &theirs) {
+                (FieldValue::Double(a), FieldValue::Double(b)) => a.to_bits() == b.to_bits(),
+                _ => value == theirs,
+            })
+        };
+        self.time == other.time
+            && self.by_name == other.by_name
+            && self.group_bytes() == other.group_bytes()
+            && self.name() == other.name()
+            && self.database() == other.database()
+            && self.retention_policy() == other.retention_policy()
+            && self.dimensions().eq(other.dimensions())
+            && self.tags.len() == other.tags.len()
+            && self.tags().all(|(name, value)| other.tag(&name) == Some(value))
+            && self.fields.len() == other.fields.len()
+            && self.fields().all(same_field)
+    }
+}
+
+/// The name and value of a map entry.
+#[inline]
+fn map_entry(bytes: &[u8], part: Part, kind: FieldType, wanted: u8) -> Result<Entry, WireError> {
+    let mut entry =
+        Entry { name: Span::default(), value: Span::default(), whole: part.whole, kind };
+    let mut cursor = Cursor { bytes: &bytes[..part.value.end()], at: part.value.start as usize };
+    while !cursor.is_empty() {
+        match cursor.tag()? {
+            (1, BYTES) => entry.name = cursor.span()?,
+            (2, wire_type) if wire_type == wanted => {
+                let start = cursor.at;
+                match wanted {
+                    BYTES => entry.value = cursor.span()?,
+                    FIXED64 => {
+                        cursor.fixed64()?;
+                        entry.value = Span::new(start, cursor.at);
+                    }
+                    _ => {
+                        cursor.varint()?;
+                        entry.value = Span::new(start, cursor.at);
+                    }
+                }
+            }
+            (1 | 2, _) => return Err(cursor.error("a map entry of another type")),
+            (_, wire_type) => cursor.skip(wire_type)?,
+        }
+    }
+    Ok(entry)
+}
+
+/// Adds an entry; where the name is there already, the daemon's precedence decides which stays.
+#[inline]
+fn add(
+    entries: &mut Vec<Entry>,
+    holes: &mut Vec<Span>,
+    bytes: &[u8],
+    entry: Entry,
+    seen: &mut u64,
+) {
+    let name = entry.name.of(bytes);
+    let bit = 1u64 << signature(name);
+    if *seen & bit != 0
+        && let Some(i) = entries.iter().position(|e| e.name.of(bytes) == name)
+    {
+        let loser = if entry.kind >= entries[i].kind {
+            std::mem::replace(&mut entries[i], entry)
+        } else {
+            entry
+        };
+        let at = holes.partition_point(|h| h.start < loser.whole.start);
+        holes.insert(at, loser.whole);
+        return;
+    }
+    *seen |= bit;
+    entries.push(entry);
+}
+
+/// A number below 64 that mostly differs for two names of one point.
+#[inline]
+fn signature(name: &[u8]) -> u32 {
+    let last = name.last().copied().unwrap_or(0);
+    let middle = name.get(name.len() / 2).copied().unwrap_or(0);
+    (u32::from(last) * 7 + u32::from(middle) * 13 + name.len() as u32 * 29) & 63
+}
+
+#[cfg(test)]
+#[path = "point_tests.rs"]
+mod tests;

@@ -1,0 +1,182 @@
+//! The parts of the protobuf encoding that points and batches need: varints, tags, skipping.
+
+/// What is wrong with a message, and at which byte.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct WireError {
+    pub(crate) reason: &'static str,
+    pub(crate) at: usize,
+}
+
+pub(crate) const VARINT: u8 = 0;
+pub(crate) const FIXED64: u8 = 1;
+pub(crate) const BYTES: u8 = 2;
+const FIXED32: u8 = 5;
+
+/// A piece of a buffer.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Span {
+    pub(crate) start: u32,
+    pub(crate) len: u32,
+}
+
+impl Span {
+    pub(crate) fn new(start: usize, end: usize) -> Self {
+        Self { start: start as u32, len: (end - start) as u32 }
+    }
+
+    pub(crate) fn end(self) -> usize {
+        self.start as usize + self.len as usize
+    }
+
+    #[inline]
+    pub(crate) fn of(self, bytes: &[u8]) -> &[u8] {
+        bytes.get(self.start as usize..self.end()).unwrap_or_default()
+    }
+}
+
+/// Reads a message from its first byte to its last.
+pub(crate) struct Cursor<'a> {
+    pub(crate) bytes: &'a [u8],
+    pub(crate) at: usize,
+}
+
+impl<'a> Cursor<'a> {
+    pub(crate) fn new(bytes: &'a [u8]) -> Self {
+        Self { bytes, at: 0 }
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.at >= self.bytes.len()
+    }
+
+    pub(crate) fn error(&self, reason: &'static str) -> WireError {
+        WireError { reason, at: self.at }
+    }
+
+    #[inline]
+    pub(crate) fn varint(&mut self) -> Result<u64, WireError> {
+        match self.bytes.get(self.at) {
+            Some(&byte) if byte < 0x80 => {
+                self.at += 1;
+                Ok(u64::from(byte))
+            }
+            _ => self.long_varint(),
+        }
+    }
+
+    fn long_varint(&mut self) -> Result<u64, WireError> {
+        let mut value = 0u64;
+        for i in 0..10 {
+            let Some(&byte) = self.bytes.get(self.at + i) else {
+                return Err(self.error("the message ends inside a varint"));
+            };
+            if i == 9 && byte > 1 {
+                break;
+            }
+            value |= u64::from(byte & 0x7f) << (7 * i);
+            if byte < 0x80 {
+                self.at += i + 1;
+                return Ok(value);
+            }
+        }
+        Err(self.error("a varint of more than 64 bits"))
+    }
+
+    /// The next tag: field number and wire type.
+    #[inline]
+    pub(crate) fn tag(&mut self) -> Result<(u32, u8), WireError> {
+        let tag = self.varint()?;
+        let number = u32::try_from(tag >> 3).ok().filter(|n| *n > 0 && *n < 1 << 29);
+        match number {
+            Some(number) => Ok((number, (tag & 7) as u8)),
+            None => Err(self.error("a field number out of range")),
+        }
+    }
+
+    /// The span of a length-delimited value.
+    #[inline]
+    pub(crate) fn span(&mut self) -> Result<Span, WireError> {
+        let len = self.varint()?;
+        if len > (self.bytes.len() - self.at) as u64 {
+            return Err(self.error("a length that goes beyond the message"));
+        }
+        let span = Span { start: self.at as u32, len: len as u32 };
+        self.at += len as usize;
+        Ok(span)
+    }
+
+    pub(crate) fn skip(&mut self, wire_type: u8) -> Result<(), WireError> {
+        let width = match wire_type {
+            VARINT => return self.varint().map(drop),
+            BYTES => return self.span().map(drop),
+            FIXED64 => 8,
+            FIXED32 => 4,
+            _ => return Err(self.error("an unknown wire type")),
+        };
+        if self.bytes.len() - self.at < width {
+            return Err(self.error("the message ends inside a number"));
+        }
+        self.at += width;
+        Ok(())
+    }
+
+    #[inline]
+    pub(crate) fn fixed64(&mut self) -> Result<u64, WireError> {
+        match self.bytes[self.at..].first_chunk::<8>() {
+            Some(chunk) => {
+                self.at += 8;
+                Ok(u64::from_le_bytes(*chunk))
+            }
+            None => Err(self.error("the message ends inside a number")),
+        }
+    }
+}
+
+#[inline]
+pub(crate) fn put_varint(out: &mut Vec<u8>, mut value: u64) {
+    while value >= 0x80 {
+        out.push(value as u8 | 0x80);
+        value >>= 7;
+    }
+    out.push(value as u8);
+}
+
+pub(crate) fn varint_len(value: u64) -> usize {
+    (64 - (value | 1).leading_zeros() as usize).div_ceil(7)
+}
+
+/// Appends a length-delimited field.
+pub(crate) fn put_bytes(out: &mut Vec<u8>, number: u8, bytes: &[u8]) {
+    out.push(number << 3 | BYTES);
+    put_varint(out, bytes.len() as u64);
+    out.extend_from_slice(bytes);
+}
+
+/// Appends a varint field.
+pub(crate) fn put_int(out: &mut Vec<u8>, number: u8, value: u64) {
+    out.push(number << 3 | VARINT);
+    put_varint(out, value);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn varints_round_trip() {
+        for value in [0, 1, 127, 128, 300, u64::from(u32::MAX), u64::MAX, i64::MIN as u64] {
+            let mut out = Vec::new();
+            put_varint(&mut out, value);
+            assert_eq!(out.len(), varint_len(value));
+            let mut cursor = Cursor::new(&out);
+            assert_eq!(cursor.varint(), Ok(value));
+            assert!(cursor.is_empty());
+        }
+    }
+
+    #[test]
+    fn a_varint_of_eleven_bytes_is_refused() {
+        let bytes = [0xff; 11];
+        assert!(Cursor::new(&bytes).varint().is_err());
+    }
+}
