@@ -185,11 +185,7 @@ mod tests {
         let mut stats = RunningStats::new();
         (0..210_000u32).for_each(|i| stats.push(1e9 + f64::from(i % 7)).unwrap());
         assert_eq!(stats.mean(), Some(1e9 + 3.0));
-        assert_close(
-            stats.variance().unwrap(),
-            4.0 * 210_000.0 / 209_999.0,
-            1e-13,
-        );
+        assert_close(stats.variance().unwrap(), 4.0 * 210_000.0 / 209_999.0, 1e-13);
         assert_close(stats.kurtosis().unwrap(), -1.25, 1e-12);
     }
 
