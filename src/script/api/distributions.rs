@@ -29,9 +29,8 @@ macro_rules! functions {
 }
 
 pub(super) fn register(engine: &mut Engine, host: &Rc<Host>) {
-    let normal = || {
-        functions!(Normal, "normal_pdf", "normal_cdf", "normal_sf", "normal_ppf", "normal_isf")
-    };
+    let normal =
+        || functions!(Normal, "normal_pdf", "normal_cdf", "normal_sf", "normal_ppf", "normal_isf");
     bind(engine, host, &["x"], normal(), |_| Ok(Normal::STANDARD));
     bind(engine, host, &["x", "mean", "stddev"], normal(), |a| {
         Ok(Normal::new(a.number()?, a.number()?)?)

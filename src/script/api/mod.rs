@@ -21,6 +21,8 @@ mod random;
 mod season;
 mod series;
 mod tail;
+#[cfg(test)]
+mod tests;
 mod time;
 mod trend;
 

@@ -197,7 +197,9 @@ mod tests {
         // What was far out is not, once the stream is there.
         let mut rng = Rng::new(2);
         let mut there = || [5.0 + rng.uniform(), -5.0 + rng.uniform()];
-        (0..80).for_each(|_| drop(forest.push(&there()).unwrap()));
+        for _ in 0..80 {
+            forest.push(&there()).unwrap();
+        }
         assert!(forest.push(&[5.5, -4.5]).unwrap().unwrap() < 0.55);
         assert!(forest.push(&[0.5]).is_err());
         assert!(forest.push(&[0.5, f64::NAN]).is_err());
@@ -213,6 +215,8 @@ mod tests {
                 scores
             });
         }
-        survives_damage(&filled(5), |forest| drop(forest.push(&[0.0, 0.0])));
+        survives_damage(&filled(5), |forest| {
+            let _ = forest.push(&[0.0, 0.0]);
+        });
     }
 }
