@@ -5,6 +5,8 @@ use anyhow::Context;
 use rhai_udf::agent::{self, AgentOptions, Pulse};
 use rhai_udf::config::Config;
 use rhai_udf::script::ScriptHandler;
+use std::fs::File;
+use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
 
 /// Run a script as a UDF on standard input and output, as Kapacitor starts it
@@ -33,7 +35,10 @@ pub(super) fn run(args: &Args, level: Option<log::LevelFilter>) -> anyhow::Resul
         call_timeout: config.limits.call_budget(),
         pulse,
     };
-    let counts = agent::run(std::io::stdin().lock(), std::io::stdout(), handler, &options)
+    // The plain files: Rust's own standard output looks for line ends.
+    let input = File::from(std::io::stdin().as_fd().try_clone_to_owned()?);
+    let output = File::from(std::io::stdout().as_fd().try_clone_to_owned()?);
+    let counts = agent::run(input, output, handler, &options)
         .with_context(|| format!("script {}", args.script.display()))?;
     log::info!(
         "input ended: {} points and {} batches in, {} points and {} batches out",

@@ -204,6 +204,8 @@ impl Program {
         if problems.is_empty() {
             self.missing_callbacks(&mut problems);
         }
+        api::register_names(&mut self.engine, self.declaration.options.keys());
+        self.caches = Caches::new();
         if problems.is_empty() { Ok(()) } else { Err(ScriptError::Load(problems)) }
     }
 

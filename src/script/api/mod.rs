@@ -14,7 +14,7 @@ mod series;
 mod time;
 
 pub(crate) use batch::SharedBatch;
-pub(crate) use options::Options;
+pub(crate) use options::{Options, register_names};
 pub(crate) use point::{LentPoint, SharedPoint, to_dynamic};
 
 use super::host::Host;
