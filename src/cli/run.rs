@@ -32,6 +32,7 @@ pub(super) fn run(args: &Args, level: Option<log::LevelFilter>) -> anyhow::Resul
         keepalive: config.limits.keepalive,
         call_timeout: config.limits.call_budget(),
         pulse,
+        control: agent::Control::default(),
     };
     let counts = agent::run(std::io::stdin().lock(), std::io::stdout(), handler, &options)
         .with_context(|| format!("script {}", args.script.display()))?;
