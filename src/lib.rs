@@ -4,5 +4,6 @@ pub mod agent;
 pub mod config;
 pub mod duration;
 pub mod protocol;
+pub mod replay;
 pub mod script;
 pub mod stats;

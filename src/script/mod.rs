@@ -8,6 +8,7 @@ mod api;
 mod codec;
 mod declaration;
 mod error;
+mod expression;
 mod groups;
 mod guard;
 mod handler;
@@ -28,6 +29,7 @@ mod view;
 
 pub use declaration::{Declaration, OptionSpec, Scope, type_name};
 pub use error::{OutputProblem, Problem, ScriptError};
+pub use expression::Expression;
 pub use handler::ScriptHandler;
 pub use program::{Callback, Program, Source};
 pub use reload::{Follow, Watcher};

@@ -322,10 +322,13 @@ mod tests {
         symlink("../v1", root.join("etc/current")).unwrap();
         let mut folders = BTreeSet::new();
         folders_of(&root.join("etc/current/a.rhai"), &mut folders);
-        let expected = ["etc", "etc/current", "v1"].map(|name| root.join(name));
-        assert!(
-            expected.iter().all(|f| folders.contains(f) || folders.contains(&f.join("."))),
-            "{folders:?}"
-        );
+        for name in ["etc", "v1", ""] {
+            let folder = root.join(name);
+            assert!(folders.iter().any(|f| same(f, &folder)), "{name}: {folders:?}");
+        }
+    }
+
+    fn same(a: &Path, b: &Path) -> bool {
+        a.canonicalize().unwrap() == b.canonicalize().unwrap()
     }
 }
