@@ -9,6 +9,7 @@ mod control;
 mod handler;
 mod output;
 mod session;
+pub mod socket;
 mod watchdog;
 
 pub use control::{Control, Wakeable};
