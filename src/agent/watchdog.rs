@@ -98,7 +98,7 @@ fn watch(
         if current != beat {
             (beat, since) = (current, now);
         }
-        if current % 2 == 0 {
+        if current.is_multiple_of(2) {
             busy_since = None;
             continue;
         }

@@ -154,7 +154,7 @@ fn play(
                 pace.wait_for(time);
             }
             count = count.wrapping_add(1);
-            if count % 1024 == 0 {
+            if count.is_multiple_of(1024) {
                 progress.bar.set_position(reading.bytes.get());
             }
         })?;

@@ -73,7 +73,7 @@ pub enum ScriptError {
         /// The group that was at hand.
         group: Option<String>,
         /// What happened where.
-        problem: Problem,
+        problem: Box<Problem>,
     },
     /// `init` was asked for with options that do not fit.
     #[error("{}", .0.join("; "))]

@@ -173,7 +173,7 @@ fn call_error(
     ScriptError::Call {
         callback: callback.name(),
         group: (!id.is_empty()).then(|| String::from_utf8_lossy(id).into_owned()),
-        problem: program.problem(error),
+        problem: program.problem(error).into(),
     }
 }
 

@@ -11,37 +11,37 @@ use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-pub use request::Message as Request;
-pub use response::Message as Answer;
+pub(crate) use request::Message as Request;
+pub(crate) use response::Message as Answer;
 
 /// The program under test.
-pub fn binary() -> Command {
+pub(crate) fn binary() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_rhai-udf"));
     command.env_remove("KAPACITOR_LOGGING_LEVEL");
     command
 }
 
 /// A file of the repository.
-pub fn repo(path: &str) -> PathBuf {
+pub(crate) fn repo(path: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join(path)
 }
 
 /// A folder of its own for one test, gone when the test is.
-pub struct Folder(PathBuf);
+pub(crate) struct Folder(PathBuf);
 
 impl Folder {
-    pub fn new(name: &str) -> Self {
+    pub(crate) fn new(name: &str) -> Self {
         let path = std::env::temp_dir().join(format!("rhai-udf-{name}-{}", std::process::id()));
         let _ = std::fs::remove_dir_all(&path);
         std::fs::create_dir_all(&path).unwrap();
         Self(path)
     }
 
-    pub fn path(&self, name: &str) -> PathBuf {
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.0.join(name)
     }
 
-    pub fn write(&self, name: &str, text: &str) -> PathBuf {
+    pub(crate) fn write(&self, name: &str, text: &str) -> PathBuf {
         let path = self.path(name);
         std::fs::write(&path, text).unwrap();
         path
@@ -55,27 +55,27 @@ impl Drop for Folder {
 }
 
 /// What a run of the program left.
-pub struct Run {
-    pub code: Option<i32>,
-    pub stdout: Vec<u8>,
-    pub stderr: String,
+pub(crate) struct Run {
+    pub(crate) code: Option<i32>,
+    pub(crate) stdout: Vec<u8>,
+    pub(crate) stderr: String,
 }
 
 impl Run {
-    pub fn answers(&self) -> Vec<Answer> {
+    pub(crate) fn answers(&self) -> Vec<Answer> {
         answers(&self.stdout)
     }
 
-    pub fn points(&self) -> Vec<PointMessage> {
+    pub(crate) fn points(&self) -> Vec<PointMessage> {
         points(&self.answers())
     }
 
-    pub fn text(&self) -> String {
+    pub(crate) fn text(&self) -> String {
         String::from_utf8_lossy(&self.stdout).into_owned()
     }
 
     /// The text of the error that was sent to the daemon.
-    pub fn error(&self) -> String {
+    pub(crate) fn error(&self) -> String {
         match self.answers().pop() {
             Some(Answer::Error(error)) => error.error,
             other => panic!("no error at the end but {other:?}; stderr: {}", self.stderr),
@@ -84,7 +84,7 @@ impl Run {
 }
 
 /// Runs a command with this input.
-pub fn feed(command: &mut Command, input: &[u8]) -> Run {
+pub(crate) fn feed(command: &mut Command, input: &[u8]) -> Run {
     let mut child = command
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
@@ -107,18 +107,18 @@ pub fn feed(command: &mut Command, input: &[u8]) -> Run {
 }
 
 /// `rhai-udf run SCRIPT` on a request stream.
-pub fn run_udf(script: &Path, input: &[u8]) -> Run {
+pub(crate) fn run_udf(script: &Path, input: &[u8]) -> Run {
     feed(binary().arg("run").arg(script), input)
 }
 
 /// Runs a script given as text.
-pub fn run_text(name: &str, script: &str, requests: Vec<Request>) -> Run {
+pub(crate) fn run_text(name: &str, script: &str, requests: Vec<Request>) -> Run {
     let folder = Folder::new(name);
     let path = folder.write("script.rhai", script);
     run_udf(&path, &stream(requests))
 }
 
-pub fn gunzip(path: &Path) -> Vec<u8> {
+pub(crate) fn gunzip(path: &Path) -> Vec<u8> {
     let mut bytes = Vec::new();
     let file = std::fs::File::open(path).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
     flate2::read::MultiGzDecoder::new(file).read_to_end(&mut bytes).unwrap();
@@ -126,12 +126,12 @@ pub fn gunzip(path: &Path) -> Vec<u8> {
 }
 
 /// A captured session: the repository's copy, or that of the folder CI names.
-pub fn capture(name: &str) -> Vec<u8> {
+pub(crate) fn capture(name: &str) -> Vec<u8> {
     let file = format!("{name}.bin.gz");
     gunzip(&repo("tests/data/captures").join(file))
 }
 
-pub fn stream(requests: Vec<Request>) -> Vec<u8> {
+pub(crate) fn stream(requests: Vec<Request>) -> Vec<u8> {
     let mut out = Vec::new();
     for message in requests {
         put_frame(&mut out, &RequestMessage { message: Some(message) }.encode_to_vec());
@@ -139,14 +139,14 @@ pub fn stream(requests: Vec<Request>) -> Vec<u8> {
     out
 }
 
-pub fn requests(bytes: &[u8]) -> Vec<Request> {
+pub(crate) fn requests(bytes: &[u8]) -> Vec<Request> {
     frames(bytes)
         .iter()
         .map(|frame| RequestMessage::decode(&frame[..]).unwrap().message.unwrap())
         .collect()
 }
 
-pub fn frames(bytes: &[u8]) -> Vec<Vec<u8>> {
+pub(crate) fn frames(bytes: &[u8]) -> Vec<Vec<u8>> {
     let mut frames = Frames::new(bytes);
     let mut all = Vec::new();
     while let Some(frame) = frames.next().unwrap() {
@@ -156,7 +156,7 @@ pub fn frames(bytes: &[u8]) -> Vec<Vec<u8>> {
 }
 
 /// All responses; panics where the daemon would.
-pub fn answers(bytes: &[u8]) -> Vec<Answer> {
+pub(crate) fn answers(bytes: &[u8]) -> Vec<Answer> {
     frames(bytes)
         .iter()
         .map(|frame| {
@@ -168,7 +168,7 @@ pub fn answers(bytes: &[u8]) -> Vec<Answer> {
         .collect()
 }
 
-pub fn points(answers: &[Answer]) -> Vec<PointMessage> {
+pub(crate) fn points(answers: &[Answer]) -> Vec<PointMessage> {
     answers
         .iter()
         .filter_map(|answer| match answer {
@@ -179,7 +179,7 @@ pub fn points(answers: &[Answer]) -> Vec<PointMessage> {
 }
 
 /// `init` with these options.
-pub fn init(options: &[(&str, &[OptionArgument])]) -> Request {
+pub(crate) fn init(options: &[(&str, &[OptionArgument])]) -> Request {
     let options = options.iter().map(|(name, arguments)| InitOption {
         name: (*name).into(),
         values: arguments.iter().map(OptionArgument::value).collect(),
@@ -192,7 +192,7 @@ pub fn init(options: &[(&str, &[OptionArgument])]) -> Request {
 }
 
 #[derive(Clone)]
-pub enum OptionArgument {
+pub(crate) enum OptionArgument {
     Text(&'static str),
     Int(i64),
     Double(f64),
@@ -215,7 +215,7 @@ impl OptionArgument {
 }
 
 /// A point of measurement `m` with doubles, in a group.
-pub fn point(time: i64, group: &str, fields: &[(&str, f64)]) -> Request {
+pub(crate) fn point(time: i64, group: &str, fields: &[(&str, f64)]) -> Request {
     let mut point = Point::new(time);
     point.set_name("m");
     point.set_group(group);
