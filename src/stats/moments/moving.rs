@@ -189,7 +189,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::stats::testing::{assert_close, continues_the_same};
+    use crate::stats::testing::{assert_close, continues_the_same, survives_damage};
 
     fn filled(size: usize, values: &[f64]) -> MovingStats {
         let mut stats = MovingStats::new(size).unwrap();
@@ -232,6 +232,16 @@ mod tests {
         let stats = filled(10, &[1.0; 25]);
         assert!(stats.stacks.is_none());
         assert!(size_of::<MovingStats>() + 10 * size_of::<f64>() <= 128);
+    }
+
+    #[test]
+    fn survives_damaged_snapshots() {
+        for stats in [filled(5, &[1.0; 7]), filled(70, &[2.0; 100])] {
+            survives_damage(&stats, |stats| {
+                stats.extend(&[3.0; 200]).unwrap();
+                stats.kurtosis();
+            });
+        }
     }
 
     #[test]

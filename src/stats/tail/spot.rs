@@ -19,6 +19,8 @@ const MAX_EXCESSES: usize = 200;
 /// An alarm is learned from, too, if it is at least this probable, relative to the risk: a tail that
 /// only sees what is below its threshold lowers the threshold further and further.
 const PLAUSIBLE: f64 = 0.01;
+/// The largest value: likelihoods must not overflow.
+const LARGEST: f64 = 1e150;
 /// The fewest with which the tail is fitted.
 const MIN_EXCESSES: usize = 3;
 
@@ -87,9 +89,9 @@ impl Spot {
     ///
     /// An alarm less probable than a hundredth of the risk is not learned from, nor followed: after
     /// a lasting change of level, call [`reset`](Spot::reset). (The paper learns from no alarm.)
-    /// An error if `x` is not finite.
+    /// An error unless `x` is between -1e150 and 1e150.
     pub fn push(&mut self, x: f64) -> Result<Option<SpotStep>> {
-        error::finite("value", x)?;
+        error::range("value", x, x.abs() < LARGEST, "between -1e150 and 1e150")?;
         self.count = self.count.saturating_add(1);
         let base = match &self.local {
             None => 0.0,
@@ -99,7 +101,7 @@ impl Spot {
             }
             Some(local) => local.mean().unwrap_or(0.0),
         };
-        let height = error::finite("value", x - base)?;
+        let height = x - base;
         let Some(tail) = &mut self.tail else {
             self.calibration.push(height);
             self.follow(x)?;
