@@ -1,8 +1,7 @@
 //! `run`: one script on standard input and output, as Kapacitor starts it.
 
 use super::logging;
-use anyhow::Context;
-use rhai_udf::agent::{self, AgentOptions, Pulse};
+use rhai_udf::agent::{self, AgentError, AgentOptions, Pulse};
 use rhai_udf::config::Config;
 use rhai_udf::script::ScriptHandler;
 use std::path::{Path, PathBuf};
@@ -34,7 +33,11 @@ pub(super) fn run(args: &Args, level: Option<log::LevelFilter>) -> anyhow::Resul
         pulse,
     };
     let counts = agent::run(std::io::stdin().lock(), std::io::stdout(), handler, &options)
-        .with_context(|| format!("script {}", args.script.display()))?;
+        .map_err(|error| match error {
+            // It names the script and the line itself.
+            AgentError::Handler(_) => anyhow::Error::new(error),
+            error => anyhow::Error::new(error).context(format!("script {}", args.script.display())),
+        })?;
     log::info!(
         "input ended: {} points and {} batches in, {} points and {} batches out",
         counts.points_in,

@@ -262,7 +262,9 @@ impl Handler for ScriptHandler {
         self.pending = None;
         self.batch_mut().begin(begin);
         if self.has(Callback::BeginBatch) {
-            let batch = Dynamic::from(SharedBatch::new(self.batch.metadata()));
+            let mut announced = self.batch.metadata();
+            announced.size = self.batch.size;
+            let batch = Dynamic::from(SharedBatch::new(announced));
             self.batch_call(Callback::BeginBatch, i64::MIN, batch, output)?;
         }
         Ok(())

@@ -3,10 +3,11 @@
 use prost::Message;
 use rhai_udf::protocol::frame::put_frame;
 use rhai_udf::protocol::message::{
-    InitOption, InitRequest, OptionValue, PointMessage, RequestMessage, Response, ValueType,
-    option_value, request, response,
+    BeginBatch, EndBatch, InitOption, InitRequest, OptionValue, PointMessage, RequestMessage,
+    Response, RestoreRequest, SnapshotRequest, ValueType, option_value, request, response,
 };
 use rhai_udf::protocol::{Frames, Point};
+use std::collections::BTreeMap;
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -225,4 +226,107 @@ pub(crate) fn point(time: i64, group: &str, fields: &[(&str, f64)]) -> Request {
     let mut bytes = Vec::new();
     point.put_message(&mut bytes);
     Request::Point(PointMessage::decode(&bytes[..]).unwrap())
+}
+
+/// The beginning of a batch of measurement `m`, grouped by host where there is one.
+pub(crate) fn begin(host: &str, size: i64) -> Request {
+    let (group, tags) = host_group(host);
+    Request::Begin(BeginBatch { name: "m".into(), group, tags, size, by_name: false })
+}
+
+/// The end of such a batch.
+pub(crate) fn end(host: &str, tmax: i64) -> Request {
+    let (group, tags) = host_group(host);
+    Request::End(EndBatch { name: "m".into(), group, tmax, tags, by_name: false })
+}
+
+/// A whole batch of points with a double `x` at 1, 2, 3, … and tmax 100.
+pub(crate) fn batch(host: &str, values: &[f64]) -> Vec<Request> {
+    let mut all = vec![begin(host, values.len() as i64)];
+    for (i, value) in values.iter().enumerate() {
+        all.push(member(i as i64 + 1, host, &[("x", *value)]));
+    }
+    all.push(end(host, 100));
+    all
+}
+
+/// A point inside a batch: without a name, as the daemon sends it.
+pub(crate) fn member(time: i64, host: &str, fields: &[(&str, f64)]) -> Request {
+    let (group, tags) = host_group(host);
+    let fields_double = fields.iter().map(|(name, value)| ((*name).to_owned(), *value)).collect();
+    Request::Point(PointMessage { time, group, tags, fields_double, ..Default::default() })
+}
+
+fn host_group(host: &str) -> (String, BTreeMap<String, String>) {
+    match host {
+        "" => (String::new(), BTreeMap::new()),
+        host => (format!("host={host}"), [("host".into(), host.into())].into()),
+    }
+}
+
+/// What a run wrote, a line an answer: `5 m,host=a x=1.0 n=2i`, `begin m,host=a 3`, …
+pub(crate) fn lines(answers: &[Answer]) -> Vec<String> {
+    answers.iter().map(line).collect()
+}
+
+fn line(answer: &Answer) -> String {
+    let name = |name: &str, tags: &BTreeMap<String, String>| {
+        tags.iter().fold(name.to_owned(), |all, (k, v)| format!("{all},{k}={v}"))
+    };
+    match answer {
+        Answer::Point(p) => {
+            let mut fields = Vec::new();
+            fields.extend(p.fields_bool.iter().map(|(k, v)| format!("{k}={v}")));
+            fields.extend(p.fields_double.iter().map(|(k, v)| format!("{k}={v:?}")));
+            fields.extend(p.fields_int.iter().map(|(k, v)| format!("{k}={v}i")));
+            fields.extend(p.fields_string.iter().map(|(k, v)| format!("{k}={v:?}")));
+            fields.sort();
+            format!("{} {} {}", p.time, name(&p.name, &p.tags), fields.join(" "))
+        }
+        Answer::Begin(b) => format!("begin {} {}", name(&b.name, &b.tags), b.size),
+        Answer::End(e) => format!("end {} {}", name(&e.name, &e.tags), e.tmax),
+        Answer::Init(i) if i.success => "init".into(),
+        Answer::Init(i) => format!("init refused: {}", i.error),
+        Answer::Restore(r) if r.success => "restore".into(),
+        Answer::Restore(r) => format!("restore refused: {}", r.error),
+        Answer::Keepalive(k) => format!("keepalive {}", k.time),
+        Answer::Snapshot(_) => "snapshot".into(),
+        Answer::Info(_) => "info".into(),
+        Answer::Error(e) => format!("error: {}", e.error),
+    }
+}
+
+/// Runs a script on `init` without options and then `data`; what it wrote after the answer to `init`.
+pub(crate) fn play(name: &str, script: &str, data: Vec<Request>) -> Vec<String> {
+    let run = run_text(name, script, [vec![init(&[])], data].concat());
+    assert_eq!(run.code, Some(0), "{}", run.stderr);
+    let lines = lines(&run.answers());
+    assert_eq!(lines[0], "init");
+    lines[1..].to_vec()
+}
+
+/// As [`play`], for a script that fails; what it wrote before, and the error.
+pub(crate) fn play_to_error(name: &str, script: &str, data: Vec<Request>) -> (Vec<String>, String) {
+    let run = run_text(name, script, [vec![init(&[])], data].concat());
+    assert_eq!(run.code, Some(1), "{}", run.stderr);
+    let lines = lines(&run.answers());
+    let (last, before) = lines.split_last().unwrap();
+    let error = last.strip_prefix("error: ").unwrap_or_else(|| panic!("no error but {last}"));
+    (before.to_vec(), error.to_owned())
+}
+
+/// The state of a script after `data`, as the daemon would keep it.
+pub(crate) fn snapshot_of(script: &Path, data: Vec<Request>) -> Vec<u8> {
+    let input = [vec![init(&[])], data, vec![Request::Snapshot(SnapshotRequest {})]].concat();
+    let run = run_udf(script, &stream(input));
+    assert_eq!(run.code, Some(0), "{}", run.stderr);
+    match run.answers().pop() {
+        Some(Answer::Snapshot(snapshot)) => snapshot.snapshot,
+        other => panic!("no snapshot but {other:?}"),
+    }
+}
+
+/// A request that hands a state back.
+pub(crate) fn restore(snapshot: Vec<u8>) -> Request {
+    Request::Restore(RestoreRequest { snapshot })
 }
