@@ -3,7 +3,7 @@
 use super::logging;
 use rhai_udf::agent::{self, AgentError, AgentOptions, Pulse};
 use rhai_udf::config::Config;
-use rhai_udf::script::ScriptHandler;
+use rhai_udf::script::{ScriptError, ScriptHandler};
 use std::path::{Path, PathBuf};
 
 /// Run a script as a UDF on standard input and output, as Kapacitor starts it
@@ -24,9 +24,15 @@ pub(super) fn run(args: &Args, level: Option<log::LevelFilter>) -> anyhow::Resul
         log::LevelFilter::Info,
     );
     // A broken config must not keep the daemon from starting: it is refused at init.
-    let config = config?;
+    let (config, broken) = match config {
+        Ok(config) => (config, None),
+        Err(error) => (Config::default(), Some(ScriptError::Config(error.to_string()))),
+    };
     let pulse = Pulse::default();
-    let handler = ScriptHandler::load(&args.script, config.clone(), &pulse);
+    let mut handler = ScriptHandler::load(&args.script, config.clone(), &pulse);
+    if let Some(error) = broken {
+        handler.refuse(error);
+    }
     let options = AgentOptions {
         keepalive: config.limits.keepalive,
         call_timeout: config.limits.call_budget(),

@@ -19,6 +19,8 @@ use std::rc::Rc;
 pub struct ScriptHandler {
     program: Result<Box<Program>, ScriptError>,
     config: Config,
+    /// Why no task may start although the script is well.
+    refusal: Option<ScriptError>,
     options: Dynamic,
     origin: Origin,
     groups: Groups,
@@ -45,6 +47,7 @@ impl ScriptHandler {
         Self {
             program: program.map(Box::new),
             config,
+            refusal: None,
             options: Dynamic::UNIT,
             origin,
             groups: Groups::default(),
@@ -53,6 +56,12 @@ impl ScriptHandler {
             batch: Rc::default(),
             pending: None,
         }
+    }
+
+    /// Refuses every `init` for this reason; `info` is answered as ever.
+    pub fn refuse(&mut self, reason: ScriptError) {
+        log::error!("{reason}");
+        self.refusal = Some(reason);
     }
 
     /// The program, or why there is none.
@@ -205,6 +214,9 @@ impl Handler for ScriptHandler {
     }
 
     fn init(&mut self, request: &InitRequest) -> Result<(), HandlerError> {
+        if let Some(reason) = &self.refusal {
+            return Err(reason.clone().into());
+        }
         let program = self.program.as_mut().map_err(|e| e.clone())?;
         let map = program.declaration().bind(request).map_err(ScriptError::Options)?;
         self.origin = Origin {

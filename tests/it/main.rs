@@ -2,11 +2,19 @@
 //!
 //! - `captures`: real sessions of the daemon give the answers that the official UDFs gave
 //! - `restore`: a snapshot taken anywhere continues as if nothing had happened
-//! - `contract`: callbacks, edges, options, state, emit
+//! - `contract`: callbacks, edges, emit
+//! - `state`: `this`, values, snapshots, versions
+//! - `options`: types, defaults, ranges, what is refused
+//! - `fields`: points as a script sees them
+//! - `surroundings`: modules, logging, the config file, broken scripts
 //! - `bad_input`: what is broken is named, and nothing is half-written
 
 mod bad_input;
 mod captures;
 mod contract;
+mod fields;
+mod options;
 mod restore;
+mod state;
+mod surroundings;
 mod util;
