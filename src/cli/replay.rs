@@ -213,7 +213,9 @@ fn instance(
     let mut udf = Udf::new(handler);
     let capture = |path: &PathBuf| path.to_string_lossy().trim_end_matches(".gz").ends_with(".bin");
     if !options.is_empty() || !args.data.iter().all(capture) {
-        let request = match declaration.request(&options) {
+        let request = declaration.request(&options);
+        let fitting = request.and_then(|request| declaration.bind(&request).map(|_| request));
+        let request = match fitting {
             Ok(request) => request,
             Err(problems) => return usage(&problems.join("; ")),
         };
