@@ -44,13 +44,13 @@ pub enum ReplayError {
     #[error("{0}")]
     Unfit(String),
     /// The session failed.
-    #[error("{0}")]
+    #[error(transparent)]
     Agent(#[from] AgentError),
     /// The UDF reported an error.
     #[error("{0}")]
     Udf(String),
     /// An alert's expression cannot be used.
-    #[error("{0}")]
+    #[error(transparent)]
     Expression(#[from] crate::script::ScriptError),
     /// The output cannot be written.
     #[error("the output cannot be written: {0}")]
