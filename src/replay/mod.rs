@@ -1,0 +1,3 @@
+//! Recorded data through a script or a TICKscript, with no daemon.
+
+pub mod tick;
