@@ -57,9 +57,9 @@ pub fn go(nanoseconds: i64) -> String {
     }
     let small = |unit: u64, name: &str| format!("{sign}{}{name}", decimal(total, unit));
     match total {
-        ..1_000 => return small(1, "ns"),
-        ..1_000_000 => return small(1_000, "µs"),
-        ..1_000_000_000 => return small(1_000_000, "ms"),
+        0..1_000 => return small(1, "ns"),
+        1_000..1_000_000 => return small(1_000, "µs"),
+        1_000_000..1_000_000_000 => return small(1_000_000, "ms"),
         _ => {}
     }
     let minutes = total / 60_000_000_000;

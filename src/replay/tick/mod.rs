@@ -1,17 +1,27 @@
 //! TICKscript: the language in which Kapacitor's tasks are written, and the nodes it replays.
 //!
 //! Read in this order: [`lexer`], [`ast`] and [`parser`] (a script becomes a tree), [`lambda`] with
-//! [`functions`] (its expressions, evaluated on points), [`template`] (the texts of alerts).
+//! [`functions`] (its expressions, evaluated on points), [`template`] (the texts of alerts),
+//! [`program`] with [`spec`] (the tree becomes nodes and properties), [`flow`] (what flows between
+//! nodes), [`udf`] (the boundary to functions), [`graph`] (the nodes, running) and `nodes` (one
+//! each).
 
+pub mod alert_event;
 pub mod ast;
 pub mod duration;
 pub mod error;
+pub mod flow;
 pub mod functions;
+pub mod graph;
 pub mod lambda;
 #[cfg(test)]
 mod language_tests;
 pub mod lexer;
+mod nodes;
+pub mod object;
 pub mod parser;
+pub mod program;
+pub mod spec;
 pub mod template;
 mod template_exec;
 mod template_functions;
@@ -19,5 +29,7 @@ mod template_functions;
 mod template_tests;
 pub mod template_value;
 mod text;
+pub mod udf;
 
 pub use error::{Place, Source, TickError};
+pub use graph::{Collected, Graph, Query, Task};

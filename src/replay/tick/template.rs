@@ -250,7 +250,7 @@ fn number(text: &str) -> Parsed<(Token, &str)> {
 
 enum End {
     Eof,
-    End,
+    Block,
     Else(Vec<Token>),
 }
 
@@ -279,7 +279,7 @@ impl Parser {
                 Segment::Action(tokens) => std::mem::take(tokens),
             };
             match (keyword(&tokens), tokens.len()) {
-                ("end", 1) => break End::End,
+                ("end", 1) => break End::Block,
                 ("else", _) => break End::Else(tokens[1..].to_vec()),
                 ("break", 1) => items.push(Item::Break),
                 ("continue", 1) => items.push(Item::Continue),
@@ -300,12 +300,14 @@ impl Parser {
         let condition = pipeline(tokens, &mut 0)?;
         let (body, end) = self.items()?;
         let otherwise = match end {
-            End::End => Vec::new(),
+            End::Block => Vec::new(),
             End::Eof => return Err(format!("{{{{{word}}}}} has no {{{{end}}}}")),
             End::Else(tokens) if tokens.is_empty() => match self.items()? {
-                (items, End::End) => items,
+                (items, End::Block) => items,
                 _ => {
-                    return Err(format!("{{{{{word}}}}} has no {{{{end}}}} after its {{{{else}}}}"));
+                    return Err(format!(
+                        "{{{{{word}}}}} has no {{{{end}}}} after its {{{{else}}}}"
+                    ));
                 }
             },
             End::Else(tokens) if keyword(&tokens) == word && word != "range" => {

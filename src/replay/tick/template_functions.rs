@@ -149,24 +149,9 @@ fn printf(format: &str, arguments: &[Data]) -> String {
                 _ => spec.zero = true,
             }
         }
-        let mut digits = || {
-            let mut number = None;
-            while let Some(digit) = chars.next_if(char::is_ascii_digit) {
-                let digit = digit.to_digit(10).unwrap_or(0) as usize;
-                number = Some((number.unwrap_or(0) * 10 + digit).min(1000));
-            }
-            number
-        };
-        spec.width = digits();
+        spec.width = digits(&mut chars);
         if chars.next_if_eq(&'.').is_some() {
-            let mut digits = || {
-                let mut number = 0;
-                while let Some(digit) = chars.next_if(char::is_ascii_digit) {
-                    number = (number * 10 + digit.to_digit(10).unwrap_or(0) as usize).min(1000);
-                }
-                number
-            };
-            spec.precision = Some(digits());
+            spec.precision = Some(digits(&mut chars).unwrap_or(0));
         }
         match chars.next() {
             None => out.push_str("%!(NOVERB)"),
@@ -184,6 +169,15 @@ fn printf(format: &str, arguments: &[Data]) -> String {
         let _ = write!(out, "%!(EXTRA {})", extra.join(", "));
     }
     out
+}
+
+fn digits(chars: &mut std::iter::Peekable<std::str::Chars<'_>>) -> Option<usize> {
+    let mut number = None;
+    while let Some(digit) = chars.next_if(char::is_ascii_digit) {
+        let digit = digit.to_digit(10).unwrap_or(0) as usize;
+        number = Some((number.unwrap_or(0) * 10 + digit).min(1000));
+    }
+    number
 }
 
 impl Spec {

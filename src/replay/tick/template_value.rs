@@ -37,6 +37,8 @@ pub enum Absent {
     Empty,
     /// Nothing, as `map[string]interface{}` does.
     Nil,
+    /// An empty string, of a map that is itself null.
+    Null,
 }
 
 impl Data {
@@ -46,6 +48,11 @@ impl Data {
             tags.into_iter().map(|(k, v)| (k.into(), Self::String(v.as_ref().into()))),
             Absent::Empty,
         )
+    }
+
+    /// Makes a map of tags that is null.
+    pub fn null_map() -> Self {
+        Self::Map(Rc::new([]), Absent::Null)
     }
 
     /// Makes a map of fields.
@@ -77,7 +84,7 @@ impl Data {
         let Self::Map(entries, absent) = self else { return None };
         Some(match (entries.iter().find(|(k, _)| k == key), absent) {
             (Some((_, value)), _) => value.clone(),
-            (None, Absent::Empty) => Self::String("".into()),
+            (None, Absent::Empty | Absent::Null) => Self::String("".into()),
             (None, Absent::Nil) => Self::Nil,
         })
     }
@@ -140,6 +147,7 @@ impl Data {
             Self::Float(_) => "null".to_owned(),
             Self::String(v) | Self::Json(v) => text::json_string(v),
             Self::Time(v) => format!("\"{}\"", text::rfc3339(*v)),
+            Self::Map(_, Absent::Null) => "null".to_owned(),
             Self::Map(entries, _) => object(entries.iter().map(|(k, v)| (k.as_str(), v))),
             Self::Struct(fields) => object(fields.iter().map(|(k, v)| (*k, v))),
         }
