@@ -1,5 +1,9 @@
 //! Runs Kapacitor UDFs written as Rhai scripts.
 
+pub mod agent;
+pub mod config;
+pub mod duration;
 pub mod protocol;
 pub mod replay;
+pub mod script;
 pub mod stats;

@@ -12,6 +12,13 @@ use crate::protocol::wire::{BYTES, FIXED64, VARINT, put_bytes, put_int, put_vari
 /// The tag of `point` in a request and in a response: field 17, length-delimited.
 const POINT_TAG: [u8; 2] = [0x8a, 0x01];
 
+#[inline]
+fn put_frame_head(out: &mut Vec<u8>, len: usize) {
+    put_varint(out, (POINT_TAG.len() + varint_len(len as u64) + len) as u64);
+    out.extend_from_slice(&POINT_TAG);
+    put_varint(out, len as u64);
+}
+
 impl Point {
     /// Sets the time, in nanoseconds since the epoch.
     pub fn set_time(&mut self, time: i64) {
@@ -130,11 +137,14 @@ impl Point {
 
     /// Appends a frame with the point: it is the same in a request and in a response.
     pub fn put_frame(&self, out: &mut Vec<u8>) {
-        let len = self.message_len();
-        put_varint(out, (POINT_TAG.len() + varint_len(len as u64) + len) as u64);
-        out.extend_from_slice(&POINT_TAG);
-        put_varint(out, len as u64);
+        put_frame_head(out, self.message_len());
         self.put_message(out);
+    }
+
+    /// Appends a frame with a point that is a message already.
+    pub(crate) fn put_message_frame(message: &[u8], out: &mut Vec<u8>) {
+        put_frame_head(out, message.len());
+        out.extend_from_slice(message);
     }
 
     /// Overwrites the value of a field if it has the same type and takes the same room.

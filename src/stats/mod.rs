@@ -1,1 +1,22 @@
 //! Native statistics.
+//!
+//! Numbers in, numbers out: no script and no protocol. Functions work on slices; stateful objects
+//! take values by `push`, keep to the memory they were made for, compare equal when they will behave
+//! the same, and are stored and read back by serde (a damaged snapshot is refused, never a panic).
+//! Values must be finite; what NaN, an empty input, too few values and zero variance give is said at
+//! each item.
+//!
+//! In reading order: [`moments`], [`order`], [`distribution`], [`hypothesis`].
+
+pub mod distribution;
+pub mod error;
+pub mod hypothesis;
+pub mod moments;
+pub mod order;
+pub mod ring;
+mod snapshot;
+#[cfg(test)]
+mod testing;
+
+pub use error::{MAX_WINDOW, StatsError};
+pub use ring::Ring;

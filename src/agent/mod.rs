@@ -1,0 +1,182 @@
+//! The agent: speaks the protocol on behalf of a [`Handler`].
+//!
+//! [`run`] is the loop of a process or a connection. It reads what there is, handles every complete
+//! frame, and writes when the input runs dry, enough output waits, or the oldest of it is 20 ms
+//! old. A second thread (`watchdog.rs`) keeps slow calls alive and stops endless ones.
+
+mod channel;
+mod handler;
+mod output;
+mod session;
+mod watchdog;
+
+pub use handler::{Handler, HandlerError, Info};
+pub use output::{Output, OutputError};
+pub use session::{Counts, Session};
+pub use watchdog::Pulse;
+
+use crate::protocol::{Frames, ProtocolError};
+use channel::Channel;
+use std::io::{Read, Write};
+use std::time::{Duration, Instant};
+use watchdog::Watchdog;
+
+/// How long output may wait while there is input.
+const PATIENCE: Duration = Duration::from_millis(20);
+
+/// While messages take less than this, the time is looked at every 16th only.
+const FAST: Duration = Duration::from_micros(200);
+
+/// Why a session ended before its input did.
+#[derive(Debug, thiserror::Error)]
+pub enum AgentError {
+    /// The input is not the protocol.
+    #[error(transparent)]
+    Protocol(#[from] ProtocolError),
+    /// A callback failed.
+    #[error("{0}")]
+    Handler(#[from] HandlerError),
+    /// Data arrived before `init`.
+    #[error("{what} arrived before init")]
+    BeforeInit {
+        /// What arrived.
+        what: &'static str,
+    },
+    /// A batch for a UDF that wants a stream.
+    #[error("{what} arrived, but the UDF wants a stream")]
+    WrongEdge {
+        /// What arrived.
+        what: &'static str,
+    },
+    /// A bare point for a UDF that wants batches.
+    #[error("a point arrived outside a batch, but the UDF wants batches")]
+    PointOutsideBatch,
+    /// A batch inside a batch.
+    #[error("batch '{name}' began inside another")]
+    NestedBatch {
+        /// The inner batch.
+        name: String,
+    },
+    /// An end without a begin.
+    #[error("the end of batch '{name}' arrived without its begin")]
+    EndWithoutBegin {
+        /// The batch.
+        name: String,
+    },
+    /// The daemon no longer takes what is written.
+    #[error("the output is closed: {0}")]
+    Closed(std::io::Error),
+    /// The watchdog cannot be started.
+    #[error("the watchdog thread cannot be started: {0}")]
+    Watchdog(std::io::Error),
+}
+
+/// How a session is run.
+#[derive(Clone, Debug)]
+pub struct AgentOptions {
+    /// How long the loop may be busy without a sign of life.
+    pub keepalive: Duration,
+    /// How long one call may take; `None`: as long as it likes.
+    pub call_timeout: Option<Duration>,
+    /// Where the handler looks whether its call is over its budget.
+    pub pulse: Pulse,
+}
+
+impl Default for AgentOptions {
+    fn default() -> Self {
+        Self { keepalive: Duration::from_secs(1), call_timeout: None, pulse: Pulse::default() }
+    }
+}
+
+/// Runs a handler until its input ends, and returns what it has seen.
+///
+/// # Errors
+/// Whatever ended the session early; the daemon has been told, unless it is gone.
+pub fn run<H: Handler>(
+    reader: impl Read,
+    writer: impl Write + Send + 'static,
+    handler: H,
+    options: &AgentOptions,
+) -> Result<Counts, AgentError> {
+    let channel = Channel::new(writer);
+    let pulse = options.pulse.clone();
+    let _watchdog =
+        Watchdog::start(pulse.clone(), channel.clone(), options.keepalive, options.call_timeout)
+            .map_err(AgentError::Watchdog)?;
+    let mut session = Session::new(handler);
+    let result = converse(reader, &channel, &mut session, &pulse);
+    if let Err(error) = &result
+        && !matches!(error, AgentError::Closed(_))
+    {
+        session.fail(error);
+    }
+    let written = channel.push(session.output().committed()).and_then(|()| channel.flush());
+    result.and(written.map_err(AgentError::Closed))?;
+    Ok(session.counts())
+}
+
+fn converse<H: Handler>(
+    reader: impl Read,
+    channel: &Channel,
+    session: &mut Session<H>,
+    pulse: &Pulse,
+) -> Result<(), AgentError> {
+    let mut frames = Frames::new(reader);
+    let mut beat = 0;
+    let mut clock = Clock::default();
+    loop {
+        if !frames.has_next() {
+            channel.flush().map_err(AgentError::Closed)?;
+            clock.restart();
+        }
+        let Some(frame) = frames.next()? else { break };
+        pulse.reset();
+        pulse.beat(beat + 1);
+        let handled = session.handle(frame);
+        let output = session.output();
+        if !output.committed().is_empty() {
+            channel.push(output.committed()).map_err(AgentError::Closed)?;
+            output.clear();
+        }
+        handled?;
+        if clock.is_due() {
+            channel.flush().map_err(AgentError::Closed)?;
+        }
+        beat += 2;
+        pulse.beat(beat);
+    }
+    session.close()
+}
+
+/// Tells when output has waited long enough, looking at the time only as often as the speed of the
+/// messages asks for.
+#[derive(Default)]
+struct Clock {
+    /// When the wait began, and when the time was last looked at.
+    since: Option<(Instant, Instant)>,
+    messages: u32,
+    stride: u32,
+}
+
+impl Clock {
+    /// Nothing waits any more.
+    fn restart(&mut self) {
+        *self = Self::default();
+    }
+
+    #[inline]
+    fn is_due(&mut self) -> bool {
+        self.messages += 1;
+        if self.messages <= self.stride {
+            return false;
+        }
+        let now = Instant::now();
+        let (since, looked) = *self.since.get_or_insert((now, now));
+        let each = (now - looked) / self.messages;
+        self.stride = if each < FAST { 15 } else { 0 };
+        self.messages = 0;
+        let due = now - since >= PATIENCE;
+        self.since = Some((if due { now } else { since }, now));
+        due
+    }
+}

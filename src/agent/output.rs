@@ -1,0 +1,221 @@
+//! The only writer of responses. It cannot write what brings the daemon down: a response without a
+//! message, an end without a begin, a batch inside a batch, a negative or absurd size.
+//!
+//! What a call writes is staged, and becomes output only when the call succeeds.
+
+use crate::protocol::message::{
+    BeginBatch, EdgeType, EndBatch, ErrorResponse, Response, respond, response,
+};
+use crate::protocol::{Batch, Point};
+use prost::Message;
+
+/// The daemon allocates as many points as a batch announces; more are announced as unknown.
+const MAX_ANNOUNCED: i64 = 1 << 20;
+
+/// A response that would break the protocol.
+#[derive(Debug, thiserror::Error)]
+pub enum OutputError {
+    /// A batch from a UDF that provides a stream.
+    #[error("a batch was written, but the UDF provides a stream")]
+    BatchOnStream,
+    /// A bare point from a UDF that provides batches.
+    #[error("a point was written outside a batch, but the UDF provides batches")]
+    PointOutsideBatch,
+    /// A batch inside a batch.
+    #[error("a batch was begun before the one before it had ended")]
+    NestedBatch,
+    /// An end without a begin.
+    #[error("a batch was ended that had not begun")]
+    EndWithoutBegin,
+}
+
+/// What a handler writes to.
+#[derive(Debug)]
+pub struct Output {
+    provides: EdgeType,
+    bytes: Vec<u8>,
+    /// Where the output of the current call begins.
+    committed: usize,
+    open: bool,
+    open_before: bool,
+    points: u64,
+    batches: u64,
+    counted: (u64, u64),
+}
+
+impl Output {
+    /// An output for a UDF that provides this edge.
+    pub fn new(provides: EdgeType) -> Self {
+        Self {
+            provides,
+            bytes: Vec::new(),
+            committed: 0,
+            open: false,
+            open_before: false,
+            points: 0,
+            batches: 0,
+            counted: (0, 0),
+        }
+    }
+
+    pub(crate) fn set_provides(&mut self, provides: EdgeType) {
+        self.provides = provides;
+    }
+
+    /// The edge that is written.
+    pub fn provides(&self) -> EdgeType {
+        self.provides
+    }
+
+    /// Writes a point: of the stream, or of the batch that was begun.
+    ///
+    /// # Errors
+    /// A bare point from a UDF that provides batches.
+    #[inline]
+    pub fn point(&mut self, point: &Point) -> Result<(), OutputError> {
+        if self.provides == EdgeType::Batch && !self.open {
+            return Err(OutputError::PointOutsideBatch);
+        }
+        point.put_frame(&mut self.bytes);
+        self.points += 1;
+        Ok(())
+    }
+
+    /// Begins a batch.
+    ///
+    /// # Errors
+    /// A batch on a stream, or one inside another.
+    pub fn begin(&mut self, mut begin: BeginBatch) -> Result<(), OutputError> {
+        if self.provides == EdgeType::Stream {
+            return Err(OutputError::BatchOnStream);
+        }
+        if self.open {
+            return Err(OutputError::NestedBatch);
+        }
+        if !(0..=MAX_ANNOUNCED).contains(&begin.size) {
+            begin.size = 0;
+        }
+        self.open = true;
+        self.batches += 1;
+        self.respond(response::Message::Begin(begin));
+        Ok(())
+    }
+
+    /// Ends the batch that was begun.
+    ///
+    /// # Errors
+    /// An end without a begin.
+    pub fn end(&mut self, end: EndBatch) -> Result<(), OutputError> {
+        if !self.open {
+            return Err(OutputError::EndWithoutBegin);
+        }
+        self.open = false;
+        self.respond(response::Message::End(end));
+        Ok(())
+    }
+
+    /// Writes a whole batch.
+    ///
+    /// # Errors
+    /// A batch on a stream, or one inside another.
+    pub fn batch(&mut self, batch: &Batch) -> Result<(), OutputError> {
+        self.begin(batch.begin_message())?;
+        for i in 0..batch.len() {
+            if let Some(message) = batch.message(i) {
+                Point::put_message_frame(message, &mut self.bytes);
+                self.points += 1;
+            }
+        }
+        self.end(batch.end_message())
+    }
+
+    /// Points written so far.
+    pub fn points(&self) -> u64 {
+        self.points
+    }
+
+    /// Batches written so far.
+    pub fn batches(&self) -> u64 {
+        self.batches
+    }
+
+    pub(crate) fn respond(&mut self, message: response::Message) {
+        let response: Response = respond(message);
+        response.encode_length_delimited(&mut self.bytes).expect("a Vec has room");
+    }
+
+    pub(crate) fn error(&mut self, error: String) {
+        self.respond(response::Message::Error(ErrorResponse { error }));
+    }
+
+    /// Makes what the call wrote part of the output.
+    #[inline]
+    pub(crate) fn commit(&mut self) {
+        self.committed = self.bytes.len();
+        self.open_before = self.open;
+        self.counted = (self.points, self.batches);
+    }
+
+    /// Drops what the call wrote.
+    pub(crate) fn rollback(&mut self) {
+        self.bytes.truncate(self.committed);
+        self.open = self.open_before;
+        (self.points, self.batches) = self.counted;
+    }
+
+    /// The output since the last [`Output::clear`], as frames.
+    pub fn committed(&self) -> &[u8] {
+        &self.bytes[..self.committed]
+    }
+
+    /// Forgets the committed output; it has been written or taken.
+    pub fn clear(&mut self) {
+        self.bytes.drain(..self.committed);
+        self.committed = 0;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_crashes_the_daemon_is_refused() {
+        let point = Point::new(1);
+        let mut stream = Output::new(EdgeType::Stream);
+        assert!(matches!(stream.begin(BeginBatch::default()), Err(OutputError::BatchOnStream)));
+        assert!(matches!(stream.end(EndBatch::default()), Err(OutputError::EndWithoutBegin)));
+        assert!(stream.point(&point).is_ok());
+        let mut batch = Output::new(EdgeType::Batch);
+        assert!(matches!(batch.point(&point), Err(OutputError::PointOutsideBatch)));
+        assert!(matches!(batch.end(EndBatch::default()), Err(OutputError::EndWithoutBegin)));
+        assert!(batch.begin(BeginBatch::default()).is_ok());
+        assert!(matches!(batch.begin(BeginBatch::default()), Err(OutputError::NestedBatch)));
+    }
+
+    #[test]
+    fn a_size_that_the_daemon_would_choke_on_is_announced_as_unknown() {
+        for size in [-1, i64::MIN, i64::MAX, MAX_ANNOUNCED + 1] {
+            let mut output = Output::new(EdgeType::Batch);
+            output.begin(BeginBatch { size, ..Default::default() }).unwrap();
+            output.commit();
+            let response = Response::decode_length_delimited(output.committed()).unwrap();
+            let Some(response::Message::Begin(begin)) = response.message else { panic!() };
+            assert_eq!(begin.size, 0);
+        }
+    }
+
+    #[test]
+    fn a_failed_call_leaves_nothing_behind() {
+        let mut output = Output::new(EdgeType::Batch);
+        output.begin(BeginBatch::default()).unwrap();
+        output.commit();
+        let before = output.committed().to_vec();
+        output.point(&Point::new(1)).unwrap();
+        output.end(EndBatch::default()).unwrap();
+        output.rollback();
+        assert_eq!(output.committed(), before);
+        assert_eq!((output.points(), output.batches()), (0, 1));
+        assert!(output.end(EndBatch::default()).is_ok(), "the batch is open again");
+    }
+}

@@ -1,0 +1,205 @@
+//! One use of a UDF, as a state machine: a frame goes in, responses come out.
+//!
+//! Knows no transport: the loop of a process, of a socket and of a replay drive the same machine.
+
+use super::{AgentError, Handler, Info, Output};
+use crate::protocol::message::{
+    EdgeType, InfoResponse, InitRequest, InitResponse, KeepaliveResponse, OptionInfo,
+    RestoreResponse, SnapshotResponse, response::Message,
+};
+use crate::protocol::{Point, Request};
+
+/// What a session has seen.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Points read.
+    pub points_in: u64,
+    /// Batches read.
+    pub batches_in: u64,
+    /// Points written.
+    pub points_out: u64,
+    /// Batches written.
+    pub batches_out: u64,
+}
+
+/// A handler and the state of its conversation with the daemon.
+#[derive(Debug)]
+pub struct Session<H> {
+    handler: H,
+    output: Output,
+    point: Point,
+    /// The declaration that `init` was accepted with.
+    running: Option<Info>,
+    in_batch: bool,
+    counts: Counts,
+}
+
+impl<H: Handler> Session<H> {
+    /// A session that has seen nothing yet.
+    pub fn new(handler: H) -> Self {
+        Self {
+            handler,
+            output: Output::new(EdgeType::Stream),
+            point: Point::default(),
+            running: None,
+            in_batch: false,
+            counts: Counts::default(),
+        }
+    }
+
+    /// The handler.
+    pub fn handler(&mut self) -> &mut H {
+        &mut self.handler
+    }
+
+    /// The output so far.
+    pub fn output(&mut self) -> &mut Output {
+        &mut self.output
+    }
+
+    /// What the session has seen.
+    pub fn counts(&self) -> Counts {
+        Counts {
+            points_out: self.output.points(),
+            batches_out: self.output.batches(),
+            ..self.counts
+        }
+    }
+
+    /// True between the begin and the end of a batch.
+    pub fn in_batch(&self) -> bool {
+        self.in_batch
+    }
+
+    /// Handles one request.
+    ///
+    /// # Errors
+    /// A request that breaks the protocol, or a callback that failed. The output holds everything
+    /// up to the request and nothing of it; the session is over: see [`Session::fail`].
+    pub fn handle(&mut self, frame: &[u8]) -> Result<(), AgentError> {
+        let handled = Request::decode(frame)
+            .map_err(AgentError::from)
+            .and_then(|request| self.dispatch(request));
+        match handled {
+            Ok(()) => self.output.commit(),
+            Err(_) => self.output.rollback(),
+        }
+        handled
+    }
+
+    /// Tells the daemon why the session ends.
+    pub fn fail(&mut self, error: &AgentError) {
+        self.output.error(error.to_string());
+        self.output.commit();
+    }
+
+    /// The input has ended.
+    ///
+    /// # Errors
+    /// What the handler says.
+    pub fn close(&mut self) -> Result<(), AgentError> {
+        let closed = self.handler.close(&mut self.output).map_err(AgentError::Handler);
+        match closed {
+            Ok(()) => self.output.commit(),
+            Err(_) => self.output.rollback(),
+        }
+        closed
+    }
+
+    #[inline]
+    fn dispatch(&mut self, request: Request<'_>) -> Result<(), AgentError> {
+        match request {
+            Request::Point(message) => return self.point(message),
+            Request::Begin(begin) => {
+                self.expect_edge(EdgeType::Batch, "a batch")?;
+                if self.in_batch {
+                    return Err(AgentError::NestedBatch { name: begin.name });
+                }
+                self.in_batch = true;
+                self.counts.batches_in += 1;
+                self.handler.begin_batch(begin, &mut self.output)?;
+            }
+            Request::End(end) => {
+                self.expect_edge(EdgeType::Batch, "the end of a batch")?;
+                if !self.in_batch {
+                    return Err(AgentError::EndWithoutBegin { name: end.name });
+                }
+                self.in_batch = false;
+                self.handler.end_batch(end, &mut self.output)?;
+            }
+            Request::Keepalive(time) => {
+                self.output.respond(Message::Keepalive(KeepaliveResponse { time }));
+            }
+            Request::Info => self.info(),
+            Request::Init(request) => self.init(&request),
+            Request::Snapshot => {
+                let snapshot = self.handler.snapshot()?;
+                self.output.respond(Message::Snapshot(SnapshotResponse { snapshot }));
+            }
+            Request::Restore(snapshot) => self.restore(snapshot),
+        }
+        Ok(())
+    }
+
+    #[inline]
+    fn point(&mut self, message: &[u8]) -> Result<(), AgentError> {
+        match &self.running {
+            Some(info) if (info.wants == EdgeType::Batch) == self.in_batch => {}
+            Some(_) => return Err(AgentError::PointOutsideBatch),
+            None => return Err(AgentError::BeforeInit { what: "a point" }),
+        }
+        self.point.parse(message)?;
+        self.counts.points_in += 1;
+        self.handler.point(&mut self.point, &mut self.output)?;
+        Ok(())
+    }
+
+    fn expect_edge(&self, edge: EdgeType, what: &'static str) -> Result<(), AgentError> {
+        match &self.running {
+            Some(info) if info.wants == edge => Ok(()),
+            Some(_) => Err(AgentError::WrongEdge { what }),
+            None => Err(AgentError::BeforeInit { what }),
+        }
+    }
+
+    fn info(&mut self) {
+        let info = self.handler.info();
+        let options = info.options.into_iter().map(|(name, types)| {
+            (name, OptionInfo { value_types: types.into_iter().map(i32::from).collect() })
+        });
+        self.output.respond(Message::Info(InfoResponse {
+            wants: info.wants.into(),
+            provides: info.provides.into(),
+            options: options.collect(),
+        }));
+    }
+
+    fn init(&mut self, request: &InitRequest) {
+        let answer = match self.handler.init(request) {
+            Ok(()) => {
+                let info = self.handler.info();
+                self.output.set_provides(info.provides);
+                self.running = Some(info);
+                InitResponse { success: true, error: String::new() }
+            }
+            Err(error) => {
+                let error = error.to_string();
+                log::error!("init is refused: {error}");
+                InitResponse { success: false, error }
+            }
+        };
+        self.output.respond(Message::Init(answer));
+    }
+
+    fn restore(&mut self, snapshot: &[u8]) {
+        let answer = match self.handler.restore(snapshot) {
+            Ok(()) => RestoreResponse { success: true, error: String::new() },
+            Err(error) => {
+                let error = error.to_string();
+                log::error!("restore is refused: {error}");
+                RestoreResponse { success: false, error }
+            }
+        };
+        self.output.respond(Message::Restore(answer));
+    }
+}

@@ -1,0 +1,122 @@
+//! The second thread: says that the UDF is alive while a slow call keeps the loop from it, and
+//! raises a flag when a call has had its time.
+
+use super::channel::Channel;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+/// What the loop shows of itself: odd while it handles a message. And what it is told: that the
+/// call at hand is over its budget.
+#[derive(Clone, Debug, Default)]
+pub struct Pulse(Arc<Shared>);
+
+#[derive(Debug, Default)]
+struct Shared {
+    beat: AtomicU64,
+    expired: AtomicBool,
+    stopped: AtomicBool,
+}
+
+impl Pulse {
+    /// The loop begins or ends a message.
+    #[inline]
+    pub(crate) fn beat(&self, beat: u64) {
+        self.0.beat.store(beat, Ordering::Release);
+    }
+
+    /// True once the call at hand is over its budget; reset by the next call.
+    #[inline]
+    pub fn expired(&self) -> bool {
+        self.0.expired.load(Ordering::Relaxed)
+    }
+
+    /// A call begins with a full budget.
+    #[inline]
+    pub(crate) fn reset(&self) {
+        if self.expired() {
+            self.0.expired.store(false, Ordering::Relaxed);
+        }
+    }
+
+    fn current(&self) -> u64 {
+        self.0.beat.load(Ordering::Acquire)
+    }
+}
+
+/// The watchdog's thread; it ends when this is dropped.
+#[derive(Debug)]
+pub(crate) struct Watchdog {
+    pulse: Pulse,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Watchdog {
+    /// Starts watching. `keepalive`: how long the loop may be busy without writing; `budget`: how
+    /// long one call may take, `None` for as long as it likes.
+    pub(crate) fn start(
+        pulse: Pulse,
+        channel: Channel,
+        keepalive: Duration,
+        budget: Option<Duration>,
+    ) -> std::io::Result<Self> {
+        let tick = keepalive.min(budget.unwrap_or(keepalive)) / 8;
+        let tick = tick.clamp(Duration::from_millis(1), Duration::from_millis(100));
+        let watched = pulse.clone();
+        let thread = std::thread::Builder::new().name("watchdog".into()).spawn(move || {
+            watch(&watched, &channel, tick, keepalive, budget);
+        })?;
+        Ok(Self { pulse, thread: Some(thread) })
+    }
+}
+
+impl Drop for Watchdog {
+    fn drop(&mut self) {
+        self.pulse.0.stopped.store(true, Ordering::Release);
+        if let Some(thread) = self.thread.take() {
+            thread.thread().unpark();
+            let _ = thread.join();
+        }
+    }
+}
+
+fn watch(
+    pulse: &Pulse,
+    channel: &Channel,
+    tick: Duration,
+    keepalive: Duration,
+    budget: Option<Duration>,
+) {
+    let mut beat = pulse.current();
+    let mut since = Instant::now();
+    let mut busy_since: Option<Instant> = None;
+    while !pulse.0.stopped.load(Ordering::Acquire) {
+        std::thread::park_timeout(tick);
+        let now = Instant::now();
+        let current = pulse.current();
+        if current != beat {
+            (beat, since) = (current, now);
+        }
+        if current % 2 == 0 {
+            busy_since = None;
+            continue;
+        }
+        let busy = *busy_since.get_or_insert(now);
+        if budget.is_some_and(|budget| now - since >= budget) {
+            pulse.0.expired.store(true, Ordering::Relaxed);
+        }
+        if now - busy >= keepalive.saturating_sub(2 * tick) {
+            let Some(then) = now.checked_sub(keepalive.saturating_sub(tick)) else { continue };
+            if channel.keepalive_since(then, unix_ns()).is_err() {
+                return; // The loop will meet the same failure.
+            }
+        }
+    }
+}
+
+fn unix_ns() -> i64 {
+    SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .map_or(0, |d| i64::try_from(d.as_nanos()).unwrap_or(i64::MAX))
+}

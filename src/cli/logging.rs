@@ -1,0 +1,37 @@
+//! Logging to standard error, with the level from the command line, the environment or the config.
+
+use log::LevelFilter;
+use rhai_udf::config::{LogConfig, parse_level};
+use simplelog::{ColorChoice, ConfigBuilder, TermLogger, TerminalMode};
+use std::io::Write;
+
+/// The variable that existing UDF deployments set.
+const VARIABLE: &str = "KAPACITOR_LOGGING_LEVEL";
+
+/// Reads `--log-level`.
+pub(super) fn level(text: &str) -> Result<LevelFilter, String> {
+    parse_level(text).ok_or_else(|| "write off, error, warn, info, debug or trace".into())
+}
+
+/// Starts logging: `--log-level` counts before the environment, and that before the config file.
+pub(super) fn start(argument: Option<LevelFilter>, config: &LogConfig, fallback: LevelFilter) {
+    let variable = std::env::var(VARIABLE).ok();
+    let from_variable = variable.as_deref().and_then(parse_level);
+    let level = argument.or(from_variable).or(config.level).unwrap_or(fallback);
+    let format = ConfigBuilder::new()
+        .set_time_format_rfc3339()
+        .set_thread_level(LevelFilter::Off)
+        .set_target_level(LevelFilter::Off)
+        .set_location_level(LevelFilter::Off)
+        .build();
+    // A second start (in a test) keeps the first logger.
+    let _ = TermLogger::init(level, format, TerminalMode::Stderr, ColorChoice::Never);
+    if let (Some(text), None) = (&variable, from_variable) {
+        log::warn!("{VARIABLE}={text} is no level; write DEBUG, INFO, WARNING, ERROR or CRITICAL");
+    }
+}
+
+/// Says why the command failed; a standard error that is full or gone stops nobody.
+pub(super) fn fatal(error: &anyhow::Error) {
+    let _ = writeln!(std::io::stderr(), "rhai-udf: {error:#}");
+}

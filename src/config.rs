@@ -1,0 +1,236 @@
+//! `rhai-udf.toml`: limits, logging, errors, state, reload.
+//!
+//! The file lies beside the script or is named by `--config`; every key has a default, and an
+//! unknown one is an error.
+
+use crate::duration;
+use serde::{Deserialize, Deserializer, de};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// The name of the file that is looked for beside a script.
+pub const FILE_NAME: &str = "rhai-udf.toml";
+
+/// A configuration that cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// The file cannot be read.
+    #[error("config {path}: cannot be read: {source}")]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The file is not what it should be.
+    #[error("config {path}: {source}")]
+    Parse {
+        /// The file.
+        path: PathBuf,
+        /// Where and why.
+        source: Box<toml::de::Error>,
+    },
+}
+
+/// What to do when a callback fails.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum OnError {
+    /// Tell the daemon, which stops the task.
+    #[default]
+    Stop,
+    /// Drop the point or the batch.
+    Skip,
+    /// Pass the point or the batch on unchanged where the edges allow it, else drop it.
+    Pass,
+}
+
+/// What to do with a snapshot that is not ours, damaged, or of another version.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum OnSnapshot {
+    /// Use what can be used, else start fresh, and say so.
+    #[default]
+    Fresh,
+    /// Refuse it: the task does not start.
+    Refuse,
+}
+
+/// The whole configuration.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Config {
+    /// What to do when a callback fails.
+    pub on_error: OnError,
+    /// Logging.
+    pub log: LogConfig,
+    /// What a script may use.
+    pub limits: Limits,
+    /// Keeping state.
+    pub state: StateConfig,
+    /// Following changes of the script.
+    pub reload: ReloadConfig,
+}
+
+/// Logging, to standard error.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct LogConfig {
+    /// `off`, `error`, `warn`, `info`, `debug` or `trace`.
+    #[serde(deserialize_with = "level")]
+    pub level: Option<log::LevelFilter>,
+}
+
+/// What one call of a script may use; 0 is no limit.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Limits {
+    /// Steps of the interpreter in one call.
+    pub operations: u64,
+    /// Time of one call.
+    #[serde(deserialize_with = "duration")]
+    pub call_timeout: Duration,
+    /// Calls inside each other.
+    pub depth: usize,
+    /// Bytes of a string.
+    pub string: usize,
+    /// Elements of an array.
+    pub array: usize,
+    /// Entries of a map.
+    pub map: usize,
+    /// Groups with state.
+    pub groups: usize,
+    /// Bytes of a snapshot.
+    pub state: usize,
+    /// How long the host may be busy without a sign of life to the daemon.
+    #[serde(deserialize_with = "duration")]
+    pub keepalive: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            operations: 1_000_000_000,
+            call_timeout: Duration::from_secs(60),
+            depth: 64,
+            string: 16 << 20,
+            array: 10_000_000,
+            map: 1_000_000,
+            groups: 0,
+            state: 1 << 30,
+            keepalive: Duration::from_secs(1),
+        }
+    }
+}
+
+/// Keeping state.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct StateConfig {
+    /// What to do with a snapshot that cannot be used as it is.
+    pub on_snapshot: OnSnapshot,
+    /// A group not seen for this long, by the data's time, is forgotten; 0 is never.
+    #[serde(deserialize_with = "duration")]
+    pub group_ttl: Duration,
+}
+
+/// Following changes of the script.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct ReloadConfig {
+    /// Watch the script and the modules that it imports.
+    pub watch: bool,
+}
+
+fn level<'de, D: Deserializer<'de>>(d: D) -> Result<Option<log::LevelFilter>, D::Error> {
+    let text = String::deserialize(d)?;
+    parse_level(&text).map(Some).ok_or_else(|| {
+        de::Error::custom(format!(
+            "unknown level '{text}'; write off, error, warn, info, debug or trace"
+        ))
+    })
+}
+
+/// Reads a log level, also by the names that Python's logging has.
+pub fn parse_level(text: &str) -> Option<log::LevelFilter> {
+    match text.to_ascii_lowercase().as_str() {
+        "warning" => Some(log::LevelFilter::Warn),
+        "critical" | "fatal" => Some(log::LevelFilter::Error),
+        "notset" => Some(log::LevelFilter::Trace),
+        other => other.parse().ok(),
+    }
+}
+
+fn duration<'de, D: Deserializer<'de>>(d: D) -> Result<Duration, D::Error> {
+    let text = String::deserialize(d)?;
+    let ns = duration::parse(&text).map_err(de::Error::custom)?;
+    let ns = u64::try_from(ns).map_err(|_| de::Error::custom("a duration below 0"))?;
+    Ok(Duration::from_nanos(ns))
+}
+
+impl Config {
+    /// Reads a file.
+    ///
+    /// # Errors
+    /// A file that cannot be read, or says what is not known.
+    pub fn read(path: &Path) -> Result<Self, ConfigError> {
+        let text = std::fs::read_to_string(path)
+            .map_err(|source| ConfigError::Read { path: path.into(), source })?;
+        toml::from_str(&text)
+            .map_err(|e| ConfigError::Parse { path: path.into(), source: Box::new(e) })
+    }
+
+    /// Reads the file beside a script if there is one.
+    ///
+    /// # Errors
+    /// As [`Config::read`].
+    pub fn beside(script: &Path) -> Result<Self, ConfigError> {
+        let path = script.parent().unwrap_or(Path::new("")).join(FILE_NAME);
+        if path.is_file() { Self::read(&path) } else { Ok(Self::default()) }
+    }
+}
+
+impl Limits {
+    /// The budget of one call.
+    pub fn call_budget(&self) -> Option<Duration> {
+        (!self.call_timeout.is_zero()).then_some(self.call_timeout)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_key_has_a_default() {
+        assert_eq!(toml::from_str::<Config>("").unwrap(), Config::default());
+    }
+
+    #[test]
+    fn values_are_read() {
+        let config: Config = toml::from_str(
+            "on_error = 'skip'\n[log]\nlevel = 'WARNING'\n[limits]\ncall_timeout = '2s'\n\
+             [state]\ngroup_ttl = '1d'\n[reload]\nwatch = true",
+        )
+        .unwrap();
+        assert_eq!(config.on_error, OnError::Skip);
+        assert_eq!(config.log.level, Some(log::LevelFilter::Warn));
+        assert_eq!(config.limits.call_budget(), Some(Duration::from_secs(2)));
+        assert_eq!(config.state.group_ttl, Duration::from_secs(86_400));
+        assert!(config.reload.watch);
+    }
+
+    #[test]
+    fn what_is_wrong_is_named() {
+        for (text, part) in [
+            ("on_eror = 'skip'", "on_eror"),
+            ("[limits]\noperation = 1", "operation"),
+            ("[limits]\ncall_timeout = '2x'", "'2x' is not a duration"),
+            ("[log]\nlevel = 'loud'", "unknown level 'loud'"),
+            ("on_error = 'retry'", "retry"),
+        ] {
+            let error = toml::from_str::<Config>(text).unwrap_err().to_string();
+            assert!(error.contains(part), "{error}");
+        }
+    }
+}

@@ -1,0 +1,222 @@
+//! A batch in a script: metadata by property, fields as native columns, points by index.
+
+use super::point::{SharedPoint, set, tags_map, text};
+use super::series::{Mask, Series, place, same_length};
+use super::{Fallible, Kind, Registry, fail};
+use crate::protocol::message::{BeginBatch, EndBatch};
+use crate::protocol::{Batch, Column, Point};
+use crate::script::host::Host;
+use prost::Message;
+use rhai::{Array, Dynamic, Engine, ImmutableString, Map};
+use std::rc::Rc;
+
+/// A batch, shared until one of its owners changes it.
+#[derive(Clone, Debug)]
+pub(crate) struct SharedBatch(pub(crate) Rc<Batch>);
+
+impl SharedBatch {
+    pub(crate) fn new(batch: Batch) -> Self {
+        Self(Rc::new(batch))
+    }
+
+    fn change(&mut self) -> &mut Batch {
+        Rc::make_mut(&mut self.0)
+    }
+
+    fn column(&self, field: &str) -> Fallible<Dynamic> {
+        Ok(match self.0.column(field).map_err(fail)? {
+            Column::Double(values) => Dynamic::from(Series::new(values)),
+            Column::Int(values) => {
+                Dynamic::from(Series::new(values.into_iter().map(|v| v as f64).collect()))
+            }
+            Column::String(values) => {
+                let texts: Array =
+                    values.iter().map(|v| ImmutableString::from(&**v).into()).collect();
+                texts.into()
+            }
+            Column::Bool(values) => Dynamic::from(Mask(Rc::new(values))),
+        })
+    }
+
+    fn point_at(&self, index: i64) -> Fallible<SharedPoint> {
+        let mut point = Point::default();
+        let at = place("batch", index, self.0.len())?;
+        self.0.read(at, &mut point).map_err(fail)?;
+        Ok(SharedPoint::new(point))
+    }
+
+    /// A point at the batch's time, with its name and tags.
+    fn make_point(&self, host: &Host, fields: &Map) -> Fallible<SharedPoint> {
+        let mut point = Point::new(self.0.tmax);
+        point.set_name(&self.0.name);
+        point.set_group(&self.0.group);
+        point.set_dimensions(self.0.tags.keys());
+        point.set_by_name(self.0.by_name);
+        for (name, value) in &self.0.tags {
+            point.set_tag(name, value);
+        }
+        for (name, value) in fields {
+            set(host, &mut point, name, value)?;
+        }
+        Ok(SharedPoint::new(point))
+    }
+}
+
+fn fill(batch: &mut Batch, points: &Array) -> Fallible<()> {
+    for point in points {
+        match point.read_lock::<SharedPoint>() {
+            Some(point) => batch.push(&point.read()),
+            None => {
+                return Err(fail(format_args!(
+                    "a batch is made of points, not of {}",
+                    super::arguments::describe(point)
+                )));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Builds a batch from `#{ name, tags, tmax, by_name }` and points; what is left out is taken from
+/// the first point, and the time from the latest.
+fn build_batch(parts: &Map, points: &Array) -> Fallible<Batch> {
+    let mut batch = Batch::default();
+    fill(&mut batch, points)?;
+    if let Some(first) = points.first().and_then(|p| p.read_lock::<SharedPoint>()) {
+        let first = first.read();
+        batch.name = first.name().into_owned();
+        batch.group = first.group().into_owned();
+        batch.by_name = first.by_name();
+        batch.tags = first
+            .dimensions()
+            .filter_map(|d| first.tag(&d).map(|v| (d.to_string(), v.into_owned())))
+            .collect();
+        batch.tmax = batch.times().into_iter().max().unwrap_or(0);
+    }
+    for (key, value) in parts {
+        let wrong = |kind: &str| fail(format_args!("new_batch: {key} must be {kind}"));
+        match key.as_str() {
+            "name" => batch.name = text("new_batch: name", value)?.into(),
+            "tmax" => batch.tmax = value.as_int().map_err(|_| wrong("an int (nanoseconds)"))?,
+            "by_name" => batch.by_name = value.as_bool().map_err(|_| wrong("true or false"))?,
+            "tags" => {
+                let tags = value.read_lock::<Map>().ok_or_else(|| wrong("a map"))?;
+                batch.tags = string_map(&tags)?;
+            }
+            other => {
+                return Err(fail(format_args!(
+                    "new_batch: unknown key '{other}'; known are name, tags, tmax, by_name"
+                )));
+            }
+        }
+    }
+    Ok(batch)
+}
+
+fn string_map(tags: &Map) -> Fallible<std::collections::BTreeMap<String, String>> {
+    tags.iter()
+        .map(|(name, value)| Ok((name.to_string(), text(&format!("tag '{name}'"), value)?.into())))
+        .collect()
+}
+
+fn store(batch: &Batch, out: &mut Vec<u8>) {
+    batch.begin_message().encode_length_delimited(out).expect("a Vec has room");
+    batch.end_message().encode_length_delimited(out).expect("a Vec has room");
+    for i in 0..batch.len() {
+        crate::protocol::frame::put_frame(out, batch.message(i).unwrap_or_default());
+    }
+}
+
+fn load(mut bytes: &[u8]) -> Result<Batch, String> {
+    let mut batch = Batch::default();
+    let begin = BeginBatch::decode_length_delimited(&mut bytes).map_err(|e| e.to_string())?;
+    let end = EndBatch::decode_length_delimited(&mut bytes).map_err(|e| e.to_string())?;
+    batch.begin(begin);
+    batch.end(end);
+    let mut frames = crate::protocol::Frames::new(bytes);
+    while let Some(frame) = frames.next().map_err(|e| e.to_string())? {
+        batch.push(&Point::from_message(frame).map_err(|e| e.to_string())?);
+    }
+    Ok(batch)
+}
+
+pub(super) fn register(engine: &mut Engine, host: &Rc<Host>, registry: &mut Registry) {
+    registry.add::<SharedBatch>(Kind {
+        name: "batch",
+        write: |value, out| {
+            store(&value.read_lock::<SharedBatch>().ok_or("another type")?.0, out);
+            Ok(())
+        },
+        read: |bytes| load(bytes).map(|batch| Dynamic::from(SharedBatch::new(batch))),
+    });
+    engine.register_type_with_name::<SharedBatch>("Batch");
+    register_metadata(engine);
+    register_points(engine, host);
+}
+
+fn register_metadata(engine: &mut Engine) {
+    engine.register_get_set(
+        "name",
+        |b: &mut SharedBatch| ImmutableString::from(b.0.name.as_str()),
+        |b: &mut SharedBatch, name: ImmutableString| b.change().name = name.into(),
+    );
+    engine.register_get_set(
+        "tmax",
+        |b: &mut SharedBatch| b.0.tmax,
+        |b: &mut SharedBatch, tmax: i64| b.change().tmax = tmax,
+    );
+    engine.register_get_set(
+        "tags",
+        |b: &mut SharedBatch| tags_map(b.0.tags.iter()),
+        |b: &mut SharedBatch, tags: Map| -> Fallible<()> {
+            b.change().tags = string_map(&tags)?;
+            Ok(())
+        },
+    );
+    engine.register_get_set(
+        "by_name",
+        |b: &mut SharedBatch| b.0.by_name,
+        |b: &mut SharedBatch, by_name: bool| b.change().by_name = by_name,
+    );
+    engine.register_get("group", |b: &mut SharedBatch| ImmutableString::from(b.0.group.as_str()));
+    engine.register_get("size", |b: &mut SharedBatch| b.0.size);
+    engine.register_get("len", |b: &mut SharedBatch| b.0.len() as i64);
+    engine.register_fn("len", |b: &mut SharedBatch| b.0.len() as i64);
+    engine.register_get("is_empty", |b: &mut SharedBatch| b.0.is_empty());
+    engine.register_fn("is_empty", |b: &mut SharedBatch| b.0.is_empty());
+    let show = |b: &mut SharedBatch| format!("batch {} of {} points", b.0.name, b.0.len());
+    engine.register_fn("to_string", show);
+    engine.register_fn("to_debug", show);
+}
+
+fn register_points(engine: &mut Engine, host: &Rc<Host>) {
+    engine.register_fn("column", |b: &mut SharedBatch, field: ImmutableString| b.column(&field));
+    engine.register_get("times", |b: &mut SharedBatch| -> Array {
+        b.0.times().into_iter().map(Into::into).collect()
+    });
+    engine.register_get("fields", |b: &mut SharedBatch| -> Array {
+        let first = b.0.points().next().unwrap_or_default();
+        first.fields().map(|(name, _)| ImmutableString::from(&*name).into()).collect()
+    });
+    engine.register_fn("points", |b: &mut SharedBatch| -> Array {
+        b.0.points().map(|point| Dynamic::from(SharedPoint::new(point))).collect()
+    });
+    engine.register_indexer_get(|b: &mut SharedBatch, index: i64| b.point_at(index));
+    let h = host.clone();
+    engine.register_fn("point", move |b: &mut SharedBatch, fields: Map| b.make_point(&h, &fields));
+    engine.register_fn("select", |b: &mut SharedBatch, mask: Mask| -> Fallible<SharedBatch> {
+        same_length("select", b.0.len(), &mask)?;
+        Ok(SharedBatch::new(b.0.select(|i| mask.0[i])))
+    });
+    engine.register_fn("with", |b: &mut SharedBatch, points: Array| -> Fallible<SharedBatch> {
+        let mut batch = b.0.metadata();
+        fill(&mut batch, &points)?;
+        Ok(SharedBatch::new(batch))
+    });
+    engine.register_fn("new_batch", |parts: Map, points: Array| -> Fallible<SharedBatch> {
+        build_batch(&parts, &points).map(SharedBatch::new)
+    });
+    engine.register_fn("new_batch", |points: Array| -> Fallible<SharedBatch> {
+        build_batch(&Map::new(), &points).map(SharedBatch::new)
+    });
+}

@@ -1,0 +1,127 @@
+//! What a script can touch: one file for each thing, and the registry of the objects that a
+//! snapshot can hold.
+
+mod arguments;
+mod batch;
+mod emit;
+mod hypothesis;
+mod log;
+mod moments;
+mod options;
+mod order;
+mod point;
+mod series;
+mod time;
+
+pub(crate) use batch::SharedBatch;
+pub(crate) use options::Options;
+pub(crate) use point::{LentPoint, SharedPoint};
+
+use super::host::Host;
+use rhai::{Dynamic, Engine, EvalAltResult, Position};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use std::any::TypeId;
+use std::collections::HashMap;
+use std::fmt::Display;
+use std::rc::Rc;
+
+/// Makes everything known to an engine.
+pub(crate) fn register(engine: &mut Engine, host: &Rc<Host>, registry: &mut Registry) {
+    options::register(engine);
+    point::register(engine, host, registry);
+    series::register(engine, host, registry);
+    batch::register(engine, host, registry);
+    emit::register(engine, host);
+    log::register(engine, host);
+    time::register(engine, host);
+    moments::register(engine, host, registry);
+    hypothesis::register(engine, host);
+    order::register(engine, host);
+}
+
+/// A native object in a script: shared, and copied when one of its owners changes it.
+#[derive(Debug)]
+pub(crate) struct Native<T>(pub(crate) Rc<T>);
+
+impl<T> Native<T> {
+    pub(crate) fn new(value: T) -> Self {
+        Self(Rc::new(value))
+    }
+}
+
+impl<T: Clone> Native<T> {
+    /// The object, for a change.
+    pub(crate) fn change(&mut self) -> &mut T {
+        Rc::make_mut(&mut self.0)
+    }
+}
+
+impl<T> Clone for Native<T> {
+    fn clone(&self) -> Self {
+        Self(self.0.clone())
+    }
+}
+
+/// How a native object is stored.
+pub(crate) struct Kind {
+    pub(crate) name: &'static str,
+    pub(crate) write: fn(&Dynamic, &mut Vec<u8>) -> Result<(), String>,
+    pub(crate) read: fn(&[u8]) -> Result<Dynamic, String>,
+}
+
+/// The native objects that a snapshot can hold.
+#[derive(Default)]
+pub(crate) struct Registry {
+    kinds: Vec<Kind>,
+    by_type: HashMap<TypeId, usize>,
+}
+
+impl Registry {
+    pub(crate) fn add<V: 'static>(&mut self, kind: Kind) {
+        self.by_type.insert(TypeId::of::<V>(), self.kinds.len());
+        self.kinds.push(kind);
+    }
+
+    /// Adds a statistic by its serde form.
+    pub(crate) fn native<T>(&mut self, name: &'static str)
+    where
+        T: Clone + Serialize + DeserializeOwned + 'static,
+    {
+        self.add::<Native<T>>(Kind {
+            name,
+            write: |value, out| {
+                let native = value.read_lock::<Native<T>>().ok_or("another type")?;
+                let taken = std::mem::take(out);
+                *out = postcard::to_extend(&*native.0, taken).map_err(|e| e.to_string())?;
+                Ok(())
+            },
+            read: |bytes| match postcard::take_from_bytes::<T>(bytes) {
+                Ok((value, [])) => Ok(Dynamic::from(Native::new(value))),
+                Ok(_) => Err("bytes are left over".into()),
+                Err(error) => Err(error.to_string()),
+            },
+        });
+    }
+
+    pub(crate) fn of_value(&self, value: &Dynamic) -> Option<&Kind> {
+        self.by_type.get(&value.type_id()).map(|i| &self.kinds[*i])
+    }
+
+    pub(crate) fn of_name(&self, name: &str) -> Option<&Kind> {
+        self.kinds.iter().find(|kind| kind.name == name)
+    }
+}
+
+/// The result of a native function.
+pub(crate) type Fallible<T> = Result<T, Box<EvalAltResult>>;
+
+/// An error that takes the place of the call.
+pub(crate) fn fail(message: impl Display) -> Box<EvalAltResult> {
+    Box::new(EvalAltResult::ErrorRuntime(message.to_string().into(), Position::NONE))
+}
+
+/// An error that names the function.
+pub(crate) fn fail_in(function: &str, message: impl Display) -> Box<EvalAltResult> {
+    fail(format!("{function}: {message}"))
+}

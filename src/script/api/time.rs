@@ -1,0 +1,53 @@
+//! Times are ints: nanoseconds since the epoch. Durations are ints too, in nanoseconds.
+
+use super::{Fallible, fail, fail_in};
+use crate::duration;
+use crate::script::host::Host;
+use rhai::{Engine, ImmutableString};
+use std::rc::Rc;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+/// A time as RFC 3339 in UTC.
+pub(crate) fn rfc3339(ns: i64) -> String {
+    jiff::Timestamp::from_nanosecond(i128::from(ns))
+        .map_or_else(|_| format!("{ns}ns"), |time| time.to_string())
+}
+
+pub(super) fn register(engine: &mut Engine, host: &Rc<Host>) {
+    let h = host.clone();
+    engine.register_fn("now", move || -> i64 { h.now.get().unwrap_or_else(clock) });
+    engine.register_fn("duration", |text: ImmutableString| -> Fallible<i64> {
+        duration::parse(&text).map_err(|e| fail_in("duration", e))
+    });
+    engine.register_fn("duration_text", |ns: i64| duration::Display(ns).to_string());
+    engine.register_fn("time_text", rfc3339);
+    engine.register_fn("parse_time", |text: ImmutableString| -> Fallible<i64> {
+        let time: jiff::Timestamp = text
+            .parse()
+            .map_err(|e| fail(format_args!("parse_time: '{text}' is not RFC 3339: {e}")))?;
+        i64::try_from(time.as_nanosecond())
+            .map_err(|_| fail(format_args!("parse_time: '{text}' is out of range")))
+    });
+    let parts: [(&str, fn(&jiff::Zoned) -> i64); 8] = [
+        ("year", |t| i64::from(t.year())),
+        ("month", |t| i64::from(t.month())),
+        ("day", |t| i64::from(t.day())),
+        ("hour", |t| i64::from(t.hour())),
+        ("minute", |t| i64::from(t.minute())),
+        ("second", |t| i64::from(t.second())),
+        ("weekday", |t| i64::from(t.weekday().to_sunday_zero_offset())),
+        ("day_of_year", |t| i64::from(t.day_of_year())),
+    ];
+    for (name, part) in parts {
+        engine.register_fn(name, move |ns: i64| -> Fallible<i64> {
+            let time =
+                jiff::Timestamp::from_nanosecond(i128::from(ns)).map_err(|e| fail_in(name, e))?;
+            Ok(part(&time.to_zoned(jiff::tz::TimeZone::UTC)))
+        });
+    }
+}
+
+fn clock() -> i64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_nanos()).unwrap_or(i64::MAX)
+}

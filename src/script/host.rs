@@ -1,0 +1,178 @@
+//! What the host lends to a script while a callback runs: the way out, the time, and the memory of
+//! which field was missing.
+
+use crate::agent::{Output, OutputError};
+use crate::protocol::message::EdgeType;
+use crate::protocol::{Batch, Point};
+use std::cell::{Cell, RefCell};
+use std::fmt::Write;
+use std::path::PathBuf;
+use std::rc::Rc;
+
+/// Shared between the handler and the functions that a script calls.
+#[derive(Debug)]
+pub(crate) struct Host {
+    /// The handler's output while a data callback runs.
+    pub(crate) output: RefCell<Output>,
+    pub(crate) emission: RefCell<Emission>,
+    note: RefCell<Note>,
+    /// The script, for log lines.
+    pub(crate) script: PathBuf,
+    /// The time that `now()` gives; `None`: the machine's clock.
+    pub(crate) now: Cell<Option<i64>>,
+}
+
+/// Where emitted points go.
+#[derive(Debug, Default)]
+pub(crate) enum Emission {
+    /// `init`, `state`, `migrate`, `info`: nothing can be emitted.
+    #[default]
+    Closed,
+    /// A point of a stream is at hand.
+    Stream,
+    /// A batch is at hand: its metadata, and the bare points emitted so far.
+    Batch {
+        /// Name, tags and time that emitted points take where they have none.
+        meta: Rc<Batch>,
+        /// Emitted points of a UDF that provides batches; `None` until the first.
+        pending: Option<Batch>,
+    },
+}
+
+/// Why something cannot be emitted.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum EmitError {
+    #[error("emit works in point, begin_batch and end_batch only")]
+    Closed,
+    #[error(
+        "this script provides batches: emit a batch, made with new_batch(#{{...}}, [points]) or \
+         batch.select(...)"
+    )]
+    PointOnBatchEdge,
+    #[error("this script provides a stream: emit points, one or an array of them")]
+    BatchOnStreamEdge,
+    #[error(transparent)]
+    Output(#[from] OutputError),
+}
+
+impl Host {
+    pub(crate) fn new(script: PathBuf) -> Self {
+        Self {
+            output: RefCell::new(Output::new(EdgeType::Stream)),
+            emission: RefCell::new(Emission::Closed),
+            note: RefCell::default(),
+            script,
+            now: Cell::new(None),
+        }
+    }
+
+    /// Forgets what an earlier call left.
+    pub(crate) fn reset(&self) {
+        self.note.borrow_mut().set = false;
+    }
+
+    /// Emits one point.
+    pub(crate) fn emit_point(&self, point: &Point) -> Result<(), EmitError> {
+        let mut output = self.output.borrow_mut();
+        match &mut *self.emission.borrow_mut() {
+            Emission::Closed => Err(EmitError::Closed),
+            Emission::Stream if output.provides() == EdgeType::Batch => {
+                Err(EmitError::PointOnBatchEdge)
+            }
+            Emission::Stream => Ok(output.point(point)?),
+            Emission::Batch { meta, pending } if output.provides() == EdgeType::Batch => {
+                pending.get_or_insert_with(|| meta.metadata()).push(point);
+                Ok(())
+            }
+            Emission::Batch { meta, .. } => Ok(output.point(&in_stream(point, meta))?),
+        }
+    }
+
+    /// Emits a list of points; an empty one makes an empty batch.
+    pub(crate) fn emit_none(&self) -> Result<(), EmitError> {
+        match &mut *self.emission.borrow_mut() {
+            Emission::Closed => Err(EmitError::Closed),
+            Emission::Batch { meta, pending }
+                if self.output.borrow().provides() == EdgeType::Batch =>
+            {
+                pending.get_or_insert_with(|| meta.metadata());
+                Ok(())
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Emits a batch.
+    pub(crate) fn emit_batch(&self, batch: &Batch) -> Result<(), EmitError> {
+        let mut output = self.output.borrow_mut();
+        match &*self.emission.borrow() {
+            Emission::Closed => Err(EmitError::Closed),
+            _ if output.provides() == EdgeType::Stream => Err(EmitError::BatchOnStreamEdge),
+            _ => Ok(output.batch(batch)?),
+        }
+    }
+
+    /// Remembers a field that was read and is not there, for the message of whoever needs it.
+    pub(crate) fn miss(&self, field: &str, point: &Point) {
+        let mut note = self.note.borrow_mut();
+        note.set = true;
+        note.text.clear();
+        let _ = write!(note.text, "field '{field}' is missing; the point has ");
+        describe_fields(point, &mut note.text);
+    }
+
+    /// Remembers why something else is `()`.
+    pub(crate) fn note(&self, text: &str) {
+        let mut note = self.note.borrow_mut();
+        note.set = true;
+        note.text.clear();
+        note.text.push_str(text);
+    }
+
+    /// Why a value may be `()` in this call.
+    pub(crate) fn reason(&self) -> Option<String> {
+        let note = self.note.borrow();
+        note.set.then(|| note.text.clone())
+    }
+}
+
+/// Why the last `()` was given; the buffer is used again.
+#[derive(Debug, Default)]
+struct Note {
+    text: String,
+    set: bool,
+}
+
+/// `bed (double), air (double)`.
+pub(crate) fn describe_fields(point: &Point, out: &mut String) {
+    for (i, (name, value)) in point.fields().enumerate() {
+        let comma = if i > 0 { ", " } else { "" };
+        let _ = write!(out, "{comma}{name} ({})", value.field_type());
+    }
+    if point.field_count() == 0 {
+        out.push_str("no fields");
+    }
+}
+
+/// A point as it goes into a stream: with the name and tags of the batch that it came from.
+pub(crate) fn in_stream<'a>(point: &'a Point, batch: &Batch) -> std::borrow::Cow<'a, Point> {
+    let mut point = std::borrow::Cow::Borrowed(point);
+    if point.name().is_empty() && !batch.name.is_empty() {
+        point.to_mut().set_name(&batch.name);
+    }
+    for (name, value) in &batch.tags {
+        if point.tag(name).is_none() {
+            point.to_mut().set_tag(name, value);
+        }
+    }
+    if point.dimensions().next().is_none() && !batch.tags.is_empty() {
+        point.to_mut().set_dimensions(batch.tags.keys());
+    }
+    if batch.by_name && !point.by_name() {
+        point.to_mut().set_by_name(true);
+    }
+    if point.group_bytes().is_empty() && !batch.group.is_empty() {
+        point.to_mut().set_group(&batch.group);
+    }
+    point
+}

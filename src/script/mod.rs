@@ -1,0 +1,21 @@
+//! The script host: a Rhai script as a [`crate::agent::Handler`].
+//!
+//! Read in this order: [`program`](Program) (compile, call), [`Declaration`] (`info()`, options),
+//! `handler.rs` (what happens with a point), `state.rs` (one state for each group, snapshots),
+//! `api/` (what a script can touch).
+
+mod api;
+mod codec;
+mod declaration;
+mod error;
+mod handler;
+mod host;
+mod limits;
+mod modules;
+mod program;
+mod state;
+
+pub use declaration::{Declaration, OptionSpec, Scope, type_name};
+pub use error::{OutputProblem, Problem, ScriptError};
+pub use handler::ScriptHandler;
+pub use program::{Callback, Program, Source};

@@ -1,0 +1,450 @@
+//! A script, compiled and ready to be called.
+//!
+//! One [`Program`] is one version of one script: its engine, its functions, its declaration. The
+//! interpreter's caches live as long as the program, so a call finds its functions resolved.
+
+use super::api;
+use super::api::Registry;
+use super::declaration::Declaration;
+use super::error::{Problem, ScriptError, eval_problem, parse_problem};
+use super::host::Host;
+use super::limits;
+use super::modules::{BesideResolver, Loaded};
+use crate::agent::Pulse;
+use crate::config::Limits;
+use rhai::{
+    AST, Caches, Dynamic, Engine, EvalAltResult, EvalContext, GlobalRuntimeState, Position, Scope,
+};
+use sha2::{Digest, Sha256};
+use std::path::{Path, PathBuf};
+use std::rc::Rc;
+
+/// The functions of a script that the host calls.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Callback {
+    /// The declaration.
+    Info,
+    /// The options are bound.
+    Init,
+    /// A group is seen for the first time.
+    State,
+    /// A point.
+    Point,
+    /// A batch begins.
+    BeginBatch,
+    /// A batch ends.
+    EndBatch,
+    /// A state of another version.
+    Migrate,
+}
+
+impl Callback {
+    /// All of them.
+    pub const ALL: [Self; 7] = [
+        Self::Info,
+        Self::Init,
+        Self::State,
+        Self::Point,
+        Self::BeginBatch,
+        Self::EndBatch,
+        Self::Migrate,
+    ];
+
+    /// The function's name.
+    pub fn name(self) -> &'static str {
+        self.signature().split('(').next().unwrap_or_default()
+    }
+
+    /// The function with all its parameters; `opt` may be left out.
+    pub fn signature(self) -> &'static str {
+        match self {
+            Self::Info => "info()",
+            Self::Init => "init(opt)",
+            Self::State => "state(opt)",
+            Self::Point => "point(p, opt)",
+            Self::BeginBatch => "begin_batch(batch, opt)",
+            Self::EndBatch => "end_batch(batch, opt)",
+            Self::Migrate => "migrate(old, opt)",
+        }
+    }
+
+    /// The parameters without `opt`.
+    fn own_parameters(self) -> usize {
+        match self {
+            Self::Info | Self::Init | Self::State => 0,
+            Self::Point | Self::BeginBatch | Self::EndBatch | Self::Migrate => 1,
+        }
+    }
+}
+
+/// How a callback is defined.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Entry {
+    #[default]
+    Absent,
+    Plain,
+    WithOptions,
+}
+
+/// The text of a script as it was read.
+#[derive(Clone, Debug)]
+pub struct Source {
+    /// The file, as it was named.
+    pub path: PathBuf,
+    /// Its text.
+    pub text: String,
+}
+
+impl Source {
+    /// Reads a script.
+    ///
+    /// # Errors
+    /// A file that cannot be read.
+    pub fn read(path: &Path) -> Result<Self, ScriptError> {
+        match std::fs::read_to_string(path) {
+            Ok(text) => Ok(Self { path: path.into(), text }),
+            Err(error) => {
+                Err(ScriptError::Load(vec![Problem::new(path, format!("cannot be read: {error}"))]))
+            }
+        }
+    }
+}
+
+/// A compiled script.
+pub struct Program {
+    source: Source,
+    hash: String,
+    engine: Engine,
+    ast: AST,
+    entries: [Entry; Callback::ALL.len()],
+    declaration: Declaration,
+    host: Rc<Host>,
+    registry: Rc<Registry>,
+    loaded: Loaded,
+    global: GlobalRuntimeState,
+    caches: Caches,
+    scope: Scope<'static>,
+}
+
+impl std::fmt::Debug for Program {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Program")
+            .field("path", &self.source.path)
+            .field("hash", &self.hash)
+            .finish()
+    }
+}
+
+impl Program {
+    /// Compiles a script, loads its modules and asks for its declaration.
+    ///
+    /// # Errors
+    /// Every problem that can be found, with its place.
+    pub fn load(source: Source, limits: &Limits, pulse: &Pulse) -> Result<Self, ScriptError> {
+        let host = Rc::new(Host::new(source.path.clone()));
+        let mut registry = Registry::default();
+        let mut engine = limits::engine(limits, pulse);
+        api::register(&mut engine, &host, &mut registry);
+        let loaded = Loaded::default();
+        engine.set_module_resolver(BesideResolver::new(&source.path, loaded.clone()));
+        let mut ast = engine
+            .compile(&source.text)
+            .map_err(|e| ScriptError::Load(vec![parse_problem(&source.path, &source.text, &e)]))?;
+        ast.set_source(source.path.to_string_lossy().as_ref());
+        let mut global = engine.new_global_runtime_state();
+        global.lib.push(ast.shared_lib().clone());
+        global.source = ast.source().map(Into::into);
+        let mut program = Self {
+            hash: String::new(),
+            entries: entries(&ast),
+            declaration: Declaration::default(),
+            host,
+            registry: Rc::new(registry),
+            loaded,
+            global,
+            caches: Caches::new(),
+            scope: Scope::new(),
+            source,
+            engine,
+            ast,
+        };
+        program.start()?;
+        Ok(program)
+    }
+
+    /// Runs the top level (imports, constants), asks for the declaration and looks for mistakes.
+    fn start(&mut self) -> Result<(), ScriptError> {
+        let top = self.ast.clone();
+        #[allow(deprecated)] // "volatile", not going away
+        let ran = self.engine.eval_statements_raw(
+            &mut self.global,
+            &mut self.caches,
+            &mut self.scope,
+            top.statements(),
+        );
+        ran.map_err(|e| ScriptError::Load(vec![self.problem(&e)])).map(drop)?;
+        self.hash = self.digest();
+        let mut problems = misnamed(&self.ast, &self.source);
+        if self.entry(Callback::Info) == Entry::Absent {
+            problems.push(self.file_problem("has no fn info(): it declares the edges and options"));
+            return Err(ScriptError::Load(problems));
+        }
+        match self.evaluate(Callback::Info, None, &mut []) {
+            Ok(info) => match Declaration::from_info(&info) {
+                Ok(declaration) => self.declaration = declaration,
+                Err(texts) => {
+                    let place = function_position(&self.ast, "info");
+                    problems.extend(texts.into_iter().map(|text| {
+                        Problem::new(&self.source.path, text).at(place, Some(&self.source.text))
+                    }));
+                }
+            },
+            Err(error) => problems.push(self.problem(&error)),
+        }
+        if problems.is_empty() {
+            self.missing_callbacks(&mut problems);
+        }
+        if problems.is_empty() { Ok(()) } else { Err(ScriptError::Load(problems)) }
+    }
+
+    fn missing_callbacks(&self, problems: &mut Vec<Problem>) {
+        use crate::protocol::message::EdgeType;
+        let has = |callback| self.has(callback);
+        let text = match self.declaration.wants {
+            EdgeType::Stream if !has(Callback::Point) => {
+                "wants a stream and has no fn point(p, opt)"
+            }
+            EdgeType::Batch if !has(Callback::Point) && !has(Callback::EndBatch) => {
+                "wants batches and has neither fn end_batch(batch, opt) nor fn point(p, opt)"
+            }
+            EdgeType::Stream if has(Callback::EndBatch) || has(Callback::BeginBatch) => {
+                "wants a stream, so its begin_batch and end_batch would never be called"
+            }
+            _ => return,
+        };
+        problems.push(self.file_problem(text));
+    }
+
+    fn file_problem(&self, text: &str) -> Problem {
+        Problem::new(&self.source.path, text)
+    }
+
+    /// The declaration.
+    pub fn declaration(&self) -> &Declaration {
+        &self.declaration
+    }
+
+    /// The script as it was read.
+    pub fn source(&self) -> &Source {
+        &self.source
+    }
+
+    /// A short hash of the script and its modules: the version that is running.
+    pub fn hash(&self) -> &str {
+        &self.hash
+    }
+
+    /// The script and every module that it imports.
+    pub fn files(&self) -> Vec<PathBuf> {
+        let modules = self.loaded.borrow().keys().cloned().collect::<Vec<_>>();
+        std::iter::once(self.source.path.clone()).chain(modules).collect()
+    }
+
+    /// True if the script defines the callback.
+    pub fn has(&self, callback: Callback) -> bool {
+        self.entry(callback) != Entry::Absent
+    }
+
+    pub(crate) fn host(&self) -> &Rc<Host> {
+        &self.host
+    }
+
+    pub(crate) fn registry(&self) -> &Registry {
+        &self.registry
+    }
+
+    /// Calls a function with `this`, one argument of its own, and the options if it takes them.
+    ///
+    /// The caller has checked that it is there, with [`Program::has`].
+    #[inline]
+    pub(crate) fn call(
+        &mut self,
+        callback: Callback,
+        this: Option<&mut Dynamic>,
+        own: Option<Dynamic>,
+        options: &Dynamic,
+    ) -> Result<Dynamic, Box<EvalAltResult>> {
+        self.host.reset();
+        let mut arguments = [Dynamic::UNIT, Dynamic::UNIT];
+        let mut count = 0;
+        if let Some(own) = own {
+            arguments[0] = own;
+            count = 1;
+        }
+        if self.entry(callback) == Entry::WithOptions {
+            arguments[count] = options.clone();
+            count += 1;
+        }
+        self.evaluate(callback, this, &mut arguments[..count])
+    }
+
+    #[inline]
+    fn evaluate(
+        &mut self,
+        callback: Callback,
+        this: Option<&mut Dynamic>,
+        arguments: &mut [Dynamic],
+    ) -> Result<Dynamic, Box<EvalAltResult>> {
+        let Self { engine, global, caches, scope, .. } = self;
+        global.num_operations = 0;
+        global.level = 0;
+        let mut context = EvalContext::new(engine, global, caches, scope, None);
+        let result = match (this, arguments) {
+            (None, []) => context.call_fn_raw(callback.name(), false, false, &mut []),
+            (None, [a]) => context.call_fn_raw(callback.name(), false, false, &mut [a]),
+            (None, [a, b, ..]) => context.call_fn_raw(callback.name(), false, false, &mut [a, b]),
+            (Some(this), []) => context.call_fn_raw(callback.name(), true, true, &mut [this]),
+            (Some(this), [a]) => context.call_fn_raw(callback.name(), true, true, &mut [this, a]),
+            (Some(this), [a, b, ..]) => {
+                context.call_fn_raw(callback.name(), true, true, &mut [this, a, b])
+            }
+        };
+        match result {
+            Err(error) if matches!(*error, EvalAltResult::Exit(..)) => Ok(Dynamic::UNIT),
+            result => result,
+        }
+    }
+
+    #[inline]
+    fn entry(&self, callback: Callback) -> Entry {
+        self.entries[callback as usize]
+    }
+
+    /// Where and why an evaluation failed.
+    pub(crate) fn problem(&self, error: &EvalAltResult) -> Problem {
+        let mut problem = eval_problem(&self.source.path, error, |file| {
+            if file == self.source.path {
+                return Some(self.source.text.clone());
+            }
+            self.loaded.borrow().get(file).cloned()
+        });
+        let unit = problem.message.starts_with("no function") && problem.message.contains("()");
+        if let (true, Some(reason)) = (unit, self.host.reason()) {
+            problem.message = format!("{reason} ({})", problem.message);
+        }
+        problem
+    }
+
+    fn digest(&self) -> String {
+        let mut sha = Sha256::new();
+        sha.update(&self.source.text);
+        for text in self.loaded.borrow().values() {
+            sha.update([0]);
+            sha.update(text);
+        }
+        sha.finalize().iter().take(6).map(|byte| format!("{byte:02x}")).collect()
+    }
+}
+
+/// How each callback is defined; of two definitions the one with options is called.
+fn entries(ast: &AST) -> [Entry; Callback::ALL.len()] {
+    let mut entries = [Entry::Absent; Callback::ALL.len()];
+    for function in ast.iter_functions() {
+        let Some(callback) = Callback::ALL.into_iter().find(|c| c.name() == function.name) else {
+            continue;
+        };
+        let extra = function.params.len().checked_sub(callback.own_parameters());
+        let entry = &mut entries[callback as usize];
+        match extra {
+            Some(1) if callback != Callback::Info => *entry = Entry::WithOptions,
+            Some(0) if *entry == Entry::Absent => *entry = Entry::Plain,
+            _ => {}
+        }
+    }
+    entries
+}
+
+/// Callbacks with a wrong number of parameters, and functions that look like a misspelt callback.
+fn misnamed(ast: &AST, source: &Source) -> Vec<Problem> {
+    let mut problems = Vec::new();
+    for function in ast.iter_functions() {
+        let (name, count) = (function.name, function.params.len());
+        let exact = Callback::ALL.into_iter().find(|c| c.name() == name);
+        let message = match exact {
+            Some(callback) => {
+                let least = callback.own_parameters();
+                let most = if callback == Callback::Info { least } else { least + 1 };
+                if (least..=most).contains(&count) {
+                    continue;
+                }
+                format!(
+                    "fn {name} has {count} parameters; it is called as {}",
+                    callback.signature()
+                )
+            }
+            None => {
+                let close = Callback::ALL.into_iter().find(|c| distance(c.name(), name) <= 2);
+                let Some(callback) = close.filter(|_| !is_called(&source.text, name)) else {
+                    continue;
+                };
+                format!("fn {name} is never called; did you mean {}?", callback.signature())
+            }
+        };
+        let place = function_position(ast, name);
+        problems.push(Problem::new(&source.path, message).at(place, Some(&source.text)));
+    }
+    problems
+}
+
+/// True if the text mentions the function elsewhere than at its definition.
+fn is_called(text: &str, name: &str) -> bool {
+    text.match_indices(name).any(|(at, _)| {
+        let before = text[..at].trim_end();
+        let word_before =
+            text[..at].chars().next_back().is_some_and(|c| c.is_alphanumeric() || c == '_');
+        let word_after =
+            text[at + name.len()..].chars().next().is_some_and(|c| c.is_alphanumeric() || c == '_');
+        !word_before && !word_after && !before.ends_with("fn")
+    })
+}
+
+fn function_position(ast: &AST, name: &str) -> Position {
+    let found = ast.iter_fn_def().find(|f| f.name == name);
+    found.map_or(Position::NONE, |f| f.body.start_position())
+}
+
+/// The edit distance of two names, where swapping neighbours is one step.
+fn distance(a: &str, b: &str) -> usize {
+    let (a, b): (Vec<char>, Vec<char>) = (a.chars().collect(), b.chars().collect());
+    let mut rows = vec![vec![0; b.len() + 1]; a.len() + 1];
+    for i in 0..=a.len() {
+        for j in 0..=b.len() {
+            rows[i][j] = match (i, j) {
+                (0, _) => j,
+                (_, 0) => i,
+                _ => {
+                    let same = usize::from(a[i - 1] != b[j - 1]);
+                    let mut least =
+                        (rows[i - 1][j] + 1).min(rows[i][j - 1] + 1).min(rows[i - 1][j - 1] + same);
+                    if i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] {
+                        least = least.min(rows[i - 2][j - 2] + 1);
+                    }
+                    least
+                }
+            };
+        }
+    }
+    rows[a.len()][b.len()]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn swapped_letters_are_one_step() {
+        assert_eq!(distance("end_batch", "end_bacth"), 1);
+        assert_eq!(distance("point", "points"), 1);
+        assert_eq!(distance("info", "state"), 5);
+    }
+}

@@ -1,0 +1,11 @@
+//! Tests of a hypothesis: is this window like that one?
+//!
+//! All p-values are two-sided where a test has two sides, come from upper tails, and are right to
+//! 1e-10 relative in the far tail.
+
+mod student;
+
+pub use student::{
+    Sample, TTest, one_sample_ttest, paired_ttest, pooled_ttest, ttest_1samp, ttest_ind,
+    welch_ttest,
+};
