@@ -71,7 +71,7 @@ pub fn go(nanoseconds: i64) -> String {
     if minutes > 0 {
         let _ = write!(text, "{}m", minutes % 60);
     }
-    text + &seconds + "s"
+    format!("{text}{seconds}s")
 }
 
 fn decimal(value: u64, unit: u64) -> String {

@@ -282,7 +282,7 @@ proptest! {
             let text = open.repeat(depth) + "1";
             let _ = parse(&Source { name: "t", text: &text });
         }
-        let text = "1".to_owned() + &" + 1".repeat(depth);
+        let text = format!("1{}", " + 1".repeat(depth));
         let _ = parse(&Source { name: "t", text: &text });
     }
 }

@@ -20,6 +20,8 @@ pub mod lexer;
 mod nodes;
 pub mod object;
 pub mod parser;
+#[cfg(test)]
+mod pipeline_tests;
 pub mod program;
 pub mod spec;
 pub mod template;

@@ -186,12 +186,12 @@ impl Spec {
         let missing = self.width.unwrap_or(0).saturating_sub(text.chars().count());
         let number = matches!(value, Data::Int(_) | Data::Float(_)) && !text.contains(['N', 'I']);
         if self.minus {
-            text + &" ".repeat(missing)
+            format!("{text}{}", " ".repeat(missing))
         } else if self.zero && number {
             let sign = usize::from(text.starts_with(['-', '+', ' ']));
             format!("{}{}{}", &text[..sign], "0".repeat(missing), &text[sign..])
         } else {
-            " ".repeat(missing) + &text
+            format!("{}{text}", " ".repeat(missing))
         }
     }
 
