@@ -1,6 +1,9 @@
 //! The command line: one file a subcommand.
 
+mod check;
+mod conf;
 mod logging;
+mod replay;
 mod run;
 
 use clap::{Parser, Subcommand};
@@ -20,6 +23,18 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     Run(run::Args),
+    Replay(Box<replay::Args>),
+    Check(check::Args),
+    Conf(conf::Args),
+}
+
+/// The command was used in a way that cannot work; exit code 2.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+struct Usage(String);
+
+fn usage<T>(message: &str) -> anyhow::Result<T> {
+    Err(Usage(message.into()).into())
 }
 
 /// Runs the command; 2 is wrong usage, 1 a failure.
@@ -27,12 +42,18 @@ pub(crate) fn main() -> ExitCode {
     let cli = Cli::parse();
     let result = match &cli.command {
         Command::Run(args) => run::run(args, cli.log_level),
+        Command::Replay(args) => replay::run(args, cli.log_level),
+        Command::Check(args) => {
+            logging::start(cli.log_level, &Default::default(), log::LevelFilter::Warn);
+            check::run(args)
+        }
+        Command::Conf(args) => conf::run(args),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             logging::fatal(&error);
-            ExitCode::FAILURE
+            ExitCode::from(if error.is::<Usage>() { 2 } else { 1 })
         }
     }
 }

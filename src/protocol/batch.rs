@@ -99,6 +99,14 @@ impl Batch {
         self.points.push(start..self.bytes.len());
     }
 
+    /// Appends a point of a stream as the daemon sends the points of a batch: without name,
+    /// dimensions, database and retention policy.
+    pub fn push_as_member(&mut self, point: &Point) {
+        let start = self.bytes.len();
+        point.put_member(&mut self.bytes);
+        self.points.push(start..self.bytes.len());
+    }
+
     /// The number of points.
     pub fn len(&self) -> usize {
         self.points.len()

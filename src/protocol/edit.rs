@@ -7,7 +7,9 @@ use super::{
     BY_NAME, DATABASE, DIMENSIONS, Entry, FieldType, FieldValue, GROUP, NAME, Part, Point,
     RETENTION_POLICY, Span, TAGS, TIME,
 };
-use crate::protocol::wire::{BYTES, FIXED64, VARINT, put_bytes, put_int, put_varint, varint_len};
+use crate::protocol::wire::{
+    BYTES, Cursor, FIXED64, VARINT, put_bytes, put_int, put_varint, varint_len,
+};
 
 /// The tag of `point` in a request and in a response: field 17, length-delimited.
 const POINT_TAG: [u8; 2] = [0x8a, 0x01];
@@ -139,6 +141,44 @@ impl Point {
     pub fn put_frame(&self, out: &mut Vec<u8>) {
         put_frame_head(out, self.message_len());
         self.put_message(out);
+    }
+
+    /// Appends the message without what the points of a batch do not have: name, database, retention
+    /// policy, dimensions.
+    pub(crate) fn put_member(&self, out: &mut Vec<u8>) {
+        let named = [self.name.whole, self.database.whole, self.retention_policy.whole];
+        let dimensions = self.dimensions.iter().map(|d| d.whole);
+        let mut left_out: Vec<Span> =
+            named.into_iter().chain(dimensions).chain(self.holes.iter().copied()).collect();
+        left_out.sort_unstable_by_key(|span| span.start);
+        let mut at = 0;
+        for span in left_out.iter().filter(|span| span.len > 0) {
+            out.extend_from_slice(&self.bytes[at..span.start as usize]);
+            at = span.end();
+        }
+        out.extend_from_slice(&self.bytes[at..]);
+    }
+
+    /// Appends a request (or response) with the point, without a frame around it.
+    pub(crate) fn put_request(&self, out: &mut Vec<u8>) {
+        out.extend_from_slice(&POINT_TAG);
+        put_varint(out, self.message_len() as u64);
+        self.put_message(out);
+    }
+
+    /// As [`Point::put_request`], for a point that is a message already.
+    pub(crate) fn put_message_request(message: &[u8], out: &mut Vec<u8>) {
+        out.extend_from_slice(&POINT_TAG);
+        put_varint(out, message.len() as u64);
+        out.extend_from_slice(message);
+    }
+
+    /// The point's message, if a response (or request) holds nothing but a point.
+    pub(crate) fn message_of_frame(frame: &[u8]) -> Option<&[u8]> {
+        let body = frame.strip_prefix(&POINT_TAG)?;
+        let mut cursor = Cursor::new(body);
+        let span = cursor.span().ok()?;
+        cursor.is_empty().then(|| span.of(body))
     }
 
     /// Appends a frame with a point that is a message already.

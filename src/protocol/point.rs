@@ -181,6 +181,12 @@ impl Point {
         point
     }
 
+    /// Becomes an empty point at a time; what was allocated is used again.
+    pub fn reset(&mut self, time: i64) {
+        self.clear();
+        self.set_time(time);
+    }
+
     /// Parses one message.
     ///
     /// # Errors

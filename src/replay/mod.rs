@@ -1,3 +1,66 @@
-//! Recorded data through a script or a TICKscript, with no daemon.
+//! Recorded data through a script, with no daemon.
+//!
+//! Data is read by a [`source`], goes through what stands before the UDF ([`Pipeline`]: measurement,
+//! grouping, windows), through the same agent that serves the daemon ([`transport`]), and comes
+//! out as lines ([`sink`]) and alerts ([`alert`]). Everything is streamed; nothing is held but the
+//! open windows.
 
+pub mod alert;
+pub mod group;
+pub mod line_protocol;
+pub mod pipeline;
+pub mod sink;
+pub mod source;
 pub mod tick;
+pub mod transport;
+pub mod window;
+
+pub use pipeline::{Pipeline, Summary};
+
+use crate::agent::AgentError;
+use std::path::PathBuf;
+
+/// Why a replay stops.
+#[derive(Debug, thiserror::Error)]
+pub enum ReplayError {
+    /// A file cannot be read.
+    #[error("{path}: cannot be read: {source}")]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// A file is not what its name says.
+    #[error("{path}{}: {message}", place(.line))]
+    Data {
+        /// The file.
+        path: PathBuf,
+        /// The line from 1, if it has lines.
+        line: Option<u64>,
+        /// What is wrong, and what to do.
+        message: String,
+    },
+    /// The data do not fit the script.
+    #[error("{0}")]
+    Unfit(String),
+    /// The session failed.
+    #[error("{0}")]
+    Agent(#[from] AgentError),
+    /// The UDF reported an error.
+    #[error("{0}")]
+    Udf(String),
+    /// An alert's expression cannot be used.
+    #[error("{0}")]
+    Expression(#[from] crate::script::ScriptError),
+    /// A TICKscript is wrong, or cannot take the data.
+    #[error("{0}")]
+    Tick(#[from] tick::TickError),
+    /// The output cannot be written.
+    #[error("the output cannot be written: {0}")]
+    Write(std::io::Error),
+}
+
+fn place(line: &Option<u64>) -> String {
+    line.map_or_else(String::new, |line| format!(":{line}"))
+}

@@ -2,7 +2,9 @@
 
 use crate::agent::Info;
 use crate::duration;
-use crate::protocol::message::{EdgeType, InitRequest, OptionValue, ValueType, option_value};
+use crate::protocol::message::{
+    EdgeType, InitOption, InitRequest, OptionValue, ValueType, option_value,
+};
 use rhai::{Array, Dynamic, Map};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -145,6 +147,31 @@ impl Declaration {
         if problems.is_empty() { Ok(bound) } else { Err(problems) }
     }
 
+    /// Makes the `init` request of a TICKscript that writes these options, each `name` with the text
+    /// of its arguments, separated by commas where there are several.
+    ///
+    /// # Errors
+    /// Every option that is unknown or whose text does not fit its type.
+    pub fn request(&self, options: &[(String, String)]) -> Result<InitRequest, Vec<String>> {
+        let mut request = InitRequest {
+            task_id: "replay".into(),
+            node_id: "udf".into(),
+            ..InitRequest::default()
+        };
+        let mut problems = Vec::new();
+        for (name, text) in options {
+            let Some(spec) = self.options.get(name) else {
+                problems.push(self.unknown(name));
+                continue;
+            };
+            match spec.parse(text) {
+                Ok(values) => request.options.push(InitOption { name: name.clone(), values }),
+                Err(problem) => problems.push(format!("option '{name}': {problem}")),
+            }
+        }
+        if problems.is_empty() { Ok(request) } else { Err(problems) }
+    }
+
     fn unknown(&self, name: &str) -> String {
         let known: Vec<_> = self.options.keys().map(String::as_str).collect();
         match known.as_slice() {
@@ -218,6 +245,40 @@ impl OptionSpec {
         }
     }
 
+    /// Reads the arguments from text.
+    fn parse(&self, text: &str) -> Result<Vec<OptionValue>, String> {
+        let texts: Vec<&str> = match self.types.len() {
+            1 => vec![text],
+            _ => text.split(',').map(str::trim).collect(),
+        };
+        if texts.len() != self.types.len() {
+            return Err(format!(
+                "takes {} arguments ({}), got {}",
+                self.types.len(),
+                self.signature(),
+                texts.len()
+            ));
+        }
+        texts.iter().zip(&self.types).map(|(text, kind)| parse_value(text, *kind)).collect()
+    }
+
+    /// The default as text: strings in single quotes, durations with their unit.
+    pub fn default_text(&self) -> Option<String> {
+        self.default.as_ref().map(|value| self.show(value))
+    }
+
+    /// The values allowed, as text.
+    pub fn one_of_texts(&self) -> Vec<String> {
+        self.one_of.iter().map(|value| self.show(value)).collect()
+    }
+
+    fn show(&self, value: &Dynamic) -> String {
+        match (self.types.as_slice(), value.as_int()) {
+            ([ValueType::Duration], Ok(ns)) => duration::Display(ns).to_string(),
+            _ => show(value),
+        }
+    }
+
     /// The types of the arguments, as in `string, int`.
     pub fn signature(&self) -> String {
         let names: Vec<_> = self.types.iter().map(|t| type_name(*t)).collect();
@@ -240,6 +301,25 @@ fn type_of_name(name: &str) -> Option<ValueType> {
     [ValueType::Bool, ValueType::Int, ValueType::Double, ValueType::String, ValueType::Duration]
         .into_iter()
         .find(|t| type_name(*t) == name)
+}
+
+fn parse_value(text: &str, kind: ValueType) -> Result<OptionValue, String> {
+    use option_value::Value;
+    let wrong = || format!("'{text}' is not a {}", type_name(kind));
+    let value = match kind {
+        ValueType::Bool => Value::BoolValue(match text.to_ascii_lowercase().as_str() {
+            "true" => true,
+            "false" => false,
+            _ => return Err(wrong()),
+        }),
+        ValueType::Int => Value::IntValue(text.parse().map_err(|_| wrong())?),
+        ValueType::Double => Value::DoubleValue(text.parse().map_err(|_| wrong())?),
+        ValueType::String => Value::StringValue(text.into()),
+        ValueType::Duration => {
+            Value::DurationValue(duration::parse(text).map_err(|e| e.to_string())?)
+        }
+    };
+    Ok(OptionValue { r#type: kind.into(), value: Some(value) })
 }
 
 fn argument(value: &OptionValue, wanted: ValueType) -> Result<Dynamic, String> {

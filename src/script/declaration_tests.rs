@@ -1,7 +1,6 @@
 use super::*;
 use crate::agent::Pulse;
 use crate::config::Limits;
-use crate::protocol::message::InitOption;
 use crate::script::limits;
 
 fn declare(info: &str) -> Result<Declaration, Vec<String>> {

@@ -8,6 +8,7 @@ mod api;
 mod codec;
 mod declaration;
 mod error;
+mod expression;
 mod handler;
 mod host;
 mod limits;
@@ -17,5 +18,6 @@ mod state;
 
 pub use declaration::{Declaration, OptionSpec, Scope, type_name};
 pub use error::{OutputProblem, Problem, ScriptError};
+pub use expression::Expression;
 pub use handler::ScriptHandler;
 pub use program::{Callback, Program, Source};

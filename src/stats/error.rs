@@ -70,6 +70,14 @@ pub enum StatsError {
         /// The names that are known.
         known: &'static str,
     },
+    /// A time before the last one where time must not go back.
+    #[error("time {time} lies before {last}, the last one; times must not go back")]
+    Backwards {
+        /// What was given, in nanoseconds.
+        time: i64,
+        /// The newest before it.
+        last: i64,
+    },
     /// A result that does not exist for this input, with the reason.
     #[error("{name} is undefined: {reason}")]
     Undefined {
@@ -89,7 +97,7 @@ pub enum StatsError {
 }
 
 /// What the fallible functions of this module return.
-pub type Result<T> = std::result::Result<T, StatsError>;
+pub type Result<T, E = StatsError> = std::result::Result<T, E>;
 
 pub(crate) fn finite(name: &'static str, value: f64) -> Result<f64> {
     if value.is_finite() { Ok(value) } else { Err(StatsError::NotFinite { name, value }) }
@@ -147,6 +155,14 @@ pub(crate) fn same_length(
         return Ok(());
     }
     Err(StatsError::Lengths { left, left_len, right, right_len })
+}
+
+/// Checks that `time` is not before `last` and gives the nanoseconds between them.
+pub(crate) fn elapsed(last: i64, time: i64) -> Result<u64> {
+    if time < last {
+        return Err(StatsError::Backwards { time, last });
+    }
+    Ok(time.abs_diff(last))
 }
 
 /// Checks what was read back from a snapshot.

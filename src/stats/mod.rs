@@ -6,17 +6,26 @@
 //! Values must be finite; what NaN, an empty input, too few values and zero variance give is said at
 //! each item.
 //!
-//! In reading order: [`moments`], [`order`], [`distribution`], [`hypothesis`].
+//! In reading order: [`moments`], [`order`], [`distribution`], [`hypothesis`], [`series`], [`trend`],
+//! [`decision`], [`change`], [`season`], [`tail`].
 
+pub mod change;
+pub mod decision;
 pub mod distribution;
 pub mod error;
 pub mod hypothesis;
 pub mod moments;
 pub mod order;
 pub mod ring;
+pub mod rng;
+pub mod season;
+pub mod series;
 mod snapshot;
+pub mod tail;
 #[cfg(test)]
 mod testing;
+pub mod trend;
 
 pub use error::{MAX_WINDOW, StatsError};
 pub use ring::Ring;
+pub use rng::Rng;

@@ -12,6 +12,7 @@ use super::object::Object;
 use super::program::{Definition, Kind, Program};
 use super::udf::Udfs;
 use crate::protocol::{Batch, Point};
+use crate::replay::source::{Item, Scratch};
 
 /// A script ready to take data.
 pub struct Graph {
@@ -139,6 +140,37 @@ impl Graph {
         let id = *id;
         self.slots[id].received += 1;
         self.send(id, vec![batch.into()], outside)
+    }
+
+    /// Plays recorded data; `on_item` is told the time of each item before it is played.
+    ///
+    /// # Errors
+    /// Data that cannot be read or are of the other kind; what ends the replay.
+    pub fn play(
+        &mut self,
+        source: &mut dyn crate::replay::source::Source,
+        outside: &mut dyn Outside,
+        on_item: &mut dyn FnMut(i64),
+    ) -> Result<(), crate::replay::ReplayError> {
+        let mut scratch = Scratch::default();
+        while let Some(item) = source.next(&mut scratch)? {
+            match item {
+                Item::Point => {
+                    on_item(scratch.point.time());
+                    self.point(std::mem::take(&mut scratch.point), outside)?;
+                }
+                Item::Batch => {
+                    on_item(scratch.batch.tmax);
+                    self.batch(scratch.query, std::mem::take(&mut scratch.batch), outside)?;
+                }
+                Item::Frame => {
+                    return Err(self
+                        .wrong_source("captured requests; give line protocol or a recording")
+                        .into());
+                }
+            }
+        }
+        Ok(())
     }
 
     /// Tells all nodes that nothing more comes.

@@ -3,13 +3,16 @@
 //! Read in this order: [`lexer`], [`ast`] and [`parser`] (a script becomes a tree), [`lambda`] with
 //! [`functions`] (its expressions, evaluated on points), [`template`] (the texts of alerts),
 //! [`program`] with [`spec`] (the tree becomes nodes and properties), [`flow`] (what flows between
-//! nodes), [`udf`] (the boundary to functions), [`graph`] (the nodes, running) and `nodes` (one
-//! each).
+//! nodes), [`udf`] (the boundary to functions; [`transport`] in memory, [`external`] as a process or
+//! a server, [`registry`] by name), [`graph`] (the nodes, running), `nodes` (one each) and [`files`]
+//! (where their effects go).
 
 pub mod alert_event;
 pub mod ast;
 pub mod duration;
 pub mod error;
+pub mod external;
+pub mod files;
 pub mod flow;
 pub mod functions;
 pub mod graph;
@@ -23,6 +26,9 @@ pub mod parser;
 #[cfg(test)]
 mod pipeline_tests;
 pub mod program;
+pub mod registry;
+#[cfg(test)]
+mod replay_tests;
 pub mod spec;
 pub mod template;
 mod template_exec;
@@ -31,7 +37,10 @@ mod template_functions;
 mod template_tests;
 pub mod template_value;
 mod text;
+pub mod transport;
 pub mod udf;
 
 pub use error::{Place, Source, TickError};
+pub use files::Files;
 pub use graph::{Collected, Graph, Query, Task};
+pub use registry::{Program as UdfProgram, Registry};

@@ -15,7 +15,7 @@ mod time;
 
 pub(crate) use batch::SharedBatch;
 pub(crate) use options::Options;
-pub(crate) use point::{LentPoint, SharedPoint};
+pub(crate) use point::{LentPoint, SharedPoint, to_dynamic};
 
 use super::host::Host;
 use rhai::{Dynamic, Engine, EvalAltResult, Position};
@@ -38,6 +38,13 @@ pub(crate) fn register(engine: &mut Engine, host: &Rc<Host>, registry: &mut Regi
     moments::register(engine, host, registry);
     hypothesis::register(engine, host);
     order::register(engine, host);
+}
+
+/// Makes a point readable in a condition.
+pub(crate) fn register_for_expressions(engine: &mut Engine) {
+    let host = Rc::new(Host::new(Default::default()));
+    point::register(engine, &host, &mut Registry::default());
+    time::register(engine, &host);
 }
 
 /// A native object in a script: shared, and copied when one of its owners changes it.

@@ -4,13 +4,17 @@
 //! kurtosis the excess g2 = m4 / m2² - 3, both with population moments (SciPy's defaults). Deviations below
 //! 1e-154 or above 1e154 leave the range of a double when squared: the variance is then 0 or infinite.
 
+mod exponential;
 mod mean_var;
 mod moving;
 mod running;
 mod shape;
 mod stacks;
+mod timed;
 
+pub use exponential::{EwStats, UnevenEwStats};
 pub use mean_var::MeanVar;
 pub use moving::MovingStats;
 pub use running::RunningStats;
 pub use shape::{kurtosis, mean, skewness, stddev, sum, variance};
+pub use timed::TimedStats;

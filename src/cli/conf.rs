@@ -1,0 +1,138 @@
+//! `conf`: what to write into kapacitor.conf and into a TICKscript to use a script.
+
+use super::check::option_text;
+use super::run;
+use anyhow::Context;
+use rhai_udf::agent::Pulse;
+use rhai_udf::protocol::message::{EdgeType, ValueType};
+use rhai_udf::script::{OptionSpec, Program, Source};
+use std::fmt::Write as _;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+/// Print the section for kapacitor.conf and a TICKscript that use a script
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// The script
+    script: PathBuf,
+    /// The name of the function in TICKscripts; default: the script's
+    #[arg(long)]
+    name: Option<String>,
+    /// Use a socket that `rhai-udf serve` listens on, in place of a process for each use
+    #[arg(long, value_name = "PATH")]
+    socket: Option<PathBuf>,
+    /// The configuration; default: rhai-udf.toml beside the script, if it is there
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+}
+
+pub(super) fn run(args: &Args) -> anyhow::Result<()> {
+    let config = run::read_config(args.config.as_deref(), &args.script)?;
+    let source = Source::read(&args.script)?;
+    let program = Program::load(source, &config.limits, &Pulse::default())?;
+    let name = args.name.clone().unwrap_or_else(|| function_name(&args.script));
+    let text = format!("{}\n{}", section(args, &name)?, tickscript(&program, &name));
+    // Whoever closed the output has seen enough.
+    let _ = std::io::stdout().lock().write_all(text.as_bytes());
+    Ok(())
+}
+
+/// The script's name as an identifier of TICKscript.
+fn function_name(script: &Path) -> String {
+    let stem = script.file_stem().unwrap_or_default().to_string_lossy();
+    let mut name: String =
+        stem.chars().map(|c| if c.is_ascii_alphanumeric() || c == '_' { c } else { '_' }).collect();
+    if !name.starts_with(|c: char| c.is_ascii_alphabetic()) {
+        name.insert_str(0, "udf_");
+    }
+    name
+}
+
+fn section(args: &Args, name: &str) -> anyhow::Result<String> {
+    let absolute = |path: &Path| {
+        std::path::absolute(path).with_context(|| format!("{}: no such path", path.display()))
+    };
+    let script = absolute(&args.script)?;
+    let mut text =
+        format!("# In kapacitor.conf:\n\n[udf]\n[udf.functions]\n[udf.functions.{name}]\n");
+    match &args.socket {
+        Some(socket) => {
+            let _ = writeln!(
+                text,
+                "  # rhai-udf serve --socket {} {}",
+                socket.display(),
+                script.display()
+            );
+            let _ = writeln!(text, "  socket = {}", quoted(&absolute(socket)?));
+        }
+        None => {
+            let program = std::env::current_exe().context("the path of rhai-udf itself")?;
+            let _ = writeln!(text, "  prog = {}", quoted(&program));
+            let _ = writeln!(text, "  args = [\"run\", {}]", quoted(&script));
+        }
+    }
+    text.push_str("  timeout = \"10s\"\n");
+    Ok(text)
+}
+
+fn quoted(path: &Path) -> String {
+    toml::Value::String(path.to_string_lossy().into_owned()).to_string()
+}
+
+fn tickscript(program: &Program, name: &str) -> String {
+    let declaration = program.declaration();
+    let mut text = String::from(
+        "// A TICKscript:\n\nstream\n    |from()\n        .measurement('my_measurement')\n",
+    );
+    if declaration.wants == EdgeType::Batch {
+        text.push_str("    |window()\n        .period(5m)\n        .every(5m)\n");
+    }
+    let _ = writeln!(text, "    @{name}()");
+    for (option, spec) in &declaration.options {
+        // What has a default is shown as a comment: leaving it out means the same.
+        let comment = if spec.default.is_some() { "// " } else { "" };
+        let _ = writeln!(
+            text,
+            "        {comment}.{option}({})  // {}",
+            arguments(spec),
+            option_text(spec)
+        );
+    }
+    text.push_str("    |httpOut('");
+    text.push_str(name);
+    text.push_str("')\n");
+    text
+}
+
+/// Arguments that the option accepts: its default, or an example of its type.
+fn arguments(spec: &OptionSpec) -> String {
+    if let (Some(default), [_], false) = (spec.default_text(), spec.types.as_slice(), spec.repeated)
+    {
+        return tick_literal(spec.types[0], &default);
+    }
+    let choice = spec.one_of_texts().into_iter().next();
+    let examples: Vec<_> = spec
+        .types
+        .iter()
+        .map(|kind| match (kind, &choice) {
+            (kind, Some(choice)) => tick_literal(*kind, choice),
+            (ValueType::Bool, _) => "TRUE".into(),
+            (ValueType::Int, _) => format!("{}", spec.min.unwrap_or(10.0).max(1.0) as i64),
+            (ValueType::Double, _) => format!("{:?}", spec.min.or(spec.max).unwrap_or(1.0)),
+            (ValueType::String, _) => "'value'".into(),
+            (ValueType::Duration, _) => match spec.min {
+                Some(min) if min > 0.0 => rhai_udf::duration::Display(min as i64).to_string(),
+                _ => "1m".into(),
+            },
+        })
+        .collect();
+    examples.join(", ")
+}
+
+/// A value as TICKscript writes it.
+fn tick_literal(kind: ValueType, text: &str) -> String {
+    match kind {
+        ValueType::Bool => text.to_uppercase(),
+        _ => text.to_owned(),
+    }
+}

@@ -1,0 +1,322 @@
+//! `replay`: recorded data through a script, with no daemon.
+
+use super::{logging, run, usage};
+use anyhow::Context;
+use clap::ValueEnum;
+use indicatif::{ProgressBar, ProgressStyle};
+use rhai_udf::agent::Pulse;
+use rhai_udf::config::Config;
+use rhai_udf::duration;
+use rhai_udf::protocol::message::EdgeType;
+use rhai_udf::replay::alert::{Alerts, Rules};
+use rhai_udf::replay::group::Grouping;
+use rhai_udf::replay::line_protocol::Precision;
+use rhai_udf::replay::pipeline::Instance;
+use rhai_udf::replay::sink::{Format, Sink};
+use rhai_udf::replay::source::{self, Reading};
+use rhai_udf::replay::transport::Udf;
+use rhai_udf::replay::window::{Windowing, Windows};
+use rhai_udf::replay::{Pipeline, ReplayError, Summary};
+use rhai_udf::script::{Declaration, Expression, ScriptHandler};
+use std::io::{BufWriter, IsTerminal, Write};
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+/// Play recorded data through a script, with no daemon
+///
+/// Data is line protocol (.lp), a recording of Kapacitor (.srpl, .brpl) or captured requests (.bin),
+/// each also packed with gzip; several files are played one after the other.
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// The script
+    script: PathBuf,
+    /// The data
+    #[arg(long, value_name = "FILE", required = true, num_args = 1..)]
+    data: Vec<PathBuf>,
+    /// An option, as a TICKscript would write .NAME(VALUE); several arguments with commas between
+    #[arg(long = "set", value_name = "NAME=VALUE", value_parser = assignment)]
+    options: Vec<(String, String)>,
+    /// Run the script once for each value of an option, side by side, as several UDFs in a TICKscript
+    #[arg(long, value_name = "NAME=V1,V2,…", value_parser = assignment)]
+    each: Option<(String, String)>,
+    /// Only points of this measurement
+    #[arg(long, value_name = "NAME")]
+    measurement: Option<String>,
+    /// Group by these tags; * for all of them
+    #[arg(long, value_name = "TAG,…", value_delimiter = ',')]
+    group_by: Vec<String>,
+    /// The length of windows, as in 5m
+    #[arg(long, value_name = "DURATION", value_parser = duration::parse, requires = "every")]
+    period: Option<i64>,
+    /// The pace of windows
+    #[arg(long, value_name = "DURATION", value_parser = duration::parse, requires = "period")]
+    every: Option<i64>,
+    /// Let windows end at multiples of their pace
+    #[arg(long, requires = "period")]
+    align: bool,
+    /// The unit of times in line protocol: ns, u, ms, s, m, h
+    #[arg(long, default_value = "ns", value_parser = precision)]
+    precision: Precision,
+    /// Go on after a bad line, and count them
+    #[arg(long)]
+    skip_bad_lines: bool,
+    /// When an alert is critical: an expression over the fields, as in 'pvalue < 0.001'
+    #[arg(long, value_name = "EXPRESSION")]
+    crit: Option<String>,
+    /// When an alert is a warning
+    #[arg(long, value_name = "EXPRESSION")]
+    warn: Option<String>,
+    /// When an alert is information
+    #[arg(long, value_name = "EXPRESSION")]
+    info: Option<String>,
+    /// Show every alert, not only changes of level
+    #[arg(long)]
+    every_alert: bool,
+    /// How to write the output (and the alerts, with json)
+    #[arg(long, value_enum)]
+    format: Option<FormatName>,
+    /// Where to write the output; alerts stay on standard output
+    #[arg(short, long, value_name = "FILE")]
+    output: Option<PathBuf>,
+    /// Play at the pace of the data's times
+    #[arg(long)]
+    real_clock: bool,
+    /// The configuration; default: rhai-udf.toml beside the script, if it is there
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum FormatName {
+    /// A line for people
+    Table,
+    /// One JSON object a line
+    Json,
+    /// Line protocol
+    Lp,
+}
+
+fn assignment(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((name, value)) if !name.is_empty() => Ok((name.into(), value.into())),
+        _ => Err("write NAME=VALUE".into()),
+    }
+}
+
+fn precision(name: &str) -> Result<Precision, String> {
+    Precision::by_name(name).ok_or_else(|| "write ns, u, ms, s, m or h".into())
+}
+
+pub(super) fn run(args: &Args, level: Option<log::LevelFilter>) -> anyhow::Result<()> {
+    let config = run::read_config(args.config.as_deref(), &args.script)?;
+    logging::start(level, &config.log, log::LevelFilter::Warn);
+    let mut pipeline = pipeline(args, &config)?;
+    let reading = Reading {
+        precision: args.precision,
+        skip_bad_lines: args.skip_bad_lines,
+        ..Reading::default()
+    };
+    let progress = Progress::start(args, &reading);
+    let mut pace = args.real_clock.then(Pace::default);
+    let started = Instant::now();
+    let played = play(args, &reading, &mut pipeline, &progress, pace.as_mut());
+    let finished = pipeline.finish();
+    progress.bar.finish_and_clear();
+    if [played.as_ref().err().and_then(|e| e.downcast_ref()), finished.as_ref().err()]
+        .into_iter()
+        .flatten()
+        .any(is_closed)
+    {
+        return Ok(()); // Whoever read the output, `head` for example, has seen enough.
+    }
+    played?;
+    finished?;
+    summarise(&pipeline.summary, reading.skipped.get(), started.elapsed());
+    Ok(())
+}
+
+fn is_closed(error: &ReplayError) -> bool {
+    matches!(error, ReplayError::Write(e) if e.kind() == std::io::ErrorKind::BrokenPipe)
+}
+
+fn play(
+    args: &Args,
+    reading: &Reading,
+    pipeline: &mut Pipeline,
+    progress: &Progress,
+    mut pace: Option<&mut Pace>,
+) -> anyhow::Result<()> {
+    for path in &args.data {
+        let mut source = source::open(path, reading)?;
+        let mut count = 0u32;
+        pipeline.play(&mut *source, &mut |time| {
+            if let Some(pace) = &mut pace {
+                pace.wait_for(time);
+            }
+            count = count.wrapping_add(1);
+            if count % 1024 == 0 {
+                progress.bar.set_position(reading.bytes.get());
+            }
+        })?;
+    }
+    Ok(())
+}
+
+fn pipeline(args: &Args, config: &Config) -> anyhow::Result<Pipeline> {
+    let mut instances = Vec::new();
+    let mut declaration = None;
+    let values = args.each.iter().flat_map(|(_, values)| values.split(','));
+    let values: Vec<Option<&str>> = match &args.each {
+        Some(_) => values.map(Some).collect(),
+        None => vec![None],
+    };
+    for value in values {
+        let handler = ScriptHandler::load(&args.script, config.clone(), &Pulse::default());
+        let declared = handler.program().map_err(Clone::clone)?.declaration().clone();
+        instances.push(instance(args, &declared, handler, value)?);
+        declaration = Some(declared);
+    }
+    let wants = declaration.as_ref().map_or(EdgeType::Stream, |d| d.wants);
+    if wants == EdgeType::Stream && args.period.is_some() {
+        return usage("the script wants a stream of points: leave out --period and --every");
+    }
+    let has_alerts = args.crit.is_some() || args.warn.is_some() || args.info.is_some();
+    Ok(Pipeline {
+        measurement: args.measurement.clone(),
+        grouping: grouping(args),
+        windows: args.period.zip(args.every).map(|(period, every)| {
+            Windows::new(Windowing { period, every, align: args.align, fill_period: false })
+        }),
+        wants,
+        instances,
+        output: output(args, has_alerts)?,
+        alerts: has_alerts.then(|| Sink::new(Box::new(stdout()), format(args))),
+        every_alert: args.every_alert,
+        own_init: !args.options.is_empty() || args.each.is_some(),
+        summary: Summary::default(),
+    })
+}
+
+/// One use of the script; a capture that brings its own `init` needs none from here.
+fn instance(
+    args: &Args,
+    declaration: &Declaration,
+    handler: ScriptHandler,
+    value: Option<&str>,
+) -> anyhow::Result<Instance> {
+    let mut options = args.options.clone();
+    let mut label = String::new();
+    if let (Some((name, _)), Some(value)) = (&args.each, value) {
+        options.push((name.clone(), value.to_owned()));
+        label = value.to_owned();
+    }
+    let mut udf = Udf::new(handler);
+    let capture = |path: &PathBuf| path.to_string_lossy().trim_end_matches(".gz").ends_with(".bin");
+    if !options.is_empty() || !args.data.iter().all(capture) {
+        let request = match declaration.request(&options) {
+            Ok(request) => request,
+            Err(problems) => return usage(&problems.join("; ")),
+        };
+        udf.init(request)?;
+    }
+    let rules = rules(args)?;
+    Ok(Instance { label, udf, alerts: (!rules.is_empty()).then(|| Alerts::new(rules)) })
+}
+
+fn rules(args: &Args) -> anyhow::Result<Rules> {
+    let compile = |name: &str, text: &Option<String>| -> anyhow::Result<Option<Expression>> {
+        text.as_deref().map(Expression::compile).transpose().with_context(|| format!("--{name}"))
+    };
+    Ok(Rules {
+        info: compile("info", &args.info)?,
+        warn: compile("warn", &args.warn)?,
+        crit: compile("crit", &args.crit)?,
+    })
+}
+
+fn grouping(args: &Args) -> Option<Grouping> {
+    let all_tags = args.group_by.iter().any(|tag| tag == "*");
+    (!args.group_by.is_empty()).then(|| Grouping {
+        tags: args.group_by.iter().filter(|tag| *tag != "*").cloned().collect(),
+        by_name: false,
+        all_tags,
+    })
+}
+
+/// The output goes to its file, or to standard output if it is asked for or there are no alerts.
+fn output(args: &Args, has_alerts: bool) -> anyhow::Result<Option<Sink>> {
+    let writer: Box<dyn Write> = match &args.output {
+        Some(path) => {
+            let file = std::fs::File::create(path)
+                .with_context(|| format!("{}: cannot be written", path.display()))?;
+            Box::new(BufWriter::new(file))
+        }
+        None if args.format.is_none() && has_alerts => return Ok(None),
+        None => Box::new(stdout()),
+    };
+    Ok(Some(Sink::new(writer, format(args))))
+}
+
+fn stdout() -> BufWriter<std::io::Stdout> {
+    BufWriter::with_capacity(1 << 16, std::io::stdout())
+}
+
+fn format(args: &Args) -> Format {
+    match args.format {
+        None | Some(FormatName::Table) => Format::Table,
+        Some(FormatName::Json) => Format::Json,
+        Some(FormatName::Lp) => Format::LineProtocol,
+    }
+}
+
+fn summarise(summary: &Summary, skipped: u64, took: Duration) {
+    let seconds = took.as_secs_f64();
+    let mut line = format!(
+        "{} points in, {} batches; {} points out",
+        summary.points_in, summary.batches_in, summary.points_out
+    );
+    if summary.batches_out > 0 {
+        line += &format!(" in {} batches", summary.batches_out);
+    }
+    line += &format!("; {} alerts", summary.alerts);
+    if skipped > 0 {
+        line += &format!("; {skipped} bad lines skipped");
+    }
+    let speed = summary.points_in as f64 / seconds.max(1e-9);
+    line += &format!("; {seconds:.2} s, {speed:.0} points/s");
+    let _ = writeln!(std::io::stderr(), "{line}");
+}
+
+/// A bar on a terminal, nothing elsewhere.
+struct Progress {
+    bar: ProgressBar,
+}
+
+impl Progress {
+    fn start(args: &Args, _: &Reading) -> Self {
+        if !std::io::stderr().is_terminal() {
+            return Self { bar: ProgressBar::hidden() };
+        }
+        let size = |path: &PathBuf| std::fs::metadata(path).map_or(0, |m| m.len());
+        let bar = ProgressBar::new(args.data.iter().map(size).sum());
+        let style = ProgressStyle::with_template("{bar:40} {percent}% {elapsed} (eta {eta})");
+        bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
+        Self { bar }
+    }
+}
+
+/// Holds the replay back to the pace of the data.
+#[derive(Default)]
+struct Pace {
+    start: Option<(Instant, i64)>,
+}
+
+impl Pace {
+    fn wait_for(&mut self, time: i64) {
+        let (started, first) = *self.start.get_or_insert((Instant::now(), time));
+        let due = Duration::from_nanos(u64::try_from(time.saturating_sub(first)).unwrap_or(0));
+        if let Some(rest) = due.checked_sub(started.elapsed()) {
+            std::thread::sleep(rest);
+        }
+    }
+}

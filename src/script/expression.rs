@@ -1,0 +1,146 @@
+//! A condition over the fields of a point: `pvalue < 0.001 && t > 0`.
+
+use super::api::{SharedPoint, to_dynamic};
+use super::error::{Problem, ScriptError};
+use super::limits;
+use crate::agent::Pulse;
+use crate::config::Limits;
+use crate::protocol::Point;
+use rhai::{AST, Dynamic, Engine, EvalAltResult, Scope, is_valid_identifier};
+use std::path::Path;
+
+/// A compiled condition.
+pub struct Expression {
+    engine: Engine,
+    ast: AST,
+    text: String,
+    /// The fields it may name.
+    names: Vec<String>,
+}
+
+impl std::fmt::Debug for Expression {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("Expression").field(&self.text).finish()
+    }
+}
+
+impl Expression {
+    /// Compiles a condition in the syntax of scripts. Fields are named as they are; `p` is the
+    /// point, for names that are no identifiers (`p["usage idle"]`) and for tags.
+    ///
+    /// # Errors
+    /// Text that is no expression, or that names no field.
+    pub fn compile(text: &str) -> Result<Self, ScriptError> {
+        let mut engine = limits::engine(&Limits::default(), &Pulse::default());
+        engine.set_strict_variables(false);
+        engine.register_type_with_name::<SharedPoint>("Point");
+        super::api::register_for_expressions(&mut engine);
+        let error =
+            |message: String| ScriptError::Load(vec![Problem::new(Path::new(text), message)]);
+        let ast = engine.compile_expression(text).map_err(|e| error(e.to_string()))?;
+        let names = identifiers(text);
+        if names.is_empty() && text.contains('"') {
+            let hint = "it names no field; write fields without quotes, as in pvalue < 0.001";
+            return Err(error(hint.into()));
+        }
+        Ok(Self { engine, ast, text: text.into(), names })
+    }
+
+    /// The value for a point; `None` if it lacks a field that the condition names.
+    ///
+    /// # Errors
+    /// A condition that fails, or is neither true nor false.
+    pub fn eval(&self, point: &Point) -> Result<Option<bool>, ScriptError> {
+        let mut scope = Scope::new();
+        for name in &self.names {
+            if name == "p" && point.field("p").is_none() {
+                scope.push("p", SharedPoint::new(point.clone()));
+            } else if let Some(value) = point.field(name) {
+                scope.push(name.as_str(), to_dynamic(value));
+            }
+        }
+        match self.engine.eval_ast_with_scope::<Dynamic>(&mut scope, &self.ast) {
+            Ok(value) if value.is_bool() => Ok(value.as_bool().ok()),
+            Ok(value) => Err(self.failed(&format!(
+                "it must be true or false, not {} ({})",
+                value,
+                value.type_name()
+            ))),
+            Err(error) => match *error {
+                EvalAltResult::ErrorVariableNotFound(..) => Ok(None),
+                error => Err(self.failed(&error.to_string())),
+            },
+        }
+    }
+
+    fn failed(&self, message: &str) -> ScriptError {
+        ScriptError::Load(vec![Problem::new(Path::new(&self.text), message)])
+    }
+}
+
+/// The identifiers of a text, outside its strings.
+fn identifiers(text: &str) -> Vec<String> {
+    let mut names = Vec::new();
+    let mut quote = None;
+    let mut word = String::new();
+    for c in text.chars().chain([' ']) {
+        if let Some(open) = quote {
+            if c == open {
+                quote = None;
+            }
+            continue;
+        }
+        if c.is_alphanumeric() || c == '_' {
+            word.push(c);
+            continue;
+        }
+        if is_valid_identifier(&word) && word != "true" && word != "false" && !names.contains(&word)
+        {
+            names.push(word.clone());
+        }
+        word.clear();
+        if matches!(c, '"' | '`' | '\'') {
+            quote = Some(c);
+        }
+    }
+    names
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn point() -> Point {
+        let mut point = Point::new(0);
+        point.set_field("pvalue", 0.0001);
+        point.set_field("n", 3);
+        point.set_field("usage idle", 5.0);
+        point.set_tag("host", "a");
+        point
+    }
+
+    #[test]
+    fn conditions_read_fields_and_tags() {
+        for (text, expected) in [
+            ("pvalue < 0.001", Some(true)),
+            ("pvalue < 0.001 && n > 3", Some(false)),
+            ("p[\"usage idle\"] < 6", Some(true)),
+            ("p.tags.host == \"a\"", Some(true)),
+            ("abs(n - 5) == 2", Some(true)),
+            ("missing > 1", None),
+            ("true", Some(true)),
+        ] {
+            let got = Expression::compile(text).unwrap().eval(&point()).unwrap();
+            assert_eq!(got, expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_condition_is_refused() {
+        for text in ["pvalue <", "let x = 1", "\"pvalue\" < 0.001"] {
+            assert!(Expression::compile(text).is_err(), "{text}");
+        }
+        let error = Expression::compile("n + 1").unwrap().eval(&point()).unwrap_err();
+        assert!(error.to_string().contains("must be true or false, not 4"), "{error}");
+    }
+}

@@ -1,0 +1,26 @@
+//! Change and drift: has the stream become another?
+
+mod adwin;
+mod bayes;
+mod cusum;
+mod kswin;
+mod page_hinkley;
+mod pelt;
+
+pub use adwin::Adwin;
+pub use bayes::{BayesStep, BayesianChange};
+pub use cusum::{Cusum, CusumStep};
+pub use kswin::Kswin;
+pub use page_hinkley::{PageHinkley, PageHinkleyStep};
+pub use pelt::{PeltCost, pelt};
+
+use serde::{Deserialize, Serialize};
+
+/// Where a level went.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Direction {
+    /// It rose.
+    Up,
+    /// It fell.
+    Down,
+}

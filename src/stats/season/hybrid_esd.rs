@@ -1,0 +1,66 @@
+//! Seasonal hybrid ESD: outliers of a series with a season.
+//!
+//! Hochenbaum, Vallis & Kejariwal (2017), "Automatic anomaly detection in the cloud via statistical
+//! learning": the season by STL, the median in place of the trend, then the generalised ESD test
+//! with median and MAD.
+
+use super::stl;
+pub use crate::stats::hypothesis::{EsdOutlier, Tails};
+use crate::stats::{
+    error::{self, Result},
+    hypothesis::{esd, middle_and_mad},
+    order,
+};
+
+/// The outliers of a series of at least two periods, the strongest first.
+///
+/// `max_share` is the largest share of outliers, above 0 and below 0.5; `alpha` the significance
+/// (usually 0.05); `tails` which side counts. A score is the distance from the median in scaled
+/// MADs, when it was found. A remainder without spread has no outliers. O(n · outliers), and the
+/// decomposition.
+pub fn seasonal_hybrid_esd(
+    values: &[f64],
+    period: usize,
+    max_share: f64,
+    alpha: f64,
+    tails: Tails,
+) -> Result<Vec<EsdOutlier>> {
+    error::range(
+        "max_share",
+        max_share,
+        max_share > 0.0 && max_share < 0.5,
+        "above 0 and below 0.5",
+    )?;
+    error::fraction("alpha", alpha)?;
+    let seasonal = stl(values, period, None, true)?.seasonal;
+    let median = order::median(values)?;
+    let rest: Vec<f64> = values.iter().zip(&seasonal).map(|(x, s)| x - s - median).collect();
+    let most = ((values.len() as f64 * max_share) as usize).max(1);
+    esd(&rest, most, alpha, tails, middle_and_mad)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::stats::Rng;
+
+    #[test]
+    fn finds_what_hides_in_the_season() {
+        let mut rng = Rng::new(8);
+        let wave = |i: usize| 10.0 * (i as f64 * std::f64::consts::TAU / 24.0).sin();
+        let mut values: Vec<f64> = (0..240).map(|i| 50.0 + wave(i) + rng.uniform()).collect();
+        // Within the range of the series, but not at this time of the day.
+        values[100] += 6.0;
+        values[150] -= 7.0;
+        let find = |tails| {
+            let found = seasonal_hybrid_esd(&values, 24, 0.05, 0.01, tails).unwrap();
+            let mut found: Vec<usize> = found.into_iter().map(|outlier| outlier.index).collect();
+            found.sort_unstable();
+            found
+        };
+        assert_eq!(find(Tails::Both), [100, 150]);
+        assert_eq!(find(Tails::Upper), [100]);
+        assert_eq!(find(Tails::Lower), [150]);
+        assert!(seasonal_hybrid_esd(&values, 24, 0.5, 0.05, Tails::Both).is_err());
+    }
+}

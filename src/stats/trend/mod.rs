@@ -1,0 +1,9 @@
+//! Where a series is going, and whether two go together.
+
+mod correlation;
+mod line;
+mod moving;
+
+pub use correlation::{MovingCorrelation, pearson, spearman};
+pub use line::{Line, MAX_THEIL_SEN, linear_fit, theil_sen};
+pub use moving::MovingTrend;
