@@ -5,6 +5,7 @@ mod conf;
 mod logging;
 mod replay;
 mod run;
+mod tick;
 
 use clap::{Parser, Subcommand};
 use std::process::ExitCode;

@@ -20,6 +20,8 @@ pub struct Graph {
     edge: Edge,
     dbrps: Vec<(String, String)>,
     queries: Vec<(usize, Query)>,
+    /// Where data comes from that does not say.
+    home: Option<(String, String)>,
 }
 
 struct Slot {
@@ -65,6 +67,8 @@ pub struct Task {
     pub id: String,
     /// Variables given from outside, which replace the script's.
     pub variables: BTreeMap<String, Object>,
+    /// The database and retention policy of data that does not say; else the script's first `dbrp`.
+    pub dbrp: Option<(String, String)>,
 }
 
 impl Graph {
@@ -85,7 +89,8 @@ impl Graph {
             }
             slots.push(Slot { name, node, children: children(definitions, i), received: 0 });
         }
-        Ok(Self { slots, edge: definitions[0].provides, dbrps: program.dbrps, queries })
+        let home = task.dbrp.clone().or_else(|| program.dbrps.first().cloned());
+        Ok(Self { slots, edge: definitions[0].provides, dbrps: program.dbrps, queries, home })
     }
 
     /// Returns what the script takes: a stream or batches.
@@ -112,9 +117,16 @@ impl Graph {
     ///
     /// # Errors
     /// What ends the replay; also a point for a batch script.
-    pub fn point(&mut self, point: Point, outside: &mut dyn Outside) -> Result<()> {
+    pub fn point(&mut self, mut point: Point, outside: &mut dyn Outside) -> Result<()> {
         if self.edge != Edge::Stream {
             return Err(self.wrong_source("a stream of points"));
+        }
+        if let Some((database, retention_policy)) = &self.home
+            && point.database().is_empty()
+            && point.retention_policy().is_empty()
+        {
+            point.set_database(database);
+            point.set_retention_policy(retention_policy);
         }
         if !self.dbrps.is_empty() && !self.wanted(&point) {
             return Ok(());
@@ -190,9 +202,7 @@ impl Graph {
 
     fn wanted(&self, point: &Point) -> bool {
         let (database, retention_policy) = (point.database(), point.retention_policy());
-        // Data that does not say where it comes from is for every script.
-        (database.is_empty() && retention_policy.is_empty())
-            || self.dbrps.iter().any(|(db, rp)| *db == database && *rp == retention_policy)
+        self.dbrps.iter().any(|(db, rp)| *db == database && *rp == retention_policy)
     }
 
     fn wrong_source(&self, given: &str) -> TickError {

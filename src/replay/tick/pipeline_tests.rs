@@ -679,7 +679,7 @@ fn variables_come_from_outside() {
         stream|from().measurement(name)|where(lambda: \"v\" > limit)|influxDBOut().database('out')";
     let variables =
         [("limit".to_owned(), Object::Float(1.0)), ("name".to_owned(), Object::String("m".into()))];
-    let task = Task { id: "t".to_owned(), variables: variables.into() };
+    let task = Task { id: "t".to_owned(), variables: variables.into(), ..Task::default() };
     let mut graph = Graph::new(&Source { name: "t", text: script }, &task, &mut NoUdfs)
         .unwrap_or_else(|e| panic!("{e}"));
     let mut collected = Collected::default();
@@ -687,6 +687,21 @@ fn variables_come_from_outside() {
         graph.point(point(line), &mut collected).expect("a point");
     }
     assert_eq!(shown(&collected), ["m v=2 2"]);
+}
+
+#[test]
+fn data_without_a_database_is_the_scripts() {
+    let script = "dbrp \"d\".\"r\"
+        stream|from().database('d')|influxDBOut()";
+    let mut lines = vec![point("m v=1.0 1"), point("m v=2.0 2")];
+    lines[1].set_database("other");
+    let mut graph = start(script, &mut NoUdfs).unwrap_or_else(|e| panic!("{e}"));
+    let mut collected = Collected::default();
+    for line in lines {
+        graph.point(line, &mut collected).expect("a point");
+    }
+    assert_eq!(shown(&collected), ["m v=1 1"]);
+    assert!(collected.written.contains_key(&("d".to_owned(), "r".to_owned())));
 }
 
 #[test]
