@@ -9,6 +9,7 @@
 
 pub mod alert_event;
 pub mod ast;
+pub mod definition;
 pub mod duration;
 pub mod error;
 pub mod external;
@@ -22,6 +23,7 @@ mod language_tests;
 pub mod lexer;
 mod nodes;
 pub mod object;
+mod operators;
 pub mod parser;
 #[cfg(test)]
 mod pipeline_tests;

@@ -6,6 +6,8 @@
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
+pub use super::definition::{Definition, Kind, Property};
+
 use super::ast::{Call, Expr, ExprKind, Link, Statement, Unary};
 use super::error::{Result, Source, TickError};
 use super::flow::Edge;
@@ -13,9 +15,8 @@ use super::functions::State;
 use super::lambda::{Lambda, NoScope, Value};
 use super::object::{Object, mismatch};
 use super::parser;
-use super::spec::{self, Provides, Spec, Wants, same_name};
+use super::spec::{self, Provides, Wants, same_name};
 use super::udf::Udfs;
-use crate::protocol::message::InfoResponse;
 
 /// A script's nodes, in the order in which they were made: parents before children.
 #[derive(Debug)]
@@ -24,51 +25,6 @@ pub struct Program {
     pub definitions: Vec<Definition>,
     /// The databases and retention policies that the script names by `dbrp`.
     pub dbrps: Vec<(String, String)>,
-}
-
-/// A node as the script defines it.
-#[derive(Debug)]
-pub struct Definition {
-    /// The name as the script writes it: `from`, `alert`, `tTest`.
-    pub name: String,
-    /// What kind of node it is.
-    pub kind: Kind,
-    /// The arguments.
-    pub arguments: Vec<Object>,
-    /// The properties in the order of the script.
-    pub properties: Vec<Property>,
-    /// The numbers of its parents.
-    pub parents: Vec<usize>,
-    /// What flows into it.
-    pub wants: Edge,
-    /// What flows out of it.
-    pub provides: Edge,
-    /// Its offset in the script.
-    pub at: usize,
-}
-
-/// A kind of node.
-#[derive(Debug)]
-pub enum Kind {
-    /// `stream` or `batch`.
-    Source,
-    /// A node of the language.
-    Node(&'static Spec),
-    /// A user defined function, and what it declares.
-    Udf(Box<InfoResponse>),
-}
-
-/// A property and its arguments.
-#[derive(Debug, Clone)]
-pub struct Property {
-    /// The name; a UDF's as written, else as [`spec`] has it.
-    pub name: String,
-    /// The handler of an alert that it belongs to.
-    pub handler: Option<&'static str>,
-    /// The arguments.
-    pub arguments: Vec<Object>,
-    /// Its offset in the script.
-    pub at: usize,
 }
 
 impl Program {
@@ -406,6 +362,10 @@ impl Evaluator<'_> {
                     parents.push(other);
                 }
             }
+        }
+        if spec.name == "union" {
+            // The daemon links the arguments before the node itself; it decides the order at one time.
+            parents.rotate_left(1);
         }
         let provides = match spec.provides {
             Provides::Stream => Edge::Stream,

@@ -293,9 +293,14 @@ fn duration_method(span: i64, name: &str) -> Option<Data> {
         "Nanoseconds" => Data::Int(span),
         "Microseconds" => Data::Int(span / 1_000),
         "Milliseconds" => Data::Int(span / 1_000_000),
-        "Seconds" => Data::Float(span as f64 / duration::SECOND as f64),
-        "Minutes" => Data::Float(span as f64 / (60.0 * duration::SECOND as f64)),
-        "Hours" => Data::Float(span as f64 / (3600.0 * duration::SECOND as f64)),
+        "Seconds" => whole_and_rest(span, duration::SECOND),
+        "Minutes" => whole_and_rest(span, 60 * duration::SECOND),
+        "Hours" => whole_and_rest(span, 3600 * duration::SECOND),
         _ => return None,
     })
+}
+
+/// Divides as Go's `Duration` does, the whole part apart from the rest, which rounds differently.
+fn whole_and_rest(span: i64, unit: i64) -> Data {
+    Data::Float((span / unit) as f64 + (span % unit) as f64 / unit as f64)
 }

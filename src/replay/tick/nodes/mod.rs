@@ -3,6 +3,7 @@
 mod aggregate;
 mod alert;
 mod alert_state;
+mod alert_text;
 mod change_detect;
 mod default;
 mod delete;

@@ -109,13 +109,14 @@ impl Rule {
                 Some(sum)
             }
             Method::MovingAverage(n) => {
-                history.add(&value);
-                history.window.push_back(number);
-                let old = if history.window.len() > n { history.window.pop_front() } else { None };
-                if let Some(old) = old {
+                // What leaves is subtracted before what comes is added, as the daemon rounds.
+                let full = history.window.len() == n;
+                if let Some(old) = if full { history.window.pop_front() } else { None } {
                     history.float_sum -= old;
                     history.int_sum = history.int_sum.wrapping_sub(old as i64);
                 }
+                history.add(&value);
+                history.window.push_back(number);
                 let sum = match value {
                     FieldValue::Int(_) => history.int_sum as f64,
                     _ => history.float_sum,
