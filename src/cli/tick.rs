@@ -4,7 +4,11 @@ use super::replay::{Args, Pace, Progress};
 use anyhow::Context;
 use rhai_udf::config::Config;
 use rhai_udf::replay::source::{self, Reading};
-use rhai_udf::replay::tick::{Files, Graph, Registry, Source, Task, UdfProgram};
+use rhai_udf::replay::tick::object::Object;
+use rhai_udf::replay::tick::{
+    Files, Graph, Registry, Source, Task, TickError, UdfProgram, parse_value,
+};
+use std::collections::BTreeMap;
 use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
 use std::time::Instant;
@@ -22,6 +26,9 @@ pub(super) struct TickArgs {
     /// The database and retention policy of data that does not say; default: the script's dbrp
     #[arg(long, value_name = "DB.RP", value_parser = dbrp)]
     dbrp: Option<(String, String)>,
+    /// A variable of the script, its value written as the script would: 5m, 1.0, 'text'
+    #[arg(long = "var", value_name = "NAME=VALUE", value_parser = variable)]
+    variables: Vec<(String, String)>,
     /// The task's id, as alerts and UDFs see it; default: the script's name
     #[arg(long, value_name = "ID")]
     task: Option<String>,
@@ -33,6 +40,13 @@ fn program(text: &str) -> Result<(String, String), String> {
             Ok((name.into(), program.into()))
         }
         _ => Err("write NAME=script.rhai, NAME='exec: COMMAND' or NAME='socket: PATH'".into()),
+    }
+}
+
+fn variable(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((name, value)) if !name.is_empty() => Ok((name.trim().into(), value.into())),
+        _ => Err("write NAME=VALUE, as in period=5m or host=\"'a'\"".into()),
     }
 }
 
@@ -64,7 +78,7 @@ pub(super) fn run(
     let task = Task {
         id: args.tick.task.clone().unwrap_or_else(|| stem.into_owned()),
         dbrp: args.tick.dbrp.clone(),
-        ..Task::default()
+        variables: variables(args)?,
     };
     let mut registry = Registry::new(config);
     for (name, program) in &args.tick.udf {
@@ -91,6 +105,13 @@ pub(super) fn run(
     Ok(())
 }
 
+fn variables(args: &Args) -> anyhow::Result<BTreeMap<String, Object>> {
+    let variables = args.tick.variables.iter();
+    Ok(variables
+        .map(|(name, value)| Ok((name.clone(), parse_value(name, value)?)))
+        .collect::<Result<_, TickError>>()?)
+}
+
 fn summarise(graph: &Graph, files: &Files, skipped: u64, started: Instant) {
     let mut err = std::io::stderr();
     for ((node, error), times) in &files.diagnosed {
@@ -102,6 +123,9 @@ fn summarise(graph: &Graph, files: &Files, skipped: u64, started: Instant) {
     let mut line = format!("{items} points or batches in; {} alerts", files.alerts);
     if files.points_written > 0 {
         line += &format!("; {} points written", files.points_written);
+    }
+    if files.lines_unlogged > 0 {
+        line += "; alert logs are kept with --out DIR";
     }
     if skipped > 0 {
         line += &format!("; {skipped} bad lines skipped");

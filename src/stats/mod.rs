@@ -7,10 +7,11 @@
 //! each item.
 //!
 //! In reading order: [`moments`], [`order`], [`distribution`], [`hypothesis`], [`series`], [`trend`],
-//! [`decision`], [`change`], [`season`], [`tail`].
+//! [`decision`], [`change`], [`season`], [`tail`], [`distance`].
 
 pub mod change;
 pub mod decision;
+pub mod distance;
 pub mod distribution;
 pub mod error;
 pub mod hypothesis;

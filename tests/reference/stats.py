@@ -132,7 +132,7 @@ def distributions():
     for x in (-38.0, -37.5, -20.0, -6.0, -1.0, -0.1, 0.0, 1e-10, 0.5, 3.0, 8.0, 30.0, 37.0):
         x_ = mp.mpf(x)
         add("normal", [], x, mp.npdf(x_), mp.erfc(-x_ / mp.sqrt(2)) / 2, mp.erfc(x_ / mp.sqrt(2)) / 2)
-    for df in (1.0, 2.0, 3.5, 10.0, 57.3, 300.0, 10000.0, 1e6):
+    for df in (0.3, 1.0, 2.0, 3.5, 10.0, 57.3, 300.0, 10000.0, 1e6):
         for x in (-50.0, -3.0, -0.2, 0.0, 1e-8, 0.7, 2.0, 10.0, 36.0, 1e5, 1e20):
             d, x_ = mp.mpf(df), mp.mpf(x)
             tail = mp.betainc(d / 2, half, 0, d / (d + x_ * x_), regularized=True) / 2
@@ -378,10 +378,54 @@ def stl():
     values[50] += 30
     cases = []
     for robust in (False, True):
-        fit = STL(values, period=12, seasonal=7, seasonal_deg=0, robust=robust).fit(
+        fit = STL(values, period=12, seasonal=7, seasonal_deg=0, robust=robust, seasonal_jump=1, trend_jump=3, low_pass_jump=2).fit(
             inner_iter=1 if robust else 2, outer_iter=15 if robust else 0)
         cases.append({"values": values, "robust": robust, "seasonal": fit.seasonal, "trend": fit.trend})
     write("stl", cases)
+
+
+def variance():
+    r = rng(15)
+    cases = []
+    for sizes, scales in (((10, 12), (1, 1)), ((50, 40), (1, 2)), ((30, 45, 25), (1, 1, 3)), ((300, 200), (1, 9))):
+        samples = [r.normal(5, scale, n) for n, scale in zip(sizes, scales)]
+        a, b = samples[:2]
+        f = a.var(ddof=1) / b.var(ddof=1)
+        d = stats.f(len(a) - 1, len(b) - 1)
+        case = {"samples": samples, "f": f, "f_pvalue": min(1.0, 2 * min(d.cdf(f), d.sf(f)))}
+        for centre in ("median", "mean", "trimmed"):
+            found = stats.levene(*samples, center=centre)
+            case[centre] = {"f": found.statistic, "pvalue": found.pvalue}
+        cases.append(case)
+    write("variance", cases)
+
+
+def mann_whitney():
+    r = rng(16)
+    cases = []
+    for n, m, shift, ties in ((3, 4, 1, False), (8, 8, 0, False), (8, 40, 2, False), (5, 5, 9, False), (60, 70, 0.3, False),
+                              (30, 40, 1, True), (300, 300, 3, False)):
+        a, b = r.normal(0, 1, n), r.normal(shift, 1, m)
+        if ties:
+            a, b = np.round(a), np.round(b)
+        found = stats.mannwhitneyu(a, b)
+        cases.append({"a": a, "b": b, "u": found.statistic, "pvalue": found.pvalue})
+    write("mann_whitney", cases)
+
+
+def chi_square():
+    fit, table = [], []
+    for observed, expected in (([16, 18, 16, 14, 12, 12], None), ([10, 20, 30], [1, 2, 3.5]), ([900, 100], [1, 1])):
+        scaled = None if expected is None else np.array(expected) * sum(observed) / sum(expected)
+        found = stats.chisquare(observed, scaled)
+        fit.append({"observed": [float(o) for o in observed], "expected": expected and [float(e) for e in expected],
+                    "chi2": found.statistic, "pvalue": found.pvalue})
+    for rows in ([[10, 20], [20, 20]], [[10, 20, 30], [6, 9, 17]], [[5, 900], [800, 3]], [[10, 10], [10, 11]]):
+        for correction in (True, False):
+            found = stats.chi2_contingency(rows, correction=correction)
+            table.append({"rows": [[float(x) for x in row] for row in rows], "correction": correction,
+                          "chi2": found.statistic, "df": float(found.dof), "pvalue": found.pvalue})
+    write("chi_square", {"fit": fit, "table": table})
 
 
 if __name__ == "__main__":
@@ -400,3 +444,6 @@ if __name__ == "__main__":
     pareto()
     holt_winters()
     stl()
+    variance()
+    mann_whitney()
+    chi_square()

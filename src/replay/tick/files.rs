@@ -13,8 +13,9 @@ use super::text::rfc3339;
 /// Writes the effects of a replay.
 ///
 /// With a directory, alert logs and endpoints are files in it (`/tmp/x.log` becomes `DIR/x.log`)
-/// and points are `DIR/DATABASE.RETENTION_POLICY.lp`. Without one, an alert log is the file that the
-/// script names, points and endpoints go to standard output. Files are written anew.
+/// and points are `DIR/DATABASE.RETENTION_POLICY.lp`; files are written anew. Without one, points and
+/// endpoints go to standard output and alert logs are not written: the files that a script names
+/// are those of the live task.
 pub struct Files {
     directory: Option<PathBuf>,
     out: Box<dyn std::io::Write>,
@@ -23,6 +24,8 @@ pub struct Files {
     pub show_alerts: bool,
     /// How many events there were.
     pub alerts: u64,
+    /// How many lines of alert logs were left out for want of a directory.
+    pub lines_unlogged: u64,
     /// How many points were written to databases.
     pub points_written: u64,
     /// What nodes could not do: the node and the error, with how often it occurred.
@@ -38,6 +41,7 @@ impl Files {
             open: BTreeMap::new(),
             show_alerts: true,
             alerts: 0,
+            lines_unlogged: 0,
             points_written: 0,
             diagnosed: BTreeMap::new(),
         }
@@ -96,10 +100,11 @@ impl Outside for Files {
     }
 
     fn alert_log(&mut self, path: &Path, line: &str) -> Result<()> {
-        let path = match (&self.directory, path.file_name()) {
-            (Some(directory), Some(name)) => directory.join(name),
-            _ => path.to_owned(),
+        let (Some(directory), Some(name)) = (&self.directory, path.file_name()) else {
+            self.lines_unlogged += 1;
+            return Ok(());
         };
+        let path = directory.join(name);
         self.file(path, line)
     }
 

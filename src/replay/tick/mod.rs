@@ -45,4 +45,5 @@ pub mod udf;
 pub use error::{Place, Source, TickError};
 pub use files::Files;
 pub use graph::{Collected, Graph, Query, Task};
+pub use program::parse_value;
 pub use registry::{Program as UdfProgram, Registry};

@@ -690,6 +690,26 @@ fn variables_come_from_outside() {
 }
 
 #[test]
+fn values_from_outside_are_written_as_in_a_script() {
+    for (text, expected) in [
+        ("5m", "5m"),
+        ("-1.5", "-1.5"),
+        ("'it\\'s'", "'it's'"),
+        ("['a', *]", "['a', *]"),
+        ("1h / 2", "30m"),
+        ("lambda: \"x\" > 1", "a lambda"),
+        ("/a+/", "/a+/"),
+    ] {
+        let value =
+            super::program::parse_value("v", text).unwrap_or_else(|e| panic!("{text}: {e}"));
+        assert_eq!(value.to_string(), expected);
+    }
+    for text in ["", "stream|from()", "5m\nvar y = 2", "host", "\"x\""] {
+        assert!(super::program::parse_value("v", text).is_err(), "{text}");
+    }
+}
+
+#[test]
 fn data_without_a_database_is_the_scripts() {
     let script = "dbrp \"d\".\"r\"
         stream|from().database('d')|influxDBOut()";

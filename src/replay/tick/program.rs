@@ -16,7 +16,7 @@ use super::lambda::{Lambda, NoScope, Value};
 use super::object::{Object, mismatch};
 use super::parser;
 use super::spec::{self, Provides, Wants, same_name};
-use super::udf::Udfs;
+use super::udf::{NoUdfs, Udfs};
 
 /// A script's nodes, in the order in which they were made: parents before children.
 #[derive(Debug)]
@@ -56,6 +56,33 @@ impl Program {
             return Err(source.error(0, message));
         }
         Ok(Self { definitions, dbrps })
+    }
+}
+
+/// Parses the value of a variable given from outside, written as a script would: `5m`, `'text'`.
+///
+/// # Errors
+/// Text that is no value.
+pub fn parse_value(name: &str, text: &str) -> Result<Object> {
+    let declaration = format!("var {name} = {text}");
+    let source = Source { name: "--var", text: &declaration };
+    let statements = parser::parse(&source)?;
+    let [Statement::Declaration { value, .. }] = statements.as_slice() else {
+        return Err(
+            source.error(0, "expected NAME=VALUE with one value, such as 5m, 1.0 or 'text'")
+        );
+    };
+    let mut evaluator = Evaluator {
+        source: &source,
+        predefined: &BTreeMap::new(),
+        variables: BTreeMap::new(),
+        definitions: Vec::new(),
+        dbrps: Vec::new(),
+        udfs: &mut NoUdfs,
+    };
+    match evaluator.eval(value)? {
+        Object::Node(_) | Object::Time(..) => Err(source.error(value.at, "this is no value")),
+        value => Ok(value),
     }
 }
 

@@ -18,7 +18,8 @@ const SCAN: usize = 64;
 
 /// Mean, variance, extremes and shape of a window by count.
 ///
-/// `push` is O(1), amortised. `mean`, `sum`, `variance`, `stddev` and `z` are O(min(size, 64));
+/// Memory is 8 bytes a value and 40 for the rest; above 64 values, one byte more for each and up to
+/// 1 KiB. `push` is O(1), amortised. `mean`, `sum`, `variance`, `stddev` and `z` are O(min(size, 64));
 /// `min`, `max`, `skewness` and `kurtosis` are O(size).
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(try_from = "Stored", into = "Stored")]
@@ -189,7 +190,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::stats::testing::{assert_close, continues_the_same};
+    use crate::stats::testing::{assert_close, continues_the_same, survives_damage};
 
     fn filled(size: usize, values: &[f64]) -> MovingStats {
         let mut stats = MovingStats::new(size).unwrap();
@@ -232,6 +233,16 @@ mod tests {
         let stats = filled(10, &[1.0; 25]);
         assert!(stats.stacks.is_none());
         assert!(size_of::<MovingStats>() + 10 * size_of::<f64>() <= 128);
+    }
+
+    #[test]
+    fn survives_damaged_snapshots() {
+        for stats in [filled(5, &[1.0; 7]), filled(70, &[2.0; 100])] {
+            survives_damage(&stats, |stats| {
+                stats.extend(&[3.0; 200]).unwrap();
+                stats.kurtosis();
+            });
+        }
     }
 
     #[test]

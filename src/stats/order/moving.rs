@@ -18,7 +18,7 @@ use crate::stats::{
 /// Sliding median, quantiles, MAD, IQR and Hampel filter.
 ///
 /// `push` is O(log size) and a memory move of up to 8 · size bytes; quantiles are O(1), `mad` and
-/// `hampel` O(size).
+/// `hampel` O(log size).
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(from = "Ring", into = "Ring")]
 pub struct MovingOrder {
@@ -191,7 +191,7 @@ mod tests {
     use super::*;
     use crate::stats::{
         order::{iqr, mad, median, sorted},
-        testing::continues_the_same,
+        testing::{continues_the_same, survives_damage},
     };
 
     proptest! {
@@ -236,5 +236,6 @@ mod tests {
         assert_eq!(order.hampel(1.0).unwrap().score, f64::NEG_INFINITY);
         assert_eq!((order.rank(2.0), order.rank(9.0)), (Some(0.5), Some(1.0)));
         assert_eq!(order.trimmed_mean(0.2).unwrap(), Some(2.0));
+        survives_damage(&order, |order| drop((order.extend(&[1.0; 20]), order.hampel(2.0))));
     }
 }

@@ -119,9 +119,7 @@ impl P2Quantile {
     }
 
     fn check(&self) -> Result<()> {
-        error::fraction("q", self.q)?;
-        error::all_finite("marker", &self.heights)?;
-        error::all_finite("position", &self.positions)
+        error::fraction("q", self.q).map(drop)
     }
 }
 

@@ -19,6 +19,8 @@ const MAX_EXCESSES: usize = 200;
 /// An alarm is learned from, too, if it is at least this probable, relative to the risk: a tail that
 /// only sees what is below its threshold lowers the threshold further and further.
 const PLAUSIBLE: f64 = 0.01;
+/// The largest value: likelihoods must not overflow.
+const LARGEST: f64 = 1e150;
 /// The fewest with which the tail is fitted.
 const MIN_EXCESSES: usize = 3;
 
@@ -87,26 +89,20 @@ impl Spot {
     ///
     /// An alarm less probable than a hundredth of the risk is not learned from, nor followed: after
     /// a lasting change of level, call [`reset`](Spot::reset). (The paper learns from no alarm.)
-    /// An error if `x` is not finite.
+    /// An error unless `x` is between -1e150 and 1e150.
     pub fn push(&mut self, x: f64) -> Result<Option<SpotStep>> {
-        error::finite("value", x)?;
+        error::range("value", x, x.abs() < LARGEST, "between -1e150 and 1e150")?;
         self.count = self.count.saturating_add(1);
-        let base = match &self.local {
-            None => 0.0,
-            Some(local) if !local.is_full() => {
-                self.follow(x)?;
-                return Ok(None);
-            }
-            Some(local) => local.mean().unwrap_or(0.0),
-        };
-        let height = error::finite("value", x - base)?;
-        let Some(tail) = &mut self.tail else {
-            self.calibration.push(height);
+        let local = self.local.as_ref();
+        if local.is_some_and(|local| !local.is_full()) {
             self.follow(x)?;
-            if self.calibration.len() == self.warmup as usize {
-                self.tail = Some(Tail::calibrate(&self.calibration, self.level, self.risk)?);
-                self.calibration = Vec::new();
-            }
+            return Ok(None);
+        }
+        let base = local.and_then(MovingStats::mean).unwrap_or(0.0);
+        let height = x - base;
+        let Some(tail) = &mut self.tail else {
+            self.calibrate(height)?;
+            self.follow(x)?;
             return Ok(None);
         };
         let alarm = height > tail.threshold;
@@ -117,6 +113,15 @@ impl Spot {
             self.follow(x)?;
         }
         Ok(Some(step))
+    }
+
+    fn calibrate(&mut self, height: f64) -> Result<()> {
+        self.calibration.push(height);
+        if self.calibration.len() == self.warmup as usize {
+            let heights = std::mem::take(&mut self.calibration);
+            self.tail = Some(Tail::calibrate(&heights, self.level, self.risk)?);
+        }
+        Ok(())
     }
 
     fn follow(&mut self, x: f64) -> Result<()> {
