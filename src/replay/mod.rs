@@ -54,7 +54,7 @@ pub enum ReplayError {
     #[error("{0}")]
     Expression(#[from] crate::script::ScriptError),
     /// A TICKscript is wrong, or cannot take the data.
-    #[error("{0}")]
+    #[error(transparent)]
     Tick(#[from] tick::TickError),
     /// The output cannot be written.
     #[error("the output cannot be written: {0}")]

@@ -206,7 +206,11 @@ impl Graph {
     }
 
     fn wrong_source(&self, given: &str) -> TickError {
-        let message = format!("this is a {} script, it cannot take {given}", self.edge);
+        let wanted = match self.edge {
+            Edge::Stream => "line protocol or a .srpl recording",
+            Edge::Batch => "a .brpl recording",
+        };
+        let message = format!("a {} script cannot take {given}; give it {wanted}", self.edge);
         TickError::Node { node: self.slots[0].name.clone(), message }
     }
 
