@@ -8,6 +8,7 @@ mod run;
 mod serve;
 mod signals;
 mod state;
+mod tick;
 
 use clap::{Parser, Subcommand};
 use std::process::ExitCode;

@@ -1,6 +1,6 @@
 //! `replay`: recorded data through a script, with no daemon.
 
-use super::{logging, run, usage};
+use super::{logging, run, tick, usage};
 use anyhow::Context;
 use clap::ValueEnum;
 use indicatif::{ProgressBar, ProgressStyle};
@@ -24,17 +24,17 @@ use std::path::PathBuf;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
-/// Play recorded data through a script, with no daemon
+/// Play recorded data through a script or a TICKscript, with no daemon
 ///
 /// Data is line protocol (.lp), a recording of Kapacitor (.srpl, .brpl) or captured requests (.bin),
 /// each also packed with gzip; several files are played one after the other.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
-    /// The script
-    script: PathBuf,
+    /// The script, or a TICKscript (.tick) with the functions it calls given by --udf
+    pub(super) script: PathBuf,
     /// The data
     #[arg(long, value_name = "FILE", required = true, num_args = 1..)]
-    data: Vec<PathBuf>,
+    pub(super) data: Vec<PathBuf>,
     /// An option, as a TICKscript would write .NAME(VALUE); several arguments with commas between
     #[arg(long = "set", value_name = "NAME=VALUE", value_parser = assignment)]
     options: Vec<(String, String)>,
@@ -86,6 +86,8 @@ pub(super) struct Args {
     /// The configuration; default: rhai-udf.toml beside the script, if it is there
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
+    #[command(flatten)]
+    pub(super) tick: tick::TickArgs,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -112,7 +114,6 @@ fn precision(name: &str) -> Result<Precision, String> {
 pub(super) fn run(args: &Args, level: Option<log::LevelFilter>) -> anyhow::Result<()> {
     let config = run::read_config(args.config.as_deref(), &args.script)?;
     logging::start(level, &config.log, log::LevelFilter::Warn);
-    let mut pipeline = pipeline(args, &config)?;
     let reading = Reading {
         precision: args.precision,
         skip_bad_lines: args.skip_bad_lines,
@@ -120,6 +121,10 @@ pub(super) fn run(args: &Args, level: Option<log::LevelFilter>) -> anyhow::Resul
     };
     let progress = Progress::start(args, &reading);
     let mut pace = args.real_clock.then(Pace::default);
+    if tick::is_script(&args.script) {
+        return tick::run(args, config, &reading, &progress, pace);
+    }
+    let mut pipeline = pipeline(args, &config)?;
     let started = Instant::now();
     let played = play(args, &reading, &mut pipeline, &progress, pace.as_mut());
     let finished = pipeline.finish();
@@ -309,8 +314,8 @@ fn summarise(summary: &Summary, skipped: u64, took: Duration) {
 }
 
 /// A bar on a terminal, nothing elsewhere.
-struct Progress {
-    bar: ProgressBar,
+pub(super) struct Progress {
+    pub(super) bar: ProgressBar,
 }
 
 impl Progress {
@@ -328,12 +333,12 @@ impl Progress {
 
 /// Holds the replay back to the pace of the data.
 #[derive(Default)]
-struct Pace {
+pub(super) struct Pace {
     start: Option<(Instant, i64)>,
 }
 
 impl Pace {
-    fn wait_for(&mut self, time: i64) {
+    pub(super) fn wait_for(&mut self, time: i64) {
         let (started, first) = *self.start.get_or_insert((Instant::now(), time));
         let due = Duration::from_nanos(u64::try_from(time.saturating_sub(first)).unwrap_or(0));
         if let Some(rest) = due.checked_sub(started.elapsed()) {
