@@ -7,8 +7,9 @@
 //! each item.
 //!
 //! In reading order: [`moments`], [`order`], [`distribution`], [`hypothesis`], [`series`], [`trend`],
-//! [`decision`].
+//! [`decision`], [`anomaly`].
 
+pub mod anomaly;
 pub mod decision;
 pub mod distribution;
 pub mod error;
