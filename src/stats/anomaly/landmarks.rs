@@ -38,9 +38,10 @@ impl Landmarks {
 
     /// Marks the nearest landmark as visited now and returns its distance.
     ///
-    /// Infinite when empty, or when the difference exceeds the range of a double. `point` must be
-    /// finite.
-    pub fn visit(&mut self, point: [f64; 2]) -> f64 {
+    /// Infinite when empty, or when the difference exceeds the range of a double; an error if `point`
+    /// is not finite.
+    pub fn visit(&mut self, point: [f64; 2]) -> Result<f64> {
+        error::all_finite("point", &point)?;
         self.clock = self.clock.wrapping_add(1);
         let (mut nearest, mut shortest) = (None, f64::INFINITY);
         for (i, &landmark) in self.points.iter().enumerate() {
@@ -52,21 +53,25 @@ impl Landmarks {
         if let Some(i) = nearest {
             self.visited[i] = self.clock;
         }
-        shortest
+        Ok(shortest)
     }
 
     /// Makes `point` a landmark, in place of the one not visited for longest when full.
-    pub fn add(&mut self, point: [f64; 2]) {
+    ///
+    /// An error if `point` is not finite.
+    pub fn add(&mut self, point: [f64; 2]) -> Result<()> {
+        error::all_finite("point", &point)?;
         if !self.is_full() {
             self.points.push(point);
             self.visited.push(self.clock);
-            return;
+            return Ok(());
         }
         // The clock may have wrapped: ages are compared, not times.
         let age = |&i: &usize| (self.clock.wrapping_sub(self.visited[i]), usize::MAX - i);
         if let Some(oldest) = (0..self.points.len()).max_by_key(age) {
             (self.points[oldest], self.visited[oldest]) = (point, self.clock);
         }
+        Ok(())
     }
 
     /// The number of landmarks it can remember.
@@ -108,15 +113,20 @@ mod tests {
     #[test]
     fn the_larger_difference_counts() {
         let mut landmarks = Landmarks::new(3).unwrap();
-        assert_eq!(landmarks.visit([0.0, 0.0]), f64::INFINITY);
-        landmarks.add([0.0, 0.0]);
-        landmarks.add([10.0, 10.0]);
-        assert_eq!(landmarks.visit([1.0, -3.0]), 3.0);
-        assert_eq!(landmarks.visit([9.5, 10.0]), 0.5);
-        assert_eq!(landmarks.visit([10.0, 10.0]), 0.0);
+        assert_eq!(landmarks.visit([0.0, 0.0]).unwrap(), f64::INFINITY);
+        landmarks.add([0.0, 0.0]).unwrap();
+        landmarks.add([10.0, 10.0]).unwrap();
+        assert_eq!(landmarks.visit([1.0, -3.0]).unwrap(), 3.0);
+        assert_eq!(landmarks.visit([9.5, 10.0]).unwrap(), 0.5);
+        assert_eq!(landmarks.visit([10.0, 10.0]).unwrap(), 0.0);
         landmarks.clear();
-        landmarks.add([f64::MAX, 0.0]);
-        assert_eq!(landmarks.visit([f64::MIN, f64::MAX]), f64::INFINITY);
+        landmarks.add([f64::MAX, 0.0]).unwrap();
+        assert_eq!(
+            landmarks.visit([f64::MIN, f64::MAX]).unwrap(),
+            f64::INFINITY
+        );
+        assert!(landmarks.visit([f64::NAN, 0.0]).is_err());
+        assert!(landmarks.add([0.0, f64::INFINITY]).is_err());
         assert!(Landmarks::new(0).is_err());
     }
 
@@ -125,11 +135,11 @@ mod tests {
         let mut landmarks = Landmarks::new(2).unwrap();
         landmarks.clock = u32::MAX - 2;
         for x in [1.0, 2.0] {
-            landmarks.visit([x, 0.0]);
-            landmarks.add([x, 0.0]);
+            landmarks.visit([x, 0.0]).unwrap();
+            landmarks.add([x, 0.0]).unwrap();
         }
-        landmarks.visit([1.0, 0.0]);
-        landmarks.add([3.0, 0.0]);
+        landmarks.visit([1.0, 0.0]).unwrap();
+        landmarks.add([3.0, 0.0]).unwrap();
         assert_eq!(landmarks.points, [[1.0, 0.0], [3.0, 0.0]]);
         landmarks.clear();
         assert!(!landmarks.is_full());
@@ -138,11 +148,11 @@ mod tests {
     #[test]
     fn snapshots() {
         let mut landmarks = Landmarks::new(2).unwrap();
-        landmarks.add([1.0, 2.0]);
-        landmarks.add([5.0, 2.0]);
+        landmarks.add([1.0, 2.0]).unwrap();
+        landmarks.add([5.0, 2.0]).unwrap();
         let use_it = |landmarks: &mut Landmarks| {
-            landmarks.add([7.0, 7.0]);
-            landmarks.visit([5.0, 3.0])
+            landmarks.add([7.0, 7.0]).unwrap();
+            landmarks.visit([5.0, 3.0]).unwrap()
         };
         continues_the_same(&landmarks, use_it);
         survives_damage(&landmarks, |landmarks| {

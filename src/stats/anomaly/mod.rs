@@ -12,17 +12,17 @@
 //! 4. The score is 1 - p, or 0 when one of the last 100 values had at least that score, so that an
 //!    anomaly that goes on is raised once, and again only if it grows.
 //!
-//! **What it means**: on a series that does not change its ways at most about one value in N scores
-//! 1 - 1/N or more, whatever its unit, noise and rhythm. For values minutes apart 0.99 is a good
-//! threshold to start with (0.994 was best on the Numenta Anomaly Benchmark); for values seconds apart
-//! use 0.9999.
+//! **What it means**: on a series that does not change its ways at most about one value in N has
+//! p <= 1/N, and so a score of 1 - 1/N or more, whatever its unit, noise and rhythm. Choose the threshold
+//! by how often a steady series may be looked at in vain: 0.994 for values minutes apart (best on the
+//! Numenta Anomaly Benchmark; 0.992 to 0.995 come close), 0.9999 for values a second apart.
 //!
 //! **What it does not see**: a series that stays within what it did before, such as a sensor stuck at
 //! an ordinary value or a daily peak that fails to come; watch those by change or by season.
 //!
 //! Nothing but past values is used: not the series' length, range or clock. Scores do not depend on the
-//! unit (a x + b gives the scores of x). After a lasting change the new level is learnt as it comes, and
-//! what was not seen for some 10,000 novel values is forgotten.
+//! unit (a x + b gives the scores of x). After a lasting change the new level is learnt as it comes; a
+//! state not visited while 1024 others were learnt, some 10,000 values of a steady series, is forgotten.
 
 mod landmarks;
 mod rank;
@@ -86,14 +86,14 @@ impl AnomalyScore {
     pub fn push(&mut self, x: f64) -> Result<f64> {
         error::finite("value", x)?;
         let state = [x, self.average(x)];
-        let novelty = self.landmarks.visit(state);
+        let novelty = self.landmarks.visit(state)?;
         self.pvalue = if self.count > AnomalyScore::WARMUP {
-            self.rank.push(novelty)
+            self.rank.push(novelty)?
         } else {
             1.0
         };
         if novelty > 0.0 && (!self.landmarks.is_full() || self.pvalue <= AnomalyScore::LEARN) {
-            self.landmarks.add(state);
+            self.landmarks.add(state)?;
         }
         Ok(self.hold(1.0 - self.pvalue))
     }

@@ -47,16 +47,17 @@ impl ConformalRank {
 
     /// Returns the p-value of `x` among the values before it, then remembers `x`.
     ///
-    /// `x` is at least 0 and may be infinite; a negative value or NaN counts as 0. The first value, and
-    /// each of a constant series, has p = 1; p = 0 means infinitely far beyond all before.
-    pub fn push(&mut self, x: f64) -> f64 {
-        let x = self.in_units(if x > 0.0 { x } else { 0.0 });
+    /// `x` may be infinite; an error if it is negative or NaN. The first value, and each of a constant
+    /// series, has p = 1; p = 0 means infinitely far beyond all before.
+    pub fn push(&mut self, x: f64) -> Result<f64> {
+        error::range("value", x, x >= 0.0, "at least 0")?;
+        let x = self.in_units(x);
         let code = encode(x);
         let above = self.at_least(code);
         let p = (above + 1) as f64 / (self.codes.len() + 1) as f64;
         let beyond = if above == 0 { self.shrinkage(x) } else { 1.0 };
         self.remember(code);
-        p * beyond
+        Ok(p * beyond)
     }
 
     /// The number of values it can remember.
@@ -138,7 +139,7 @@ mod tests {
 
     fn ranks<const N: usize>(size: usize, values: [f64; N]) -> [f64; N] {
         let mut rank = ConformalRank::new(size).unwrap();
-        values.map(|x| rank.push(x))
+        values.map(|x| rank.push(x).unwrap())
     }
 
     #[test]
@@ -148,6 +149,13 @@ mod tests {
         assert_eq!(ranks(9, [7.0, 7.0, 7.0 * (1.0 + 1e-15), 7.0]), [1.0; 4]);
         assert_eq!(ranks(9, [21.0, 7.0, 7.0 / 3.0 * 3.0]), [1.0; 3]);
         assert_eq!(ranks(9, [0.0, 0.0, 1.0]), [1.0, 1.0, 1.0 / 3.0]);
+    }
+
+    #[test]
+    fn refuses_what_has_no_rank() {
+        let mut rank = ConformalRank::new(3).unwrap();
+        assert!(rank.push(f64::NAN).is_err() && rank.push(-1.0).is_err());
+        assert!(rank.is_empty() && ConformalRank::new(0).is_err());
     }
 
     #[test]
@@ -170,7 +178,7 @@ mod tests {
         let mut rank = ConformalRank::new(1000).unwrap();
         let mut rng = crate::stats::Rng::new(1);
         let n = 20_000;
-        let rare = (0..n).filter(|_| rank.push(-rng.uniform().ln()) <= 0.01);
+        let rare = (0..n).filter(|_| rank.push(-rng.uniform().ln()).unwrap() <= 0.01);
         assert_close(rare.count() as f64 / f64::from(n), 0.01, 0.2);
     }
 
@@ -178,12 +186,12 @@ mod tests {
     fn snapshots() {
         let mut rank = ConformalRank::new(3).unwrap();
         for x in [1.0, 5.0, 2.0, 4.0] {
-            rank.push(x);
+            rank.push(x).unwrap();
         }
-        continues_the_same(&rank, |rank| [3.0, 9.0].map(|x| rank.push(x)));
+        continues_the_same(&rank, |rank| [3.0, 9.0].map(|x| rank.push(x).unwrap()));
         survives_damage(&rank, |rank| {
             for x in [3.0, 9.0, 1.0, 1.0] {
-                rank.push(x);
+                rank.push(x).unwrap();
             }
         });
     }
