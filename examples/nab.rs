@@ -56,15 +56,12 @@ fn score(source: &Path, target: &Path) -> Result<(usize, Duration)> {
         Some(extension) if extension == "gz" => Box::new(GzDecoder::new(file)),
         _ => Box::new(file),
     };
-    let rows: Vec<(String, f64)> = csv::Reader::from_reader(text)
-        .deserialize()
-        .collect::<Result<_, _>>()?;
+    let rows: Vec<(String, f64)> =
+        csv::Reader::from_reader(text).deserialize().collect::<Result<_, _>>()?;
     let mut detector = AnomalyScore::new();
     let start = Instant::now();
-    let scores: Vec<f64> = rows
-        .iter()
-        .map(|&(_, value)| detector.push(value))
-        .collect::<Result<_, _>>()?;
+    let scores: Vec<f64> =
+        rows.iter().map(|&(_, value)| detector.push(value)).collect::<Result<_, _>>()?;
     let took = start.elapsed();
     fs::create_dir_all(target.parent().context("no folder to write to")?)?;
     let mut out = csv::Writer::from_path(target)?;

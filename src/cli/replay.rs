@@ -13,7 +13,7 @@ use rhai_udf::replay::group::Grouping;
 use rhai_udf::replay::line_protocol::Precision;
 use rhai_udf::replay::pipeline::Instance;
 use rhai_udf::replay::sink::{Format, Sink};
-use rhai_udf::replay::source::{self, Reading};
+use rhai_udf::replay::source::{self, CsvReading, Reading};
 use rhai_udf::replay::transport::Udf;
 use rhai_udf::replay::window::{Windowing, Windows};
 use rhai_udf::replay::{Pipeline, ReplayError, Summary};
@@ -24,8 +24,8 @@ use std::time::{Duration, Instant};
 
 /// Play recorded data through a script, with no daemon
 ///
-/// Data is line protocol (.lp), a recording of Kapacitor (.srpl, .brpl) or captured requests (.bin),
-/// each also packed with gzip; several files are played one after the other.
+/// Data is line protocol (.lp), CSV (.csv), a recording of Kapacitor (.srpl, .brpl) or captured
+/// requests (.bin), each also packed with gzip; several files are played one after the other.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     /// The script
@@ -39,7 +39,7 @@ pub(super) struct Args {
     /// Run the script once for each value of an option, side by side, as several UDFs in a TICKscript
     #[arg(long, value_name = "NAME=V1,V2,…", value_parser = assignment)]
     each: Option<(String, String)>,
-    /// Only points of this measurement
+    /// Only points of this measurement; for CSV, the name of its points (default: the file's)
     #[arg(long, value_name = "NAME")]
     measurement: Option<String>,
     /// Group by these tags; * for all of them
@@ -54,9 +54,19 @@ pub(super) struct Args {
     /// Let windows end at multiples of their pace
     #[arg(long, requires = "period")]
     align: bool,
-    /// The unit of times in line protocol: ns, u, ms, s, m, h
-    #[arg(long, default_value = "ns", value_parser = precision)]
-    precision: Precision,
+    /// The unit of times that are numbers: ns, u, ms, s, m, h; default: ns in line protocol, in CSV
+    /// by their size
+    #[arg(long, value_parser = precision)]
+    precision: Option<Precision>,
+    /// The column of times in CSV; default: the one with a usual name, else the first with dates
+    #[arg(long, value_name = "COLUMN")]
+    time_column: Option<String>,
+    /// The columns of CSV that become fields; default: all but time and tags
+    #[arg(long, value_name = "COLUMN,…", value_delimiter = ',')]
+    field_columns: Vec<String>,
+    /// The columns of CSV that become tags
+    #[arg(long, value_name = "COLUMN,…", value_delimiter = ',')]
+    tag_columns: Vec<String>,
     /// Go on after a bad line, and count them
     #[arg(long)]
     skip_bad_lines: bool,
@@ -111,11 +121,7 @@ pub(super) fn run(args: &Args, level: Option<log::LevelFilter>) -> anyhow::Resul
     let config = run::read_config(args.config.as_deref(), &args.script)?;
     logging::start(level, &config.log, log::LevelFilter::Warn);
     let mut pipeline = pipeline(args, &config)?;
-    let reading = Reading {
-        precision: args.precision,
-        skip_bad_lines: args.skip_bad_lines,
-        ..Reading::default()
-    };
+    let reading = reading(args);
     let progress = Progress::start(args, &reading);
     let mut pace = args.real_clock.then(Pace::default);
     let started = Instant::now();
@@ -133,6 +139,21 @@ pub(super) fn run(args: &Args, level: Option<log::LevelFilter>) -> anyhow::Resul
     finished?;
     summarise(&pipeline.summary, reading.skipped.get(), started.elapsed());
     Ok(())
+}
+
+fn reading(args: &Args) -> Reading {
+    Reading {
+        precision: args.precision.unwrap_or_default(),
+        skip_bad_lines: args.skip_bad_lines,
+        csv: CsvReading {
+            time_column: args.time_column.clone(),
+            field_columns: args.field_columns.clone(),
+            tag_columns: args.tag_columns.clone(),
+            measurement: args.measurement.clone(),
+            unit: args.precision,
+        },
+        ..Reading::default()
+    }
 }
 
 fn is_closed(error: &ReplayError) -> bool {

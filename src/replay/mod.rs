@@ -11,6 +11,7 @@ pub mod line_protocol;
 pub mod pipeline;
 pub mod sink;
 pub mod source;
+pub mod timestamp;
 pub mod transport;
 pub mod window;
 

@@ -1,6 +1,7 @@
 //! What a script can touch: one file for each thing, and the registry of the objects that a
 //! snapshot can hold.
 
+mod anomaly;
 mod arguments;
 mod batch;
 mod emit;
@@ -38,6 +39,7 @@ pub(crate) fn register(engine: &mut Engine, host: &Rc<Host>, registry: &mut Regi
     moments::register(engine, host, registry);
     hypothesis::register(engine, host);
     order::register(engine, host);
+    anomaly::register(engine, host, registry);
 }
 
 /// Makes a point readable in a condition.

@@ -121,10 +121,7 @@ mod tests {
         assert_eq!(landmarks.visit([10.0, 10.0]).unwrap(), 0.0);
         landmarks.clear();
         landmarks.add([f64::MAX, 0.0]).unwrap();
-        assert_eq!(
-            landmarks.visit([f64::MIN, f64::MAX]).unwrap(),
-            f64::INFINITY
-        );
+        assert_eq!(landmarks.visit([f64::MIN, f64::MAX]).unwrap(), f64::INFINITY);
         assert!(landmarks.visit([f64::NAN, 0.0]).is_err());
         assert!(landmarks.add([0.0, f64::INFINITY]).is_err());
         assert!(Landmarks::new(0).is_err());

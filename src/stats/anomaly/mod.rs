@@ -87,11 +87,8 @@ impl AnomalyScore {
         error::finite("value", x)?;
         let state = [x, self.average(x)];
         let novelty = self.landmarks.visit(state)?;
-        self.pvalue = if self.count > AnomalyScore::WARMUP {
-            self.rank.push(novelty)?
-        } else {
-            1.0
-        };
+        self.pvalue =
+            if self.count > AnomalyScore::WARMUP { self.rank.push(novelty)? } else { 1.0 };
         if novelty > 0.0 && (!self.landmarks.is_full() || self.pvalue <= AnomalyScore::LEARN) {
             self.landmarks.add(state)?;
         }
@@ -122,11 +119,7 @@ impl AnomalyScore {
         self.count = self.count.saturating_add(1);
         let alpha = (1.0 / self.count as f64).max(1.0 / AnomalyScore::SPAN);
         // Not alpha (x - mean): the difference of two doubles may be too large for one.
-        self.mean = if self.count == 1 {
-            x
-        } else {
-            self.mean + (alpha * x - alpha * self.mean)
-        };
+        self.mean = if self.count == 1 { x } else { self.mean + (alpha * x - alpha * self.mean) };
         self.mean
     }
 
@@ -150,11 +143,7 @@ impl AnomalyScore {
         let unit = 0.0..=1.0;
         let scores = unit.contains(&self.pvalue) && unit.contains(&self.peak);
         error::intact("anomaly score", scores, "a score is not from 0 to 1")?;
-        error::intact(
-            "anomaly score",
-            self.mean.is_finite(),
-            "the mean is not finite",
-        )
+        error::intact("anomaly score", self.mean.is_finite(), "the mean is not finite")
     }
 }
 

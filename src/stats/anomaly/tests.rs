@@ -10,9 +10,8 @@ use crate::stats::{
 fn course(n: u64) -> Vec<f64> {
     let mut state = 1_u64;
     let value = |i: u64| {
-        state = state
-            .wrapping_mul(6_364_136_223_846_793_005)
-            .wrapping_add(1_442_695_040_888_963_407);
+        state =
+            state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         let noise = (state >> 40) as f64 / f64::from(1 << 24);
         let daily = (i % 288).abs_diff(144) as f64 / 4.0;
         let spike = if i % 1_777 == 1_500 { 60.0 } else { 0.0 };
@@ -29,9 +28,7 @@ fn scores(values: &[f64]) -> Vec<f64> {
 
 fn raised(scores: &[f64], threshold: f64) -> Vec<usize> {
     let positions = scores.iter().enumerate();
-    positions
-        .filter_map(|(i, &s)| (s >= threshold).then_some(i))
-        .collect()
+    positions.filter_map(|(i, &s)| (s >= threshold).then_some(i)).collect()
 }
 
 #[test]
@@ -102,17 +99,7 @@ fn scores_are_rare_on_noise() {
 
 #[test]
 fn takes_the_whole_range_of_doubles() {
-    let extremes = [
-        f64::MAX,
-        f64::MIN,
-        1e308,
-        -1e308,
-        0.0,
-        -0.0,
-        5e-324,
-        f64::MIN_POSITIVE,
-        1.0,
-    ];
+    let extremes = [f64::MAX, f64::MIN, 1e308, -1e308, 0.0, -0.0, 5e-324, f64::MIN_POSITIVE, 1.0];
     let mut rng = Rng::new(11);
     let mut score = AnomalyScore::new();
     for i in 0..20_000 {
