@@ -297,7 +297,7 @@ pub fn type_name(value_type: ValueType) -> &'static str {
     }
 }
 
-fn type_of_name(name: &str) -> Option<ValueType> {
+pub(crate) fn type_of_name(name: &str) -> Option<ValueType> {
     [ValueType::Bool, ValueType::Int, ValueType::Double, ValueType::String, ValueType::Duration]
         .into_iter()
         .find(|t| type_name(*t) == name)

@@ -84,6 +84,9 @@ pub enum ScriptError {
     /// The state cannot be stored.
     #[error("the state cannot be stored: {0}")]
     State(String),
+    /// The configuration cannot be used.
+    #[error("{0}")]
+    Config(String),
     /// What was emitted does not fit the declaration.
     #[error(transparent)]
     Output(#[from] OutputProblem),

@@ -132,7 +132,7 @@ def distributions():
     for x in (-38.0, -37.5, -20.0, -6.0, -1.0, -0.1, 0.0, 1e-10, 0.5, 3.0, 8.0, 30.0, 37.0):
         x_ = mp.mpf(x)
         add("normal", [], x, mp.npdf(x_), mp.erfc(-x_ / mp.sqrt(2)) / 2, mp.erfc(x_ / mp.sqrt(2)) / 2)
-    for df in (1.0, 2.0, 3.5, 10.0, 57.3, 300.0, 10000.0, 1e6):
+    for df in (0.3, 1.0, 2.0, 3.5, 10.0, 57.3, 300.0, 10000.0, 1e6):
         for x in (-50.0, -3.0, -0.2, 0.0, 1e-8, 0.7, 2.0, 10.0, 36.0, 1e5, 1e20):
             d, x_ = mp.mpf(df), mp.mpf(x)
             tail = mp.betainc(d / 2, half, 0, d / (d + x_ * x_), regularized=True) / 2

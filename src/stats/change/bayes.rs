@@ -14,6 +14,9 @@ use crate::stats::{
 /// The longest run length that can be asked for.
 const MAX_RUN: usize = 10_000;
 
+/// The largest value: sums of squares must not overflow.
+const LARGEST: f64 = 1e100;
+
 /// The distribution of the time since the last change, updated at each value.
 ///
 /// Run lengths beyond `max_run` count as `max_run`. `push` is O(max_run), about 100 ns each.
@@ -75,7 +78,7 @@ impl Belief {
     }
 
     fn check(&self) -> Result<()> {
-        error::finite("mean", self.mean)?;
+        error::range("mean", self.mean, self.mean.abs() < LARGEST, "between -1e100 and 1e100")?;
         error::positive("kappa", self.kappa)?;
         error::positive("alpha", self.alpha)?;
         error::positive("beta", self.beta).map(drop)
@@ -84,13 +87,14 @@ impl Belief {
 
 impl BayesianChange {
     /// Makes one that expects a change every `run` values (above 1), and a level of about `mean` with
-    /// deviations of about `stddev` (positive).
+    /// deviations of about `stddev` (above 0).
     ///
     /// The prior is weak: it weighs as much as one value (kappa = alpha = 1, beta = stddev²).
     /// `max_run` is from 2 to 10,000.
     pub fn new(run: f64, mean: f64, stddev: f64, max_run: usize) -> Result<BayesianChange> {
         error::range("run", run, run > 1.0 && run.is_finite(), "above 1 and finite")?;
-        error::positive("stddev", stddev)?;
+        let fits = stddev > 1e-100 && stddev < LARGEST;
+        error::range("stddev", stddev, fits, "between 1e-100 and 1e100")?;
         let max_run = error::size("max_run", max_run, 2, MAX_RUN)?;
         let prior = Belief { mean, kappa: 1.0, alpha: 1.0, beta: stddev * stddev };
         prior.check()?;
@@ -99,10 +103,10 @@ impl BayesianChange {
         Ok(BayesianChange { hazard: 1.0 / run, max_run, prior, count: 0, runs })
     }
 
-    /// Takes in `x`; an error, and no change, if it is not finite or its square overflows.
+    /// Takes in `x`; an error, and no change, unless it is between -1e100 and 1e100.
     pub fn push(&mut self, x: f64) -> Result<BayesStep> {
         error::finite("value", x)?;
-        error::range("value", x, x.abs() < 1e150, "below 1e150")?;
+        error::range("value", x, x.abs() < LARGEST, "between -1e100 and 1e100")?;
         let surprises: Vec<f64> = self.runs.iter().map(|run| run.belief.surprise(x)).collect();
         let least = surprises.iter().copied().fold(f64::INFINITY, f64::min);
         let mut evidence = 0.0;
@@ -205,7 +209,7 @@ mod tests {
     fn stays_within_its_memory() {
         let mut change = BayesianChange::new(50.0, 0.0, 1.0, 5).unwrap();
         for i in 0..50 {
-            change.push(if i == 40 { 1e149 } else { f64::from(i % 4) }).unwrap();
+            change.push(if i == 40 { 1e99 } else { f64::from(i % 4) }).unwrap();
         }
         assert_eq!(change.runs.len(), 6);
         assert_close(change.changed_within(5), 1.0, 1e-9);

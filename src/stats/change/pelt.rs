@@ -62,6 +62,24 @@ pub fn pelt(values: &[f64], cost: PeltCost, penalty: f64, min_size: usize) -> Re
             size * (sums.squares(from, to) / size).max(1e-12).ln()
         }
     };
+    let previous = best_starts(n, penalty, min_size, segment);
+    let mut changes = Vec::new();
+    let mut at = previous[n];
+    while at > 0 {
+        changes.push(at);
+        at = previous[at];
+    }
+    changes.reverse();
+    Ok(changes)
+}
+
+/// For each end of a segment, the best place for its start; `segment` gives the cost between two.
+fn best_starts(
+    n: usize,
+    penalty: f64,
+    min_size: usize,
+    segment: impl Fn(usize, usize) -> f64,
+) -> Vec<usize> {
     let mut best = vec![f64::INFINITY; n + 1];
     let mut previous = vec![0; n + 1];
     best[0] = -penalty;
@@ -85,14 +103,7 @@ pub fn pelt(values: &[f64], cost: PeltCost, penalty: f64, min_size: usize) -> Re
             }
         }
     }
-    let mut changes = Vec::new();
-    let mut at = previous[n];
-    while at > 0 {
-        changes.push(at);
-        at = previous[at];
-    }
-    changes.reverse();
-    Ok(changes)
+    previous
 }
 
 /// Prefix sums of values and squares, each in two doubles so that differences keep their digits.

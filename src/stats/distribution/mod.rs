@@ -77,6 +77,18 @@ mod tests {
     }
 
     #[test]
+    fn approach_their_limits() {
+        for x in [0.1, 2.0, 9.0] {
+            let normal = Normal::STANDARD.sf(x);
+            assert_close(Student::new(1e12).unwrap().sf(x), normal, 1e-8);
+            let chi_square = ChiSquare::new(3.0).unwrap().sf(3.0 * x);
+            assert_close(Fisher::new(3.0, 1e12).unwrap().sf(x), chi_square, 1e-9);
+        }
+        assert_close(Fisher::new(1e6, 1e6).unwrap().sf(1.0), 0.5, 1e-9);
+        assert_close(ChiSquare::new(1e8).unwrap().sf(1e8), 0.499_981, 1e-6);
+    }
+
+    #[test]
     fn are_defined_at_the_ends() {
         let student = Student::new(3.0).unwrap();
         assert_eq!((student.isf(0.0), student.isf(1.0)), (f64::INFINITY, f64::NEG_INFINITY));

@@ -18,7 +18,8 @@ const SCAN: usize = 64;
 
 /// Mean, variance, extremes and shape of a window by count.
 ///
-/// `push` is O(1), amortised. `mean`, `sum`, `variance`, `stddev` and `z` are O(min(size, 64));
+/// Memory is 8 bytes a value and 40 for the rest; above 64 values, one byte more for each and up to
+/// 1 KiB. `push` is O(1), amortised. `mean`, `sum`, `variance`, `stddev` and `z` are O(min(size, 64));
 /// `min`, `max`, `skewness` and `kurtosis` are O(size).
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(try_from = "Stored", into = "Stored")]

@@ -181,6 +181,15 @@ mod tests {
     }
 
     #[test]
+    fn stays_exact_over_many_values() {
+        let mut stats = RunningStats::new();
+        (0..210_000u32).for_each(|i| stats.push(1e9 + f64::from(i % 7)).unwrap());
+        assert_eq!(stats.mean(), Some(1e9 + 3.0));
+        assert_close(stats.variance().unwrap(), 4.0 * 210_000.0 / 209_999.0, 1e-13);
+        assert_close(stats.kurtosis().unwrap(), -1.25, 1e-12);
+    }
+
+    #[test]
     fn a_constant_has_no_shape() {
         let stats = of(&[2.5; 9]);
         assert_eq!((stats.variance(), stats.skewness(), stats.kurtosis()), (Some(0.0), None, None));

@@ -24,22 +24,28 @@ pub fn iqr(values: &[f64]) -> Result<f64> {
     Ok(quartile(0.75)? - quartile(0.25)?)
 }
 
-/// The median absolute deviation of `n` sorted values, n > 0, in O(n) without memory: the distances
-/// to the left and to the right of the median are sorted, so they are merged up to the middle.
+/// The median absolute deviation of `n` sorted values, n > 0, in O(log n): the distances to the left
+/// and to the right of the median are sorted, so their middle is found by bisection.
 pub(crate) fn mad_sorted(n: usize, value: impl Fn(usize) -> f64) -> f64 {
     let median = QuantileMethod::Linear.pick(0.5, n, &value);
-    let (mut left, mut right) = (n / 2, n / 2);
-    let mut next = || {
-        let below = left.checked_sub(1).map_or(f64::INFINITY, |i| median - value(i));
-        let above = if right < n { value(right) - median } else { f64::INFINITY };
-        if below <= above {
-            left -= 1;
-            below
-        } else {
-            right += 1;
-            above
+    let half = n / 2;
+    let left = |i: usize| median - value(half - 1 - i);
+    let right = |j: usize| value(half + j) - median;
+    // The distance of rank k: `taken` of the k + 1 smallest lie on the left.
+    let ranked = |k: usize| {
+        let (mut low, mut high) = ((k + 1).saturating_sub(n - half), half.min(k + 1));
+        while low < high {
+            let taken = usize::midpoint(low, high);
+            if left(taken) < right(k - taken) {
+                low = taken + 1;
+            } else {
+                high = taken;
+            }
         }
+        let from_left = if low > 0 { left(low - 1) } else { 0.0 };
+        let from_right = if low <= k { right(k - low) } else { 0.0 };
+        from_left.max(from_right)
     };
-    let middle = (0..n.div_ceil(2)).fold(0.0, |_, _| next());
-    if n.is_multiple_of(2) { middle + (next() - middle) / 2.0 } else { middle }
+    let middle = ranked(n.div_ceil(2) - 1);
+    if n.is_multiple_of(2) { middle + (ranked(half) - middle) / 2.0 } else { middle }
 }

@@ -93,22 +93,16 @@ impl Spot {
     pub fn push(&mut self, x: f64) -> Result<Option<SpotStep>> {
         error::range("value", x, x.abs() < LARGEST, "between -1e150 and 1e150")?;
         self.count = self.count.saturating_add(1);
-        let base = match &self.local {
-            None => 0.0,
-            Some(local) if !local.is_full() => {
-                self.follow(x)?;
-                return Ok(None);
-            }
-            Some(local) => local.mean().unwrap_or(0.0),
-        };
+        let local = self.local.as_ref();
+        if local.is_some_and(|local| !local.is_full()) {
+            self.follow(x)?;
+            return Ok(None);
+        }
+        let base = local.and_then(MovingStats::mean).unwrap_or(0.0);
         let height = x - base;
         let Some(tail) = &mut self.tail else {
-            self.calibration.push(height);
+            self.calibrate(height)?;
             self.follow(x)?;
-            if self.calibration.len() == self.warmup as usize {
-                self.tail = Some(Tail::calibrate(&self.calibration, self.level, self.risk)?);
-                self.calibration = Vec::new();
-            }
             return Ok(None);
         };
         let alarm = height > tail.threshold;
@@ -119,6 +113,15 @@ impl Spot {
             self.follow(x)?;
         }
         Ok(Some(step))
+    }
+
+    fn calibrate(&mut self, height: f64) -> Result<()> {
+        self.calibration.push(height);
+        if self.calibration.len() == self.warmup as usize {
+            let heights = std::mem::take(&mut self.calibration);
+            self.tail = Some(Tail::calibrate(&heights, self.level, self.risk)?);
+        }
+        Ok(())
     }
 
     fn follow(&mut self, x: f64) -> Result<()> {
