@@ -9,6 +9,7 @@ pub mod alert;
 pub mod group;
 pub mod line_protocol;
 pub mod pipeline;
+pub mod quality;
 pub mod sink;
 pub mod source;
 pub mod timestamp;

@@ -20,7 +20,7 @@ pub(super) fn register(engine: &mut Engine, host: &Rc<Host>, registry: &mut Regi
     });
     engine.register_get("pvalue", |s: &mut Score| s.0.pvalue());
     engine.register_get("count", |s: &mut Score| s.0.count() as i64);
-    engine.register_get("is_ready", |s: &mut Score| s.0.ready());
+    engine.register_get("ready", |s: &mut Score| s.0.ready());
     engine.register_fn("reset", |s: &mut Score| s.change().reset());
     engine.register_fn("==", |a: Score, b: Score| a.0 == b.0);
     engine.register_fn("!=", |a: Score, b: Score| a.0 != b.0);
