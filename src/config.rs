@@ -23,12 +23,14 @@ pub enum ConfigError {
         source: std::io::Error,
     },
     /// The file is not what it should be.
-    #[error("config {path}: {source}")]
+    #[error("config {path}:{line}: {message}")]
     Parse {
         /// The file.
         path: PathBuf,
-        /// Where and why.
-        source: Box<toml::de::Error>,
+        /// The line, from 1.
+        line: usize,
+        /// What is wrong, and what is known.
+        message: String,
     },
 }
 
@@ -70,6 +72,8 @@ pub struct Config {
     pub state: StateConfig,
     /// Following changes of the script.
     pub reload: ReloadConfig,
+    /// The flight recorder.
+    pub record: RecordConfig,
 }
 
 /// Logging, to standard error.
@@ -123,23 +127,83 @@ impl Default for Limits {
     }
 }
 
+/// What to do with a state that was made with other options, by a script without `migrate`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum OnOtherOptions {
+    /// Start fresh: a window of another size is not what the task asks for.
+    #[default]
+    Fresh,
+    /// Go on with it as it is.
+    Use,
+    /// Refuse it: the task does not start.
+    Refuse,
+}
+
 /// Keeping state.
-#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct StateConfig {
-    /// What to do with a snapshot that cannot be used as it is.
+    /// What to do with a snapshot that cannot be read, or whose `migrate` fails.
     pub on_snapshot: OnSnapshot,
+    /// What to do with a snapshot of other options, where the script has no `migrate`.
+    pub on_other_options: OnOtherOptions,
     /// A group not seen for this long, by the data's time, is forgotten; 0 is never.
     #[serde(deserialize_with = "duration")]
     pub group_ttl: Duration,
+    /// Where snapshots are kept besides what the daemon keeps.
+    pub dir: Option<PathBuf>,
+    /// Snapshots that are kept there for each task and node.
+    pub keep: usize,
+}
+
+impl Default for StateConfig {
+    fn default() -> Self {
+        Self {
+            on_snapshot: OnSnapshot::default(),
+            on_other_options: OnOtherOptions::default(),
+            group_ttl: Duration::ZERO,
+            dir: None,
+            keep: 5,
+        }
+    }
 }
 
 /// Following changes of the script.
-#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct ReloadConfig {
     /// Watch the script and the modules that it imports.
     pub watch: bool,
+    /// How long a new version can be rolled back; 0 is never.
+    #[serde(deserialize_with = "duration")]
+    pub probation: Duration,
+}
+
+impl Default for ReloadConfig {
+    fn default() -> Self {
+        Self { watch: false, probation: Duration::from_secs(60) }
+    }
+}
+
+/// The flight recorder.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct RecordConfig {
+    /// Where the recordings go; none is made without it.
+    pub dir: Option<PathBuf>,
+    /// Files that are kept for each task and node; the oldest is written over.
+    pub files: usize,
+    /// Bytes of requests in one file, before they are compressed.
+    pub size: u64,
+    /// Files of errors that are kept for each task and node.
+    pub errors: usize,
+}
+
+impl Default for RecordConfig {
+    fn default() -> Self {
+        Self { dir: None, files: 4, size: 64 << 20, errors: 8 }
+    }
 }
 
 fn level<'de, D: Deserializer<'de>>(d: D) -> Result<Option<log::LevelFilter>, D::Error> {
@@ -176,8 +240,12 @@ impl Config {
     pub fn read(path: &Path) -> Result<Self, ConfigError> {
         let text = std::fs::read_to_string(path)
             .map_err(|source| ConfigError::Read { path: path.into(), source })?;
-        toml::from_str(&text)
-            .map_err(|e| ConfigError::Parse { path: path.into(), source: Box::new(e) })
+        toml::from_str(&text).map_err(|error| {
+            let start = error.span().map_or(0, |span| span.start);
+            let line = text.bytes().take(start).filter(|b| *b == b'\n').count() + 1;
+            let message = error.message().replace('\n', "; ");
+            ConfigError::Parse { path: path.into(), line, message }
+        })
     }
 
     /// Reads the file beside a script if there is one.

@@ -13,9 +13,12 @@ use super::modules::{BesideResolver, Loaded};
 use crate::agent::Pulse;
 use crate::config::Limits;
 use rhai::{
-    AST, Caches, Dynamic, Engine, EvalAltResult, EvalContext, GlobalRuntimeState, Position, Scope,
+    AST, Caches, Dynamic, Engine, EvalAltResult, EvalContext, GlobalRuntimeState, Module, Position,
+    Scope, ScriptFuncDef,
 };
 use sha2::{Digest, Sha256};
+use std::any::Any;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
@@ -65,6 +68,15 @@ impl Callback {
             Self::BeginBatch => "begin_batch(batch, opt)",
             Self::EndBatch => "end_batch(batch, opt)",
             Self::Migrate => "migrate(old, opt)",
+        }
+    }
+
+    /// The name that the function is called by: see [`callable`].
+    fn symbol(self) -> &'static str {
+        match self {
+            // Rhai calls names that are no identifiers only with this prefix.
+            Self::Point => "anon$point",
+            other => other.name(),
         }
     }
 
@@ -121,6 +133,7 @@ pub struct Program {
     host: Rc<Host>,
     registry: Rc<Registry>,
     loaded: Loaded,
+    pulse: Pulse,
     global: GlobalRuntimeState,
     caches: Caches,
     scope: Scope<'static>,
@@ -152,7 +165,7 @@ impl Program {
             .map_err(|e| ScriptError::Load(vec![parse_problem(&source.path, &source.text, &e)]))?;
         ast.set_source(source.path.to_string_lossy().as_ref());
         let mut global = engine.new_global_runtime_state();
-        global.lib.push(ast.shared_lib().clone());
+        global.lib.push(callable(&ast).into());
         global.source = ast.source().map(Into::into);
         let mut program = Self {
             hash: String::new(),
@@ -161,6 +174,7 @@ impl Program {
             host,
             registry: Rc::new(registry),
             loaded,
+            pulse: pulse.clone(),
             global,
             caches: Caches::new(),
             scope: Scope::new(),
@@ -204,6 +218,8 @@ impl Program {
         if problems.is_empty() {
             self.missing_callbacks(&mut problems);
         }
+        api::register_names(&mut self.engine, self.declaration.options.keys());
+        self.caches = Caches::new();
         if problems.is_empty() { Ok(()) } else { Err(ScriptError::Load(problems)) }
     }
 
@@ -248,6 +264,20 @@ impl Program {
     pub fn files(&self) -> Vec<PathBuf> {
         let modules = self.loaded.borrow().keys().cloned().collect::<Vec<_>>();
         std::iter::once(self.source.path.clone()).chain(modules).collect()
+    }
+
+    /// The texts of the script and its modules, as they were read.
+    pub(crate) fn texts(&self) -> Vec<(PathBuf, String)> {
+        let modules = self.loaded.borrow();
+        let modules = modules.iter().map(|(path, text)| (path.clone(), text.clone()));
+        std::iter::once((self.source.path.clone(), self.source.text.clone()))
+            .chain(modules)
+            .collect()
+    }
+
+    /// Where the watchdog shows that a call is over its budget.
+    pub(crate) fn pulse(&self) -> &Pulse {
+        &self.pulse
     }
 
     /// True if the script defines the callback.
@@ -299,17 +329,17 @@ impl Program {
         global.num_operations = 0;
         global.level = 0;
         let mut context = EvalContext::new(engine, global, caches, scope, None);
-        let result = match (this, arguments) {
-            (None, []) => context.call_fn_raw(callback.name(), false, false, &mut []),
-            (None, [a]) => context.call_fn_raw(callback.name(), false, false, &mut [a]),
-            (None, [a, b, ..]) => context.call_fn_raw(callback.name(), false, false, &mut [a, b]),
-            (Some(this), []) => context.call_fn_raw(callback.name(), true, true, &mut [this]),
-            (Some(this), [a]) => context.call_fn_raw(callback.name(), true, true, &mut [this, a]),
-            (Some(this), [a, b, ..]) => {
-                context.call_fn_raw(callback.name(), true, true, &mut [this, a, b])
-            }
+        let name = callback.symbol();
+        let call = || match (this, arguments) {
+            (None, []) => context.call_fn_raw(name, false, false, &mut []),
+            (None, [a]) => context.call_fn_raw(name, false, false, &mut [a]),
+            (None, [a, b, ..]) => context.call_fn_raw(name, false, false, &mut [a, b]),
+            (Some(this), []) => context.call_fn_raw(name, true, true, &mut [this]),
+            (Some(this), [a]) => context.call_fn_raw(name, true, true, &mut [this, a]),
+            (Some(this), [a, b, ..]) => context.call_fn_raw(name, true, true, &mut [this, a, b]),
         };
-        match result {
+        // A panic is a mistake in the host; the daemon must still be told why its task ends.
+        match catch_unwind(AssertUnwindSafe(call)).unwrap_or_else(|panic| Err(panicked(&*panic))) {
             Err(error) if matches!(*error, EvalAltResult::Exit(..)) => Ok(Dynamic::UNIT),
             result => result,
         }
@@ -344,6 +374,29 @@ impl Program {
         }
         sha.finalize().iter().take(6).map(|byte| format!("{byte:02x}")).collect()
     }
+}
+
+/// The error of a call that panicked.
+fn panicked(panic: &(dyn Any + Send)) -> Box<EvalAltResult> {
+    let text = panic.downcast_ref::<String>().map(String::as_str);
+    let text = text.or(panic.downcast_ref::<&str>().copied()).unwrap_or("no text");
+    let message =
+        format!("the host panicked, which is a mistake in rhai-udf; please report: {text}");
+    Box::new(EvalAltResult::ErrorRuntime(message.into(), Position::NONE))
+}
+
+/// The functions as they are called. Rhai calls a script's function as a method too, so that
+/// `batch.point(fields)` would find the callback; it gets a name that no script can write.
+fn callable(ast: &AST) -> Module {
+    let name = Callback::Point.name();
+    let mut rest = ast.clone();
+    rest.retain_functions(|_, _, function, _| function != name);
+    let mut lib = Module::clone(rest.shared_lib());
+    for function in ast.iter_fn_def().filter(|f| f.name == name) {
+        let name = Callback::Point.symbol().into();
+        lib.set_script_fn(ScriptFuncDef { name, ..ScriptFuncDef::clone(function) });
+    }
+    lib
 }
 
 /// How each callback is defined; of two definitions the one with options is called.

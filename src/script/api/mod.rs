@@ -1,6 +1,7 @@
 //! What a script can touch: one file for each thing, and the registry of the objects that a
 //! snapshot can hold.
 
+mod anomaly;
 mod answer;
 mod arguments;
 mod batch;
@@ -27,8 +28,9 @@ mod time;
 mod trend;
 
 pub(crate) use batch::SharedBatch;
-pub(crate) use options::Options;
+pub(crate) use options::{Options, register_names};
 pub(crate) use point::{LentPoint, SharedPoint, to_dynamic};
+pub(crate) use time::rfc3339;
 
 use super::host::Host;
 use rhai::{Dynamic, Engine, EvalAltResult, Position};
@@ -51,6 +53,7 @@ pub(crate) fn register(engine: &mut Engine, host: &Rc<Host>, registry: &mut Regi
     moments::register(engine, host, registry);
     hypothesis::register(engine, host);
     distributions::register(engine, host);
+    anomaly::register(engine, host, registry);
     order::register(engine, host, registry);
     distance::register(engine, host, registry);
     columns::register(engine, host);
@@ -113,7 +116,11 @@ pub(crate) struct Kind {
 pub(crate) struct Registry {
     kinds: Vec<Kind>,
     by_type: HashMap<TypeId, usize>,
+    /// How statistics are shown to people, by their type.
+    shows: HashMap<TypeId, Show>,
 }
+
+type Show = fn(&Dynamic) -> Option<serde_json::Value>;
 
 impl Registry {
     pub(crate) fn add<V: 'static>(&mut self, kind: Kind) {
@@ -126,6 +133,9 @@ impl Registry {
     where
         T: Clone + Serialize + DeserializeOwned + 'static,
     {
+        self.shows.insert(TypeId::of::<Native<T>>(), |value| {
+            serde_json::to_value(&*value.read_lock::<Native<T>>()?.0).ok()
+        });
         self.add::<Native<T>>(Kind {
             name,
             write: |value, out| {
@@ -144,6 +154,11 @@ impl Registry {
                 Err(error) => Err(error.to_string()),
             },
         });
+    }
+
+    /// A native object as JSON, if its fields are known.
+    pub(crate) fn show(&self, value: &Dynamic) -> Option<serde_json::Value> {
+        self.shows.get(&value.type_id()).and_then(|show| show(value))
     }
 
     pub(crate) fn of_value(&self, value: &Dynamic) -> Option<&Kind> {

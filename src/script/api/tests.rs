@@ -47,6 +47,7 @@ const OBJECTS: &[(&str, &str, &str)] = &[
     ("spot", "spot(0.01, #{ warmup: 20, level: 0.8 })", "s.push(x)"),
     ("spot", "dspot(0.01, 5, #{ warmup: 20, level: 0.8 })", "s.push(x)"),
     ("anomaly_likelihood", "anomaly_likelihood(20, 3)", "s.push(x)"),
+    ("anomaly_score", "anomaly_score()", "s.push(x)"),
     ("hysteresis", "hysteresis(7, 3)", "s.push(x)"),
     ("refractory", "refractory(\"4s\")", "s.push(t, x > 5)"),
     ("debounce", "debounce(2, 3)", "s.push(x > 5)"),
