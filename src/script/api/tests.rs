@@ -139,6 +139,47 @@ fn a_copy_does_not_change_with_the_original() {
 }
 
 #[test]
+fn a_refused_series_changes_nothing() {
+    let (engine, _, _) = engine();
+    for (object, push, count) in [
+        ("moving_stats(3)", "s.push([1, 2, 0.0 / 0.0])", "s.count"),
+        ("moving_order(3)", "s.push_each([1, 2, 0.0 / 0.0], \"median\")", "s.count"),
+        ("ew_stats(0.1)", "s.push(series([1, 0.0 / 0.0]))", "s.count"),
+        ("rate()", "s.push([1, 2, 0], [1, 2, 3])", "s.count"),
+        ("moving_correlation(3)", "s.push([1, 2], [1, 0.0 / 0.0])", "s.count"),
+        ("moving_forest(2, 9)", "s.push([[1, 2], [1, 0.0 / 0.0]])", "s.count"),
+        ("hysteresis(2, 1)", "s.push([3, 0.0 / 0.0])", "s.count"),
+    ] {
+        let script = format!(
+            "let s = {object}; let before = s; let refused = false; \
+             try {{ {push}; }} catch {{ refused = true; }} [refused, s == before, {count}]"
+        );
+        assert_eq!(show(&engine.eval(&script).unwrap()), "[true, true, 0]", "{object}");
+    }
+}
+
+#[test]
+fn gaps_are_left_out_where_that_is_asked_for() {
+    let (engine, _, _) = engine();
+    let nan = "0.0 / 0.0";
+    for (script, expected) in [
+        ("moving_stats(3, S).push([1, NAN, 3]).push(()).push(NAN).mean", "2"),
+        ("moving_stats(3, S).push_each([1, NAN, 3], \"mean\")", "[1, NaN, 2]"),
+        ("ew_stats(0.5, S).push([1, NAN, 3, 10])", "[NaN, NaN, NaN, 8]"),
+        ("ew_stats(0.5, S).push(NAN)", "()"),
+        ("adwin(S).push(())", "false"),
+        ("cusum(0, 1, S).push([NAN, 1])[0]", "()"),
+        ("let r = rate(S); r.push(0, 1); r.push(1, ()); r.push(1000000000, 3)", "2"),
+        ("moving_correlation(3, S).push(1, ()).push([1, 2], [3, NAN]).count", "1"),
+        ("moving_forest(2, 9, S).push([1, NAN])", "()"),
+        ("let h = hysteresis(2, 1, S); h.push(3); h.push(NAN)", "true"),
+    ] {
+        let script = script.replace("NAN", nan).replace('S', "#{ nan: \"skip\" }");
+        assert_eq!(show(&engine.eval(&script).unwrap()), expected, "{script}");
+    }
+}
+
+#[test]
 fn damaged_bytes_do_not_panic() {
     let (engine, registry, _) = engine();
     for (_, make, step) in OBJECTS {
