@@ -18,6 +18,9 @@ use super::parser;
 use super::spec::{self, Provides, Wants, same_name};
 use super::udf::{NoUdfs, Udfs};
 
+/// The most nodes of a script.
+const MAX_NODES: usize = 1000;
+
 /// A script's nodes, in the order in which they were made: parents before children.
 #[derive(Debug)]
 pub struct Program {
@@ -186,7 +189,7 @@ impl Evaluator<'_> {
             },
             ExprKind::Binary(..) => self.constant(expr)?,
             ExprKind::Call(call) => self.global(call)?,
-            ExprKind::Chain(left, link, call) => self.chain(left, *link, call)?,
+            ExprKind::Chain(..) => self.chain(expr)?,
             ExprKind::Property(_, name) => {
                 let message = format!(
                     "the value of .{name} cannot be read; put what it was set to into a variable"
@@ -299,14 +302,26 @@ impl Evaluator<'_> {
         }
     }
 
-    fn chain(&mut self, left: &Expr, link: Link, call: &Call) -> Result<Object> {
-        let left = match self.eval(left)? {
-            Object::Node(node) => node,
-            other => {
-                let message =
-                    format!("{link}{}() is called on a {}, not on a node", call.name, other.kind());
-                return Err(self.error(call.at, message));
-            }
+    /// Evaluates a chain link by link; it may be long.
+    fn chain(&mut self, expr: &Expr) -> Result<Object> {
+        let mut links = Vec::new();
+        let mut left = expr;
+        while let ExprKind::Chain(before, link, call) = &left.kind {
+            links.push((*link, call));
+            left = before;
+        }
+        let mut value = self.eval(left)?;
+        for (link, call) in links.into_iter().rev() {
+            value = self.link(&value, link, call)?;
+        }
+        Ok(value)
+    }
+
+    fn link(&mut self, left: &Object, link: Link, call: &Call) -> Result<Object> {
+        let &Object::Node(left) = left else {
+            let kind = left.kind();
+            let message = format!("{link}{}() is called on a {kind}, not on a node", call.name);
+            return Err(self.error(call.at, message));
         };
         let arguments = self.arguments(call)?;
         match link {
@@ -413,6 +428,9 @@ impl Evaluator<'_> {
         provides: Edge,
         at: usize,
     ) -> Result<Object> {
+        if self.definitions.len() >= MAX_NODES {
+            return Err(self.error(at, format!("a script may have {MAX_NODES} nodes at most")));
+        }
         self.definitions.push(Definition {
             name: name.to_owned(),
             kind,
