@@ -18,8 +18,10 @@ use rhai_udf::replay::transport::Udf;
 use rhai_udf::replay::window::{Windowing, Windows};
 use rhai_udf::replay::{Pipeline, ReplayError, Summary};
 use rhai_udf::script::{Declaration, Expression, ScriptHandler};
+use std::cell::RefCell;
 use std::io::{BufWriter, IsTerminal, Write};
 use std::path::PathBuf;
+use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 /// Play recorded data through a script or a TICKscript, with no daemon
@@ -159,7 +161,7 @@ fn play(
                 pace.wait_for(time);
             }
             count = count.wrapping_add(1);
-            if count % 1024 == 0 {
+            if count.is_multiple_of(1024) {
                 progress.bar.set_position(reading.bytes.get());
             }
         })?;
@@ -185,6 +187,7 @@ fn pipeline(args: &Args, config: &Config) -> anyhow::Result<Pipeline> {
     if wants == EdgeType::Stream && args.period.is_some() {
         return usage("the script wants a stream of points: leave out --period and --every");
     }
+    let stdout = Stdout::default();
     let has_alerts = args.crit.is_some() || args.warn.is_some() || args.info.is_some();
     Ok(Pipeline {
         measurement: args.measurement.clone(),
@@ -194,8 +197,8 @@ fn pipeline(args: &Args, config: &Config) -> anyhow::Result<Pipeline> {
         }),
         wants,
         instances,
-        output: output(args, has_alerts)?,
-        alerts: has_alerts.then(|| Sink::new(Box::new(stdout()), format(args))),
+        output: output(args, has_alerts, &stdout)?,
+        alerts: has_alerts.then(|| Sink::new(Box::new(stdout), format(args))),
         every_alert: args.every_alert,
         own_init: !args.options.is_empty() || args.each.is_some(),
         summary: Summary::default(),
@@ -218,7 +221,9 @@ fn instance(
     let mut udf = Udf::new(handler);
     let capture = |path: &PathBuf| path.to_string_lossy().trim_end_matches(".gz").ends_with(".bin");
     if !options.is_empty() || !args.data.iter().all(capture) {
-        let request = match declaration.request(&options) {
+        let request = declaration.request(&options);
+        let fitting = request.and_then(|request| declaration.bind(&request).map(|_| request));
+        let request = match fitting {
             Ok(request) => request,
             Err(problems) => return usage(&problems.join("; ")),
         };
@@ -249,7 +254,7 @@ fn grouping(args: &Args) -> Option<Grouping> {
 }
 
 /// The output goes to its file, or to standard output if it is asked for or there are no alerts.
-fn output(args: &Args, has_alerts: bool) -> anyhow::Result<Option<Sink>> {
+fn output(args: &Args, has_alerts: bool, stdout: &Stdout) -> anyhow::Result<Option<Sink>> {
     let writer: Box<dyn Write> = match &args.output {
         Some(path) => {
             let file = std::fs::File::create(path)
@@ -257,13 +262,29 @@ fn output(args: &Args, has_alerts: bool) -> anyhow::Result<Option<Sink>> {
             Box::new(BufWriter::new(file))
         }
         None if args.format.is_none() && has_alerts => return Ok(None),
-        None => Box::new(stdout()),
+        None => Box::new(stdout.clone()),
     };
     Ok(Some(Sink::new(writer, format(args))))
 }
 
-fn stdout() -> BufWriter<std::io::Stdout> {
-    BufWriter::with_capacity(1 << 16, std::io::stdout())
+/// Standard output, shared by the output and the alerts so that they come in order.
+#[derive(Clone)]
+struct Stdout(Rc<RefCell<BufWriter<std::io::Stdout>>>);
+
+impl Default for Stdout {
+    fn default() -> Self {
+        Self(Rc::new(BufWriter::with_capacity(1 << 16, std::io::stdout()).into()))
+    }
+}
+
+impl Write for Stdout {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.borrow_mut().write(bytes)
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        self.0.borrow_mut().flush()
+    }
 }
 
 fn format(args: &Args) -> Format {

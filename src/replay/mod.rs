@@ -45,13 +45,13 @@ pub enum ReplayError {
     #[error("{0}")]
     Unfit(String),
     /// The session failed.
-    #[error("{0}")]
+    #[error(transparent)]
     Agent(#[from] AgentError),
     /// The UDF reported an error.
     #[error("{0}")]
     Udf(String),
     /// An alert's expression cannot be used.
-    #[error("{0}")]
+    #[error(transparent)]
     Expression(#[from] crate::script::ScriptError),
     /// A TICKscript is wrong, or cannot take the data.
     #[error(transparent)]
