@@ -9,9 +9,11 @@ pub mod alert;
 pub mod group;
 pub mod line_protocol;
 pub mod pipeline;
+pub mod quality;
 pub mod sink;
 pub mod source;
 pub mod tick;
+pub mod timestamp;
 pub mod transport;
 pub mod window;
 
