@@ -141,7 +141,7 @@ impl Instance {
         ScriptError::Call {
             callback: callback.name(),
             group: (!key.is_empty()).then(|| String::from_utf8_lossy(key).into_owned()),
-            problem: self.program.problem(error),
+            problem: self.program.call_problem(callback, error),
         }
     }
 
