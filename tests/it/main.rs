@@ -17,5 +17,6 @@ mod contract;
 mod daemon;
 mod limits;
 mod on_error;
+mod reload;
 mod restore;
 mod util;
