@@ -206,6 +206,13 @@ impl Daemon {
         }
     }
 
+    /// Takes this many points.
+    pub fn settle_data(&mut self, points: usize) {
+        for _ in 0..points {
+            self.point();
+        }
+    }
+
     pub fn signal(&self, name: &str) {
         let id = self.child.as_ref().unwrap().id().to_string();
         assert!(Command::new("kill").args(["-s", name, &id]).status().unwrap().success());
