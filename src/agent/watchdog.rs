@@ -126,7 +126,7 @@ fn watch(
             (beat, since) = (current, now);
             before = 0;
         }
-        if current.0 % 2 == 0 {
+        if current.0.is_multiple_of(2) {
             busy_since = None;
             continue;
         }

@@ -2,7 +2,7 @@
 
 use super::{logging, signals};
 use anyhow::Context;
-use rhai_udf::agent::{self, AgentOptions, Control, Counts, Pulse, Wakeable};
+use rhai_udf::agent::{self, AgentError, AgentOptions, Control, Counts, Pulse, Wakeable};
 use rhai_udf::config::{Config, ConfigError};
 use rhai_udf::script::{ScriptError, ScriptHandler, Watcher};
 use std::fs::File;
@@ -69,7 +69,11 @@ pub(super) fn run(args: &Args, level: Option<log::LevelFilter>) -> anyhow::Resul
         let output = File::from(std::io::stdout().as_fd().try_clone_to_owned()?);
         converse(&script, config, watcher.as_ref(), &control, input, output)
     };
-    let counts = session().with_context(|| format!("script {}", args.script.display()))?;
+    let counts = session().map_err(|error| match error.downcast_ref() {
+        // It names the script and the line itself.
+        Some(AgentError::Handler(_)) => error,
+        _ => error.context(format!("script {}", args.script.display())),
+    })?;
     log::info!("input ended: {}", summary(&counts));
     Ok(())
 }

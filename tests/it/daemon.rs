@@ -206,6 +206,11 @@ impl Daemon {
         }
     }
 
+    /// The process id.
+    pub fn id(&self) -> u32 {
+        self.child.as_ref().unwrap().id()
+    }
+
     /// Takes this many points.
     pub fn settle_data(&mut self, points: usize) {
         for _ in 0..points {

@@ -2,11 +2,17 @@
 //!
 //! - `captures`: real sessions of the daemon give the answers that the official UDFs gave
 //! - `restore`: a snapshot taken anywhere continues as if nothing had happened
-//! - `contract`: callbacks, edges, options, state, emit
+//! - `contract`: callbacks, edges, emit
+//! - `state`: `this`, values, snapshots, versions
+//! - `options`: types, defaults, ranges, what is refused
+//! - `fields`: points as a script sees them
+//! - `surroundings`: modules, logging, the config file, broken scripts
+//! - `replay`: recorded data through a script
+//! - `examples`: each shipped script does what its example shows
 //! - `bad_input`: what is broken is named, and nothing is half-written
 //! - `on_error`, `limits`: scripts that fail, never end, or take everything
 //! - `reload`: a changed script takes over, or does not, and nothing is lost
-//! - `state`: snapshots, groups that go, the state folder, broken scripts at the daemon's start
+//! - `keeping`: snapshots, groups that go, the state folder, broken scripts at the daemon's start
 //! - `sockets`: many uses on sockets, scripts that come and go
 //! - `night`: signals, full disks, the flight recorder
 //! - `trials`: faults of every kind, with a driver that plays the daemon (`daemon`)
@@ -15,11 +21,18 @@ mod bad_input;
 mod captures;
 mod contract;
 mod daemon;
+mod examples;
+mod fields;
+mod keeping;
 mod limits;
 mod night;
 mod on_error;
+mod options;
 mod reload;
+mod replay;
 mod restore;
 mod sockets;
 mod state;
+mod surroundings;
+mod trials;
 mod util;

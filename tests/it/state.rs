@@ -1,263 +1,242 @@
-//! State: what is done with a snapshot, which groups go, and what the state folder keeps.
+//! `this`: one state for each group or for the task, values that stay apart, snapshots, versions.
 
-use crate::daemon::Daemon;
 use crate::util::*;
-use rhai_udf::protocol::message::{EdgeType, InfoRequest};
-use std::path::Path;
+use rhai_udf::protocol::message::SnapshotRequest;
 
-const COUNTER: &str = "fn info() { #{ wants: \"stream\", provides: \"stream\", options: #{ size: #{ type: \
-                       \"int\", default: 10 } } } }\nfn state(opt) { #{ w: moving_stats(opt.size) } }\nfn \
-                       point(p) { p.n = this.w.push(p.x).count.to_float(); emit(p); }\n";
+const HEAD: &str = r#"fn info() { #{ wants: "stream", provides: "stream" } }"#;
 
-fn folder(name: &str, config: &str) -> Folder {
-    let folder = Folder::new(name);
-    folder.write("script.rhai", COUNTER);
-    folder.write("rhai-udf.toml", config);
-    folder
+fn xs(group: &str, values: &[f64]) -> Vec<Request> {
+    values.iter().enumerate().map(|(i, x)| point(i as i64, group, &[("x", *x)])).collect()
 }
 
-fn start(folder: &Folder, arguments: &[&str]) -> Daemon {
-    Daemon::run(&folder.path("script.rhai"), arguments)
-}
-
-fn count(daemon: &mut Daemon, time: i64, group: &str) -> f64 {
-    daemon.ask(point(time, group, &[("x", 1.0)]), "n")
-}
-
-/// A snapshot of a group that has seen three points, with these options.
-fn snapshot(folder: &Folder, options: &[(&str, &[OptionArgument])]) -> Vec<u8> {
-    let mut daemon = start(folder, &[]);
-    daemon.init(options);
-    for i in 0..3 {
-        count(&mut daemon, i, "a");
+/// A point of the group of a host, with its tag.
+fn of_host(time: i64, host: &str, x: f64) -> Request {
+    let mut request = point(time, &format!("host={host}"), &[("x", x)]);
+    if let Request::Point(p) = &mut request {
+        p.tags.insert("host".into(), host.into());
+        p.dimensions.push("host".into());
     }
-    daemon.snapshot()
+    request
 }
 
 #[test]
-fn the_least_recently_seen_group_goes_when_there_are_too_many() {
-    let folder = folder("max-groups", "[limits]\ngroups = 2");
-    let mut daemon = start(&folder, &[]);
-    daemon.init(&[]);
-    for (group, n) in [("a", 1.0), ("b", 1.0), ("a", 2.0), ("c", 1.0), ("a", 3.0), ("b", 1.0)] {
-        assert_eq!(count(&mut daemon, 1, group), n, "{group}");
-    }
-    let line = daemon.log.wait("is forgotten", 1);
-    assert!(line.contains("group 'b' is forgotten: there are more than [limits] groups"), "{line}");
-    daemon.signal("USR1");
-    let line = daemon.log.wait("status:", 1);
-    assert!(line.contains("2 groups, 2 evicted, 0 expired"), "{line}");
-}
-
-#[test]
-fn a_group_that_was_not_seen_for_its_time_starts_fresh() {
-    let folder = folder("ttl", "[state]\ngroup_ttl = '10s'");
-    let mut daemon = start(&folder, &[]);
-    daemon.init(&[]);
-    let second = 1_000_000_000;
-    for (group, time, n) in [
-        ("a", 0, 1.0),
-        ("a", 10, 2.0),
-        ("a", 21, 1.0),
-        ("b", 21, 1.0),
-        ("b", 32, 1.0),
-        ("b", 33, 2.0),
-    ] {
-        assert_eq!(count(&mut daemon, time * second, group), n, "{group} at {time}");
-    }
-    let (code, _) = {
-        daemon.close_input();
-        daemon.wait()
-    };
-    assert_eq!(code, Some(0));
-    daemon.log.wait("3 expired", 1);
-}
-
-#[test]
-fn a_clock_that_goes_backwards_or_far_ahead_loses_no_other_group() {
-    let folder = folder("clock", "[state]\ngroup_ttl = '10s'");
-    let mut daemon = start(&folder, &[]);
-    daemon.init(&[]);
-    let second = 1_000_000_000;
-    let times = [
-        ("a", 100, 1.0),
-        ("b", i64::MAX / second, 1.0),
-        ("a", 101, 2.0),
-        ("a", -100, 3.0),
-        ("a", 50, 4.0),
-    ];
-    for (group, time, n) in times {
-        assert_eq!(count(&mut daemon, time * second, group), n, "{group} at {time}");
-    }
-}
-
-#[test]
-fn other_options_start_fresh_and_say_so_unless_told_otherwise() {
-    let size: &[(&str, &[OptionArgument])] = &[("size", &[OptionArgument::Int(20)])];
-    for (rule, expected) in [("fresh", Some(1.0)), ("use", Some(4.0)), ("refuse", None)] {
-        let folder =
-            folder(&format!("options-{rule}"), &format!("[state]\non_other_options = '{rule}'"));
-        let snapshot = snapshot(&folder, &[]);
-        let mut daemon = start(&folder, &[]);
-        daemon.init(size);
-        let restored = daemon.restore(snapshot);
-        match expected {
-            Some(n) => {
-                restored.unwrap();
-                assert_eq!(count(&mut daemon, 9, "a"), n);
-                daemon.log.wait("snapshot: made with options", 1);
-            }
-            None => assert!(restored.unwrap_err().contains("[state] on_other_options")),
-        }
-    }
-}
-
-#[test]
-fn other_options_go_through_migrate() {
-    let folder = folder("options-migrate", "");
-    let snapshot = snapshot(&folder, &[]);
-    let migrate = "fn migrate(old, opt) { #{ w: moving_stats(opt.size).extend(old.w.values) } }\n";
-    folder.write("script.rhai", &format!("{COUNTER}{migrate}"));
-    let mut daemon = start(&folder, &[]);
-    daemon.init(&[("size", &[OptionArgument::Int(2)])]);
-    daemon.restore(snapshot).unwrap();
-    assert_eq!(count(&mut daemon, 9, "a"), 2.0, "the window is smaller now");
-}
-
-#[test]
-fn a_migrate_that_fails_for_a_group_starts_that_group_fresh() {
-    let folder = folder("migrate-fails", "");
-    let mut daemon = start(&folder, &[]);
-    daemon.init(&[]);
-    for group in ["a", "b", "b"] {
-        count(&mut daemon, 1, group);
-    }
-    let snapshot = daemon.snapshot();
-    let migrate = "fn migrate(old) { if old.w.count > 1 { throw \"too old\"; } old }\n";
-    folder.write("script.rhai", &format!("{COUNTER}{migrate}"));
-    let mut daemon = start(&folder, &[]);
-    daemon.init(&[]);
-    daemon.restore(snapshot).unwrap();
-    daemon.log.wait("too old (in migrate, group 'b'); such groups start fresh", 1);
-    assert_eq!((count(&mut daemon, 2, "a"), count(&mut daemon, 2, "b")), (2.0, 1.0));
-}
-
-#[test]
-fn a_damaged_snapshot_starts_fresh_or_is_refused() {
-    for (rule, fresh) in [("fresh", true), ("refuse", false)] {
-        let folder =
-            folder(&format!("damaged-{rule}"), &format!("[state]\non_snapshot = '{rule}'"));
-        let mut damaged = snapshot(&folder, &[]);
-        *damaged.last_mut().unwrap() ^= 1;
-        for bytes in [damaged, b"foreign".to_vec(), Vec::new()] {
-            let mut daemon = start(&folder, &[]);
-            daemon.init(&[]);
-            match daemon.restore(bytes) {
-                Ok(()) => assert_eq!((fresh, count(&mut daemon, 9, "a")), (true, 1.0)),
-                Err(error) => assert!(!fresh && error.starts_with("snapshot: it is"), "{error}"),
-            }
-        }
-    }
-}
-
-fn state_files(dir: &Path) -> Vec<String> {
-    let mut names: Vec<String> = std::fs::read_dir(dir)
-        .unwrap()
-        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
-        .filter(|name| name.ends_with(".rudf"))
-        .collect();
-    names.sort();
-    names
-}
-
-#[test]
-fn the_state_folder_keeps_the_last_snapshots_and_the_end() {
-    let folder = folder("state-dir", "[state]\nkeep = 2");
-    let dir = folder.path("states");
-    let mut daemon = start(&folder, &["--state-dir", dir.to_str().unwrap()]);
-    daemon.init(&[]);
-    for i in 0..4 {
-        count(&mut daemon, i, "host=one");
-        daemon.snapshot();
-    }
-    count(&mut daemon, 5, "host=one");
-    daemon.finish();
-    let names = ["task.udf2.end.rudf", "task.udf2.snapshot-0.rudf", "task.udf2.snapshot-1.rudf"];
-    assert_eq!(state_files(&dir), names);
-    let end = dir.join("task.udf2.end.rudf");
-    let shown = feed(binary().arg("state").arg(&end), b"").text();
-    assert!(shown.contains("host=one, last seen 1970-01-01T00:00:00.000000005Z"), "{shown}");
-    assert!(shown.contains("moving_stats"), "{shown}");
-    let json = feed(binary().args(["state", "--format", "json"]).arg(&end), b"").text();
-    let json: serde_json::Value = serde_json::from_str(&json).unwrap();
-    assert_eq!(json["groups"][0]["group"], "host=one");
-    // The state at the end continues the task.
-    let mut daemon = start(&folder, &[]);
-    daemon.init(&[]);
-    daemon.restore(std::fs::read(&end).unwrap()).unwrap();
-    assert_eq!(count(&mut daemon, 6, "host=one"), 6.0);
-}
-
-#[test]
-fn what_is_no_snapshot_is_said_to_be_none() {
-    let folder = Folder::new("no-snapshot");
-    let file = folder.write("x.rudf", "hello");
-    let run = feed(binary().arg("state").arg(&file), b"");
-    assert_eq!(run.code, Some(1));
-    assert!(run.stderr.contains("it is not a snapshot of rhai-udf (5 bytes)"), "{}", run.stderr);
-    let run = feed(binary().arg("state").arg(folder.path("absent")), b"");
-    assert!(run.stderr.contains("absent: cannot be read"), "{}", run.stderr);
-}
-
-/// Asks a script for its declaration, as the daemon does when it starts.
-fn info(command: &mut std::process::Command) -> (EdgeType, EdgeType, Vec<String>) {
-    let run = feed(command, &stream(vec![Request::Info(InfoRequest {}), init(&[])]));
-    let mut answers = run.answers().into_iter();
-    let Some(Answer::Info(info)) = answers.next() else { panic!("{}", run.stderr) };
-    let Some(Answer::Init(init)) = answers.next() else { panic!("{}", run.stderr) };
-    assert!(!init.success && !init.error.is_empty(), "{init:?}");
-    let mut options: Vec<_> = info.options.keys().cloned().collect();
-    options.sort();
-    (info.wants(), info.provides(), options)
-}
-
-#[test]
-fn a_broken_script_still_answers_with_its_info() {
-    let folder = Folder::new("rescue");
-    let text = "fn info() { #{ wants: \"batch\", provides: \"stream\", options: #{ f: \"string\" } } }\nfn \
-                point(p { }";
-    let script = folder.write("script.rhai", text);
-    let found = info(binary().arg("run").arg(script));
-    assert_eq!(found, (EdgeType::Batch, EdgeType::Stream, vec!["f".into()]));
-}
-
-#[test]
-fn a_script_whose_info_is_broken_answers_with_its_last_good_declaration() {
-    let folder = Folder::new("last-good");
-    let dir = folder.path("states");
-    let good = "fn info() { #{ wants: \"batch\", provides: \"batch\", options: #{ f: [\"string\", \
-                \"duration\"] } } }\nfn end_batch(b) { }";
-    let script = folder.write("script.rhai", good);
-    let mut command = binary();
-    command.arg("run").arg(&script).arg("--state-dir").arg(&dir);
-    let expected = (EdgeType::Batch, EdgeType::Batch, vec!["f".to_owned()]);
-    assert_eq!(info(&mut command), expected);
-    folder.write("script.rhai", "fn info() {");
-    assert_eq!(info(&mut command), expected);
-    std::fs::remove_file(&script).unwrap();
-    assert_eq!(info(&mut command), expected);
-}
-
-#[test]
-fn a_broken_config_does_not_keep_the_daemon_from_starting() {
-    let folder = folder("broken-config", "[limits]\ndepht = 1");
-    let run = feed(
-        binary().arg("run").arg(folder.path("script.rhai")),
-        &stream(vec![Request::Info(InfoRequest {}), init(&[])]),
+fn each_group_has_a_state_of_its_own() {
+    let script = format!(
+        "{HEAD}\nfn state() {{ #{{ n: 0 }} }}\n\
+         fn point(p) {{ this.n += 1; p.n = this.n; emit(p); }}"
     );
-    let answers = run.answers();
-    assert!(matches!(&answers[0], Answer::Info(info) if info.options.contains_key("size")));
+    let data = vec![of_host(1, "a", 1.0), of_host(2, "b", 1.0), of_host(3, "a", 1.0)];
+    assert_eq!(
+        play("groups", &script, data),
+        ["1 m,host=a n=1i x=1.0", "2 m,host=b n=1i x=1.0", "3 m,host=a n=2i x=1.0"]
+    );
+}
+
+#[test]
+fn a_task_may_have_one_state_for_all_groups() {
+    let script = r#"
+        fn info() { #{ wants: "stream", provides: "stream", scope: "task" } }
+        fn state() { #{ n: 0 } }
+        fn point(p) { this.n += 1; p.n = this.n; emit(p); }"#;
+    let data = vec![of_host(1, "a", 1.0), of_host(2, "b", 1.0)];
+    assert_eq!(play("task", script, data), ["1 m,host=a n=1i x=1.0", "2 m,host=b n=2i x=1.0"]);
+}
+
+#[test]
+fn without_state_this_is_an_empty_map() {
+    let script = format!(
+        "{HEAD}\nfn point(p) {{\n\
+           if !this.contains(\"n\") {{ this.n = 0; }}\n\
+           this.n += 1; p.n = this.n; emit(p);\n}}"
+    );
+    assert_eq!(play("no_state", &script, xs("", &[1.0, 1.0]))[1], "1 m n=2i x=1.0");
+}
+
+#[test]
+fn state_may_be_a_native_object_itself() {
+    let script = format!(
+        "{HEAD}\nfn state() {{ moving_stats(2) }}\n\
+         fn point(p) {{ p.mean = this.push(p.x).mean; emit(p); }}"
+    );
+    assert_eq!(
+        play("native", &script, xs("", &[1.0, 2.0, 4.0])),
+        ["0 m mean=1.0 x=1.0", "1 m mean=1.5 x=2.0", "2 m mean=3.0 x=4.0"]
+    );
+}
+
+/// Changing a copy never changes the original: assigned, in an array, in a map, in `this`.
+#[test]
+fn points_are_values() {
+    let script = format!(
+        r#"{HEAD}
+        fn point(p) {{
+            if "kept" in this {{
+                let old = this.kept;
+                old.x += 100.0;
+                p.old = this.kept.x;
+                p.listed = this.list[0].x;
+            }}
+            this.kept = p;
+            this.list = [p];
+            let copy = p;
+            copy.x = -1.0;
+            copy.tags = #{{ t: "copy" }};
+            p.x += 0.5;
+            emit([p, this.kept, this.list[0], copy]);
+        }}"#
+    );
+    let got = play("values", &script, xs("", &[1.0, 2.0]));
+    let first = ["0 m x=1.5", "0 m x=1.0", "0 m x=1.0", "0 m,t=copy x=-1.0"];
+    assert_eq!(got[..4], first);
+    assert_eq!(got[4], "1 m listed=1.0 old=1.0 x=2.5");
+    assert_eq!(got[5], "1 m listed=1.0 old=1.0 x=2.0");
+}
+
+#[test]
+fn batches_and_native_objects_are_values() {
+    let script = r#"
+        fn info() { #{ wants: "batch", provides: "stream" } }
+        fn state() { #{ stats: running_stats() } }
+        fn end_batch(batch) {
+            let copy = batch;
+            copy.name = "copy";
+            let stats = this.stats;
+            stats.push(1.0);
+            let x = batch.column("x");
+            let y = x;
+            y[0] = -1.0;
+            if "kept" in this { emit(this.kept.point(#{ n: this.kept.len })); }
+            this.kept = batch;
+            emit(batch.point(#{ name: batch.name, count: this.stats.count, x: x[0], y: y[0] }));
+        }"#;
+    assert_eq!(
+        play("batch_values", script, [batch("", &[1.0, 2.0]), batch("", &[3.0])].concat()),
+        [
+            "100 m count=0i name=\"m\" x=1.0 y=-1.0",
+            "100 m n=2i",
+            "100 m count=0i name=\"m\" x=3.0 y=-1.0"
+        ]
+    );
+}
+
+/// Everything that `this` can hold is there again in a new process.
+#[test]
+fn what_this_holds_survives_a_snapshot() {
+    let script = r#"
+        fn info() { #{ wants: "batch", provides: "stream" } }
+        fn end_batch(batch) {
+            if "batch" in this {
+                emit(this.batch.point(#{
+                    mean: this.x.mean,
+                    over: this.mask.count,
+                    len: this.batch.len,
+                    first: this.point.x,
+                    moving: this.moving.mean,
+                    running: this.running.stddev,
+                    nested: this.nested.list[1].deep,
+                    letter: this.nested.letter,
+                    blob: this.nested.blob[0],
+                    none: this.nested.none == (),
+                }));
+            }
+            this.batch = batch;
+            this.x = batch.column("x");
+            this.mask = this.x > 1;
+            this.point = batch[0];
+            this.moving = moving_stats(2).extend(this.x);
+            this.running = running_stats().extend(this.x);
+            this.nested = #{ list: [1, #{ deep: true }], letter: 'c', blob: blob(1, 7), none: () };
+        }"#;
+    let data = |tail: &[f64]| [batch("a", &[1.0, 2.0, 3.0]), batch("a", tail)].concat();
+    let whole = play("whole", script, data(&[9.0]));
+    let expected = "100 m,host=a blob=7i first=1.0 len=3i letter=\"c\" mean=2.0 moving=2.5 \
+                    nested=true none=true over=2i running=1.0";
+    assert_eq!(whole, [expected]);
+    let folder = Folder::new("survives");
+    let path = folder.write("script.rhai", script);
+    let snapshot = snapshot_of(&path, batch("a", &[1.0, 2.0, 3.0]));
+    let input = [vec![init(&[]), restore(snapshot)], batch("a", &[9.0])].concat();
+    let run = run_udf(&path, &stream(input));
+    assert_eq!(lines(&run.answers()), ["init", "restore", expected], "{}", run.stderr);
+}
+
+#[test]
+fn what_cannot_be_stored_is_named_when_the_snapshot_is_asked_for() {
+    let script = format!("{HEAD}\nfn point(p) {{ this.f = |x| x; }}");
+    let data = [xs("", &[1.0]), vec![Request::Snapshot(SnapshotRequest {})]].concat();
+    let (_, error) = play_to_error("unstorable", &script, data);
     assert!(
-        matches!(&answers[1], Answer::Init(init) if !init.success && init.error.contains("depht"))
+        error.starts_with("the state cannot be stored: a Fn cannot be stored; keep"),
+        "{error}"
     );
+}
+
+fn restored(name: &str, old: &str, new: &str, config: &str) -> (Vec<String>, String) {
+    let folder = Folder::new(name);
+    let path = folder.write("script.rhai", &format!("{HEAD}\n{old}"));
+    let snapshot = snapshot_of(&path, xs("", &[1.0, 2.0]));
+    folder.write("script.rhai", &format!("{HEAD}\n{new}"));
+    folder.write("rhai-udf.toml", config);
+    let input = [vec![init(&[]), restore(snapshot)], xs("", &[5.0])].concat();
+    let run = run_udf(&path, &stream(input));
+    (lines(&run.answers()), run.stderr)
+}
+
+const COUNTER: &str = "fn state() { #{ n: 0 } }\nfn point(p) { this.n += 1; }";
+
+#[test]
+fn a_snapshot_of_another_version_goes_through_migrate() {
+    let new = r#"
+        fn state() { #{ seen: 0, version: 2 } }
+        fn migrate(old, opt) { let next = state(); next.seen = old.n; next }
+        fn point(p) { this.seen += 1; emit(new_point(#{ fields: this })); }"#;
+    let (lines, stderr) = restored("migrate", COUNTER, new, "");
+    assert_eq!(lines, ["init", "restore", "0  seen=3i version=2i"], "{stderr}");
+}
+
+#[test]
+fn without_migrate_another_version_takes_the_state_as_it_is() {
+    let new = "fn point(p) { p.n = this.n; emit(p); }";
+    let (lines, stderr) = restored("as_it_is", COUNTER, new, "");
+    assert_eq!(lines[2], "0 m n=2i x=5.0", "{stderr}");
+    assert!(stderr.contains("snapshot: made by version "), "{stderr}");
+}
+
+#[test]
+fn where_migrate_fails_the_group_starts_fresh_or_the_snapshot_is_refused() {
+    let new = "fn migrate(old) { throw \"cannot\"; }\nfn point(p) {}";
+    let place = "script.rhai:2:19: cannot (in migrate)";
+    let (lines, stderr) = restored("migrate_fails", COUNTER, new, "");
+    assert_eq!(lines, ["init", "restore"], "{stderr}");
+    assert!(stderr.contains(&format!("{place}; such groups start fresh")), "{stderr}");
+    let config = "[state]\non_snapshot = \"refuse\"";
+    let (lines, stderr) = restored("migrate_refused", COUNTER, new, config);
+    assert!(lines[1].starts_with("restore refused: script "), "{lines:?} {stderr}");
+    assert!(lines[1].ends_with(place), "{lines:?}");
+}
+
+#[test]
+fn damaged_and_foreign_snapshots_start_fresh_or_are_refused_by_config() {
+    let folder = Folder::new("damaged");
+    let path = folder.write("script.rhai", &format!("{HEAD}\n{COUNTER}"));
+    let good = snapshot_of(&path, xs("", &[1.0]));
+    let mut damaged = good.clone();
+    *damaged.last_mut().unwrap() ^= 1;
+    let mut newer = good;
+    newer[4] = 9;
+    for (snapshot, why) in [
+        (damaged, "it is damaged: the checksum does not fit"),
+        (newer, "it has version 9; this rhai-udf reads version 1"),
+        (b"gob".to_vec(), "it is not a snapshot of rhai-udf (3 bytes)"),
+        (Vec::new(), "it is not a snapshot of rhai-udf (0 bytes)"),
+    ] {
+        let input = stream(vec![init(&[]), restore(snapshot)]);
+        let fresh = run_udf(&path, &input);
+        assert_eq!(lines(&fresh.answers()), ["init", "restore"]);
+        assert!(fresh.stderr.contains(&format!("{why}; starting fresh")), "{}", fresh.stderr);
+        let config = folder.write("strict.toml", "[state]\non_snapshot = 'refuse'");
+        let strict = feed(binary().arg("run").arg(&path).arg("--config").arg(config), &input);
+        let got = lines(&strict.answers());
+        assert_eq!(got[1], format!("restore refused: snapshot: {why}"), "{}", strict.stderr);
+    }
 }
