@@ -163,7 +163,7 @@ impl Instance {
                 let point = Point::from_message(bytes).unwrap_or_default();
                 let call = Call {
                     callback: Callback::Point,
-                    group: &point.group_bytes().to_vec(),
+                    group: &entry.group,
                     time: point.time(),
                     argument: Dynamic::from(SharedPoint::new(point)),
                 };
