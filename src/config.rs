@@ -72,6 +72,8 @@ pub struct Config {
     pub state: StateConfig,
     /// Following changes of the script.
     pub reload: ReloadConfig,
+    /// The flight recorder.
+    pub record: RecordConfig,
 }
 
 /// Logging, to standard error.
@@ -125,23 +127,83 @@ impl Default for Limits {
     }
 }
 
+/// What to do with a state that was made with other options, by a script without `migrate`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum OnOtherOptions {
+    /// Start fresh: a window of another size is not what the task asks for.
+    #[default]
+    Fresh,
+    /// Go on with it as it is.
+    Use,
+    /// Refuse it: the task does not start.
+    Refuse,
+}
+
 /// Keeping state.
-#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct StateConfig {
-    /// What to do with a snapshot that cannot be used as it is.
+    /// What to do with a snapshot that cannot be read, or whose `migrate` fails.
     pub on_snapshot: OnSnapshot,
+    /// What to do with a snapshot of other options, where the script has no `migrate`.
+    pub on_other_options: OnOtherOptions,
     /// A group not seen for this long, by the data's time, is forgotten; 0 is never.
     #[serde(deserialize_with = "duration")]
     pub group_ttl: Duration,
+    /// Where snapshots are kept besides what the daemon keeps.
+    pub dir: Option<PathBuf>,
+    /// Snapshots that are kept there for each task and node.
+    pub keep: usize,
+}
+
+impl Default for StateConfig {
+    fn default() -> Self {
+        Self {
+            on_snapshot: OnSnapshot::default(),
+            on_other_options: OnOtherOptions::default(),
+            group_ttl: Duration::ZERO,
+            dir: None,
+            keep: 5,
+        }
+    }
 }
 
 /// Following changes of the script.
-#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct ReloadConfig {
     /// Watch the script and the modules that it imports.
     pub watch: bool,
+    /// How long a new version can be rolled back; 0 is never.
+    #[serde(deserialize_with = "duration")]
+    pub probation: Duration,
+}
+
+impl Default for ReloadConfig {
+    fn default() -> Self {
+        Self { watch: false, probation: Duration::from_secs(60) }
+    }
+}
+
+/// The flight recorder.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct RecordConfig {
+    /// Where the recordings go; none is made without it.
+    pub dir: Option<PathBuf>,
+    /// Files that are kept for each task and node; the oldest is written over.
+    pub files: usize,
+    /// Bytes of requests in one file, before they are compressed.
+    pub size: u64,
+    /// Files of errors that are kept for each task and node.
+    pub errors: usize,
+}
+
+impl Default for RecordConfig {
+    fn default() -> Self {
+        Self { dir: None, files: 4, size: 64 << 20, errors: 8 }
+    }
 }
 
 fn level<'de, D: Deserializer<'de>>(d: D) -> Result<Option<log::LevelFilter>, D::Error> {

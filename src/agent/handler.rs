@@ -72,6 +72,14 @@ pub trait Handler {
     /// Whatever should end the session.
     fn end_batch(&mut self, end: EndBatch, output: &mut Output) -> Result<(), HandlerError>;
 
+    /// Called between two messages and never inside a batch, after [`super::Control::wake`].
+    fn between(&mut self) {}
+
+    /// What an operator wants to know of it, for the status report.
+    fn status(&self) -> String {
+        String::new()
+    }
+
     /// The input has ended; the last chance to write.
     ///
     /// # Errors
@@ -109,6 +117,14 @@ impl<H: Handler + ?Sized> Handler for Box<H> {
 
     fn end_batch(&mut self, end: EndBatch, output: &mut Output) -> Result<(), HandlerError> {
         (**self).end_batch(end, output)
+    }
+
+    fn between(&mut self) {
+        (**self).between();
+    }
+
+    fn status(&self) -> String {
+        (**self).status()
     }
 
     fn close(&mut self, output: &mut Output) -> Result<(), HandlerError> {

@@ -5,11 +5,14 @@
 //! old. A second thread (`watchdog.rs`) keeps slow calls alive and stops endless ones.
 
 mod channel;
+mod control;
 mod handler;
 mod output;
 mod session;
+pub mod socket;
 mod watchdog;
 
+pub use control::{Control, Wakeable};
 pub use handler::{Handler, HandlerError, Info};
 pub use output::{Output, OutputError};
 pub use session::{Counts, Session};
@@ -17,7 +20,7 @@ pub use watchdog::Pulse;
 
 use crate::protocol::{Frames, ProtocolError};
 use channel::Channel;
-use std::io::{Read, Write};
+use std::io::{ErrorKind, Read, Write};
 use std::time::{Duration, Instant};
 use watchdog::Watchdog;
 
@@ -80,11 +83,18 @@ pub struct AgentOptions {
     pub call_timeout: Option<Duration>,
     /// Where the handler looks whether its call is over its budget.
     pub pulse: Pulse,
+    /// What other threads ask of the session.
+    pub control: Control,
 }
 
 impl Default for AgentOptions {
     fn default() -> Self {
-        Self { keepalive: Duration::from_secs(1), call_timeout: None, pulse: Pulse::default() }
+        Self {
+            keepalive: Duration::from_secs(1),
+            call_timeout: None,
+            pulse: Pulse::default(),
+            control: Control::default(),
+        }
     }
 }
 
@@ -104,11 +114,12 @@ pub fn run<H: Handler>(
         Watchdog::start(pulse.clone(), channel.clone(), options.keepalive, options.call_timeout)
             .map_err(AgentError::Watchdog)?;
     let mut session = Session::new(handler);
-    let result = converse(reader, &channel, &mut session, &pulse);
-    if let Err(error) = &result
-        && !matches!(error, AgentError::Closed(_))
-    {
-        session.fail(error);
+    let result = converse(reader, &channel, &mut session, options);
+    match &result {
+        // Nobody reads any more; the handler may still want to keep its state.
+        Err(AgentError::Closed(_)) => drop(session.close()),
+        Err(error) => session.fail(error),
+        Ok(()) => {}
     }
     let written = channel.push(session.output().committed()).and_then(|()| channel.flush());
     result.and(written.map_err(AgentError::Closed))?;
@@ -119,8 +130,10 @@ fn converse<H: Handler>(
     reader: impl Read,
     channel: &Channel,
     session: &mut Session<H>,
-    pulse: &Pulse,
+    options: &AgentOptions,
 ) -> Result<(), AgentError> {
+    let AgentOptions { pulse, control, .. } = options;
+    let began = Instant::now();
     let mut frames = Frames::new(reader);
     let mut beat = 0;
     let mut clock = Clock::default();
@@ -129,7 +142,23 @@ fn converse<H: Handler>(
             channel.flush().map_err(AgentError::Closed)?;
             clock.restart();
         }
-        let Some(frame) = frames.next()? else { break };
+        if control.needs_attention() {
+            pulse.reset();
+            pulse.beat(beat + 1);
+            attend(session, control, began);
+            beat += 2;
+            pulse.beat(beat);
+            if control.stops() && !frames.has_next() {
+                log::info!("asked to end: what was read is handled");
+                break;
+            }
+        }
+        let frame = match frames.next() {
+            Ok(Some(frame)) => frame,
+            Ok(None) => break,
+            Err(ProtocolError::Read(error)) if error.kind() == ErrorKind::WouldBlock => continue,
+            Err(error) => return Err(error.into()),
+        };
         pulse.reset();
         pulse.beat(beat + 1);
         let handled = session.handle(frame);
@@ -146,6 +175,17 @@ fn converse<H: Handler>(
         pulse.beat(beat);
     }
     session.close()
+}
+
+/// Does what another thread asks for; what cannot be done inside a batch waits for its end.
+fn attend<H: Handler>(session: &mut Session<H>, control: &Control, began: Instant) {
+    if control.take_report() {
+        log::info!("status: {}", session.report(began.elapsed()));
+    }
+    if !session.in_batch() {
+        control.attend();
+        session.handler().between();
+    }
 }
 
 /// Tells when output has waited long enough, looking at the time only as often as the speed of the

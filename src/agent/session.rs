@@ -71,6 +71,19 @@ impl<H: Handler> Session<H> {
         self.in_batch
     }
 
+    /// How the session is, in a line for operators.
+    pub fn report(&self, uptime: std::time::Duration) -> String {
+        let Counts { points_in, batches_in, points_out, batches_out } = self.counts();
+        let status = self.handler.status();
+        let separator = if status.is_empty() { "" } else { "; " };
+        format!(
+            "rhai-udf {}, up {}s; points {points_in} in, {points_out} out; batches {batches_in} in, \
+             {batches_out} out{separator}{status}",
+            env!("CARGO_PKG_VERSION"),
+            uptime.as_secs(),
+        )
+    }
+
     /// Handles one request.
     ///
     /// # Errors

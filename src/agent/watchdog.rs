@@ -15,7 +15,11 @@ pub struct Pulse(Arc<Shared>);
 #[derive(Debug, Default)]
 struct Shared {
     beat: AtomicU64,
+    /// Calls that began anew inside one message.
+    renewals: AtomicU64,
     expired: AtomicBool,
+    /// The longest that a message was seen to take, in nanoseconds.
+    longest: AtomicU64,
     stopped: AtomicBool,
 }
 
@@ -40,8 +44,19 @@ impl Pulse {
         }
     }
 
-    fn current(&self) -> u64 {
-        self.0.beat.load(Ordering::Acquire)
+    /// Another call of the same message begins, with a full budget.
+    pub(crate) fn renew(&self) {
+        self.0.expired.store(false, Ordering::Relaxed);
+        self.0.renewals.fetch_add(1, Ordering::Release);
+    }
+
+    /// The longest that a message was seen to take; 0 if all took less than the watchdog sees.
+    pub fn longest(&self) -> Duration {
+        Duration::from_nanos(self.0.longest.load(Ordering::Relaxed))
+    }
+
+    fn current(&self) -> (u64, u64) {
+        (self.0.beat.load(Ordering::Acquire), self.0.renewals.load(Ordering::Acquire))
     }
 }
 
@@ -98,11 +113,13 @@ fn watch(
         if current != beat {
             (beat, since) = (current, now);
         }
-        if current.is_multiple_of(2) {
+        if current.0.is_multiple_of(2) {
             busy_since = None;
             continue;
         }
         let busy = *busy_since.get_or_insert(now);
+        let took = u64::try_from((now - since).as_nanos()).unwrap_or(u64::MAX);
+        pulse.0.longest.fetch_max(took, Ordering::Relaxed);
         if budget.is_some_and(|budget| now - since >= budget) {
             pulse.0.expired.store(true, Ordering::Relaxed);
         }

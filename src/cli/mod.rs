@@ -5,6 +5,9 @@ mod conf;
 mod logging;
 mod replay;
 mod run;
+mod serve;
+mod signals;
+mod state;
 
 use clap::{Parser, Subcommand};
 use std::process::ExitCode;
@@ -23,9 +26,11 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     Run(run::Args),
+    Serve(Box<serve::Args>),
     Replay(Box<replay::Args>),
     Check(check::Args),
     Conf(conf::Args),
+    State(state::Args),
 }
 
 /// The command was used in a way that cannot work; exit code 2.
@@ -48,6 +53,8 @@ pub(crate) fn main() -> ExitCode {
             check::run(args)
         }
         Command::Conf(args) => conf::run(args),
+        Command::Serve(args) => serve::run(args, cli.log_level),
+        Command::State(args) => state::run(args),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

@@ -1,9 +1,14 @@
 //! `run`: one script on standard input and output, as Kapacitor starts it.
 
-use super::logging;
-use rhai_udf::agent::{self, AgentError, AgentOptions, Pulse};
-use rhai_udf::config::Config;
-use rhai_udf::script::{ScriptError, ScriptHandler};
+use super::{logging, signals};
+use anyhow::Context;
+use rhai_udf::agent::socket::STACK;
+use rhai_udf::agent::{self, AgentError, AgentOptions, Control, Counts, Pulse, Wakeable};
+use rhai_udf::config::{Config, ConfigError};
+use rhai_udf::script::{ScriptError, ScriptHandler, Watcher};
+use std::fs::File;
+use std::io::{Read, Write};
+use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
 
 /// Run a script as a UDF on standard input and output, as Kapacitor starts it
@@ -11,47 +16,114 @@ use std::path::{Path, PathBuf};
 pub(super) struct Args {
     /// The script
     script: PathBuf,
+    #[command(flatten)]
+    host: Host,
+}
+
+/// What `run` and `serve` have in common.
+#[derive(Clone, Debug, clap::Args)]
+pub(super) struct Host {
     /// The configuration; default: rhai-udf.toml beside the script, if it is there
     #[arg(long, value_name = "FILE")]
-    config: Option<PathBuf>,
+    pub(super) config: Option<PathBuf>,
+    /// Take over a changed script, or module of it, while it runs
+    #[arg(long)]
+    pub(super) watch: bool,
+    /// Keep the last snapshots of each task and node here, the state at the end of the input, and the
+    /// script's last good declaration
+    #[arg(long, value_name = "DIR")]
+    pub(super) state_dir: Option<PathBuf>,
+    /// Keep the last requests of each task and node here, and for an error a file that replays it
+    #[arg(long, value_name = "DIR")]
+    pub(super) record: Option<PathBuf>,
+}
+
+impl Host {
+    /// The configuration of a script, with what the command line says.
+    pub(super) fn config(&self, script: &Path) -> Result<Config, ConfigError> {
+        let mut config = match &self.config {
+            Some(path) => Config::read(path)?,
+            None => Config::beside(script)?,
+        };
+        config.reload.watch |= self.watch;
+        config.state.dir = self.state_dir.clone().or(config.state.dir);
+        config.record.dir = self.record.clone().or(config.record.dir);
+        Ok(config)
+    }
 }
 
 pub(super) fn run(args: &Args, level: Option<log::LevelFilter>) -> anyhow::Result<()> {
-    let config = read_config(args.config.as_deref(), &args.script);
+    let config = args.host.config(&args.script);
     logging::start(
         level,
         &config.as_ref().map_or_else(|_| Default::default(), |c| c.log.clone()),
         log::LevelFilter::Info,
     );
-    // A broken config must not keep the daemon from starting: it is refused at init.
-    let (config, broken) = match config {
-        Ok(config) => (config, None),
-        Err(error) => (Config::default(), Some(ScriptError::Config(error.to_string()))),
+    let control = Control::default();
+    signals::hand_on(control.clone())?;
+    let watch = config.as_ref().is_ok_and(|config| config.reload.watch);
+    let watcher = watch.then(Watcher::start).transpose().context("the script cannot be watched")?;
+    let script = args.script.clone();
+    let session = move || {
+        // The plain files: Rust's own standard output looks for line ends.
+        let input = File::from(std::io::stdin().as_fd().try_clone_to_owned()?);
+        let output = File::from(std::io::stdout().as_fd().try_clone_to_owned()?);
+        converse(&script, config, watcher.as_ref(), &control, input, output)
     };
+    // Scripts call each other deep: the stack of the main thread is not ours to choose.
+    let thread = std::thread::Builder::new().name("session".into()).stack_size(STACK);
+    let counts = thread
+        .spawn(session)
+        .context("the session's thread cannot be started")?
+        .join()
+        .map_err(|_| anyhow::anyhow!("the session panicked, which is a mistake; please report"))?
+        .map_err(|error| match error.downcast_ref() {
+            // It names the script and the line itself.
+            Some(AgentError::Handler(_)) => error,
+            _ => error.context(format!("script {}", args.script.display())),
+        })?;
+    log::info!("input ended: {}", summary(&counts));
+    Ok(())
+}
+
+/// What went in and out of a session.
+pub(super) fn summary(counts: &Counts) -> String {
+    format!(
+        "{} points and {} batches in, {} points and {} batches out",
+        counts.points_in, counts.batches_in, counts.points_out, counts.batches_out
+    )
+}
+
+/// Runs a session of a script. A broken script or config is refused at `init` with its problems:
+/// it must not keep the daemon from starting.
+pub(super) fn converse(
+    script: &Path,
+    config: Result<Config, ConfigError>,
+    watcher: Option<&Watcher>,
+    control: &Control,
+    reader: impl Read + AsFd,
+    writer: impl Write + Send + 'static,
+) -> anyhow::Result<Counts> {
     let pulse = Pulse::default();
-    let mut handler = ScriptHandler::load(&args.script, config.clone(), &pulse);
-    if let Some(error) = broken {
-        handler.refuse(error);
+    let (config, mut handler) = match config {
+        Ok(config) => (config.clone(), ScriptHandler::load(script, config, &pulse)),
+        Err(error) => {
+            log::error!("{error}");
+            let error = ScriptError::Config(error.to_string());
+            (Config::default(), ScriptHandler::refusing(script, error))
+        }
+    };
+    if let Some(watcher) = watcher {
+        handler.watch(watcher, control);
     }
     let options = AgentOptions {
         keepalive: config.limits.keepalive,
         call_timeout: config.limits.call_budget(),
         pulse,
+        control: control.clone(),
     };
-    let counts = agent::run(std::io::stdin().lock(), std::io::stdout(), handler, &options)
-        .map_err(|error| match error {
-            // It names the script and the line itself.
-            AgentError::Handler(_) => anyhow::Error::new(error),
-            error => anyhow::Error::new(error).context(format!("script {}", args.script.display())),
-        })?;
-    log::info!(
-        "input ended: {} points and {} batches in, {} points and {} batches out",
-        counts.points_in,
-        counts.batches_in,
-        counts.points_out,
-        counts.batches_out
-    );
-    Ok(())
+    let reader = Wakeable::new(reader, control).context("the input cannot be waited for")?;
+    Ok(agent::run(reader, writer, handler, &options)?)
 }
 
 /// The configuration that is named, or the one beside the script.

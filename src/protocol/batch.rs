@@ -164,6 +164,17 @@ impl Batch {
         selected
     }
 
+    /// Drops the points from `len` on.
+    pub fn truncate(&mut self, len: usize) {
+        self.points.truncate(len);
+        self.bytes.truncate(self.points.last().map_or(0, |range| range.end));
+    }
+
+    /// The bytes that it takes, about.
+    pub fn size_in_memory(&self) -> usize {
+        self.bytes.len() + self.points.len() * size_of::<Range<usize>>() + self.name.len()
+    }
+
     /// A batch without points and with the same metadata.
     #[must_use]
     pub fn metadata(&self) -> Self {
@@ -177,6 +188,12 @@ impl Batch {
             bytes: Vec::new(),
             points: Vec::new(),
         }
+    }
+
+    /// The batch as it is known at its begin: the metadata and the announced size.
+    #[must_use]
+    pub fn head(&self) -> Self {
+        Self { size: self.size, ..self.metadata() }
     }
 
     /// The times of the points, in nanoseconds since the epoch.

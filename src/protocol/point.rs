@@ -38,16 +38,6 @@ pub enum FieldType {
 }
 
 impl FieldType {
-    fn of_map(number: u8) -> Option<(Self, u8)> {
-        match number {
-            8 => Some((Self::Double, FIXED64)),
-            9 => Some((Self::Int, VARINT)),
-            10 => Some((Self::String, BYTES)),
-            12 => Some((Self::Bool, VARINT)),
-            _ => None,
-        }
-    }
-
     fn map_number(self) -> u8 {
         match self {
             Self::Double => 8,
@@ -235,36 +225,53 @@ impl Point {
         while !cursor.is_empty() {
             let start = cursor.at;
             let (number, wire_type) = cursor.tag()?;
-            match (number, wire_type) {
-                (1, VARINT) => {
-                    self.time = cursor.varint()? as i64;
-                    self.time_at = Span::new(start, cursor.at);
-                }
-                (11, VARINT) => self.by_name = cursor.varint()? != 0,
-                (2..=10 | 12, BYTES) => {
-                    let value = cursor.span()?;
-                    let part = Part { value, whole: Span::new(start, cursor.at) };
-                    match number {
-                        2 => self.name = part,
-                        3 => self.database = part,
-                        4 => self.retention_policy = part,
-                        5 => self.group = part,
-                        6 => self.dimensions.push(part),
-                        7 => {
-                            let entry = map_entry(bytes, part, FieldType::String, BYTES)?;
-                            add(&mut self.tags, &mut self.holes, bytes, entry, &mut seen_tags);
-                        }
-                        _ => {
-                            let Some((kind, wanted)) = FieldType::of_map(number as u8) else {
-                                continue;
-                            };
-                            let entry = map_entry(bytes, part, kind, wanted)?;
-                            add(&mut self.fields, &mut self.holes, bytes, entry, &mut seen_fields);
-                        }
+            if wire_type != BYTES {
+                match (number, wire_type) {
+                    (1, VARINT) => {
+                        self.time = cursor.varint()? as i64;
+                        self.time_at = Span::new(start, cursor.at);
                     }
+                    (11, VARINT) => self.by_name = cursor.varint()? != 0,
+                    _ => cursor.skip(wire_type)?,
                 }
-                _ => cursor.skip(wire_type)?,
+                continue;
             }
+            let value = cursor.span()?;
+            let part = Part { value, whole: Span::new(start, cursor.at) };
+            let (kind, wanted) = match number {
+                8 => (FieldType::Double, FIXED64),
+                9 => (FieldType::Int, VARINT),
+                10 => (FieldType::String, BYTES),
+                12 => (FieldType::Bool, VARINT),
+                7 => {
+                    let entry = map_entry(bytes, part, FieldType::String, BYTES)?;
+                    add(&mut self.tags, &mut self.holes, bytes, entry, &mut seen_tags);
+                    continue;
+                }
+                6 => {
+                    self.dimensions.push(part);
+                    continue;
+                }
+                2 => {
+                    self.name = part;
+                    continue;
+                }
+                3 => {
+                    self.database = part;
+                    continue;
+                }
+                4 => {
+                    self.retention_policy = part;
+                    continue;
+                }
+                5 => {
+                    self.group = part;
+                    continue;
+                }
+                _ => continue,
+            };
+            let entry = map_entry(bytes, part, kind, wanted)?;
+            add(&mut self.fields, &mut self.holes, bytes, entry, &mut seen_fields);
         }
         Ok(())
     }
@@ -384,6 +391,50 @@ impl PartialEq for Point {
 /// The name and value of a map entry.
 #[inline]
 fn map_entry(bytes: &[u8], part: Part, kind: FieldType, wanted: u8) -> Result<Entry, WireError> {
+    match common_entry(bytes, part, kind, wanted) {
+        Some(entry) => Ok(entry),
+        None => any_entry(bytes, part, kind, wanted),
+    }
+}
+
+/// An entry as every encoder writes it: a short name, then a double or a short string.
+#[inline]
+fn common_entry(bytes: &[u8], part: Part, kind: FieldType, wanted: u8) -> Option<Entry> {
+    let start = part.value.start as usize;
+    let [NAME_TAG, len, rest @ ..] = bytes.get(start..part.value.end())? else { return None };
+    let len = usize::from(*len);
+    if len >= 0x80 || rest.len() <= len || rest[len] != 2 << 3 | wanted {
+        return None;
+    }
+    let name = Span { start: part.value.start + 2, len: len as u32 };
+    let at = part.value.start + 3 + len as u32;
+    let room = rest.len() - len - 1;
+    let value = match wanted {
+        FIXED64 if room == 8 => Span { start: at, len: 8 },
+        VARINT if is_varint(&rest[len + 1..]) => Span { start: at, len: room as u32 },
+        BYTES if room > 0 && rest[len + 1] < 0x80 && usize::from(rest[len + 1]) == room - 1 => {
+            Span { start: at + 1, len: room as u32 - 1 }
+        }
+        _ => return None,
+    };
+    Some(Entry { name, value, whole: part.whole, kind })
+}
+
+/// True if the bytes are one varint of at most nine bytes.
+#[inline]
+fn is_varint(bytes: &[u8]) -> bool {
+    match bytes.split_last() {
+        Some((last, rest)) => *last < 0x80 && rest.len() < 9 && rest.iter().all(|b| *b >= 0x80),
+        None => false,
+    }
+}
+
+/// The tag of a map entry's name: field 1, length-delimited.
+const NAME_TAG: u8 = 1 << 3 | BYTES;
+
+/// An entry with its parts in any order, left out, or longer.
+#[cold]
+fn any_entry(bytes: &[u8], part: Part, kind: FieldType, wanted: u8) -> Result<Entry, WireError> {
     let mut entry =
         Entry { name: Span::default(), value: Span::default(), whole: part.whole, kind };
     let mut cursor = Cursor { bytes: &bytes[..part.value.end()], at: part.value.start as usize };
@@ -394,12 +445,8 @@ fn map_entry(bytes: &[u8], part: Part, kind: FieldType, wanted: u8) -> Result<En
                 let start = cursor.at;
                 match wanted {
                     BYTES => entry.value = cursor.span()?,
-                    FIXED64 => {
-                        cursor.fixed64()?;
-                        entry.value = Span::new(start, cursor.at);
-                    }
                     _ => {
-                        cursor.varint()?;
+                        cursor.skip(wanted)?;
                         entry.value = Span::new(start, cursor.at);
                     }
                 }

@@ -85,6 +85,12 @@ impl<'a> Cursor<'a> {
     /// The next tag: field number and wire type.
     #[inline]
     pub(crate) fn tag(&mut self) -> Result<(u32, u8), WireError> {
+        if let Some(&byte) = self.bytes.get(self.at)
+            && (8..0x80).contains(&byte)
+        {
+            self.at += 1;
+            return Ok((u32::from(byte >> 3), byte & 7));
+        }
         let tag = self.varint()?;
         let number = u32::try_from(tag >> 3).ok().filter(|n| *n > 0 && *n < 1 << 29);
         match number {
@@ -118,17 +124,6 @@ impl<'a> Cursor<'a> {
         }
         self.at += width;
         Ok(())
-    }
-
-    #[inline]
-    pub(crate) fn fixed64(&mut self) -> Result<u64, WireError> {
-        match self.bytes[self.at..].first_chunk::<8>() {
-            Some(chunk) => {
-                self.at += 8;
-                Ok(u64::from_le_bytes(*chunk))
-            }
-            None => Err(self.error("the message ends inside a number")),
-        }
     }
 }
 

@@ -303,7 +303,7 @@ fn a_type(value_type: ValueType) -> String {
     format!("{article} {}", type_name(value_type))
 }
 
-fn type_of_name(name: &str) -> Option<ValueType> {
+pub(crate) fn type_of_name(name: &str) -> Option<ValueType> {
     [ValueType::Bool, ValueType::Int, ValueType::Double, ValueType::String, ValueType::Duration]
         .into_iter()
         .find(|t| type_name(*t) == name)

@@ -1,67 +1,120 @@
 //! What happens with a request: the right callback, with the right `this`.
 
-use super::api::{LentPoint, Options, SharedBatch};
-use super::declaration::{Declaration, Scope};
+use super::api::{LentPoint, SharedBatch};
+use super::declaration::Declaration;
 use super::error::{OutputProblem, ScriptError};
+use super::groups::{Bounds, Group, Groups};
+use super::guard::Guard;
 use super::host::Emission;
+use super::instance::{Call, Failure, Instance};
 use super::program::{Callback, Program, Source};
-use super::state::{Group, Groups, Origin};
-use crate::agent::{Handler, HandlerError, Info, Output, Pulse};
-use crate::config::{Config, OnSnapshot};
-use crate::protocol::message::{BeginBatch, EdgeType, EndBatch, InitRequest};
+use super::recorder::Recorder;
+use super::reload::{Follow, Watcher};
+use super::rescue;
+use super::state::Origin;
+use super::store::{Store, file_name};
+use super::succession::{self, Refusal};
+use super::throttle::{Throttle, held_back};
+use crate::agent::{Control, Handler, HandlerError, Info, Output, Pulse};
+use crate::config::{Config, OnError, OnOtherOptions, OnSnapshot};
+use crate::protocol::message::{BeginBatch, EndBatch, InitRequest};
 use crate::protocol::{Batch, Point};
-use rhai::{Dynamic, EvalAltResult, Map};
+use rhai::Dynamic;
 use std::path::Path;
 use std::rc::Rc;
+use std::time::{Duration, Instant};
+
+/// While calls take less than this, every 16th is timed only.
+const FAST: Duration = Duration::from_micros(200);
 
 /// A script as a handler.
 #[derive(Debug)]
 pub struct ScriptHandler {
-    program: Result<Box<Program>, ScriptError>,
+    instance: Result<Box<Instance>, ScriptError>,
     config: Config,
-    /// Why no task may start although the script is well.
-    refusal: Option<ScriptError>,
-    options: Dynamic,
-    origin: Origin,
-    groups: Groups,
+    /// What `info` is answered with when there is no program.
+    last_info: Info,
+    request: Option<InitRequest>,
     point: LentPoint,
     /// The id of the group at hand.
     id: Vec<u8>,
     batch: Rc<Batch>,
     /// Bare points emitted inside the batch at hand, for its end.
     pending: Option<Batch>,
+    /// The batch at hand failed at its beginning.
+    dropped: bool,
+    guard: Option<Guard>,
+    follow: Option<Follow>,
+    store: Option<Store>,
+    errors: Errors,
+    timing: Timing,
+}
+
+/// Calls that failed and did not stop the task.
+#[derive(Debug, Default)]
+struct Errors {
+    count: u64,
+    throttle: Throttle,
+}
+
+/// The slowest call; fast ones are looked at now and then.
+#[derive(Debug, Default)]
+struct Timing {
+    slowest: Duration,
+    skip: u32,
 }
 
 impl ScriptHandler {
     /// Loads a script. One that is broken still makes a handler: it answers `info` as well as it
     /// can and refuses `init` with the script's problems.
     pub fn load(path: &Path, config: Config, pulse: &Pulse) -> Self {
-        let program =
-            Source::read(path).and_then(|source| Program::load(source, &config.limits, pulse));
-        Self::new(program, config)
+        let source = Source::read(path);
+        let text = source.as_ref().map(|source| source.text.clone()).unwrap_or_default();
+        let program = source.and_then(|source| Program::load(source, &config.limits, pulse));
+        let mut handler = Self::new(program, config);
+        handler.know_declaration(path, &text);
+        handler
+    }
+
+    /// A handler that answers `info` as well as it can and refuses `init` with `error`.
+    pub fn refusing(path: &Path, error: ScriptError) -> Self {
+        let text = std::fs::read_to_string(path).unwrap_or_default();
+        let mut handler = Self::new(Err(error), Config::default());
+        handler.know_declaration(path, &text);
+        handler
     }
 
     /// A handler of a program that may have failed to load.
     pub fn new(program: Result<Program, ScriptError>, config: Config) -> Self {
-        let origin = Origin { script: String::new(), options: String::new() };
+        let recorder = Recorder::new(&config.record);
+        let guarded = config.on_error != OnError::Stop || config.reload.watch || recorder.is_some();
+        let store = config.state.dir.as_ref().map(|dir| Store::new(dir, config.state.keep));
         Self {
-            program: program.map(Box::new),
-            config,
-            refusal: None,
-            options: Dynamic::UNIT,
-            origin,
-            groups: Groups::default(),
+            instance: program.map(|program| Box::new(Instance::new(program, Bounds::of(&config)))),
+            last_info: Declaration::default().info(),
+            request: None,
             point: LentPoint::default(),
             id: Vec::new(),
             batch: Rc::default(),
             pending: None,
+            dropped: false,
+            guard: guarded.then(|| Guard::new(&config, recorder)),
+            follow: None,
+            store,
+            errors: Errors::default(),
+            timing: Timing::default(),
+            config,
         }
     }
 
-    /// Refuses every `init` for this reason; `info` is answered as ever.
-    pub fn refuse(&mut self, reason: ScriptError) {
-        log::error!("{reason}");
-        self.refusal = Some(reason);
+    /// Follows changes of the script and its modules; `control` belongs to the session.
+    pub fn watch(&mut self, watcher: &Watcher, control: &Control) {
+        let Ok(instance) = &self.instance else { return };
+        let control = control.clone();
+        self.follow = Some(watcher.follow(&instance.program.texts(), move || control.wake()));
+        if self.guard.is_none() {
+            self.guard = Some(Guard::new(&self.config, None));
+        }
     }
 
     /// The program, or why there is none.
@@ -69,53 +122,63 @@ impl ScriptHandler {
     /// # Errors
     /// The problems of a script that could not be loaded.
     pub fn program(&self) -> Result<&Program, &ScriptError> {
-        self.program.as_deref()
+        self.instance.as_ref().map(|instance| &instance.program)
     }
 
     /// Fixes what `now()` gives, in nanoseconds since the epoch; for a replay.
     pub fn set_now(&self, now: i64) {
-        if let Ok(program) = &self.program {
-            program.host().now.set(Some(now));
+        if let Ok(instance) = &self.instance {
+            instance.program.host().now.set(Some(now));
         }
     }
 
     /// The number of groups that have state.
     pub fn group_count(&self) -> usize {
-        self.groups.map.len()
+        self.instance.as_ref().map_or(0, |instance| instance.groups.len())
+    }
+
+    /// Keeps the declaration of a good script, and looks for that of a broken one.
+    fn know_declaration(&mut self, path: &Path, text: &str) {
+        match &self.instance {
+            Ok(instance) => {
+                let info = instance.program.declaration().info();
+                if let Some(store) = &self.store
+                    && let Err(error) = store.declared(path, &info)
+                {
+                    log::warn!("the declaration cannot be kept in the state folder: {error}");
+                }
+            }
+            Err(_) => {
+                let rescued = rescue::declaration(text, &self.config.limits).map(|d| d.info());
+                let kept = || self.store.as_ref().and_then(|s| s.last_declaration(path));
+                if let Some(info) = rescued.or_else(kept) {
+                    self.last_info = info;
+                }
+            }
+        }
     }
 
     /// Runs a data callback with the state of its group and lends it the output.
+    #[inline]
     fn call(
         &mut self,
-        callback: Callback,
-        id: &[u8],
-        time: i64,
-        argument: Dynamic,
+        call: Call<'_>,
         emission: Emission,
         output: &mut Output,
-    ) -> Result<Emission, ScriptError> {
-        let Self { program, options, groups, .. } = self;
-        let program = program.as_mut().map_err(|e| e.clone())?;
-        let id = match program.declaration().scope {
-            Scope::Group => id,
-            Scope::Task => b"",
+    ) -> Result<Emission, Box<Failure>> {
+        let instance = match &mut self.instance {
+            Ok(instance) => instance,
+            Err(error) => return Err(Box::new(Failure { error: error.clone(), emission })),
         };
-        if !groups.map.contains_key(id) {
-            let state = first_state(program, options, id)?;
-            groups.map.insert(id.into(), Group { state, seen: time });
+        let began = self.timing.begin();
+        let result = match &mut self.guard {
+            None => instance.attempt(call, emission, output),
+            Some(guard) => guard.call(instance, call, emission, &self.batch, output),
+        };
+        if let Some(began) = began {
+            self.timing.end(began);
         }
-        let group = groups.map.get_mut(id).expect("it was there or is there now");
-        group.seen = group.seen.max(time);
-        let host = program.host().clone();
-        std::mem::swap(&mut *host.output.borrow_mut(), output);
-        host.emission.replace(emission);
-        let result = program.call(callback, Some(&mut group.state), Some(argument), options);
-        let emission = host.emission.take();
-        std::mem::swap(&mut *host.output.borrow_mut(), output);
-        match result {
-            Ok(_) => Ok(emission),
-            Err(error) => Err(call_error(program, callback, id, &error)),
-        }
+        result
     }
 
     /// Runs a callback inside a batch; what it emits waits for the end of the batch.
@@ -128,12 +191,47 @@ impl ScriptHandler {
     ) -> Result<(), ScriptError> {
         let meta = self.batch.clone();
         let emission = Emission::Batch { meta: meta.clone(), pending: self.pending.take() };
-        let group = meta.group.as_bytes();
-        match self.call(callback, group, time, argument, emission, output)? {
-            Emission::Batch { pending, .. } => self.pending = pending,
-            Emission::Closed | Emission::Stream => {}
+        let call = Call { callback, group: meta.group.as_bytes(), time, argument };
+        match self.call(call, emission, output) {
+            Ok(emission) => {
+                self.pending = emission.pending();
+                Ok(())
+            }
+            Err(failure) => {
+                self.pending = failure.emission.pending();
+                Err(failure.error)
+            }
         }
-        Ok(())
+    }
+
+    /// What becomes of a point or a batch whose call failed: an error for the daemon, or a line in
+    /// the log. True if it is to be passed on.
+    fn settle(
+        &mut self,
+        what: &str,
+        error: ScriptError,
+        output: &mut Output,
+    ) -> Result<bool, HandlerError> {
+        if self.config.on_error == OnError::Stop {
+            return Err(error.into());
+        }
+        output.rollback();
+        self.errors.count += 1;
+        let pass = self.config.on_error == OnError::Pass && self.passes();
+        if let Some(held) = self.errors.throttle.pass() {
+            let done = if pass { "is passed on unchanged" } else { "is dropped" };
+            log::error!(
+                "{error}: {what} {done}; {} errors in all{}",
+                self.errors.count,
+                held_back(held)
+            );
+        }
+        Ok(pass)
+    }
+
+    /// True if the edges let a point or a batch pass.
+    fn passes(&self) -> bool {
+        self.instance.as_ref().is_ok_and(|i| i.wants_batches() == i.provides_batches())
     }
 
     /// The batch, for a change: a copy if the script kept it.
@@ -144,175 +242,370 @@ impl ScriptHandler {
         Rc::get_mut(&mut self.batch).expect("it is not shared")
     }
 
+    #[inline]
     fn wants_batches(&self) -> bool {
-        self.program.as_ref().is_ok_and(|p| p.declaration().wants == EdgeType::Batch)
+        self.instance.as_ref().is_ok_and(|instance| instance.wants_batches())
     }
 
-    /// Takes the states of another version through `migrate`, where the script has it.
-    fn migrate(&mut self, origin: &Origin) -> Result<(), ScriptError> {
-        let program = self.program.as_mut().map_err(|e| e.clone())?;
-        if !program.has(Callback::Migrate) {
-            log::info!(
-                "snapshot: made by version {}, taken over by {} as it is",
-                origin.script,
-                program.hash()
-            );
+    #[inline]
+    fn has(&self, callback: Callback) -> bool {
+        self.instance.as_ref().is_ok_and(|instance| instance.program.has(callback))
+    }
+
+    /// The message at hand has been handled.
+    fn finish(&mut self, group: &[u8], batch: bool) {
+        if let (Some(guard), Ok(instance)) = (&mut self.guard, &mut self.instance) {
+            guard.finish(instance, group, batch.then_some(&self.batch));
+        }
+    }
+
+    /// A point of a batch: kept for the batch's end, given to `point`, or both.
+    fn batch_point(&mut self, point: &mut Point, output: &mut Output) -> Result<(), HandlerError> {
+        let has_point = self.has(Callback::Point);
+        if !has_point || self.guard.is_some() {
+            self.batch_mut().push(point);
+        }
+        if !has_point || self.dropped {
             return Ok(());
         }
-        for (id, group) in &mut self.groups.map {
-            let old = std::mem::take(&mut group.state);
-            group.state = program
-                .call(Callback::Migrate, None, Some(old), &self.options)
-                .map_err(|e| call_error(program, Callback::Migrate, id, &e))?;
+        let time = point.time();
+        let argument = Dynamic::from(self.point.lend(point));
+        let Err(error) = self.batch_call(Callback::Point, time, argument, output) else {
+            return Ok(());
+        };
+        if self.settle("the point", error, output)? {
+            let mut original = Point::default();
+            let last = self.batch.len().saturating_sub(1);
+            if self.batch.read(last, &mut original).unwrap_or(false) {
+                let meta = &self.batch;
+                self.pending.get_or_insert_with(|| meta.metadata()).push(&original);
+            }
         }
         Ok(())
     }
 
-    fn has(&self, callback: Callback) -> bool {
-        self.program.as_ref().is_ok_and(|program| program.has(callback))
+    /// A point of a stream.
+    #[inline]
+    fn stream_point(&mut self, point: &mut Point, output: &mut Output) -> Result<(), HandlerError> {
+        let time = point.time();
+        let mut id = std::mem::take(&mut self.id);
+        id.clear();
+        id.extend_from_slice(point.group_bytes());
+        if let Some(guard) = &mut self.guard {
+            guard.take_point(point);
+        }
+        let argument = Dynamic::from(self.point.lend(point));
+        let call = Call { callback: Callback::Point, group: &id, time, argument };
+        let mut result = Ok(());
+        if let Err(failure) = self.call(call, Emission::Stream, output) {
+            result = match self.settle("the point", failure.error, output) {
+                Ok(true) => self.pass_point(output),
+                Ok(false) => Ok(()),
+                Err(error) => Err(error),
+            };
+        }
+        if self.guard.is_some() {
+            self.finish(&id, false);
+        }
+        self.id = id;
+        result
+    }
+
+    fn pass_point(&self, output: &mut Output) -> Result<(), HandlerError> {
+        let message = self.guard.as_ref().map(Guard::point).unwrap_or_default();
+        output.point(&Point::from_message(message)?)?;
+        Ok(())
+    }
+
+    /// Takes a state of other options or another version through `migrate`; where there is none,
+    /// the configuration says what to do.
+    fn adopt(&mut self, origin: &Origin) -> Result<(), ScriptError> {
+        let instance = self.instance.as_mut().map_err(|e| e.clone())?;
+        let other_options = origin.options != instance.origin.options;
+        if origin.script == instance.origin.script && !other_options {
+            return Ok(());
+        }
+        if instance.program.has(Callback::Migrate) {
+            return self.migrate(origin);
+        }
+        let text = format!("snapshot: made with options {}", origin.options);
+        match self.config.state.on_other_options {
+            _ if !other_options => log::info!(
+                "snapshot: made by version {}, taken over by {} as it is",
+                origin.script,
+                instance.origin.script
+            ),
+            OnOtherOptions::Use => log::warn!("{text}, used with {}", instance.origin.options),
+            OnOtherOptions::Refuse => {
+                return Err(ScriptError::Snapshot(format!(
+                    "it was made with options {}, the task has {} ([state] on_other_options = \
+                     \"refuse\")",
+                    origin.options, instance.origin.options
+                )));
+            }
+            OnOtherOptions::Fresh => {
+                log::warn!(
+                    "{text}, the task has {}; starting fresh (to keep it: fn migrate(old, opt), or \
+                     [state] on_other_options = \"use\")",
+                    instance.origin.options
+                );
+                instance.groups = Groups::new(Bounds::of(&self.config));
+            }
+        }
+        Ok(())
+    }
+
+    fn migrate(&mut self, origin: &Origin) -> Result<(), ScriptError> {
+        let instance = self.instance.as_mut().map_err(|e| e.clone())?;
+        let mut failed = 0;
+        for key in instance.groups.ids() {
+            let Some(Group { state, .. }) = instance.groups.get_mut(&key) else { continue };
+            let old = std::mem::take(state);
+            match instance.migrate(&key, old) {
+                Ok(new) => instance.groups.get_mut(&key).expect("it is there").state = new,
+                Err(error) if self.config.state.on_snapshot == OnSnapshot::Fresh => {
+                    if failed == 0 {
+                        log::warn!("snapshot: {error}; such groups start fresh");
+                    }
+                    failed += 1;
+                    let place = instance.groups.find(&key).expect("it is there");
+                    instance.groups.remove(place);
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        log::info!(
+            "snapshot: {} groups of version {} went through migrate of {}, {failed} could not",
+            instance.groups.len(),
+            origin.script,
+            instance.origin.script
+        );
+        Ok(())
+    }
+
+    /// A new version takes over if it proves itself.
+    fn reload(&mut self) {
+        let (Ok(old), Some(guard), Some(request)) =
+            (&mut self.instance, &mut self.guard, &self.request)
+        else {
+            return;
+        };
+        let began = Instant::now();
+        let hash = old.program.hash().to_owned();
+        match succession::succeed(old, request, &self.config, &guard.journal) {
+            Ok(new) => {
+                log::info!(
+                    "reload: version {hash} → {}, with the state of {} groups, in {} ms",
+                    new.program.hash(),
+                    new.groups.len(),
+                    began.elapsed().as_millis()
+                );
+                if let Some(follow) = &self.follow {
+                    follow.refollow(&new.program.texts());
+                }
+                if let Some(store) = &self.store {
+                    let source = &new.program.source().path;
+                    let _ = store.declared(source, &new.program.declaration().info());
+                }
+                let old = std::mem::replace(old, new);
+                guard.replaced(old, self.config.reload.probation);
+            }
+            Err(refused) if matches!(refused.why, Refusal::Same) => {
+                log::debug!("reload: the script is version {hash} again, which runs");
+            }
+            Err(refused) => {
+                let new = refused.hash.map_or_else(String::new, |new| format!(" {new}"));
+                log::error!(
+                    "reload: version{new} is refused, version {hash} goes on: {}",
+                    refused.why
+                );
+            }
+        }
+    }
+
+    /// Keeps a snapshot in the state folder.
+    fn keep(&self, snapshot: &[u8], end: bool) {
+        let (Some(store), Some(request)) = (&self.store, &self.request) else { return };
+        let name = file_name(&request.task_id, &request.node_id);
+        let kept = if end { store.end(&name, snapshot) } else { store.snapshot(&name, snapshot) };
+        match kept {
+            Ok(path) if end => log::info!("the state is kept in {}", path.display()),
+            Ok(path) => log::debug!("snapshot kept in {}", path.display()),
+            Err(error) => log::error!("the state cannot be kept in the state folder: {error}"),
+        }
     }
 }
 
-fn call_error(
-    program: &Program,
-    callback: Callback,
-    id: &[u8],
-    error: &EvalAltResult,
-) -> ScriptError {
-    ScriptError::Call {
-        callback: callback.name(),
-        group: (!id.is_empty()).then(|| String::from_utf8_lossy(id).into_owned()),
-        problem: program.problem(error).into(),
+impl Timing {
+    #[inline]
+    fn begin(&mut self) -> Option<Instant> {
+        if self.skip > 0 {
+            self.skip -= 1;
+            return None;
+        }
+        Some(Instant::now())
     }
-}
 
-/// The state of a group that is seen for the first time.
-fn first_state(
-    program: &mut Program,
-    options: &Dynamic,
-    id: &[u8],
-) -> Result<Dynamic, ScriptError> {
-    if !program.has(Callback::State) {
-        return Ok(Map::new().into());
-    }
-    match program.call(Callback::State, None, None, options) {
-        Ok(state) if state.is_unit() => Ok(Map::new().into()),
-        Ok(state) => Ok(state),
-        Err(error) => Err(call_error(program, Callback::State, id, &error)),
+    fn end(&mut self, began: Instant) {
+        let took = began.elapsed();
+        self.slowest = self.slowest.max(took);
+        self.skip = if took < FAST { 15 } else { 0 };
     }
 }
 
 impl Handler for ScriptHandler {
     fn info(&mut self) -> Info {
-        match &self.program {
-            Ok(program) => program.declaration().info(),
+        match &self.instance {
+            Ok(instance) => instance.program.declaration().info(),
             Err(error) => {
                 log::error!("{error}");
-                Declaration::default().info()
+                self.last_info.clone()
             }
         }
     }
 
     fn init(&mut self, request: &InitRequest) -> Result<(), HandlerError> {
-        if let Some(reason) = &self.refusal {
-            return Err(reason.clone().into());
-        }
-        let program = self.program.as_mut().map_err(|e| e.clone())?;
-        let map = program.declaration().bind(request).map_err(ScriptError::Options)?;
-        self.origin = Origin {
-            script: program.hash().into(),
-            options: Dynamic::from(map.clone()).to_string(),
-        };
-        self.options = Dynamic::from(Options(Rc::new(map)));
-        if program.has(Callback::Init)
-            && let Err(error) = program.call(Callback::Init, None, None, &self.options)
-        {
-            return Err(call_error(program, Callback::Init, b"", &error).into());
+        let instance = self.instance.as_mut().map_err(|e| e.clone())?;
+        instance.bind(request)?;
+        self.request = Some(request.clone());
+        if let Some(guard) = &mut self.guard {
+            guard.record_init(request);
         }
         log::info!(
             "script {}: version {} runs task '{}', node '{}', options {}",
-            program.source().path.display(),
-            program.hash(),
+            instance.program.source().path.display(),
+            instance.program.hash(),
             request.task_id,
             request.node_id,
-            self.origin.options
+            instance.origin.options
         );
         Ok(())
     }
 
     fn snapshot(&mut self) -> Result<Vec<u8>, HandlerError> {
-        let program = self.program.as_ref().map_err(|e| e.clone())?;
-        let snapshot = self.groups.snapshot(&self.origin, program.registry());
-        Ok(snapshot.map_err(|e| ScriptError::State(e.to_string()))?)
+        let instance = self.instance.as_ref().map_err(|e| e.clone())?;
+        let limit = self.config.limits.state;
+        let snapshot =
+            instance.groups.snapshot(&instance.origin, instance.program.registry(), limit);
+        let snapshot = snapshot.map_err(|e| ScriptError::State(e.to_string()))?;
+        self.keep(&snapshot, false);
+        Ok(snapshot)
     }
 
     fn restore(&mut self, snapshot: &[u8]) -> Result<(), HandlerError> {
-        let program = self.program.as_ref().map_err(|e| e.clone())?;
-        match Groups::restore(snapshot, program.registry()) {
+        let instance = self.instance.as_mut().map_err(|e| e.clone())?;
+        let bounds = Bounds::of(&self.config);
+        match Groups::restore(snapshot, instance.program.registry(), bounds) {
             Ok((groups, origin)) => {
                 log::info!(
                     "snapshot: restored {} groups of version {}",
-                    groups.map.len(),
+                    groups.len(),
                     origin.script
                 );
-                self.groups = groups;
-                if origin.script != self.origin.script {
-                    self.migrate(&origin)?;
-                }
-                Ok(())
+                instance.groups = groups;
+                self.adopt(&origin)?;
             }
             Err(error) if self.config.state.on_snapshot == OnSnapshot::Fresh => {
                 log::warn!("snapshot: {error}; starting fresh ([state] on_snapshot = \"fresh\")");
-                self.groups = Groups::default();
-                Ok(())
+                instance.groups = Groups::new(bounds);
             }
-            Err(error) => Err(ScriptError::Snapshot(error.to_string()).into()),
+            Err(error) => return Err(ScriptError::Snapshot(error.to_string()).into()),
         }
-    }
-
-    fn begin_batch(&mut self, begin: BeginBatch, output: &mut Output) -> Result<(), HandlerError> {
-        self.pending = None;
-        self.batch_mut().begin(begin);
-        if self.has(Callback::BeginBatch) {
-            let mut announced = self.batch.metadata();
-            announced.size = self.batch.size;
-            let batch = Dynamic::from(SharedBatch::new(announced));
-            self.batch_call(Callback::BeginBatch, i64::MIN, batch, output)?;
+        if let (Some(guard), Ok(instance)) = (&mut self.guard, &self.instance) {
+            guard.record_restore(instance);
         }
         Ok(())
     }
 
-    fn point(&mut self, point: &mut Point, output: &mut Output) -> Result<(), HandlerError> {
-        let in_batch = self.wants_batches();
-        if in_batch && !self.has(Callback::Point) {
-            self.batch_mut().push(point);
-            return Ok(());
+    fn begin_batch(&mut self, begin: BeginBatch, output: &mut Output) -> Result<(), HandlerError> {
+        self.pending = None;
+        self.dropped = false;
+        self.batch_mut().begin(begin);
+        if self.has(Callback::BeginBatch) {
+            let batch = Dynamic::from(SharedBatch::new(self.batch.head()));
+            if let Err(error) = self.batch_call(Callback::BeginBatch, i64::MIN, batch, output) {
+                self.settle("the batch", error, output)?;
+                self.dropped = true;
+            }
         }
-        let time = point.time();
-        let mut id = std::mem::take(&mut self.id);
-        id.clear();
-        id.extend_from_slice(point.group_bytes());
-        let argument = Dynamic::from(self.point.lend(point));
-        let result = if in_batch {
-            self.batch_call(Callback::Point, time, argument, output)
+        Ok(())
+    }
+
+    #[inline]
+    fn point(&mut self, point: &mut Point, output: &mut Output) -> Result<(), HandlerError> {
+        if self.wants_batches() {
+            self.batch_point(point, output)
         } else {
-            self.call(Callback::Point, &id, time, argument, Emission::Stream, output).map(drop)
-        };
-        self.id = id;
-        Ok(result?)
+            self.stream_point(point, output)
+        }
     }
 
     fn end_batch(&mut self, end: EndBatch, output: &mut Output) -> Result<(), HandlerError> {
         let batch = self.batch_mut();
         batch.end(end);
         let time = batch.tmax;
-        if self.has(Callback::EndBatch) {
+        let mut pass = self.dropped && self.config.on_error == OnError::Pass && self.passes();
+        if !self.dropped && self.has(Callback::EndBatch) {
             let batch = Dynamic::from(SharedBatch(self.batch.clone()));
-            self.batch_call(Callback::EndBatch, time, batch, output)?;
+            if let Err(error) = self.batch_call(Callback::EndBatch, time, batch, output) {
+                pass = self.settle("the batch", error, output)?;
+                self.pending = None;
+            }
         }
-        if let Some(mut pending) = self.pending.take() {
+        if pass {
+            output.batch(&self.batch).map_err(|e| OutputProblem(e.to_string()))?;
+        } else if let Some(mut pending) = self.pending.take() {
             pending.end(self.batch.end_message());
             output.batch(&pending).map_err(|e| OutputProblem(e.to_string()))?;
+        }
+        if self.guard.is_some() {
+            let batch = self.batch.clone();
+            self.finish(batch.group.as_bytes(), true);
+        }
+        Ok(())
+    }
+
+    fn between(&mut self) {
+        if self.follow.as_ref().is_some_and(Follow::take_changed) {
+            self.reload();
+        }
+    }
+
+    fn status(&self) -> String {
+        let Ok(instance) = &self.instance else { return "the script is broken".into() };
+        let groups = &instance.groups;
+        let size = groups.snapshot(&instance.origin, instance.program.registry(), 0);
+        let size = size.map_or_else(|error| error.to_string(), |bytes| bytes.len().to_string());
+        let slowest = self.timing.slowest.max(instance.program.pulse().longest());
+        format!(
+            "script {}, version {}; {} groups, {} evicted, {} expired; {} errors; slowest call \
+             {slowest:.1?}; state {size} bytes",
+            instance.program.source().path.display(),
+            instance.program.hash(),
+            groups.len(),
+            groups.evicted,
+            groups.expired,
+            self.errors.count,
+        )
+    }
+
+    fn close(&mut self, _: &mut Output) -> Result<(), HandlerError> {
+        let (Ok(instance), Some(_)) = (&self.instance, &self.request) else { return Ok(()) };
+        let groups = &instance.groups;
+        if self.errors.count + groups.evicted + groups.expired > 0 {
+            log::warn!(
+                "{} errors did not stop the task; {} groups were evicted, {} expired",
+                self.errors.count,
+                groups.evicted,
+                groups.expired
+            );
+        }
+        if self.store.is_some() {
+            let registry = instance.program.registry();
+            match groups.snapshot(&instance.origin, registry, self.config.limits.state) {
+                Ok(snapshot) => self.keep(&snapshot, true),
+                Err(error) => log::error!("{}", ScriptError::State(error.to_string())),
+            }
         }
         Ok(())
     }

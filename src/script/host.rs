@@ -20,6 +20,8 @@ pub(crate) struct Host {
     pub(crate) script: PathBuf,
     /// The time that `now()` gives; `None`: the machine's clock.
     pub(crate) now: Cell<Option<i64>>,
+    /// What `now()` gave for the message at hand.
+    pub(crate) asked: Cell<Option<i64>>,
 }
 
 /// Where emitted points go.
@@ -37,6 +39,35 @@ pub(crate) enum Emission {
         /// Emitted points of a UDF that provides batches; `None` until the first.
         pending: Option<Batch>,
     },
+}
+
+impl Emission {
+    /// Bare points that wait for the end of the batch; `None` before the first.
+    pub(crate) fn pending(self) -> Option<Batch> {
+        match self {
+            Self::Batch { pending, .. } => pending,
+            Self::Closed | Self::Stream => None,
+        }
+    }
+
+    /// The number of points that wait.
+    #[inline]
+    pub(crate) fn len(&self) -> Option<usize> {
+        match self {
+            Self::Batch { pending, .. } => pending.as_ref().map(Batch::len),
+            Self::Closed | Self::Stream => None,
+        }
+    }
+
+    /// Takes back what was emitted since [`Emission::len`] gave `len`.
+    pub(crate) fn truncate(&mut self, len: Option<usize>) {
+        if let Self::Batch { pending, .. } = self {
+            match (len, pending.as_mut()) {
+                (Some(len), Some(batch)) => batch.truncate(len),
+                _ => *pending = None,
+            }
+        }
+    }
 }
 
 /// Why something cannot be emitted.
@@ -63,6 +94,7 @@ impl Host {
             note: RefCell::default(),
             script,
             now: Cell::new(None),
+            asked: Cell::new(None),
         }
     }
 

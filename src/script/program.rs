@@ -17,6 +17,8 @@ use rhai::{
     Scope, ScriptFuncDef,
 };
 use sha2::{Digest, Sha256};
+use std::any::Any;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
@@ -131,6 +133,7 @@ pub struct Program {
     host: Rc<Host>,
     registry: Rc<Registry>,
     loaded: Loaded,
+    pulse: Pulse,
     global: GlobalRuntimeState,
     caches: Caches,
     scope: Scope<'static>,
@@ -171,6 +174,7 @@ impl Program {
             host,
             registry: Rc::new(registry),
             loaded,
+            pulse: pulse.clone(),
             global,
             caches: Caches::new(),
             scope: Scope::new(),
@@ -214,6 +218,8 @@ impl Program {
         if problems.is_empty() {
             self.missing_callbacks(&mut problems);
         }
+        api::register_names(&mut self.engine, self.declaration.options.keys());
+        self.caches = Caches::new();
         if problems.is_empty() { Ok(()) } else { Err(ScriptError::Load(problems)) }
     }
 
@@ -258,6 +264,20 @@ impl Program {
     pub fn files(&self) -> Vec<PathBuf> {
         let modules = self.loaded.borrow().keys().cloned().collect::<Vec<_>>();
         std::iter::once(self.source.path.clone()).chain(modules).collect()
+    }
+
+    /// The texts of the script and its modules, as they were read.
+    pub(crate) fn texts(&self) -> Vec<(PathBuf, String)> {
+        let modules = self.loaded.borrow();
+        let modules = modules.iter().map(|(path, text)| (path.clone(), text.clone()));
+        std::iter::once((self.source.path.clone(), self.source.text.clone()))
+            .chain(modules)
+            .collect()
+    }
+
+    /// Where the watchdog shows that a call is over its budget.
+    pub(crate) fn pulse(&self) -> &Pulse {
+        &self.pulse
     }
 
     /// True if the script defines the callback.
@@ -310,7 +330,7 @@ impl Program {
         global.level = 0;
         let mut context = EvalContext::new(engine, global, caches, scope, None);
         let name = callback.symbol();
-        let result = match (this, arguments) {
+        let call = || match (this, arguments) {
             (None, []) => context.call_fn_raw(name, false, false, &mut []),
             (None, [a]) => context.call_fn_raw(name, false, false, &mut [a]),
             (None, [a, b, ..]) => context.call_fn_raw(name, false, false, &mut [a, b]),
@@ -318,7 +338,8 @@ impl Program {
             (Some(this), [a]) => context.call_fn_raw(name, true, true, &mut [this, a]),
             (Some(this), [a, b, ..]) => context.call_fn_raw(name, true, true, &mut [this, a, b]),
         };
-        match result {
+        // A panic is a mistake in the host; the daemon must still be told why its task ends.
+        match catch_unwind(AssertUnwindSafe(call)).unwrap_or_else(|panic| Err(panicked(&*panic))) {
             Err(error) if matches!(*error, EvalAltResult::Exit(..)) => Ok(Dynamic::UNIT),
             result => result,
         }
@@ -367,6 +388,15 @@ fn callable(ast: &AST) -> Module {
         lib.set_script_fn(ScriptFuncDef { name, ..ScriptFuncDef::clone(function) });
     }
     lib
+}
+
+/// The error of a call that panicked.
+fn panicked(panic: &(dyn Any + Send)) -> Box<EvalAltResult> {
+    let text = panic.downcast_ref::<String>().map(String::as_str);
+    let text = text.or(panic.downcast_ref::<&str>().copied()).unwrap_or("no text");
+    let message =
+        format!("the host panicked, which is a mistake in rhai-udf; please report: {text}");
+    Box::new(EvalAltResult::ErrorRuntime(message.into(), Position::NONE))
 }
 
 /// How each callback is defined; of two definitions the one with options is called.

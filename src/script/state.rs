@@ -5,26 +5,10 @@
 
 use super::api::Registry;
 use super::codec::{CodecError, Reader, Writer};
-use rhai::Dynamic;
-use std::collections::HashMap;
+use super::groups::{Bounds, Group, Groups};
 
 const MAGIC: &[u8; 4] = b"RUDF";
 const VERSION: u8 = 1;
-
-/// The state of one group.
-#[derive(Clone, Debug)]
-pub(crate) struct Group {
-    /// `this`.
-    pub(crate) state: Dynamic,
-    /// The latest time of its data, in nanoseconds since the epoch.
-    pub(crate) seen: i64,
-}
-
-/// The states by the group's id.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Groups {
-    pub(crate) map: HashMap<Box<[u8]>, Group, ahash::RandomState>,
-}
 
 /// What a snapshot says of itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -48,33 +32,35 @@ pub(crate) enum SnapshotError {
     Codec(#[from] CodecError),
 }
 
+/// A state that cannot be stored.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum SaveError {
+    #[error("{0}")]
+    Codec(#[from] CodecError),
+    #[error(
+        "{groups} groups take more than {limit} bytes; raise [limits] state, or forget groups with \
+         [limits] groups or [state] group_ttl"
+    )]
+    TooLarge { groups: usize, limit: usize },
+}
+
 impl Groups {
+    /// The snapshot; `limit`: its size in bytes at most, 0 for any.
     pub(crate) fn snapshot(
         &self,
         origin: &Origin,
         registry: &Registry,
-    ) -> Result<Vec<u8>, CodecError> {
-        let mut writer = Writer::new(registry);
-        writer.slice(origin.script.as_bytes());
-        writer.slice(origin.options.as_bytes());
-        writer.number(self.map.len() as u64);
-        for (id, group) in &self.map {
-            writer.slice(id);
-            writer.number(group.seen as u64);
-            writer.value(&group.state)?;
-        }
-        let body = writer.bytes;
-        let mut snapshot = Vec::with_capacity(body.len() + 9);
-        snapshot.extend_from_slice(MAGIC);
-        snapshot.push(VERSION);
-        snapshot.extend_from_slice(&crc32fast::hash(&body).to_le_bytes());
-        snapshot.extend_from_slice(&body);
-        Ok(snapshot)
+        limit: usize,
+    ) -> Result<Vec<u8>, SaveError> {
+        let groups = self.iter();
+        snapshot(groups, self.len(), origin, registry, limit)
     }
 
+    /// Reads a snapshot; of more groups than allowed, the last seen are kept.
     pub(crate) fn restore(
         snapshot: &[u8],
         registry: &Registry,
+        bounds: Bounds,
     ) -> Result<(Self, Origin), SnapshotError> {
         let foreign = || SnapshotError::Foreign(snapshot.len());
         let rest = snapshot.strip_prefix(MAGIC).ok_or_else(foreign)?;
@@ -92,17 +78,46 @@ impl Groups {
         };
         let origin = Origin { script: text()?, options: text()? };
         let count = reader.number()?;
-        let mut groups = Self::default();
+        let mut groups = Self::new(bounds);
         for _ in 0..count {
-            let id = reader.slice()?.into();
+            let id = reader.slice()?;
             let seen = reader.number()? as i64;
-            groups.map.insert(id, Group { state: reader.value()?, seen });
+            groups.insert(id, Group::new(reader.value()?, seen));
         }
         if !reader.is_empty() {
             return Err(SnapshotError::Codec(CodecError::Short));
         }
         Ok((groups, origin))
     }
+}
+
+/// The snapshot of some groups.
+pub(crate) fn snapshot<'g>(
+    groups: impl Iterator<Item = (&'g [u8], &'g Group)>,
+    count: usize,
+    origin: &Origin,
+    registry: &Registry,
+    limit: usize,
+) -> Result<Vec<u8>, SaveError> {
+    let mut writer = Writer::new(registry);
+    writer.slice(origin.script.as_bytes());
+    writer.slice(origin.options.as_bytes());
+    writer.number(count as u64);
+    for (id, group) in groups {
+        writer.slice(id);
+        writer.number(group.seen as u64);
+        writer.value(&group.state)?;
+        if limit > 0 && writer.bytes.len() > limit {
+            return Err(SaveError::TooLarge { groups: count, limit });
+        }
+    }
+    let body = writer.bytes;
+    let mut snapshot = Vec::with_capacity(body.len() + 9);
+    snapshot.extend_from_slice(MAGIC);
+    snapshot.push(VERSION);
+    snapshot.extend_from_slice(&crc32fast::hash(&body).to_le_bytes());
+    snapshot.extend_from_slice(&body);
+    Ok(snapshot)
 }
 
 #[cfg(test)]
@@ -113,7 +128,7 @@ mod tests {
         let mut groups = Groups::default();
         for i in 0..3i64 {
             let state = rhai::Map::from([("count".into(), i.into())]).into();
-            groups.map.insert(format!("host={i}").into_bytes().into(), Group { state, seen: -i });
+            groups.insert(format!("host={i}").as_bytes(), Group::new(state, -i));
         }
         groups
     }
@@ -125,25 +140,34 @@ mod tests {
     #[test]
     fn groups_come_back() {
         let registry = Registry::default();
-        let snapshot = groups().snapshot(&origin(), &registry).unwrap();
-        let (back, from) = Groups::restore(&snapshot, &registry).unwrap();
+        let snapshot = groups().snapshot(&origin(), &registry, 0).unwrap();
+        let (back, from) = Groups::restore(&snapshot, &registry, Bounds::default()).unwrap();
         assert_eq!(from, origin());
-        assert_eq!(back.map.len(), 3);
-        let group = &back.map[&b"host=2"[..]];
+        assert_eq!(back.len(), 3);
+        let group = back.get(b"host=2").unwrap();
         assert_eq!(group.seen, -2);
         assert_eq!(format!("{:?}", group.state), r#"#{"count": 2}"#);
     }
 
     #[test]
+    fn a_snapshot_that_is_too_large_is_refused() {
+        let error = groups().snapshot(&origin(), &Registry::default(), 30).unwrap_err();
+        assert!(error.to_string().starts_with("3 groups take more than 30 bytes"), "{error}");
+    }
+
+    #[test]
     fn every_flipped_bit_and_every_cut_is_noticed() {
         let registry = Registry::default();
-        let snapshot = groups().snapshot(&origin(), &registry).unwrap();
+        let snapshot = groups().snapshot(&origin(), &registry, 0).unwrap();
         for i in 0..snapshot.len() {
-            assert!(Groups::restore(&snapshot[..i], &registry).is_err());
+            assert!(Groups::restore(&snapshot[..i], &registry, Bounds::default()).is_err());
             for bit in 0..8 {
                 let mut flipped = snapshot.clone();
                 flipped[i] ^= 1 << bit;
-                assert!(Groups::restore(&flipped, &registry).is_err(), "byte {i}, bit {bit}");
+                assert!(
+                    Groups::restore(&flipped, &registry, Bounds::default()).is_err(),
+                    "byte {i}, bit {bit}"
+                );
             }
         }
     }

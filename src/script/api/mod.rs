@@ -14,8 +14,9 @@ mod series;
 mod time;
 
 pub(crate) use batch::SharedBatch;
-pub(crate) use options::Options;
+pub(crate) use options::{Options, register_names};
 pub(crate) use point::{LentPoint, SharedPoint, to_dynamic};
+pub(crate) use time::rfc3339;
 
 use super::host::Host;
 use rhai::{Dynamic, Engine, EvalAltResult, Position};
@@ -82,7 +83,11 @@ pub(crate) struct Kind {
 pub(crate) struct Registry {
     kinds: Vec<Kind>,
     by_type: HashMap<TypeId, usize>,
+    /// How statistics are shown to people, by their type.
+    shows: HashMap<TypeId, Show>,
 }
+
+type Show = fn(&Dynamic) -> Option<serde_json::Value>;
 
 impl Registry {
     pub(crate) fn add<V: 'static>(&mut self, kind: Kind) {
@@ -95,6 +100,9 @@ impl Registry {
     where
         T: Clone + Serialize + DeserializeOwned + 'static,
     {
+        self.shows.insert(TypeId::of::<Native<T>>(), |value| {
+            serde_json::to_value(&*value.read_lock::<Native<T>>()?.0).ok()
+        });
         self.add::<Native<T>>(Kind {
             name,
             write: |value, out| {
@@ -109,6 +117,11 @@ impl Registry {
                 Err(error) => Err(error.to_string()),
             },
         });
+    }
+
+    /// A native object as JSON, if its fields are known.
+    pub(crate) fn show(&self, value: &Dynamic) -> Option<serde_json::Value> {
+        self.shows.get(&value.type_id()).and_then(|show| show(value))
     }
 
     pub(crate) fn of_value(&self, value: &Dynamic) -> Option<&Kind> {

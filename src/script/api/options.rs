@@ -24,6 +24,15 @@ impl Options {
     }
 }
 
+/// Makes `opt.name` one call for each declared option; without it, Rhai first composes an error for
+/// the property that is not there, and then asks the indexer.
+pub(crate) fn register_names<'a>(engine: &mut Engine, names: impl Iterator<Item = &'a String>) {
+    for name in names {
+        let key: rhai::Identifier = name.as_str().into();
+        engine.register_get(name, move |options: &mut Options| options.get(&key));
+    }
+}
+
 pub(super) fn register(engine: &mut Engine) {
     engine
         .register_type_with_name::<Options>("Options")

@@ -15,7 +15,11 @@ pub(crate) fn rfc3339(ns: i64) -> String {
 
 pub(super) fn register(engine: &mut Engine, host: &Rc<Host>) {
     let h = host.clone();
-    engine.register_fn("now", move || -> i64 { h.now.get().unwrap_or_else(clock) });
+    engine.register_fn("now", move || -> i64 {
+        let now = h.now.get().or(h.asked.get()).unwrap_or_else(clock);
+        h.asked.set(Some(now));
+        now
+    });
     engine.register_fn("duration", |text: ImmutableString| -> Fallible<i64> {
         duration::parse(&text).map_err(|e| fail_in("duration", e))
     });

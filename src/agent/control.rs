@@ -1,0 +1,130 @@
+//! What other threads ask of a session: to end, to report, to look again.
+
+use std::io::{self, Read, Write};
+use std::os::fd::AsFd;
+use std::os::unix::net::UnixStream;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// Asks things of a session from another thread. The session answers between two messages.
+#[derive(Clone, Debug, Default)]
+pub struct Control(Arc<Shared>);
+
+#[derive(Debug, Default)]
+struct Shared {
+    attention: AtomicBool,
+    stop: AtomicBool,
+    report: AtomicBool,
+    /// Wakes a session that waits for input.
+    wake: Mutex<Option<UnixStream>>,
+}
+
+impl Control {
+    /// Asks the session to end: what was read is handled, nothing more is read.
+    pub fn stop(&self) {
+        self.0.stop.store(true, Ordering::Release);
+        self.wake();
+    }
+
+    /// Asks for a line in the log that says how the session is.
+    pub fn report(&self) {
+        self.0.report.store(true, Ordering::Release);
+        self.wake();
+    }
+
+    /// Asks the session to look at what its handler waits for; see [`super::Handler::between`].
+    pub fn wake(&self) {
+        self.0.attention.store(true, Ordering::Release);
+        let wake = self.0.wake.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(stream) = &*wake {
+            // A pipe that is full has not been looked at yet, and one that is closed never will be.
+            let mut stream = stream;
+            let _ = stream.write(&[0]);
+        }
+    }
+
+    /// True if anything is asked.
+    #[inline]
+    pub(crate) fn needs_attention(&self) -> bool {
+        self.0.attention.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn attend(&self) {
+        self.0.attention.store(false, Ordering::Release);
+    }
+
+    pub(crate) fn stops(&self) -> bool {
+        self.0.stop.load(Ordering::Acquire)
+    }
+
+    pub(crate) fn take_report(&self) -> bool {
+        self.0.report.swap(false, Ordering::AcqRel)
+    }
+}
+
+/// A reader whose waiting ends when its [`Control`] asks for something: `read` fails with
+/// [`io::ErrorKind::WouldBlock`] then, and can be called again.
+#[derive(Debug)]
+pub struct Wakeable<R> {
+    reader: R,
+    wake: UnixStream,
+}
+
+impl<R: Read + AsFd> Wakeable<R> {
+    /// A reader that `control` can wake.
+    ///
+    /// # Errors
+    /// No file descriptors are left.
+    pub fn new(reader: R, control: &Control) -> io::Result<Self> {
+        let (wake, waker) = UnixStream::pair()?;
+        wake.set_nonblocking(true)?;
+        waker.set_nonblocking(true)?;
+        *control.0.wake.lock().unwrap_or_else(PoisonError::into_inner) = Some(waker);
+        // What was asked before is not missed.
+        if control.needs_attention() {
+            control.wake();
+        }
+        Ok(Self { reader, wake })
+    }
+}
+
+impl<R: Read + AsFd> Read for Wakeable<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        use rustix::event::{PollFd, PollFlags, poll};
+        let mut fds =
+            [PollFd::new(&self.reader, PollFlags::IN), PollFd::new(&self.wake, PollFlags::IN)];
+        match poll(&mut fds, None) {
+            Ok(_) => {}
+            Err(rustix::io::Errno::INTR) => return Err(io::ErrorKind::Interrupted.into()),
+            Err(error) => return Err(error.into()),
+        }
+        let woken = !fds[1].revents().is_empty();
+        if woken {
+            let mut bytes = [0; 64];
+            while matches!(self.wake.read(&mut bytes), Ok(1..)) {}
+            return Err(io::ErrorKind::WouldBlock.into());
+        }
+        self.reader.read(buffer)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_reader_that_waits_is_woken() {
+        let control = Control::default();
+        let (reader, mut writer) = UnixStream::pair().unwrap();
+        let mut reader = Wakeable::new(reader, &control).unwrap();
+        let other = control.clone();
+        let thread = std::thread::spawn(move || other.stop());
+        let mut buffer = [0; 8];
+        let error = reader.read(&mut buffer).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::WouldBlock);
+        assert!(control.needs_attention() && control.stops());
+        thread.join().unwrap();
+        writer.write_all(b"abc").unwrap();
+        assert_eq!(reader.read(&mut buffer).unwrap(), 3);
+    }
+}

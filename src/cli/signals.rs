@@ -1,0 +1,47 @@
+//! Signals: `SIGTERM` and `SIGINT` end cleanly, `SIGUSR1` asks for a status report.
+
+use anyhow::Context;
+use rhai_udf::agent::Control;
+use signal_hook::consts::{SIGINT, SIGTERM, SIGUSR1};
+use signal_hook::iterator::Signals;
+
+/// What a signal asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Wish {
+    /// End.
+    Stop,
+    /// Report.
+    Report,
+}
+
+/// The signals that concern us.
+pub(super) fn listen() -> anyhow::Result<Signals> {
+    Signals::new([SIGTERM, SIGINT, SIGUSR1]).context("signals cannot be handled")
+}
+
+/// What a signal asks for.
+pub(super) fn wish(signal: i32) -> Wish {
+    if signal == SIGUSR1 { Wish::Report } else { Wish::Stop }
+}
+
+/// Hands the signals on to one session; a second request to end ends at once.
+pub(super) fn hand_on(control: Control) -> anyhow::Result<()> {
+    let mut signals = listen()?;
+    let thread = std::thread::Builder::new().name("signals".into());
+    thread
+        .spawn(move || {
+            let mut stopped = false;
+            for signal in signals.forever() {
+                match wish(signal) {
+                    Wish::Report => control.report(),
+                    Wish::Stop if stopped => std::process::exit(1),
+                    Wish::Stop => {
+                        stopped = true;
+                        control.stop();
+                    }
+                }
+            }
+        })
+        .context("the thread for signals cannot be started")?;
+    Ok(())
+}

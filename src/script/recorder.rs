@@ -1,0 +1,211 @@
+//! The flight recorder: a session's requests in a ring of files that `replay` and `run` read, and
+//! for an error one file that runs to the same error.
+//!
+//! A file is a gzipped stream of requests as the daemon sends them: `init`, `restore` with the state
+//! at its beginning, then the data. The comment in the gzip header says what it is.
+
+use super::error::ScriptError;
+use super::groups::Group;
+use super::instance::Instance;
+use super::journal::Message;
+use super::state;
+use super::store::{file_name, oldest_slot};
+use super::throttle::{Throttle, held_back};
+use crate::config::RecordConfig;
+use crate::protocol::message::{InitRequest, RequestMessage, RestoreRequest, request};
+use crate::protocol::{Batch, Point};
+use flate2::write::GzEncoder;
+use flate2::{Compression, GzBuilder};
+use prost::Message as _;
+use std::fs::File;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+/// What is in memory of a file is written at least this often.
+const FLUSH: Duration = Duration::from_secs(1);
+
+/// Writes what the daemon sends.
+#[derive(Debug)]
+pub(crate) struct Recorder {
+    dir: PathBuf,
+    config: RecordConfig,
+    init: Option<InitRequest>,
+    file: Option<Recording>,
+    bytes: Vec<u8>,
+    errors: Throttle,
+    troubles: Throttle,
+}
+
+#[derive(Debug)]
+struct Recording {
+    gzip: GzEncoder<File>,
+    size: u64,
+    flushed: Instant,
+}
+
+impl Recorder {
+    /// A recorder if the configuration asks for one.
+    pub(crate) fn new(config: &RecordConfig) -> Option<Self> {
+        Some(Self {
+            dir: config.dir.clone()?,
+            config: config.clone(),
+            init: None,
+            file: None,
+            bytes: Vec::new(),
+            errors: Throttle::default(),
+            troubles: Throttle::default(),
+        })
+    }
+
+    /// A session begins.
+    pub(crate) fn init(&mut self, request: &InitRequest) {
+        self.init = Some(request.clone());
+        self.begin(None);
+    }
+
+    /// The session begins with this state.
+    pub(crate) fn restore(&mut self, snapshot: &[u8]) {
+        let restore = RestoreRequest { snapshot: snapshot.to_vec() };
+        put(&mut self.bytes, request::Message::Restore(restore));
+        self.write();
+    }
+
+    /// A message was handled.
+    pub(crate) fn message(&mut self, message: &Message, instance: &Instance) {
+        if self.file.is_none() {
+            return;
+        }
+        put_message(&mut self.bytes, message);
+        self.write();
+        if self.file.as_ref().is_some_and(|file| file.size >= self.config.size) {
+            let program = &instance.program;
+            match instance.groups.snapshot(&instance.origin, program.registry(), 0) {
+                Ok(snapshot) => self.begin(Some(&snapshot)),
+                Err(error) => self.trouble(&format!("the state cannot be stored: {error}")),
+            }
+        }
+    }
+
+    /// A call failed: writes the file that runs to the same error. `start`: the state of the group
+    /// before the message.
+    pub(crate) fn failure(
+        &mut self,
+        instance: &Instance,
+        key: &[u8],
+        start: Option<&Group>,
+        message: &Message,
+        error: &ScriptError,
+    ) {
+        let (Some(held), Some(init)) = (self.errors.pass(), self.init.clone()) else { return };
+        let mut bytes = Vec::new();
+        put(&mut bytes, request::Message::Init(init.clone()));
+        if let Some(group) = start {
+            let group = std::iter::once((key, group));
+            let registry = instance.program.registry();
+            match state::snapshot(group, 1, &instance.origin, registry, 0) {
+                Ok(snapshot) => {
+                    put(&mut bytes, request::Message::Restore(RestoreRequest { snapshot }));
+                }
+                Err(error) => self.trouble(&format!("the state cannot be stored: {error}")),
+            }
+        }
+        put_message(&mut bytes, message);
+        let comment = format!(
+            "rhai-udf {}: script {}, version {}, options {}: {error}",
+            env!("CARGO_PKG_VERSION"),
+            instance.program.source().path.display(),
+            instance.program.hash(),
+            instance.origin.options,
+        );
+        let name = file_name(&init.task_id, &init.node_id);
+        let slot = oldest_slot(&self.dir, self.config.errors, |i| {
+            format!("{name}.error-{i}.requests.bin.gz")
+        });
+        let written = slot.and_then(|path| {
+            let mut gzip = create(&path, &comment)?;
+            gzip.write_all(&bytes)?;
+            gzip.finish()?.flush()?;
+            Ok(path)
+        });
+        match written {
+            Ok(path) => log::error!(
+                "recorded the failing message and its group's state in {}{}",
+                path.display(),
+                held_back(held)
+            ),
+            Err(error) => self.trouble(&error.to_string()),
+        }
+    }
+
+    /// Begins the next file of the ring.
+    fn begin(&mut self, snapshot: Option<&[u8]>) {
+        self.file = None;
+        let Some(init) = self.init.clone() else { return };
+        let name = file_name(&init.task_id, &init.node_id);
+        let slot =
+            oldest_slot(&self.dir, self.config.files, |i| format!("{name}.{i}.requests.bin.gz"));
+        let comment = format!("rhai-udf {}: a recorded session", env!("CARGO_PKG_VERSION"));
+        match slot.and_then(|path| create(&path, &comment)) {
+            Ok(gzip) => self.file = Some(Recording { gzip, size: 0, flushed: Instant::now() }),
+            Err(error) => return self.trouble(&error.to_string()),
+        }
+        put(&mut self.bytes, request::Message::Init(init));
+        if let Some(snapshot) = snapshot {
+            let restore = RestoreRequest { snapshot: snapshot.to_vec() };
+            put(&mut self.bytes, request::Message::Restore(restore));
+        }
+        self.write();
+    }
+
+    /// Writes what is in memory; a disk that is full ends the recording, not the task.
+    fn write(&mut self) {
+        let Some(file) = &mut self.file else {
+            self.bytes.clear();
+            return;
+        };
+        file.size += self.bytes.len() as u64;
+        let mut result = file.gzip.write_all(&self.bytes);
+        if file.flushed.elapsed() >= FLUSH {
+            result = result.and_then(|()| file.gzip.flush());
+            file.flushed = Instant::now();
+        }
+        self.bytes.clear();
+        if let Err(error) = result {
+            self.file = None;
+            self.trouble(&error.to_string());
+        }
+    }
+
+    fn trouble(&mut self, what: &str) {
+        if let Some(held) = self.troubles.pass() {
+            log::error!("recording into {}: {what}{}", self.dir.display(), held_back(held));
+        }
+    }
+}
+
+fn create(path: &Path, comment: &str) -> io::Result<GzEncoder<File>> {
+    let file = File::create(path)?;
+    let comment = comment.replace('\0', " ");
+    Ok(GzBuilder::new().comment(comment).write(file, Compression::fast()))
+}
+
+fn put(out: &mut Vec<u8>, message: request::Message) {
+    RequestMessage { message: Some(message) }.encode_length_delimited(out).expect("a Vec has room");
+}
+
+/// Requests and responses carry data under the same numbers, so a response's frame will do.
+fn put_message(out: &mut Vec<u8>, message: &Message) {
+    match message {
+        Message::Point(bytes) => Point::put_message_frame(bytes, out),
+        Message::Batch(batch) => put_batch(out, batch),
+    }
+}
+
+fn put_batch(out: &mut Vec<u8>, batch: &Batch) {
+    put(out, request::Message::Begin(batch.begin_message()));
+    for i in 0..batch.len() {
+        Point::put_message_frame(batch.message(i).unwrap_or_default(), out);
+    }
+    put(out, request::Message::End(batch.end_message()));
+}

@@ -1,0 +1,154 @@
+//! A new version proves itself before it takes over, and takes the states of the old one.
+
+use super::error::ScriptError;
+use super::groups::{Bounds, Group, Groups};
+use super::instance::Instance;
+use super::journal::{Journal, Progress};
+use super::program::{Callback, Program, Source};
+use crate::agent::Info;
+use crate::config::Config;
+use crate::protocol::message::{EdgeType, InitRequest};
+use rhai::Dynamic;
+use std::time::{Duration, Instant};
+
+/// The last messages that a new version is tried with.
+const TRIALS: usize = 256;
+
+/// How long it is tried with them.
+const TRIAL_TIME: Duration = Duration::from_secs(2);
+
+/// Why a new version does not take over.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Refusal {
+    /// The text did not change.
+    #[error("it is the version that runs")]
+    Same,
+    #[error("{0}")]
+    Broken(#[from] ScriptError),
+    #[error(
+        "the declaration changed ({0}); the daemon asks for it only when it starts: restart \
+         kapacitord to use this version"
+    )]
+    Declaration(String),
+    #[error("the scope of the state changed; restart the task to use this version")]
+    Scope,
+    #[error("it does not take the options of the task: {0}")]
+    Options(ScriptError),
+    #[error("it cannot take over the state: {0}")]
+    Migrate(ScriptError),
+    #[error("it fails with the last messages: {0}")]
+    Trial(ScriptError),
+}
+
+/// A version that was refused: its hash, if it could be compiled, and why.
+#[derive(Debug)]
+pub(crate) struct Refused {
+    pub(crate) hash: Option<String>,
+    pub(crate) why: Refusal,
+}
+
+/// Loads the script anew and proves it; the old version is not touched.
+pub(crate) fn succeed(
+    old: &Instance,
+    request: &InitRequest,
+    config: &Config,
+    journal: &Journal,
+) -> Result<Box<Instance>, Refused> {
+    let refused = |why: Refusal| Refused { hash: None, why };
+    let path = &old.program.source().path;
+    let program = Source::read(path)
+        .and_then(|source| Program::load(source, &config.limits, old.program.pulse()))
+        .map_err(|error| refused(error.into()))?;
+    let hash = program.hash().to_owned();
+    program.host().now.set(old.program.host().now.get());
+    prove(program, old, request, config, journal).map_err(|why| Refused { hash: Some(hash), why })
+}
+
+fn prove(
+    program: Program,
+    old: &Instance,
+    request: &InitRequest,
+    config: &Config,
+    journal: &Journal,
+) -> Result<Box<Instance>, Refusal> {
+    if program.hash() == old.program.hash() {
+        return Err(Refusal::Same);
+    }
+    let (before, after) = (old.program.declaration(), program.declaration());
+    if let Some(change) = change(&before.info(), &after.info()) {
+        return Err(Refusal::Declaration(change));
+    }
+    if before.scope != after.scope {
+        return Err(Refusal::Scope);
+    }
+    let mut new = Box::new(Instance::new(program, Bounds::of(config)));
+    new.bind(request).map_err(Refusal::Options)?;
+    inherit(&mut new, &old.groups)?;
+    try_out(&mut new, journal)?;
+    Ok(new)
+}
+
+/// What changed in what the daemon knows.
+fn change(before: &Info, after: &Info) -> Option<String> {
+    let edge = |edge: EdgeType| if edge == EdgeType::Batch { "batch" } else { "stream" };
+    if before.wants != after.wants {
+        return Some(format!("wants: {} → {}", edge(before.wants), edge(after.wants)));
+    }
+    if before.provides != after.provides {
+        return Some(format!("provides: {} → {}", edge(before.provides), edge(after.provides)));
+    }
+    if let Some(name) = after.options.keys().find(|name| !before.options.contains_key(*name)) {
+        return Some(format!("option '{name}' is new"));
+    }
+    if let Some(name) = before.options.keys().find(|name| !after.options.contains_key(*name)) {
+        return Some(format!("option '{name}' is gone"));
+    }
+    let other = before.options.iter().find(|(name, types)| after.options.get(*name) != Some(types));
+    other.map(|(name, _)| format!("the type of option '{name}'"))
+}
+
+/// Copies the states, through `migrate` where the new version has it.
+fn inherit(new: &mut Instance, groups: &Groups) -> Result<(), Refusal> {
+    new.groups.evicted = groups.evicted;
+    new.groups.expired = groups.expired;
+    let migrates = new.program.has(Callback::Migrate);
+    for (key, group) in groups.iter() {
+        let mut state = group.state.clone();
+        if migrates {
+            state = new.migrate(key, state).map_err(Refusal::Migrate)?;
+        }
+        new.groups.insert(key, Group::new(state, group.seen));
+    }
+    Ok(())
+}
+
+/// Runs the last messages over a copy of the states they touch.
+fn try_out(new: &mut Instance, journal: &Journal) -> Result<(), Refusal> {
+    let end = Instant::now() + TRIAL_TIME;
+    let mut scrap = new.scrap();
+    let mut saved: Vec<(Vec<u8>, Option<(Dynamic, i64)>)> = Vec::new();
+    let mut result = Ok(());
+    for entry in journal.last(TRIALS).filter(|entry| !entry.failed) {
+        if !saved.iter().any(|(key, _)| *key == entry.group) {
+            let state = new.groups.get(&entry.group).map(|g| (g.state.clone(), g.seen));
+            saved.push((entry.group.clone(), state));
+        }
+        if let Err(error) = new.again(entry, Progress::default(), &mut scrap) {
+            result = Err(Refusal::Trial(error));
+            break;
+        }
+        if Instant::now() > end {
+            break;
+        }
+    }
+    for (key, state) in saved {
+        match (new.groups.find(&key), state) {
+            (_, Some((state, seen))) => drop(new.groups.insert(&key, Group::new(state, seen))),
+            (Some(place), None) => new.groups.remove(place),
+            (None, None) => {}
+        }
+    }
+    new.program.host().asked.set(None);
+    new.program.pulse().renew();
+    result
+}
