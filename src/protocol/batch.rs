@@ -4,7 +4,7 @@
 //! without being taken apart; a column nobody asks for costs nothing.
 
 use super::message::{BeginBatch, EndBatch};
-use super::point::{FieldType, FieldValue};
+use super::point::{FieldType, FieldValue, put_with_field, put_without, scan};
 use super::{Point, ProtocolError};
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -207,18 +207,36 @@ impl Batch {
     /// A field that no point has, or that mixes text, booleans and numbers.
     pub fn column(&self, field: &str) -> Result<Column, ColumnError> {
         let mut builder = ColumnBuilder { field, column: None, absent: 0 };
-        let mut point = Point::default();
+        let mut places = Vec::new();
         for range in &self.points {
-            let value = match point.parse(&self.bytes[range.clone()]) {
-                Ok(()) => point.field(field),
-                Err(_) => None,
-            };
-            builder.push(value)?;
+            builder.push(scan(&self.bytes[range.clone()], field, &mut places))?;
         }
         builder.column.ok_or_else(|| ColumnError::Missing {
             field: field.into(),
             present: self.field_names(),
         })
+    }
+
+    /// Sets one field of all points: `value` gives that of each, `None` takes the field away.
+    pub fn set_column<'v>(
+        &mut self,
+        field: &str,
+        mut value: impl FnMut(usize) -> Option<FieldValue<'v>>,
+    ) {
+        let mut places = Vec::new();
+        let room = self.bytes.len() + self.points.len() * (field.len() + 16);
+        let mut bytes = Vec::with_capacity(room);
+        for (i, range) in self.points.iter_mut().enumerate() {
+            let message = &self.bytes[range.clone()];
+            let start = bytes.len();
+            scan(message, field, &mut places);
+            match value(i) {
+                Some(value) => put_with_field(&mut bytes, message, &places, field, &value),
+                None => put_without(&mut bytes, message, &places),
+            }
+            *range = start..bytes.len();
+        }
+        self.bytes = bytes;
     }
 
     /// The fields of the first point, as `name (type)`.
@@ -372,6 +390,19 @@ mod tests {
         let Ok(Column::Double(values)) = batch.column("x") else { panic!() };
         assert!(values[0].is_nan() && values[3].is_nan());
         assert_eq!(values[1..3], [1.0, 2.5]);
+    }
+
+    #[test]
+    fn a_column_is_set_in_every_point() {
+        let mut batch = batch(&[&[("x", 1.into()), ("y", 1.5.into())], &[("y", 2.5.into())]]);
+        batch.set_column("x", |i| Some((i as f64).into()));
+        assert_eq!(batch.column("x"), Ok(Column::Double(vec![0.0, 1.0])));
+        assert_eq!(batch.column("y"), Ok(Column::Double(vec![1.5, 2.5])));
+        batch.set_column("y", |i| (i == 1).then_some(true.into()));
+        let points: Vec<_> = batch.points().collect();
+        assert_eq!(points[0].field("y"), None);
+        assert_eq!(points[1].field("y"), Some(true.into()));
+        assert_eq!(batch.times(), [0, 1]);
     }
 
     #[test]

@@ -21,6 +21,66 @@ fn put_frame_head(out: &mut Vec<u8>, len: usize) {
     put_varint(out, len as u64);
 }
 
+/// Appends a map entry.
+fn put_entry(out: &mut Vec<u8>, map: u8, name: &str, value: &FieldValue<'_>) -> Entry {
+    let value_len = match value {
+        FieldValue::Double(_) => 8,
+        FieldValue::Bool(_) => 1,
+        FieldValue::Int(value) => varint_len(*value as u64),
+        FieldValue::String(value) => varint_len(value.len() as u64) + value.len(),
+    };
+    let len = 1 + varint_len(name.len() as u64) + name.len() + 1 + value_len;
+    let start = out.len();
+    out.push(map << 3 | BYTES);
+    put_varint(out, len as u64);
+    put_bytes(out, 1, name.as_bytes());
+    let name = Span::new(out.len() - name.len(), out.len());
+    match value {
+        FieldValue::Double(value) => {
+            out.push(2 << 3 | FIXED64);
+            out.extend_from_slice(&value.to_le_bytes());
+        }
+        FieldValue::Bool(value) => {
+            out.extend_from_slice(&[2 << 3 | VARINT, u8::from(*value)]);
+        }
+        FieldValue::Int(value) => put_int(out, 2, *value as u64),
+        FieldValue::String(value) => put_bytes(out, 2, value.as_bytes()),
+    }
+    let end = out.len();
+    let value_len = match value {
+        FieldValue::String(value) => value.len(),
+        _ => value_len,
+    };
+    Entry {
+        name,
+        value: Span::new(end - value_len, end),
+        whole: Span::new(start, end),
+        kind: value.field_type(),
+    }
+}
+
+/// Appends a message with a field set; `places` holds every entry of that name in it.
+pub(crate) fn put_with_field(
+    out: &mut Vec<u8>,
+    message: &[u8],
+    places: &[Span],
+    name: &str,
+    value: &FieldValue<'_>,
+) {
+    put_without(out, message, places);
+    put_entry(out, value.field_type().map_number(), name, value);
+}
+
+/// Appends a message without some of its parts, which are in order.
+pub(crate) fn put_without(out: &mut Vec<u8>, message: &[u8], parts: &[Span]) {
+    let mut at = 0;
+    for part in parts {
+        out.extend_from_slice(&message[at..part.start as usize]);
+        at = part.end();
+    }
+    out.extend_from_slice(&message[at..]);
+}
+
 impl Point {
     /// Sets the time, in nanoseconds since the epoch.
     pub fn set_time(&mut self, time: i64) {
@@ -80,39 +140,54 @@ impl Point {
 
     /// Removes a tag; false if there was none of that name.
     pub fn remove_tag(&mut self, name: &str) -> bool {
-        let found = self.tags.iter().position(|t| t.name.of(&self.bytes) == name.as_bytes());
-        if let Some(i) = found {
-            let entry = self.tags.remove(i);
-            self.hole(entry.whole);
-        }
-        found.is_some()
+        let tags = std::mem::take(&mut self.tags);
+        let (tags, removed) = self.without(tags, name);
+        self.tags = tags;
+        removed
     }
 
     /// Sets a field; another type moves it to the map of that type.
     pub fn set_field<'v>(&mut self, name: &str, value: impl Into<FieldValue<'v>>) {
         let value = value.into();
-        let found = self.find_field(name);
-        if let Some(i) = found {
-            if self.patch(i, &value) {
+        let named = |f: &&Entry| f.name.of(&self.bytes) == name.as_bytes();
+        match (self.fields.iter().filter(named).count(), self.find_field(name)) {
+            (1, Some(i)) if self.patch(i, &value) => return,
+            (1, Some(i)) => {
+                self.hole(self.fields[i].whole);
+                self.fields[i] = self.append(value.field_type().map_number(), name, &value);
                 return;
             }
-            self.hole(self.fields[i].whole);
+            (0, _) => {}
+            _ => {
+                self.remove_field(name);
+            }
         }
         let entry = self.append(value.field_type().map_number(), name, &value);
-        match found {
-            Some(i) => self.fields[i] = entry,
-            None => self.fields.push(entry),
-        }
+        self.fields.push(entry);
     }
 
     /// Removes a field; false if there was none of that name.
     pub fn remove_field(&mut self, name: &str) -> bool {
-        let found = self.find_field(name);
-        if let Some(i) = found {
-            let entry = self.fields.remove(i);
-            self.hole(entry.whole);
+        let fields = std::mem::take(&mut self.fields);
+        let (fields, removed) = self.without(fields, name);
+        self.fields = fields;
+        removed
+    }
+
+    /// Takes every entry of a name out of the message.
+    fn without(&mut self, mut entries: Vec<Entry>, name: &str) -> (Vec<Entry>, bool) {
+        let before = entries.len();
+        let mut i = 0;
+        while i < entries.len() {
+            if entries[i].name.of(&self.bytes) == name.as_bytes() {
+                let entry = entries.remove(i);
+                self.hole(entry.whole);
+            } else {
+                i += 1;
+            }
         }
-        found.is_some()
+        let removed = entries.len() < before;
+        (entries, removed)
     }
 
     /// Removes all fields.
@@ -129,12 +204,7 @@ impl Point {
 
     /// Appends the message.
     pub fn put_message(&self, out: &mut Vec<u8>) {
-        let mut at = 0;
-        for hole in &self.holes {
-            out.extend_from_slice(&self.bytes[at..hole.start as usize]);
-            at = hole.end();
-        }
-        out.extend_from_slice(&self.bytes[at..]);
+        put_without(out, &self.bytes, &self.holes);
     }
 
     /// Appends a frame with the point: it is the same in a request and in a response.
@@ -150,13 +220,9 @@ impl Point {
         let dimensions = self.dimensions.iter().map(|d| d.whole);
         let mut left_out: Vec<Span> =
             named.into_iter().chain(dimensions).chain(self.holes.iter().copied()).collect();
+        left_out.retain(|span| span.len > 0);
         left_out.sort_unstable_by_key(|span| span.start);
-        let mut at = 0;
-        for span in left_out.iter().filter(|span| span.len > 0) {
-            out.extend_from_slice(&self.bytes[at..span.start as usize]);
-            at = span.end();
-        }
-        out.extend_from_slice(&self.bytes[at..]);
+        put_without(out, &self.bytes, &left_out);
     }
 
     /// Appends a request (or response) with the point, without a frame around it.
@@ -212,41 +278,7 @@ impl Point {
     }
 
     fn append(&mut self, map: u8, name: &str, value: &FieldValue<'_>) -> Entry {
-        let value_len = match value {
-            FieldValue::Double(_) => 8,
-            FieldValue::Bool(_) => 1,
-            FieldValue::Int(value) => varint_len(*value as u64),
-            FieldValue::String(value) => varint_len(value.len() as u64) + value.len(),
-        };
-        let len = 1 + varint_len(name.len() as u64) + name.len() + 1 + value_len;
-        let out = &mut self.bytes;
-        let start = out.len();
-        out.push(map << 3 | BYTES);
-        put_varint(out, len as u64);
-        put_bytes(out, 1, name.as_bytes());
-        let name = Span::new(out.len() - name.len(), out.len());
-        match value {
-            FieldValue::Double(value) => {
-                out.push(2 << 3 | FIXED64);
-                out.extend_from_slice(&value.to_le_bytes());
-            }
-            FieldValue::Bool(value) => {
-                out.extend_from_slice(&[2 << 3 | VARINT, u8::from(*value)]);
-            }
-            FieldValue::Int(value) => put_int(out, 2, *value as u64),
-            FieldValue::String(value) => put_bytes(out, 2, value.as_bytes()),
-        }
-        let end = out.len();
-        let value_len = match value {
-            FieldValue::String(value) => value.len(),
-            _ => value_len,
-        };
-        Entry {
-            name,
-            value: Span::new(end - value_len, end),
-            whole: Span::new(start, end),
-            kind: value.field_type(),
-        }
+        put_entry(&mut self.bytes, map, name, value)
     }
 
     /// Takes a part out of the message.

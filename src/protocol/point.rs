@@ -10,10 +10,13 @@
 use super::ProtocolError;
 use super::wire::{BYTES, Cursor, FIXED64, Span, VARINT, WireError};
 use std::borrow::Cow;
+use std::collections::HashMap;
 use std::fmt;
 
 #[path = "edit.rs"]
 mod edit;
+
+pub(crate) use edit::{put_with_field, put_without};
 
 pub(crate) const TIME: u8 = 1;
 pub(crate) const NAME: u8 = 2;
@@ -220,8 +223,6 @@ impl Point {
 
     fn index(&mut self, bytes: &[u8]) -> Result<(), WireError> {
         let mut cursor = Cursor::new(bytes);
-        let mut seen_fields = 0;
-        let mut seen_tags = 0;
         while !cursor.is_empty() {
             let start = cursor.at;
             let (number, wire_type) = cursor.tag()?;
@@ -244,8 +245,7 @@ impl Point {
                 10 => (FieldType::String, BYTES),
                 12 => (FieldType::Bool, VARINT),
                 7 => {
-                    let entry = map_entry(bytes, part, FieldType::String, BYTES)?;
-                    add(&mut self.tags, &mut self.holes, bytes, entry, &mut seen_tags);
+                    self.tags.push(map_entry(bytes, part, FieldType::String, BYTES)?);
                     continue;
                 }
                 6 => {
@@ -270,8 +270,7 @@ impl Point {
                 }
                 _ => continue,
             };
-            let entry = map_entry(bytes, part, kind, wanted)?;
-            add(&mut self.fields, &mut self.holes, bytes, entry, &mut seen_fields);
+            self.fields.push(map_entry(bytes, part, kind, wanted)?);
         }
         Ok(())
     }
@@ -318,23 +317,23 @@ impl Point {
 
     /// The tags, in the order of the wire.
     pub fn tags(&self) -> impl Iterator<Item = (Cow<'_, str>, Cow<'_, str>)> {
-        self.tags.iter().map(|t| (self.text(t.name), self.text(t.value)))
+        distinct(&self.tags, &self.bytes).map(|t| (self.text(t.name), self.text(t.value)))
     }
 
     /// The value of a tag.
     pub fn tag(&self, name: &str) -> Option<Cow<'_, str>> {
-        let entry = self.tags.iter().find(|t| t.name.of(&self.bytes) == name.as_bytes())?;
-        Some(self.text(entry.value))
+        let found = find(&self.tags, &self.bytes, name.as_bytes())?;
+        Some(self.text(self.tags[found].value))
     }
 
     /// The fields, in the order of the wire.
     pub fn fields(&self) -> impl Iterator<Item = (Cow<'_, str>, FieldValue<'_>)> {
-        self.fields.iter().map(|f| (self.text(f.name), self.value(f)))
+        distinct(&self.fields, &self.bytes).map(|f| (self.text(f.name), self.value(f)))
     }
 
     /// The number of fields.
     pub fn field_count(&self) -> usize {
-        self.fields.len()
+        distinct(&self.fields, &self.bytes).count()
     }
 
     /// The value of a field.
@@ -345,19 +344,11 @@ impl Point {
 
     #[inline]
     fn find_field(&self, name: &str) -> Option<usize> {
-        self.fields.iter().position(|f| f.name.of(&self.bytes) == name.as_bytes())
+        find(&self.fields, &self.bytes, name.as_bytes())
     }
 
     fn value(&self, entry: &Entry) -> FieldValue<'_> {
-        let raw = entry.value.of(&self.bytes);
-        match entry.kind {
-            FieldType::String => FieldValue::String(self.text(entry.value)),
-            FieldType::Int => FieldValue::Int(Cursor::new(raw).varint().unwrap_or(0) as i64),
-            FieldType::Double => FieldValue::Double(
-                raw.first_chunk().map_or(0.0, |bytes| f64::from_le_bytes(*bytes)),
-            ),
-            FieldType::Bool => FieldValue::Bool(Cursor::new(raw).varint().unwrap_or(0) != 0),
-        }
+        value_of(&self.bytes, entry)
     }
 
     fn text(&self, span: Span) -> Cow<'_, str> {
@@ -381,9 +372,9 @@ impl PartialEq for Point {
             && self.database() == other.database()
             && self.retention_policy() == other.retention_policy()
             && self.dimensions().eq(other.dimensions())
-            && self.tags.len() == other.tags.len()
+            && self.tags().count() == other.tags().count()
             && self.tags().all(|(name, value)| other.tag(&name) == Some(value))
-            && self.fields.len() == other.fields.len()
+            && self.field_count() == other.field_count()
             && self.fields().all(same_field)
     }
 }
@@ -458,39 +449,92 @@ fn any_entry(bytes: &[u8], part: Part, kind: FieldType, wanted: u8) -> Result<En
     Ok(entry)
 }
 
-/// Adds an entry; where the name is there already, the daemon's precedence decides which stays.
-#[inline]
-fn add(
-    entries: &mut Vec<Entry>,
-    holes: &mut Vec<Span>,
-    bytes: &[u8],
-    entry: Entry,
-    seen: &mut u64,
-) {
-    let name = entry.name.of(bytes);
-    let bit = 1u64 << signature(name);
-    if *seen & bit != 0
-        && let Some(i) = entries.iter().position(|e| e.name.of(bytes) == name)
-    {
-        let loser = if entry.kind >= entries[i].kind {
-            std::mem::replace(&mut entries[i], entry)
-        } else {
-            entry
+/// Finds a field in a message that was parsed before, without an index: its value, and in `places`
+/// every entry of that name.
+pub(crate) fn scan<'m>(
+    message: &'m [u8],
+    name: &str,
+    places: &mut Vec<Span>,
+) -> Option<FieldValue<'m>> {
+    places.clear();
+    let mut best: Option<Entry> = None;
+    let mut cursor = Cursor::new(message);
+    while !cursor.is_empty() {
+        let start = cursor.at;
+        let Ok((number, wire_type)) = cursor.tag() else { break };
+        if wire_type != BYTES {
+            if cursor.skip(wire_type).is_err() {
+                break;
+            }
+            continue;
+        }
+        let Ok(value) = cursor.span() else { break };
+        let (kind, wanted) = match number {
+            8 => (FieldType::Double, FIXED64),
+            9 => (FieldType::Int, VARINT),
+            10 => (FieldType::String, BYTES),
+            12 => (FieldType::Bool, VARINT),
+            _ => continue,
         };
-        let at = holes.partition_point(|h| h.start < loser.whole.start);
-        holes.insert(at, loser.whole);
-        return;
+        let part = Part { value, whole: Span::new(start, cursor.at) };
+        let Ok(entry) = map_entry(message, part, kind, wanted) else { continue };
+        if entry.name.of(message) != name.as_bytes() {
+            continue;
+        }
+        places.push(entry.whole);
+        if best.is_none_or(|best| entry.kind >= best.kind) {
+            best = Some(entry);
+        }
     }
-    *seen |= bit;
-    entries.push(entry);
+    best.map(|entry| value_of(message, &entry))
 }
 
-/// A number below 64 that mostly differs for two names of one point.
+fn value_of<'m>(bytes: &'m [u8], entry: &Entry) -> FieldValue<'m> {
+    let raw = entry.value.of(bytes);
+    match entry.kind {
+        FieldType::String => FieldValue::String(String::from_utf8_lossy(raw)),
+        FieldType::Int => FieldValue::Int(Cursor::new(raw).varint().unwrap_or(0) as i64),
+        FieldType::Double => {
+            FieldValue::Double(raw.first_chunk().map_or(0.0, |bytes| f64::from_le_bytes(*bytes)))
+        }
+        FieldType::Bool => FieldValue::Bool(Cursor::new(raw).varint().unwrap_or(0) != 0),
+    }
+}
+
+/// The entry that counts of those with this name: of the type that the daemon prefers, the last.
 #[inline]
-fn signature(name: &[u8]) -> u32 {
-    let last = name.last().copied().unwrap_or(0);
-    let middle = name.get(name.len() / 2).copied().unwrap_or(0);
-    (u32::from(last) * 7 + u32::from(middle) * 13 + name.len() as u32 * 29) & 63
+fn find(entries: &[Entry], bytes: &[u8], name: &[u8]) -> Option<usize> {
+    let mut found: Option<usize> = None;
+    for (i, entry) in entries.iter().enumerate() {
+        if entry.name.of(bytes) == name && found.is_none_or(|f| entry.kind >= entries[f].kind) {
+            found = Some(i);
+        }
+    }
+    found
+}
+
+/// The entries that count, each name once, in the order of the wire.
+fn distinct<'e>(entries: &'e [Entry], bytes: &'e [u8]) -> impl Iterator<Item = &'e Entry> {
+    /// More entries than this are told apart by a table.
+    const FEW: usize = 64;
+    let table = (entries.len() > FEW).then(|| {
+        let mut table: HashMap<&[u8], usize> = HashMap::with_capacity(entries.len());
+        for (i, entry) in entries.iter().enumerate() {
+            let best = table.entry(entry.name.of(bytes)).or_insert(i);
+            if entry.kind >= entries[*best].kind {
+                *best = i;
+            }
+        }
+        table
+    });
+    entries.iter().enumerate().filter_map(move |(i, entry)| {
+        let name = entry.name.of(bytes);
+        let counts = match &table {
+            Some(table) => table.get(name).copied(),
+            None => find(entries, bytes, name),
+        };
+        (counts == Some(i)).then_some(entry)
+    })
 }
 
 #[cfg(test)]

@@ -166,7 +166,27 @@ proptest! {
     #[test]
     fn the_view_agrees_with_prost(message in message()) {
         let point = Point::from_message(&message.encode_to_vec()).unwrap();
-        prop_assert!(same(&decode(&point), &resolve(message)));
+        prop_assert!(same(&decode(&point), &message), "unread, it is what it was");
+        let expected = resolve(message);
+        let fields: Vec<_> = point.fields().collect();
+        let count = expected.fields_double.len() + expected.fields_int.len()
+            + expected.fields_string.len() + expected.fields_bool.len();
+        prop_assert_eq!(fields.len(), count);
+        prop_assert_eq!(point.field_count(), count);
+        for (name, value) in fields {
+            prop_assert_eq!(point.field(&name).map(|v| v.field_type()), Some(value.field_type()));
+            let agrees = match value {
+                // prost leaves -0.0 out as if it were the default.
+                FieldValue::Double(v) => expected
+                    .fields_double
+                    .get(&*name)
+                    .is_some_and(|e| *e == v || e.to_bits() == v.to_bits()),
+                FieldValue::Int(v) => expected.fields_int.get(&*name) == Some(&v),
+                FieldValue::String(v) => expected.fields_string.get(&*name).is_some_and(|e| *e == v),
+                FieldValue::Bool(v) => expected.fields_bool.get(&*name) == Some(&v),
+            };
+            prop_assert!(agrees, "{name}");
+        }
     }
 
     #[test]
@@ -174,7 +194,7 @@ proptest! {
         message in message(), edited in name(), double in any::<f64>(), int in any::<i64>(),
         text in name(), flag in any::<bool>(), time in any::<i64>(),
     ) {
-        let mut expected = resolve(message.clone());
+        let mut expected = message.clone();
         let mut point = Point::from_message(&message.encode_to_vec()).unwrap();
         let remove = |m: &mut PointMessage| {
             m.fields_double.remove(&edited);
