@@ -9,11 +9,13 @@
 //! - `surroundings`: modules, logging, the config file, broken scripts
 //! - `replay`: recorded data through a script
 //! - `examples`: each shipped script does what its example shows
+//! - `docs`: the documents are true
 //! - `bad_input`: what is broken is named, and nothing is half-written
 
 mod bad_input;
 mod captures;
 mod contract;
+mod docs;
 mod examples;
 mod fields;
 mod options;
