@@ -1,4 +1,4 @@
-//! The command line: one file a subcommand.
+//! The command line: one file a subcommand; `sweep` is the part of `replay` that tries and judges.
 
 mod check;
 mod conf;
@@ -8,6 +8,8 @@ mod run;
 mod serve;
 mod signals;
 mod state;
+mod sweep;
+mod tick;
 
 use clap::{Parser, Subcommand};
 use std::process::ExitCode;

@@ -1,6 +1,7 @@
 //! `replay`: recorded data through a script, with no daemon.
 
-use super::{logging, run, usage};
+use super::sweep::{self, Judge, Variant};
+use super::{logging, run, tick, usage};
 use anyhow::Context;
 use clap::ValueEnum;
 use indicatif::{ProgressBar, ProgressStyle};
@@ -11,37 +12,38 @@ use rhai_udf::protocol::message::EdgeType;
 use rhai_udf::replay::alert::{Alerts, Rules};
 use rhai_udf::replay::group::Grouping;
 use rhai_udf::replay::line_protocol::Precision;
-use rhai_udf::replay::pipeline::Instance;
+use rhai_udf::replay::pipeline::{Instance, Watch};
+use rhai_udf::replay::quality::{Labels, Record};
 use rhai_udf::replay::sink::{Format, Sink};
-use rhai_udf::replay::source::{self, Reading};
+use rhai_udf::replay::source::{self, CsvReading, Reading};
 use rhai_udf::replay::transport::Udf;
 use rhai_udf::replay::window::{Windowing, Windows};
 use rhai_udf::replay::{Pipeline, ReplayError, Summary};
-use rhai_udf::script::{Declaration, Expression, ScriptHandler};
+use rhai_udf::script::{Expression, ScriptHandler};
 use std::cell::RefCell;
 use std::io::{BufWriter, IsTerminal, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
-/// Play recorded data through a script, with no daemon
+/// Play recorded data through a script or a TICKscript, with no daemon
 ///
-/// Data is line protocol (.lp), a recording of Kapacitor (.srpl, .brpl) or captured requests (.bin),
-/// each also packed with gzip; several files are played one after the other.
+/// Data is line protocol (.lp), CSV (.csv), a recording of Kapacitor (.srpl, .brpl) or captured
+/// requests (.bin), each also packed with gzip; several files are played one after the other.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
-    /// The script
-    script: PathBuf,
+    /// The script, or a TICKscript (.tick) with the functions it calls given by --udf
+    pub(super) script: PathBuf,
     /// The data
     #[arg(long, value_name = "FILE", required = true, num_args = 1..)]
-    data: Vec<PathBuf>,
+    pub(super) data: Vec<PathBuf>,
     /// An option, as a TICKscript would write .NAME(VALUE); several arguments with commas between
     #[arg(long = "set", value_name = "NAME=VALUE", value_parser = assignment)]
-    options: Vec<(String, String)>,
+    pub(super) options: Vec<(String, String)>,
     /// Run the script once for each value of an option, side by side, as several UDFs in a TICKscript
     #[arg(long, value_name = "NAME=V1,V2,…", value_parser = assignment)]
     each: Option<(String, String)>,
-    /// Only points of this measurement
+    /// Only points of this measurement; for CSV, the name of its points (default: the file's)
     #[arg(long, value_name = "NAME")]
     measurement: Option<String>,
     /// Group by these tags; * for all of them
@@ -56,27 +58,46 @@ pub(super) struct Args {
     /// Let windows end at multiples of their pace
     #[arg(long, requires = "period")]
     align: bool,
-    /// The unit of times in line protocol: ns, u, ms, s, m, h
-    #[arg(long, default_value = "ns", value_parser = precision)]
-    precision: Precision,
+    /// The unit of times that are numbers: ns, u, ms, s, m, h; default: ns in line protocol, in CSV
+    /// by their size
+    #[arg(long, value_parser = precision)]
+    precision: Option<Precision>,
+    /// The column of times in CSV; default: the one with a usual name, else the first with dates
+    #[arg(long, value_name = "COLUMN")]
+    time_column: Option<String>,
+    /// The columns of CSV that become fields; default: all but time and tags
+    #[arg(long, value_name = "COLUMN,…", value_delimiter = ',')]
+    field_columns: Vec<String>,
+    /// The columns of CSV that become tags
+    #[arg(long, value_name = "COLUMN,…", value_delimiter = ',')]
+    tag_columns: Vec<String>,
     /// Go on after a bad line, and count them
     #[arg(long)]
     skip_bad_lines: bool,
     /// When an alert is critical: an expression over the fields, as in 'pvalue < 0.001'
     #[arg(long, value_name = "EXPRESSION")]
-    crit: Option<String>,
+    pub(super) crit: Option<String>,
     /// When an alert is a warning
     #[arg(long, value_name = "EXPRESSION")]
-    warn: Option<String>,
+    pub(super) warn: Option<String>,
     /// When an alert is information
     #[arg(long, value_name = "EXPRESSION")]
-    info: Option<String>,
+    pub(super) info: Option<String>,
+    /// Say how good the alerts are: a JSON file with the intervals of true anomalies, as
+    /// [["2026-01-31 12:00:00", "2026-01-31 13:00:00"], …], or {"file.csv": [[from, to], …], …} for
+    /// files that are series of their own
+    #[arg(long, value_name = "FILE")]
+    pub(super) labels: Option<PathBuf>,
+    /// Try several values of an option side by side and print a table; or of a condition, with ;
+    /// between: 'crit=score > 3; score > 4'. Several sweeps multiply
+    #[arg(long, value_name = "NAME=V1,V2,…", value_parser = assignment)]
+    pub(super) sweep: Vec<(String, String)>,
     /// Show every alert, not only changes of level
     #[arg(long)]
     every_alert: bool,
     /// How to write the output (and the alerts, with json)
     #[arg(long, value_enum)]
-    format: Option<FormatName>,
+    pub(super) format: Option<FormatName>,
     /// Where to write the output; alerts stay on standard output
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
@@ -86,10 +107,12 @@ pub(super) struct Args {
     /// The configuration; default: rhai-udf.toml beside the script, if it is there
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
+    #[command(flatten)]
+    pub(super) tick: tick::TickArgs,
 }
 
-#[derive(Clone, Copy, Debug, ValueEnum)]
-enum FormatName {
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum FormatName {
     /// A line for people
     Table,
     /// One JSON object a line
@@ -112,16 +135,27 @@ fn precision(name: &str) -> Result<Precision, String> {
 pub(super) fn run(args: &Args, level: Option<log::LevelFilter>) -> anyhow::Result<()> {
     let config = run::read_config(args.config.as_deref(), &args.script)?;
     logging::start(level, &config.log, log::LevelFilter::Warn);
-    let mut pipeline = pipeline(args, &config)?;
-    let reading = Reading {
-        precision: args.precision,
-        skip_bad_lines: args.skip_bad_lines,
-        ..Reading::default()
-    };
+    let reading = reading(args);
     let progress = Progress::start(args, &reading);
     let mut pace = args.real_clock.then(Pace::default);
+    if tick::is_script(&args.script) {
+        return tick::run(args, config, &reading, &progress, pace);
+    }
+    let variants = sweep::variants(args)?;
+    let labels = args.labels.as_deref().map(Labels::read).transpose()?;
+    let mut pipeline = pipeline(args, &config, &variants)?;
     let started = Instant::now();
-    let played = play(args, &reading, &mut pipeline, &progress, pace.as_mut());
+    let mut judge = Judge::new(labels, &variants);
+    let played = play(args, &reading, &mut pipeline, &progress, pace.as_mut(), |pipeline, path| {
+        let Some(labels) = &judge.labels else { return Ok(()) };
+        if labels.by_file() {
+            pipeline.finish()?;
+            judge.add(pipeline, path)?;
+            pipeline.instances = instances(args, &config, &variants)?.0;
+            pipeline.windows = windows(args);
+        }
+        Ok(())
+    });
     let finished = pipeline.finish();
     progress.bar.finish_and_clear();
     if [played.as_ref().err().and_then(|e| e.downcast_ref()), finished.as_ref().err()]
@@ -133,8 +167,25 @@ pub(super) fn run(args: &Args, level: Option<log::LevelFilter>) -> anyhow::Resul
     }
     played?;
     finished?;
+    judge.finish(&mut pipeline, args.data.last().map_or(Path::new(""), |p| p))?;
+    judge.report(args, &variants)?;
     summarise(&pipeline.summary, reading.skipped.get(), started.elapsed());
     Ok(())
+}
+
+fn reading(args: &Args) -> Reading {
+    Reading {
+        precision: args.precision.unwrap_or_default(),
+        skip_bad_lines: args.skip_bad_lines,
+        csv: CsvReading {
+            time_column: args.time_column.clone(),
+            field_columns: args.field_columns.clone(),
+            tag_columns: args.tag_columns.clone(),
+            measurement: args.measurement.clone(),
+            unit: args.precision,
+        },
+        ..Reading::default()
+    }
 }
 
 fn is_closed(error: &ReplayError) -> bool {
@@ -147,6 +198,7 @@ fn play(
     pipeline: &mut Pipeline,
     progress: &Progress,
     mut pace: Option<&mut Pace>,
+    mut after_file: impl FnMut(&mut Pipeline, &Path) -> anyhow::Result<()>,
 ) -> anyhow::Result<()> {
     for path in &args.data {
         let mut source = source::open(path, reading)?;
@@ -160,63 +212,99 @@ fn play(
                 progress.bar.set_position(reading.bytes.get());
             }
         })?;
+        after_file(pipeline, path)?;
     }
     Ok(())
 }
 
-fn pipeline(args: &Args, config: &Config) -> anyhow::Result<Pipeline> {
-    let mut instances = Vec::new();
-    let mut declaration = None;
-    let values = args.each.iter().flat_map(|(_, values)| values.split(','));
-    let values: Vec<Option<&str>> = match &args.each {
-        Some(_) => values.map(Some).collect(),
-        None => vec![None],
-    };
-    for value in values {
-        let handler = ScriptHandler::load(&args.script, config.clone(), &Pulse::default());
-        let declared = handler.program().map_err(Clone::clone)?.declaration().clone();
-        instances.push(instance(args, &declared, handler, value)?);
-        declaration = Some(declared);
-    }
-    let wants = declaration.as_ref().map_or(EdgeType::Stream, |d| d.wants);
+fn pipeline(args: &Args, config: &Config, variants: &[Variant]) -> anyhow::Result<Pipeline> {
+    let (instances, wants) = instances(args, config, variants)?;
     if wants == EdgeType::Stream && args.period.is_some() {
         return usage("the script wants a stream of points: leave out --period and --every");
     }
     let stdout = Stdout::default();
-    let has_alerts = args.crit.is_some() || args.warn.is_some() || args.info.is_some();
+    let has_alerts = instances.iter().any(|instance| !instance.watches.is_empty());
+    if !has_alerts && (args.labels.is_some() || !args.sweep.is_empty()) {
+        return usage("what --labels and --sweep judge are alerts: give --crit, --warn or --info");
+    }
+    let shown = has_alerts && args.sweep.is_empty();
     Ok(Pipeline {
         measurement: args.measurement.clone(),
         grouping: grouping(args),
-        windows: args.period.zip(args.every).map(|(period, every)| {
-            Windows::new(Windowing { period, every, align: args.align, fill_period: false })
-        }),
+        windows: windows(args),
         wants,
         instances,
         output: output(args, has_alerts, &stdout)?,
-        alerts: has_alerts.then(|| Sink::new(Box::new(stdout), format(args))),
+        alerts: shown.then(|| Sink::new(Box::new(stdout), format(args))),
         every_alert: args.every_alert,
-        own_init: !args.options.is_empty() || args.each.is_some(),
+        own_init: !args.options.is_empty() || args.each.is_some() || variants.len() > 1,
         summary: Summary::default(),
+        record: has_alerts.then(|| Record::new(variants.len())).filter(|_| sweep::judges(args)),
     })
+}
+
+fn windows(args: &Args) -> Option<Windows> {
+    args.period.zip(args.every).map(|(period, every)| {
+        Windows::new(Windowing { period, every, align: args.align, fill_period: false })
+    })
+}
+
+/// The script once for each value of `--each` and each set of options that is swept; variants that
+/// differ in conditions only share one.
+fn instances(
+    args: &Args,
+    config: &Config,
+    variants: &[Variant],
+) -> anyhow::Result<(Vec<Instance>, EdgeType)> {
+    let mut instances = Vec::new();
+    let mut wants = EdgeType::Stream;
+    let each = args.each.iter().flat_map(|(name, values)| {
+        values.split(',').map(move |value| Some((name.clone(), value.to_owned())))
+    });
+    let each: Vec<_> = if args.each.is_some() { each.collect() } else { vec![None] };
+    for chosen in each {
+        let first = instances.len();
+        let mut made: Vec<&[(String, String)]> = Vec::new();
+        for (number, variant) in variants.iter().enumerate() {
+            let known = made.iter().position(|options| **options == variant.options);
+            let at = first + known.unwrap_or(made.len());
+            if known.is_none() {
+                let mut options = variant.options.clone();
+                options.extend(chosen.clone());
+                let (instance, wanted) = instance(args, config, &options)?;
+                wants = wanted;
+                made.push(&variant.options);
+                instances
+                    .push(Instance { label: label(args, variant, chosen.as_ref()), ..instance });
+            }
+            let rules = rules(variant)?;
+            if !rules.is_empty() {
+                instances[at].watches.push(Watch { variant: number, alerts: Alerts::new(rules) });
+            }
+        }
+    }
+    Ok((instances, wants))
+}
+
+fn label(args: &Args, variant: &Variant, each: Option<&(String, String)>) -> String {
+    let swept = variant.options[args.options.len()..].iter();
+    let mut parts: Vec<String> = swept.map(|(name, value)| format!("{name}={value}")).collect();
+    parts.extend(each.map(|(_, value)| value.clone()));
+    parts.join(" ")
 }
 
 /// One use of the script; a capture that brings its own `init` needs none from here.
 fn instance(
     args: &Args,
-    declaration: &Declaration,
-    handler: ScriptHandler,
-    value: Option<&str>,
-) -> anyhow::Result<Instance> {
-    let mut options = args.options.clone();
-    let mut label = String::new();
-    if let (Some((name, _)), Some(value)) = (&args.each, value) {
-        options.push((name.clone(), value.to_owned()));
-        label = value.to_owned();
-    }
+    config: &Config,
+    options: &[(String, String)],
+) -> anyhow::Result<(Instance, EdgeType)> {
+    let handler = ScriptHandler::load(&args.script, config.clone(), &Pulse::default());
+    let declaration = handler.program().map_err(Clone::clone)?.declaration().clone();
     let mut udf = Udf::new(handler);
     let capture = |path: &PathBuf| path.to_string_lossy().trim_end_matches(".gz").ends_with(".bin");
     if !options.is_empty() || !args.data.iter().all(capture) {
-        let request = declaration.request(&options);
+        let request = declaration.request(options);
         let fitting = request.and_then(|request| declaration.bind(&request).map(|_| request));
         let request = match fitting {
             Ok(request) => request,
@@ -224,19 +312,17 @@ fn instance(
         };
         udf.init(request)?;
     }
-    let rules = rules(args)?;
-    Ok(Instance { label, udf, alerts: (!rules.is_empty()).then(|| Alerts::new(rules)) })
+    let instance = Instance { label: String::new(), udf, watches: Vec::new() };
+    Ok((instance, declaration.wants))
 }
 
-fn rules(args: &Args) -> anyhow::Result<Rules> {
-    let compile = |name: &str, text: &Option<String>| -> anyhow::Result<Option<Expression>> {
-        text.as_deref().map(Expression::compile).transpose().with_context(|| format!("--{name}"))
+fn rules(variant: &Variant) -> anyhow::Result<Rules> {
+    let compile = |name: &str| -> anyhow::Result<Option<Expression>> {
+        let text = variant.conditions.iter().find(|(level, _)| level == name);
+        let compiled = text.map(|(_, text)| Expression::compile(text)).transpose();
+        compiled.with_context(|| format!("--{name}"))
     };
-    Ok(Rules {
-        info: compile("info", &args.info)?,
-        warn: compile("warn", &args.warn)?,
-        crit: compile("crit", &args.crit)?,
-    })
+    Ok(Rules { info: compile("info")?, warn: compile("warn")?, crit: compile("crit")? })
 }
 
 fn grouping(args: &Args) -> Option<Grouping> {
@@ -256,7 +342,7 @@ fn output(args: &Args, has_alerts: bool, stdout: &Stdout) -> anyhow::Result<Opti
                 .with_context(|| format!("{}: cannot be written", path.display()))?;
             Box::new(BufWriter::new(file))
         }
-        None if args.format.is_none() && has_alerts => return Ok(None),
+        None if args.format.is_none() && has_alerts || sweep::judges(args) => return Ok(None),
         None => Box::new(stdout.clone()),
     };
     Ok(Some(Sink::new(writer, format(args))))
@@ -309,8 +395,8 @@ fn summarise(summary: &Summary, skipped: u64, took: Duration) {
 }
 
 /// A bar on a terminal, nothing elsewhere.
-struct Progress {
-    bar: ProgressBar,
+pub(super) struct Progress {
+    pub(super) bar: ProgressBar,
 }
 
 impl Progress {
@@ -328,12 +414,12 @@ impl Progress {
 
 /// Holds the replay back to the pace of the data.
 #[derive(Default)]
-struct Pace {
+pub(super) struct Pace {
     start: Option<(Instant, i64)>,
 }
 
 impl Pace {
-    fn wait_for(&mut self, time: i64) {
+    pub(super) fn wait_for(&mut self, time: i64) {
         let (started, first) = *self.start.get_or_insert((Instant::now(), time));
         let due = Duration::from_nanos(u64::try_from(time.saturating_sub(first)).unwrap_or(0));
         if let Some(rest) = due.checked_sub(started.elapsed()) {

@@ -1,6 +1,7 @@
 //! Alerts on what a UDF writes: conditions for the levels, and a state for each group.
 
 use super::ReplayError;
+use super::transport::Event;
 use crate::protocol::{Batch, FieldValue, Point};
 use crate::script::Expression;
 use std::collections::HashMap;
@@ -95,6 +96,17 @@ impl Alerts {
     /// Alerts by these rules; every group starts OK.
     pub fn new(rules: Rules) -> Self {
         Self { rules, levels: HashMap::default() }
+    }
+
+    /// Looks at what a UDF wrote.
+    ///
+    /// # Errors
+    /// A condition that fails.
+    pub fn event(&mut self, event: &Event<'_>) -> Result<Option<Alert>, ReplayError> {
+        match event {
+            Event::Point(point) => self.point(point),
+            Event::Batch(batch) => self.batch(batch),
+        }
     }
 
     /// Looks at a point.

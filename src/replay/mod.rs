@@ -9,8 +9,11 @@ pub mod alert;
 pub mod group;
 pub mod line_protocol;
 pub mod pipeline;
+pub mod quality;
 pub mod sink;
 pub mod source;
+pub mod tick;
+pub mod timestamp;
 pub mod transport;
 pub mod window;
 
@@ -52,6 +55,9 @@ pub enum ReplayError {
     /// An alert's expression cannot be used.
     #[error(transparent)]
     Expression(#[from] crate::script::ScriptError),
+    /// A TICKscript is wrong, or cannot take the data.
+    #[error(transparent)]
+    Tick(#[from] tick::TickError),
     /// The output cannot be written.
     #[error("the output cannot be written: {0}")]
     Write(std::io::Error),

@@ -2,6 +2,7 @@
 
 use super::alert::{Alerts, Level};
 use super::group::Grouping;
+use super::quality::Record;
 use super::sink::Sink;
 use super::source::{Item, Scratch, Source};
 use super::transport::{Event, Udf};
@@ -33,8 +34,17 @@ pub struct Instance {
     pub label: String,
     /// The UDF.
     pub udf: Udf<ScriptHandler>,
-    /// Alerts on its output.
-    pub alerts: Option<Alerts>,
+    /// Alerts on its output, for each variant of the conditions.
+    pub watches: Vec<Watch>,
+}
+
+/// Conditions for alerts, as one variant of a sweep.
+#[derive(Debug)]
+pub struct Watch {
+    /// Which variant, from 0.
+    pub variant: usize,
+    /// The alerts.
+    pub alerts: Alerts,
 }
 
 /// A replay.
@@ -60,6 +70,8 @@ pub struct Pipeline {
     pub own_init: bool,
     /// What happened so far.
     pub summary: Summary,
+    /// Keeps what [`Record::judge`] needs, if it is wanted.
+    pub record: Option<Record>,
 }
 
 impl Pipeline {
@@ -118,6 +130,7 @@ impl Pipeline {
                     .into(),
             ));
         }
+        self.row(point.time(), point.time());
         self.each(|udf, on_event| {
             udf.session().handler().set_now(point.time());
             udf.point(point, on_event)
@@ -131,6 +144,10 @@ impl Pipeline {
             ));
         }
         self.summary.batches_in += 1;
+        if self.record.is_some() {
+            let first = batch.times().into_iter().min().unwrap_or(batch.tmax);
+            self.row(first, batch.tmax);
+        }
         self.each(|udf, on_event| {
             udf.session().handler().set_now(batch.tmax);
             udf.batch(batch, on_event)
@@ -142,11 +159,25 @@ impl Pipeline {
         let request = Request::decode(frame).map_err(crate::agent::AgentError::from)?;
         match &request {
             Request::Init(_) if self.own_init => return Ok(()),
-            Request::Point(_) => self.summary.points_in += 1,
+            Request::Point(message) => {
+                self.summary.points_in += 1;
+                if self.record.is_some() && self.wants == EdgeType::Stream {
+                    let point =
+                        Point::from_message(message).map_err(crate::agent::AgentError::from)?;
+                    self.row(point.time(), point.time());
+                }
+            }
             Request::Begin(_) => self.summary.batches_in += 1,
+            Request::End(end) => self.row(end.tmax, end.tmax),
             _ => {}
         }
         self.each(|udf, on_event| udf.frame(frame, on_event))
+    }
+
+    fn row(&mut self, from: i64, to: i64) {
+        if let Some(record) = &mut self.record {
+            record.row(from, to);
+        }
     }
 
     /// Lets every UDF do something, and takes what it writes.
@@ -157,35 +188,48 @@ impl Pipeline {
             super::transport::OnEvent<'_>,
         ) -> Result<(), ReplayError>,
     ) -> Result<(), ReplayError> {
-        let Self { instances, output, alerts: alert_sink, every_alert, summary, .. } = self;
-        for Instance { label, udf, alerts } in instances {
+        let Self { instances, output, alerts: sink, every_alert, summary, record, .. } = self;
+        for Instance { label, udf, watches } in instances {
             let mut on_event = |event: Event<'_>| -> Result<(), ReplayError> {
-                let alert = match &event {
-                    Event::Point(point) => {
-                        summary.points_out += 1;
-                        alerts.as_mut().map(|a| a.point(point))
+                summary.count(&event);
+                if let Some(output) = output {
+                    output.event(label, &event)?;
+                }
+                for Watch { variant, alerts } in &mut *watches {
+                    let Some(alert) = alerts.event(&event)? else { continue };
+                    let Alert { level, previous, .. } = alert;
+                    if level != previous && level != Level::Ok {
+                        summary.alerts += 1;
                     }
-                    Event::Batch(batch) => {
-                        summary.points_out += batch.len() as u64;
-                        summary.batches_out += 1;
-                        alerts.as_mut().map(|a| a.batch(batch))
+                    if let Some(record) = record
+                        && level != Level::Ok
+                    {
+                        record.saw(*variant, previous == Level::Ok);
                     }
-                };
-                if let Some(sink) = output {
-                    sink.event(label, &event)?;
+                    match sink {
+                        Some(sink) if *every_alert || level != previous => {
+                            sink.alert(label, &alert)?;
+                        }
+                        _ => {}
+                    }
                 }
-                let Some(alert) = alert.transpose()?.flatten() else { return Ok(()) };
-                let Alert { level, previous, .. } = alert;
-                if level != previous && level != Level::Ok {
-                    summary.alerts += 1;
-                }
-                match alert_sink {
-                    Some(sink) if *every_alert || level != previous => sink.alert(label, &alert),
-                    _ => Ok(()),
-                }
+                Ok(())
             };
             action(udf, &mut on_event)?;
         }
         Ok(())
+    }
+}
+
+impl Summary {
+    /// Counts what a UDF wrote.
+    fn count(&mut self, event: &Event<'_>) {
+        match event {
+            Event::Point(_) => self.points_out += 1,
+            Event::Batch(batch) => {
+                self.points_out += batch.len() as u64;
+                self.batches_out += 1;
+            }
+        }
     }
 }

@@ -78,15 +78,15 @@ pub enum ScriptError {
     /// `init` was asked for with options that do not fit.
     #[error("{}", .0.join("; "))]
     Options(Vec<String>),
+    /// The configuration cannot be used.
+    #[error("{0}")]
+    Config(String),
     /// A snapshot cannot be used.
     #[error("snapshot: {0}")]
     Snapshot(String),
     /// The state cannot be stored.
     #[error("the state cannot be stored: {0}")]
     State(String),
-    /// The configuration cannot be used.
-    #[error("{0}")]
-    Config(String),
     /// What was emitted does not fit the declaration.
     #[error(transparent)]
     Output(#[from] OutputProblem),

@@ -7,8 +7,9 @@
 //! each item.
 //!
 //! In reading order: [`moments`], [`order`], [`distribution`], [`hypothesis`], [`series`], [`trend`],
-//! [`decision`], [`change`], [`season`], [`tail`], [`distance`].
+//! [`decision`], [`change`], [`season`], [`tail`], [`distance`], [`anomaly`].
 
+pub mod anomaly;
 pub mod change;
 pub mod decision;
 pub mod distance;

@@ -82,10 +82,12 @@ fn the_configuration_of_the_documents_is_the_default_one() {
     let (line, _, text) = all.iter().find(|(_, label, _)| label == "toml").unwrap();
     let folder = Folder::new("documented");
     folder.write("rhai-udf.toml", text);
-    let path = folder.write("script.rhai", &std::fs::read_to_string(repo("scripts/mirror.rhai")).unwrap());
+    let path =
+        folder.write("script.rhai", &std::fs::read_to_string(repo("scripts/mirror.rhai")).unwrap());
     let run = feed(binary().arg("check").arg(path), &[]);
     assert_eq!(run.code, Some(0), "{page}:{line}: {}", run.stderr);
-    let config: rhai_udf::config::Config = rhai_udf::config::Config::read(&folder.path("rhai-udf.toml")).unwrap();
+    let config: rhai_udf::config::Config =
+        rhai_udf::config::Config::read(&folder.path("rhai-udf.toml")).unwrap();
     let default = rhai_udf::config::Config {
         log: rhai_udf::config::LogConfig { level: Some(log::LevelFilter::Info) },
         ..Default::default()
@@ -96,7 +98,8 @@ fn the_configuration_of_the_documents_is_the_default_one() {
 /// Links between the documents lead somewhere.
 #[test]
 fn links_lead_to_files() {
-    let more = ["ARCHITECTURE.md", "CHANGELOG.md", "examples/README.md", "examples/printer/README.md"];
+    let more =
+        ["ARCHITECTURE.md", "CHANGELOG.md", "examples/README.md", "examples/printer/README.md"];
     for page in pages().into_iter().chain(more.map(str::to_owned)) {
         let text = std::fs::read_to_string(repo(&page)).unwrap();
         let folder = repo(&page).parent().unwrap().to_path_buf();

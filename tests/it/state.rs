@@ -203,13 +203,16 @@ fn without_migrate_another_version_takes_the_state_as_it_is() {
 }
 
 #[test]
-fn a_migrate_that_fails_starts_the_group_fresh_and_says_where() {
-    let new = "fn migrate(old) { throw \"cannot\"; }\n\
-               fn point(p) { p.fresh = !this.contains(\"n\"); emit(p); }";
+fn where_migrate_fails_the_group_starts_fresh_or_the_snapshot_is_refused() {
+    let new = "fn migrate(old) { throw \"cannot\"; }\nfn point(p) {}";
+    let place = "script.rhai:2:19: cannot (in migrate)";
     let (lines, stderr) = restored("migrate_fails", COUNTER, new, "");
-    assert_eq!(lines, ["init", "restore", "0 m fresh=true x=5.0"], "{stderr}");
-    let part = "script.rhai:2:19: cannot (in migrate)";
-    assert!(stderr.contains(part), "{stderr}");
+    assert_eq!(lines, ["init", "restore"], "{stderr}");
+    assert!(stderr.contains(&format!("{place}; such groups start fresh")), "{stderr}");
+    let config = "[state]\non_snapshot = \"refuse\"";
+    let (lines, stderr) = restored("migrate_refused", COUNTER, new, config);
+    assert!(lines[1].starts_with("restore refused: script "), "{lines:?} {stderr}");
+    assert!(lines[1].ends_with(place), "{lines:?}");
 }
 
 #[test]

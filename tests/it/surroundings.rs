@@ -131,7 +131,7 @@ fn the_config_beside_the_script_is_read() {
 fn answers_info_and_refuses_init(path: &Path, parts: &[&str]) {
     let info = run_udf(path, &stream(vec![Request::Info(InfoRequest {})]));
     assert_eq!(info.code, Some(0), "{}", info.stderr);
-    assert_eq!(lines(&info.answers()), ["info"]);
+    assert!(matches!(info.answers()[..], [Answer::Info(_)]), "{:?}", info.answers());
     let init = run_udf(path, &stream(vec![init(&[])]));
     assert_eq!(init.code, Some(0), "{}", init.stderr);
     let said = lines(&init.answers()).remove(0);
@@ -140,6 +140,20 @@ fn answers_info_and_refuses_init(path: &Path, parts: &[&str]) {
         assert!(said.contains(part), "{part}: {said}");
         assert!(info.stderr.contains(part) && init.stderr.contains(part), "{}", init.stderr);
     }
+}
+
+/// A daemon that learns the right edges and options can say why the task is refused.
+#[test]
+fn a_broken_script_still_answers_its_own_declaration() {
+    let folder = Folder::new("own_declaration");
+    let text = "fn info() { #{ wants: \"batch\", provides: \"stream\", options: #{ n: \"int\" } } }\n\
+                fn end_batch(b) { let x = ; }";
+    let path = folder.write("script.rhai", text);
+    let run = run_udf(&path, &stream(vec![Request::Info(InfoRequest {})]));
+    let Some(Answer::Info(info)) = run.answers().pop() else { panic!("{}", run.stderr) };
+    assert_eq!((info.wants(), info.provides()), (EdgeType::Batch, EdgeType::Stream));
+    assert!(info.options.contains_key("n"));
+    assert!(run.stderr.contains("script.rhai:2:27: unexpected ';'"), "{}", run.stderr);
 }
 
 #[test]

@@ -2,8 +2,11 @@
 
 mod batches;
 mod capture;
+mod csv;
 mod lines;
 mod stream;
+
+pub use csv::CsvReading;
 
 use super::ReplayError;
 use super::line_protocol::Precision;
@@ -33,6 +36,8 @@ pub struct Scratch {
     pub point: Point,
     /// The latest batch.
     pub batch: Batch,
+    /// The number of the query that gave the latest batch, from 0.
+    pub query: usize,
     /// The latest request.
     pub frame: Vec<u8>,
 }
@@ -53,13 +58,15 @@ pub struct Reading {
     pub precision: Precision,
     /// Go on after a bad line.
     pub skip_bad_lines: bool,
+    /// How CSV is read.
+    pub csv: CsvReading,
     /// Counts the bytes that were read, for a progress bar.
     pub bytes: Rc<Cell<u64>>,
     /// Counts the lines that were skipped.
     pub skipped: Rc<Cell<u64>>,
 }
 
-/// Opens a file by its name: `.lp`, `.srpl`, `.brpl`, `.bin`, with `.gz` after it or not.
+/// Opens a file by its name: `.lp`, `.csv`, `.srpl`, `.brpl`, `.bin`, with `.gz` after it or not.
 ///
 /// # Errors
 /// A file that cannot be read, or whose name says nothing.
@@ -71,6 +78,7 @@ pub fn open(path: &Path, reading: &Reading) -> Result<Box<dyn Source>, ReplayErr
         "lp" | "txt" | "line" | "influx" => {
             Box::new(lines::Lines::new(text(path, reading)?, path, reading))
         }
+        "csv" | "tsv" => Box::new(csv::Csv::open(text(path, reading)?, path, reading)?),
         "srpl" => Box::new(stream::Recording::new(text(path, reading)?, path)),
         "brpl" => Box::new(batches::Recording::open(path, reading)?),
         "bin" => Box::new(capture::Capture::new(text(path, reading)?, path)),
@@ -78,8 +86,9 @@ pub fn open(path: &Path, reading: &Reading) -> Result<Box<dyn Source>, ReplayErr
             return Err(ReplayError::Data {
                 path: path.into(),
                 line: None,
-                message: "what it holds is told by its name: .lp (line protocol), .srpl or .brpl \
-                          (recordings of Kapacitor), .bin (captured requests), each also with .gz"
+                message: "what it holds is told by its name: .lp (line protocol), .csv, .srpl or \
+                          .brpl (recordings of Kapacitor), .bin (captured requests), each also \
+                          with .gz"
                     .into(),
             });
         }

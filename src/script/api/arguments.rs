@@ -2,11 +2,16 @@
 
 use super::series::Series;
 use super::{Fallible, fail, fail_in};
+use crate::duration;
 use crate::script::host::Host;
-use rhai::{Array, Dynamic, ImmutableString};
-use std::borrow::Cow;
+use crate::stats::StatsError;
+use rhai::{Array, Dynamic, Engine, EvalAltResult, ImmutableString, Map};
+use std::any::TypeId;
+use std::ops::Deref;
+use std::rc::Rc;
 
 /// A number; an int counts as a double.
+#[inline]
 pub(super) fn number(host: &Host, function: &str, name: &str, value: &Dynamic) -> Fallible<f64> {
     if let Ok(float) = value.as_float() {
         return Ok(float);
@@ -14,26 +19,52 @@ pub(super) fn number(host: &Host, function: &str, name: &str, value: &Dynamic) -
     if let Ok(int) = value.as_int() {
         return Ok(int as f64);
     }
-    if value.is_unit()
-        && let Some(reason) = host.reason()
-    {
-        return Err(fail(reason));
-    }
-    Err(fail_in(function, format_args!("{name} must be a number, not {}", describe(value))))
+    Err(not_a(host, function, name, "a number", value))
 }
 
 /// A count from 0.
 pub(super) fn count(host: &Host, function: &str, name: &str, value: &Dynamic) -> Fallible<usize> {
-    match value.as_int() {
-        Ok(int) => usize::try_from(int)
-            .map_err(|_| fail_in(function, format_args!("{name} must be 0 or more, got {int}"))),
-        Err(_) if value.is_unit() && host.reason().is_some() => {
-            Err(fail(host.reason().unwrap_or_default()))
-        }
-        Err(_) => {
-            Err(fail_in(function, format_args!("{name} must be an int, not {}", describe(value))))
-        }
+    let int = int(host, function, name, value)?;
+    usize::try_from(int)
+        .map_err(|_| fail_in(function, format_args!("{name} must be 0 or more, got {int}")))
+}
+
+/// An int: a time in nanoseconds, an index.
+#[inline]
+pub(super) fn int(host: &Host, function: &str, name: &str, value: &Dynamic) -> Fallible<i64> {
+    value.as_int().map_err(|_| not_a(host, function, name, "an int", value))
+}
+
+/// A duration in nanoseconds: an int, or text such as `10m`.
+pub(super) fn nanoseconds(
+    host: &Host,
+    function: &str,
+    name: &str,
+    value: &Dynamic,
+) -> Fallible<u64> {
+    let ns = match value.read_lock::<ImmutableString>() {
+        Some(text) => duration::parse(&text).map_err(|e| fail_in(function, e))?,
+        None => int(host, function, name, value)?,
+    };
+    u64::try_from(ns).map_err(|_| {
+        fail_in(function, format_args!("{name} must be 0 or more nanoseconds, got {ns}"))
+    })
+}
+
+/// The error for an argument of another type: why it is `()`, where that is known.
+pub(super) fn not_a(
+    host: &Host,
+    function: &str,
+    name: &str,
+    wanted: &str,
+    value: &Dynamic,
+) -> Box<EvalAltResult> {
+    if value.is_unit()
+        && let Some(reason) = host.reason()
+    {
+        return fail(format_args!("{reason} ({function} needs {name})"));
     }
+    fail_in(function, format_args!("{name} must be {wanted}, not {}", describe(value)))
 }
 
 /// What an argument is, as a message shows it.
@@ -50,32 +81,306 @@ pub(super) fn describe(value: &Dynamic) -> String {
     }
 }
 
-/// Runs `work` on the numbers of a series or an array.
-pub(super) fn numbers<R>(
+/// The numbers of a series, shared, or of an array.
+pub(super) enum Numbers {
+    Shared(Rc<Vec<f64>>),
+    Own(Vec<f64>),
+}
+
+impl Deref for Numbers {
+    type Target = [f64];
+
+    fn deref(&self) -> &[f64] {
+        match self {
+            Self::Shared(values) => values,
+            Self::Own(values) => values,
+        }
+    }
+}
+
+/// The numbers of a series or an array; with `gaps`, `()` in an array is NaN.
+pub(super) fn numbers(
     host: &Host,
     function: &str,
     name: &str,
     value: &Dynamic,
-    work: impl FnOnce(Cow<'_, [f64]>) -> R,
-) -> Fallible<R> {
+    gaps: bool,
+) -> Fallible<Numbers> {
     if let Some(series) = value.read_lock::<Series>() {
-        return Ok(work(Cow::Borrowed(&series.0)));
+        return Ok(Numbers::Shared(series.0.clone()));
     }
-    if let Some(array) = value.read_lock::<Array>() {
-        let numbers = array
-            .iter()
-            .enumerate()
-            .map(|(i, v)| number(host, function, &format!("{name}[{i}]"), v))
-            .collect::<Fallible<Vec<_>>>()?;
-        return Ok(work(Cow::Owned(numbers)));
+    let Some(array) = value.read_lock::<Array>() else {
+        return Err(not_a(host, function, name, "a series or an array of numbers", value));
+    };
+    let numbers = array.iter().enumerate().map(|(i, v)| {
+        if gaps && v.is_unit() {
+            return Ok(f64::NAN);
+        }
+        match v.as_float() {
+            Ok(float) => Ok(float),
+            Err(_) => number(host, function, &format!("{name}[{i}]"), v),
+        }
+    });
+    Ok(Numbers::Own(numbers.collect::<Fallible<_>>()?))
+}
+
+/// True for what [`numbers`] reads.
+pub(super) fn is_column(value: &Dynamic) -> bool {
+    value.is::<Series>() || value.is_array()
+}
+
+/// Why a native function refuses: an error of the statistic, to which the function's name is added,
+/// or one that is complete.
+pub(super) enum Refusal {
+    Statistic(StatsError),
+    Complete(Box<EvalAltResult>),
+}
+
+impl From<StatsError> for Refusal {
+    fn from(error: StatsError) -> Self {
+        Self::Statistic(error)
     }
-    if value.is_unit()
-        && let Some(reason) = host.reason()
-    {
-        return Err(fail(reason));
+}
+
+impl From<Box<EvalAltResult>> for Refusal {
+    fn from(error: Box<EvalAltResult>) -> Self {
+        Self::Complete(error)
     }
-    Err(fail_in(
-        function,
-        format_args!("{name} must be a series or an array of numbers, not {}", describe(value)),
-    ))
+}
+
+impl Refusal {
+    pub(super) fn named(self, function: &str) -> Box<EvalAltResult> {
+        match self {
+            Self::Complete(error) => error,
+            Self::Statistic(error) => refuse(function, &error),
+        }
+    }
+}
+
+/// The error of a statistic, with the function's name and what can be done about a gap.
+pub(super) fn refuse(function: &str, error: &StatsError) -> Box<EvalAltResult> {
+    match error {
+        StatsError::NotFinite { .. } => fail_in(
+            function,
+            format_args!(
+                "{error}; leave such values out with present() on a series, or with \
+                 #{{ nan: \"skip\" }} where the object is made"
+            ),
+        ),
+        error => fail_in(function, error),
+    }
+}
+
+/// The arguments of one call, read in their order, and the settings map that may follow them.
+pub(super) struct Arguments<'a> {
+    host: &'a Host,
+    function: &'static str,
+    names: &'static [&'static str],
+    values: &'a [&'a mut Dynamic],
+    settings: Option<Map>,
+    known: Vec<&'static str>,
+    next: usize,
+}
+
+impl<'a> Arguments<'a> {
+    /// The next argument as it is, and its name.
+    pub(super) fn any(&mut self) -> (&'static str, &'a Dynamic) {
+        let at = self.next;
+        self.next += 1;
+        (self.names[at], &*self.values[at])
+    }
+
+    pub(super) fn host(&self) -> &'a Host {
+        self.host
+    }
+
+    /// An error that names the function.
+    pub(super) fn fail(&self, message: impl std::fmt::Display) -> Box<EvalAltResult> {
+        fail_in(self.function, message)
+    }
+
+    pub(super) fn number(&mut self) -> Fallible<f64> {
+        let (name, value) = self.any();
+        number(self.host, self.function, name, value)
+    }
+
+    pub(super) fn count(&mut self) -> Fallible<usize> {
+        let (name, value) = self.any();
+        count(self.host, self.function, name, value)
+    }
+
+    pub(super) fn nanoseconds(&mut self) -> Fallible<u64> {
+        let (name, value) = self.any();
+        nanoseconds(self.host, self.function, name, value)
+    }
+
+    pub(super) fn numbers(&mut self) -> Fallible<Numbers> {
+        let (name, value) = self.any();
+        numbers(self.host, self.function, name, value, false)
+    }
+
+    /// Numbers with gaps.
+    pub(super) fn gappy(&mut self) -> Fallible<Numbers> {
+        let (name, value) = self.any();
+        numbers(self.host, self.function, name, value, true)
+    }
+
+    /// Times in nanoseconds: an array of ints.
+    pub(super) fn times(&mut self) -> Fallible<Vec<i64>> {
+        let (name, value) = self.any();
+        times(self.host, self.function, name, value)
+    }
+
+    /// A list of columns.
+    pub(super) fn columns(&mut self) -> Fallible<Vec<Numbers>> {
+        let (name, value) = self.any();
+        let Some(array) = value.read_lock::<Array>() else {
+            return Err(not_a(self.host, self.function, name, "an array of series", value));
+        };
+        let column = |(i, v)| numbers(self.host, self.function, &format!("{name}[{i}]"), v, false);
+        array.iter().enumerate().map(column).collect()
+    }
+
+    pub(super) fn text(&mut self) -> Fallible<ImmutableString> {
+        let (name, value) = self.any();
+        self.as_text(name, value)
+    }
+
+    fn as_text(&self, name: &str, value: &Dynamic) -> Fallible<ImmutableString> {
+        match value.read_lock::<ImmutableString>() {
+            Some(text) => Ok(text.clone()),
+            None => Err(not_a(self.host, self.function, name, "a string", value)),
+        }
+    }
+
+    /// A setting by its name; `None` when it is left out.
+    fn setting(&mut self, name: &'static str) -> Option<Dynamic> {
+        self.known.push(name);
+        self.settings.as_ref()?.get(name).cloned()
+    }
+
+    pub(super) fn number_or(&mut self, name: &'static str, default: f64) -> Fallible<f64> {
+        let value = self.setting(name);
+        value.map_or(Ok(default), |v| number(self.host, self.function, name, &v))
+    }
+
+    pub(super) fn count_or(&mut self, name: &'static str, default: usize) -> Fallible<usize> {
+        Ok(self.optional_count(name)?.unwrap_or(default))
+    }
+
+    pub(super) fn optional_count(&mut self, name: &'static str) -> Fallible<Option<usize>> {
+        let value = self.setting(name);
+        value.map(|v| count(self.host, self.function, name, &v)).transpose()
+    }
+
+    pub(super) fn optional_number(&mut self, name: &'static str) -> Fallible<Option<f64>> {
+        let value = self.setting(name);
+        value.map(|v| number(self.host, self.function, name, &v)).transpose()
+    }
+
+    pub(super) fn optional_nanoseconds(&mut self, name: &'static str) -> Fallible<Option<u64>> {
+        let value = self.setting(name);
+        value.map(|v| nanoseconds(self.host, self.function, name, &v)).transpose()
+    }
+
+    pub(super) fn optional_numbers(&mut self, name: &'static str) -> Fallible<Option<Numbers>> {
+        let value = self.setting(name);
+        value.map(|v| numbers(self.host, self.function, name, &v, false)).transpose()
+    }
+
+    pub(super) fn optional_times(&mut self, name: &'static str) -> Fallible<Option<Vec<i64>>> {
+        let value = self.setting(name);
+        value.map(|v| times(self.host, self.function, name, &v)).transpose()
+    }
+
+    pub(super) fn int_or(&mut self, name: &'static str, default: i64) -> Fallible<i64> {
+        let value = self.setting(name);
+        value.map_or(Ok(default), |v| int(self.host, self.function, name, &v))
+    }
+
+    pub(super) fn flag_or(&mut self, name: &'static str, default: bool) -> Fallible<bool> {
+        let Some(value) = self.setting(name) else { return Ok(default) };
+        let wanted = "true or false";
+        value.as_bool().map_err(|_| not_a(self.host, self.function, name, wanted, &value))
+    }
+
+    pub(super) fn text_or(
+        &mut self,
+        name: &'static str,
+        default: &str,
+    ) -> Fallible<ImmutableString> {
+        let value = self.setting(name);
+        value.map_or(Ok(default.into()), |v| self.as_text(name, &v))
+    }
+
+    /// Whether gaps are left out: the setting `nan`, `"error"` (the default) or `"skip"`.
+    pub(super) fn skips_gaps(&mut self) -> Fallible<bool> {
+        match self.text_or("nan", "error")?.as_str() {
+            "error" => Ok(false),
+            "skip" => Ok(true),
+            got => Err(fail_in(
+                self.function,
+                format_args!("nan '{got}' is not known; use one of error, skip"),
+            )),
+        }
+    }
+
+    /// Refuses settings that nobody asked for.
+    fn finish(&self) -> Fallible<()> {
+        let Some(settings) = &self.settings else { return Ok(()) };
+        match settings.keys().find(|key| !self.known.contains(&key.as_str())) {
+            None => Ok(()),
+            Some(key) if self.known.is_empty() => Err(fail_in(
+                self.function,
+                format_args!("setting '{key}' is not known; it has none"),
+            )),
+            Some(key) => Err(fail_in(
+                self.function,
+                format_args!("setting '{key}' is not known; use {}", self.known.join(", ")),
+            )),
+        }
+    }
+}
+
+/// Times in nanoseconds: an array of ints.
+pub(super) fn times(
+    host: &Host,
+    function: &str,
+    name: &str,
+    value: &Dynamic,
+) -> Fallible<Vec<i64>> {
+    let Some(array) = value.read_lock::<Array>() else {
+        return Err(not_a(host, function, name, "an array of times (batch.times)", value));
+    };
+    let time = |(i, v)| int(host, function, &format!("{name}[{i}]"), v);
+    array.iter().enumerate().map(time).collect()
+}
+
+/// Registers a function of these arguments, and one with a map of settings behind them.
+pub(super) fn function<R: Into<Dynamic>>(
+    engine: &mut Engine,
+    host: &Rc<Host>,
+    name: &'static str,
+    names: &'static [&'static str],
+    work: impl Fn(&mut Arguments<'_>) -> Result<R, Refusal> + 'static,
+) {
+    let host = host.clone();
+    let work = Rc::new(move |values: &[&mut Dynamic], settings: Option<Map>| {
+        let known = Vec::new();
+        let mut arguments =
+            Arguments { host: &host, function: name, names, values, settings, known, next: 0 };
+        let result = work(&mut arguments).map_err(|e| e.named(name))?;
+        arguments.finish()?;
+        Ok(result.into())
+    });
+    let mut types = vec![TypeId::of::<Dynamic>(); names.len()];
+    let plain = work.clone();
+    engine.register_raw_fn(name, &types, move |_, values| -> Fallible<Dynamic> {
+        plain(values, None)
+    });
+    types.push(TypeId::of::<Map>());
+    engine.register_raw_fn(name, &types, move |_, values| -> Fallible<Dynamic> {
+        let (settings, values) = values.split_last_mut().expect("it takes a map");
+        work(values, Some(settings.take().cast::<Map>()))
+    });
 }

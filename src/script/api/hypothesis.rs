@@ -1,7 +1,7 @@
 //! Tests of a hypothesis: a sample is a series, an array, or moving or running statistics.
 
-use super::arguments::numbers;
-use super::{Fallible, Native, fail_in};
+use super::arguments::{numbers, refuse};
+use super::{Fallible, Native};
 use crate::script::host::Host;
 use crate::stats::hypothesis::{Sample, TTest, welch_ttest};
 use crate::stats::moments::{MovingStats, RunningStats};
@@ -23,9 +23,9 @@ fn sample(host: &Host, function: &str, name: &'static str, value: &Dynamic) -> F
     } else if let Some(stats) = value.read_lock::<Native<RunningStats>>() {
         Sample::from_moments(name, &stats.0.moments())
     } else {
-        numbers(host, function, name, value, |values| Sample::of(name, &values))?
+        Sample::of(name, &numbers(host, function, name, value, false)?)
     };
-    sample.map_err(|e| fail_in(function, e))
+    sample.map_err(|e| refuse(function, &e))
 }
 
 fn ttest_map(test: &TTest) -> Map {

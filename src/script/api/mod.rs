@@ -1,17 +1,26 @@
 //! What a script can touch: one file for each thing, and the registry of the objects that a
 //! snapshot can hold.
 
+mod anomaly;
+mod answer;
 mod arguments;
 mod batch;
+mod change;
+mod decision;
 mod emit;
 mod hypothesis;
 mod log;
 mod moments;
+mod object;
 mod options;
 mod order;
 mod point;
+mod random;
+mod season;
 mod series;
+mod tail;
 mod time;
+mod trend;
 
 pub(crate) use batch::SharedBatch;
 pub(crate) use options::{Options, register_names};
@@ -38,7 +47,14 @@ pub(crate) fn register(engine: &mut Engine, host: &Rc<Host>, registry: &mut Regi
     time::register(engine, host);
     moments::register(engine, host, registry);
     hypothesis::register(engine, host);
-    order::register(engine, host);
+    anomaly::register(engine, host, registry);
+    order::register(engine, host, registry);
+    change::register(engine, host, registry);
+    season::register(engine, host, registry);
+    tail::register(engine, host, registry);
+    decision::register(engine, host, registry);
+    trend::register(engine, host, registry);
+    random::register(engine, host, registry);
 }
 
 /// Makes a point readable in a condition.
@@ -49,12 +65,18 @@ pub(crate) fn register_for_expressions(engine: &mut Engine) {
 }
 
 /// A native object in a script: shared, and copied when one of its owners changes it.
-#[derive(Debug)]
-pub(crate) struct Native<T>(pub(crate) Rc<T>);
+///
+/// The flag says whether it leaves out gaps (`#{ nan: "skip" }`).
+#[derive(Debug, PartialEq)]
+pub(crate) struct Native<T>(pub(crate) Rc<T>, pub(crate) bool);
 
 impl<T> Native<T> {
     pub(crate) fn new(value: T) -> Self {
-        Self(Rc::new(value))
+        Self::with_policy(value, false)
+    }
+
+    pub(crate) fn with_policy(value: T, skip: bool) -> Self {
+        Self(Rc::new(value), skip)
     }
 }
 
@@ -67,9 +89,12 @@ impl<T: Clone> Native<T> {
 
 impl<T> Clone for Native<T> {
     fn clone(&self) -> Self {
-        Self(self.0.clone())
+        Self(self.0.clone(), self.1)
     }
 }
+
+/// What follows a stored object that leaves out gaps.
+const SKIPS: u8 = 1;
 
 /// How a native object is stored.
 pub(crate) struct Kind {
@@ -109,10 +134,14 @@ impl Registry {
                 let native = value.read_lock::<Native<T>>().ok_or("another type")?;
                 let taken = std::mem::take(out);
                 *out = postcard::to_extend(&*native.0, taken).map_err(|e| e.to_string())?;
+                if native.1 {
+                    out.push(SKIPS);
+                }
                 Ok(())
             },
             read: |bytes| match postcard::take_from_bytes::<T>(bytes) {
                 Ok((value, [])) => Ok(Dynamic::from(Native::new(value))),
+                Ok((value, [SKIPS])) => Ok(Dynamic::from(Native::with_policy(value, true))),
                 Ok(_) => Err("bytes are left over".into()),
                 Err(error) => Err(error.to_string()),
             },

@@ -1,129 +1,135 @@
-//! `moving_stats(size)` and `running_stats()`: mean, variance and the rest, of a window and of all.
+//! Mean, variance and the rest: of a window by count or by time, of all, exponentially weighted.
 
-use super::arguments::{count, number, numbers};
-use super::{Fallible, Native, Registry, fail_in};
+use super::arguments::function;
+use super::object::{Answers, Binder, Scores};
+use super::{Fallible, Native, Registry};
 use crate::script::host::Host;
-use crate::stats::moments::{MovingStats, RunningStats};
-use rhai::{Array, Dynamic, Engine};
+use crate::stats::moments::{EwStats, MovingStats, RunningStats, TimedStats, UnevenEwStats};
+use rhai::{Array, Engine};
 use std::rc::Rc;
 
 pub(super) fn register(engine: &mut Engine, host: &Rc<Host>, registry: &mut Registry) {
-    registry.native::<MovingStats>("moving_stats");
-    registry.native::<RunningStats>("running_stats");
-    engine.register_type_with_name::<Native<MovingStats>>("MovingStats");
-    engine.register_type_with_name::<Native<RunningStats>>("RunningStats");
-
-    let h = host.clone();
-    engine.register_fn("moving_stats", move |size: Dynamic| -> Fallible<Native<MovingStats>> {
-        let size = count(&h, "moving_stats", "size", &size)?;
-        MovingStats::new(size).map(Native::new).map_err(|e| fail_in("moving_stats", e))
-    });
-    engine.register_fn("running_stats", || Native::new(RunningStats::new()));
-    engine.register_get("size", |s: &mut Native<MovingStats>| s.0.size() as i64);
-    engine.register_get("is_full", |s: &mut Native<MovingStats>| s.0.is_full());
-    engine.register_get("values", |s: &mut Native<MovingStats>| -> Array {
-        s.0.values().iter().map(Into::into).collect()
-    });
-    engine.register_fn(
-        "merge",
-        |s: &mut Native<RunningStats>, other: Native<RunningStats>| -> Native<RunningStats> {
-            s.change().merge(&other.0);
-            s.clone()
-        },
-    );
-    shared(engine, host, MovingStats::push, MovingStats::extend);
-    shared(engine, host, RunningStats::push, RunningStats::extend);
+    moving(engine, host, registry);
+    running(engine, host, registry);
+    timed(engine, host, registry);
+    weighted(engine, host, registry);
+    uneven(engine, host, registry);
+    summaries(engine, host);
 }
 
-/// What both can tell.
-trait Moments: Clone + PartialEq + 'static {
-    fn count(&self) -> i64;
-    fn reset(&mut self);
-    fn answers() -> [(&'static str, fn(&Self) -> Option<f64>); 8];
-    fn z(&self, x: f64) -> Option<f64>;
-}
-
+/// What all but the weighted ones can tell.
 macro_rules! moments {
     ($type:ty) => {
-        impl Moments for $type {
-            fn count(&self) -> i64 {
-                <$type>::count(self) as i64
-            }
-
-            fn reset(&mut self) {
-                <$type>::reset(self);
-            }
-
-            fn answers() -> [(&'static str, fn(&Self) -> Option<f64>); 8] {
-                [
-                    ("mean", Self::mean),
-                    ("variance", Self::variance),
-                    ("stddev", Self::stddev),
-                    ("sum", |s| Some(s.sum())),
-                    ("min", Self::min),
-                    ("max", Self::max),
-                    ("skewness", Self::skewness),
-                    ("kurtosis", Self::kurtosis),
-                ]
-            }
-
-            fn z(&self, x: f64) -> Option<f64> {
-                <$type>::z(self, x)
-            }
-        }
+        &[
+            ("mean", <$type>::mean),
+            ("variance", <$type>::variance),
+            ("stddev", <$type>::stddev),
+            ("sum", |s: &$type| Some(s.sum())),
+            ("min", <$type>::min),
+            ("max", <$type>::max),
+            ("skewness", <$type>::skewness),
+            ("kurtosis", <$type>::kurtosis),
+        ]
     };
 }
 
-moments!(MovingStats);
-moments!(RunningStats);
-
-type Stats<T> = crate::stats::error::Result<T>;
-
-fn shared<M: Moments>(
-    engine: &mut Engine,
-    host: &Rc<Host>,
-    push: fn(&mut M, f64) -> Stats<()>,
-    extend: fn(&mut M, &[f64]) -> Stats<()>,
-) {
-    let h = host.clone();
-    engine.register_fn("push", move |s: &mut Native<M>, x: Dynamic| -> Fallible<Native<M>> {
-        let x = number(&h, "push", "the value", &x)?;
-        push(s.change(), x).map_err(|e| fail_in("push", e))?;
-        Ok(s.clone())
+fn moving(engine: &mut Engine, host: &Rc<Host>, registry: &mut Registry) {
+    const ANSWERS: Answers<MovingStats> = moments!(MovingStats);
+    const SCORES: Scores<MovingStats> = &[("z", MovingStats::z)];
+    Binder::new(engine, host, registry, "moving_stats", MovingStats::reset)
+        .made_by("moving_stats", &["size"], |a| Ok(MovingStats::new(a.count()?)?))
+        .takes(MovingStats::push, MovingStats::extend)
+        .each(MovingStats::push, ANSWERS, SCORES)
+        .answers(ANSWERS)
+        .asked("z", |s, x| Ok(s.z(x)))
+        .count("count", |s| s.count() as u64)
+        .count("size", |s| s.size() as u64)
+        .ready(MovingStats::ready)
+        .flag("is_full", MovingStats::is_full);
+    engine.register_get("values", |s: &mut Native<MovingStats>| -> Array {
+        s.0.values().iter().map(Into::into).collect()
     });
-    let h = host.clone();
-    engine.register_fn(
-        "extend",
-        move |s: &mut Native<M>, values: Dynamic| -> Fallible<Native<M>> {
-            numbers(&h, "extend", "values", &values, |v| extend(s.change(), &v))?
-                .map_err(|e| fail_in("extend", e))?;
-            Ok(s.clone())
-        },
-    );
-    for (name, answer) in M::answers() {
-        let h = host.clone();
-        engine.register_get(name, move |s: &mut Native<M>| -> Dynamic {
-            known(&h, name, answer(&s.0), s.0.count())
-        });
-    }
-    let h = host.clone();
-    engine.register_fn("z", move |s: &mut Native<M>, x: Dynamic| -> Fallible<Dynamic> {
-        let x = number(&h, "z", "the value", &x)?;
-        Ok(known(&h, "z", s.0.z(x), s.0.count()))
-    });
-    engine.register_get("count", |s: &mut Native<M>| s.0.count());
-    engine.register_fn("reset", |s: &mut Native<M>| s.change().reset());
-    engine.register_fn("==", |a: Native<M>, b: Native<M>| a.0 == b.0);
-    engine.register_fn("!=", |a: Native<M>, b: Native<M>| a.0 != b.0);
 }
 
-/// A statistic that may not exist yet: `()` then, and a note that says why.
-fn known(host: &Host, name: &str, value: Option<f64>, count: i64) -> Dynamic {
-    match value {
-        Some(value) => value.into(),
-        None => {
-            host.note(&format!("{name} of {count} values does not exist; look at .count first"));
-            Dynamic::UNIT
-        }
+fn running(engine: &mut Engine, host: &Rc<Host>, registry: &mut Registry) {
+    const ANSWERS: Answers<RunningStats> = moments!(RunningStats);
+    const SCORES: Scores<RunningStats> = &[("z", RunningStats::z)];
+    Binder::new(engine, host, registry, "running_stats", RunningStats::reset)
+        .made_by("running_stats", &[], |_| Ok(RunningStats::new()))
+        .takes(RunningStats::push, RunningStats::extend)
+        .each(RunningStats::push, ANSWERS, SCORES)
+        .answers(ANSWERS)
+        .asked("z", |s, x| Ok(s.z(x)))
+        .count("count", RunningStats::count)
+        .ready(RunningStats::ready);
+    type Running = Native<RunningStats>;
+    engine.register_fn("merge", |s: &mut Running, other: Running| -> Running {
+        s.change().merge(&other.0);
+        s.clone()
+    });
+}
+
+fn timed(engine: &mut Engine, host: &Rc<Host>, registry: &mut Registry) {
+    Binder::new(engine, host, registry, "timed_stats", TimedStats::reset)
+        .made_by("timed_stats", &["duration"], |a| Ok(TimedStats::new(a.nanoseconds()?)?))
+        .takes_at(TimedStats::push)
+        .answers(moments!(TimedStats))
+        .asked("z", |s, x| Ok(s.z(x)))
+        .count("count", |s| s.count() as u64)
+        .ready(TimedStats::ready);
+    engine.register_fn("move_to", |s: &mut Native<TimedStats>, time: i64| -> Fallible<()> {
+        s.change().move_to(time).map_err(|e| super::fail_in("timed_stats.move_to", e))
+    });
+    engine.register_get("values", |s: &mut Native<TimedStats>| -> Array {
+        s.0.values().map(Into::into).collect()
+    });
+}
+
+fn weighted(engine: &mut Engine, host: &Rc<Host>, registry: &mut Registry) {
+    const ANSWERS: Answers<EwStats> =
+        &[("mean", EwStats::mean), ("variance", EwStats::variance), ("stddev", EwStats::stddev)];
+    const SCORES: Scores<EwStats> = &[("z", EwStats::z)];
+    Binder::new(engine, host, registry, "ew_stats", EwStats::reset)
+        .made_by("ew_stats", &["alpha"], |a| Ok(EwStats::new(a.number()?)?))
+        .made_by("ew_stats_span", &["span"], |a| Ok(EwStats::with_span(a.number()?)?))
+        .made_by("ew_stats_half_life", &["half_life"], |a| {
+            Ok(EwStats::with_half_life(a.number()?)?)
+        })
+        .judges(EwStats::push)
+        .each(|s, x| s.push(x).map(drop), ANSWERS, SCORES)
+        .answers(ANSWERS)
+        .asked("z", |s, x| Ok(s.z(x)))
+        .count("count", EwStats::count)
+        .ready(EwStats::ready);
+}
+
+fn uneven(engine: &mut Engine, host: &Rc<Host>, registry: &mut Registry) {
+    Binder::new(engine, host, registry, "timed_ew_stats", UnevenEwStats::reset)
+        .made_by("timed_ew_stats", &["time_constant"], |a| {
+            Ok(UnevenEwStats::new(a.nanoseconds()?)?)
+        })
+        .judges_at(UnevenEwStats::push)
+        .answers(&[
+            ("mean", |s| s.stats().mean()),
+            ("variance", |s| s.stats().variance()),
+            ("stddev", |s| s.stats().stddev()),
+        ])
+        .asked("z", |s, x| Ok(s.stats().z(x)))
+        .count("count", |s| s.stats().count())
+        .ready(|s| s.stats().count() > 1);
+}
+
+/// `skewness(values)` and `kurtosis(values)`; the others are properties of a series.
+fn summaries(engine: &mut Engine, host: &Rc<Host>) {
+    use crate::stats::{StatsError, moments};
+    let shapes: [(&'static str, fn(&[f64]) -> Option<f64>); 2] =
+        [("skewness", moments::skewness), ("kurtosis", moments::kurtosis)];
+    for (name, shape) in shapes {
+        function(engine, host, name, &["values"], move |a| {
+            let values = a.numbers()?;
+            crate::stats::error::all_finite("values", &values)?;
+            let reason = "there is no value, or all are equal";
+            Ok(shape(&values).ok_or(StatsError::Undefined { name, reason })?)
+        });
     }
 }

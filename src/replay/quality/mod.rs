@@ -1,0 +1,236 @@
+//! How good alerts are, where the true anomalies are known.
+//!
+//! An alert begins when the level of a group leaves OK and lasts until it is OK again. An anomaly is
+//! hit when an alert lasts or begins in it, after a delay from its begin to the first such row; an
+//! alert that begins outside of every anomaly is false. A row is what is given to the UDF: a point,
+//! or a batch with the time that it spans.
+
+mod benchmark;
+mod labels;
+
+pub use labels::{Labels, Span};
+
+use benchmark::{Points, Window};
+
+/// Nanoseconds of a day.
+const DAY: f64 = 86_400e9;
+
+/// What happened on a series: its rows, and where each variant saw something.
+#[derive(Clone, Debug, Default)]
+pub struct Record {
+    rows: Vec<Span>,
+    seen: Vec<Seen>,
+}
+
+/// Where one variant saw something.
+#[derive(Clone, Debug, Default)]
+struct Seen {
+    /// Rows on which a level was not OK, in order, once each.
+    rows: Vec<usize>,
+    /// Rows on which an alert began.
+    begun: Vec<usize>,
+}
+
+impl Record {
+    /// Makes an empty one for so many variants.
+    pub fn new(variants: usize) -> Self {
+        Self { rows: Vec::new(), seen: vec![Seen::default(); variants] }
+    }
+
+    /// Adds a row, from its first time to its last.
+    pub fn row(&mut self, from: i64, to: i64) {
+        self.rows.push(Span { from: from.min(to), to });
+    }
+
+    /// Notes that a variant's level is not OK on the newest row.
+    pub fn saw(&mut self, variant: usize, begins: bool) {
+        let (Some(row), Some(seen)) = (self.rows.len().checked_sub(1), self.seen.get_mut(variant))
+        else {
+            return;
+        };
+        if seen.rows.last() != Some(&row) {
+            seen.rows.push(row);
+        }
+        if begins {
+            seen.begun.push(row);
+        }
+    }
+
+    /// Judges each variant by the true anomalies.
+    pub fn judge(&self, anomalies: &[Span]) -> Vec<Quality> {
+        self.seen.iter().map(|seen| self.judge_one(seen, anomalies)).collect()
+    }
+
+    fn judge_one(&self, seen: &Seen, anomalies: &[Span]) -> Quality {
+        let windows: Vec<Option<Window>> = anomalies.iter().map(|a| self.window(*a)).collect();
+        let known: Vec<Window> = windows.iter().copied().flatten().collect();
+        let inside = |row: &usize| known.iter().any(|w| (w.0..=w.1).contains(row));
+        let delay = |(anomaly, window): (&Span, &Option<Window>)| {
+            let (first, last) = (*window)?;
+            let row = seen.rows[seen.rows.partition_point(|row| *row < first)..].first()?;
+            (*row <= last).then(|| self.rows[*row].to.saturating_sub(anomaly.from).max(0))
+        };
+        let mut points = benchmark::points(self.rows.len(), &known, &seen.rows);
+        points.perfect = anomalies.len() as f64;
+        Quality {
+            alerts: seen.begun.len(),
+            anomalies: anomalies.len(),
+            false_alarms: seen.begun.iter().filter(|row| !inside(row)).count(),
+            delays: anomalies.iter().zip(&windows).filter_map(delay).collect(),
+            days: match (self.rows.first(), self.rows.last()) {
+                (Some(first), Some(last)) => last.to.saturating_sub(first.from) as f64 / DAY,
+                _ => 0.0,
+            },
+            points,
+        }
+    }
+
+    /// The rows that touch an anomaly. A row at its very begin or end is preferred, since times may
+    /// go back once a year.
+    fn window(&self, anomaly: Span) -> Option<Window> {
+        let at = |time: i64| self.rows.iter().position(|row| row.to == time);
+        let first =
+            at(anomaly.from).or_else(|| self.rows.iter().position(|row| row.to >= anomaly.from))?;
+        let exact = at(anomaly.to).filter(|_| self.rows[first].from == self.rows[first].to);
+        let last = exact.or_else(|| self.rows.iter().rposition(|row| row.from <= anomaly.to))?;
+        (first <= last).then_some((first, last))
+    }
+}
+
+/// How good a variant's alerts are on one series or on several.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Quality {
+    /// Alerts that began.
+    pub alerts: usize,
+    /// True anomalies.
+    pub anomalies: usize,
+    /// Alerts that began outside of every anomaly.
+    pub false_alarms: usize,
+    /// For each anomaly that was hit, how long after its begin, in nanoseconds.
+    pub delays: Vec<i64>,
+    /// The time that the data span, in days.
+    pub days: f64,
+    points: Points,
+}
+
+impl Quality {
+    /// Adds what happened on another series.
+    pub fn add(&mut self, other: &Self) {
+        self.alerts += other.alerts;
+        self.anomalies += other.anomalies;
+        self.false_alarms += other.false_alarms;
+        self.delays.extend(&other.delays);
+        self.days += other.days;
+        self.points.add(&other.points);
+    }
+
+    /// Anomalies that were hit.
+    pub fn hits(&self) -> usize {
+        self.delays.len()
+    }
+
+    /// Anomalies that were not.
+    pub fn misses(&self) -> usize {
+        self.anomalies - self.hits()
+    }
+
+    /// False alarms a day; `None` if the data span no time.
+    pub fn false_alarms_a_day(&self) -> Option<f64> {
+        (self.days > 0.0).then(|| self.false_alarms as f64 / self.days)
+    }
+
+    /// The median delay in nanoseconds; `None` without a hit.
+    pub fn delay(&self) -> Option<i64> {
+        let mut delays = self.delays.clone();
+        delays.sort_unstable();
+        let upper = *delays.get(delays.len() / 2)?;
+        let lower = delays[(delays.len() - 1) / 2];
+        Some(lower + (upper - lower) / 2)
+    }
+
+    /// The share of the alerts that began in an anomaly; `None` without alerts.
+    pub fn precision(&self) -> Option<f64> {
+        let alerts = self.alerts as f64;
+        (self.alerts > 0).then(|| (alerts - self.false_alarms as f64) / alerts)
+    }
+
+    /// The share of the anomalies that were hit; `None` without anomalies.
+    pub fn recall(&self) -> Option<f64> {
+        (self.anomalies > 0).then(|| self.hits() as f64 / self.anomalies as f64)
+    }
+
+    /// The harmonic mean of precision and recall; `None` where one of them is missing or both are 0.
+    pub fn f1(&self) -> Option<f64> {
+        let (precision, recall) = (self.precision()?, self.recall()?);
+        (precision + recall > 0.0).then(|| 2.0 * precision * recall / (precision + recall))
+    }
+
+    /// The Numenta benchmark's score, standard profile: 100 is perfect, 0 as good as no alert at all;
+    /// `None` without anomalies.
+    pub fn score(&self) -> Option<f64> {
+        self.points.score()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SECOND: i64 = 1_000_000_000;
+
+    fn span(from: i64, to: i64) -> Span {
+        Span { from: from * SECOND, to: to * SECOND }
+    }
+
+    fn judged(anomalies: &[Span], levels: &str) -> Quality {
+        let mut record = Record::new(1);
+        let mut before = '.';
+        for (i, level) in levels.chars().enumerate() {
+            record.row(i as i64 * SECOND, i as i64 * SECOND);
+            if level == '!' {
+                record.saw(0, before != '!');
+            }
+            before = level;
+        }
+        record.judge(anomalies).remove(0)
+    }
+
+    #[test]
+    fn hits_misses_and_false_alarms_are_told_apart() {
+        let anomalies = [span(4, 6), span(10, 11), span(16, 17)];
+        let quality = judged(&anomalies, ".!...!!...........!.");
+        assert_eq!((quality.alerts, quality.hits(), quality.misses()), (3, 1, 2));
+        assert_eq!(quality.false_alarms, 2);
+        assert_eq!(quality.delay(), Some(SECOND));
+        assert_eq!(quality.precision(), Some(1.0 / 3.0));
+        assert_eq!(quality.recall(), Some(1.0 / 3.0));
+        let days = quality.false_alarms_a_day().unwrap();
+        assert!((days - 2.0 * 86_400.0 / 19.0).abs() < 1e-6, "{days}");
+    }
+
+    #[test]
+    fn an_alert_that_lasts_into_an_anomaly_hits_it() {
+        let quality = judged(&[span(4, 6)], "..!!!!....");
+        assert_eq!((quality.hits(), quality.false_alarms, quality.delay()), (1, 1, Some(0)));
+    }
+
+    #[test]
+    fn nothing_is_known_without_alerts_or_anomalies() {
+        let quality = judged(&[], "....");
+        assert_eq!((quality.precision(), quality.recall(), quality.f1()), (None, None, None));
+        assert_eq!((quality.score(), quality.delay()), (None, None));
+        assert_eq!(judged(&[span(100, 200)], "....").misses(), 1);
+        assert_eq!(Record::new(1).judge(&[span(1, 2)])[0].misses(), 1);
+    }
+
+    #[test]
+    fn a_batch_hits_what_it_spans() {
+        let mut record = Record::new(1);
+        for i in 0..10 {
+            record.row(i * 300 * SECOND, (i + 1) * 300 * SECOND);
+        }
+        record.saw(0, true);
+        let quality = &record.judge(&[span(2750, 2800)])[0];
+        assert_eq!((quality.hits(), quality.delay()), (1, Some(250 * SECOND)));
+    }
+}

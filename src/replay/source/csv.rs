@@ -1,0 +1,363 @@
+//! CSV, `.csv`: a header, then one point a line.
+//!
+//! The first line names the columns, which are separated by what it has most of: comma, semicolon
+//! or tab. Lines that begin with `#` are comments. An empty cell is an absent field. The first value
+//! of a column says what the column holds: `true` or `false` a bool, a number a double (`12i`, as in
+//! line protocol, an int), anything else a string.
+
+use super::{Item, Reading, Scratch, Source};
+use crate::protocol::Point;
+use crate::replay::ReplayError;
+use crate::replay::timestamp::{self, Unit};
+use csv::{Reader, ReaderBuilder, StringRecord};
+use std::cell::Cell;
+use std::io::BufRead;
+use std::path::{Path, PathBuf};
+use std::rc::Rc;
+
+/// Names that a time column usually has.
+const TIME_NAMES: [&str; 7] = ["time", "timestamp", "_time", "date", "datetime", "ts", "ds"];
+
+/// How CSV is read.
+#[derive(Clone, Debug, Default)]
+pub struct CsvReading {
+    /// The column of times; by default the one with a usual name, else the first that holds dates.
+    pub time_column: Option<String>,
+    /// The columns that become fields; by default all that are left.
+    pub field_columns: Vec<String>,
+    /// The columns that become tags.
+    pub tag_columns: Vec<String>,
+    /// The measurement; by default the file's name without its endings.
+    pub measurement: Option<String>,
+    /// The unit of times that are numbers; by default told from the size of the first.
+    pub unit: Option<Unit>,
+}
+
+pub(super) struct Csv {
+    reader: Reader<Box<dyn BufRead>>,
+    path: PathBuf,
+    measurement: String,
+    columns: Columns,
+    unit: Option<Unit>,
+    record: StringRecord,
+    /// Whether `record` was read ahead, to find the times.
+    ahead: bool,
+    skip: bool,
+    skipped: Rc<Cell<u64>>,
+}
+
+/// What the columns are.
+#[derive(Debug, Default)]
+struct Columns {
+    names: Vec<String>,
+    time: usize,
+    tags: Vec<usize>,
+    fields: Vec<(usize, Option<Kind>)>,
+}
+
+/// What a column of fields holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    Double,
+    Int,
+    Bool,
+    Text,
+}
+
+impl Csv {
+    pub(super) fn open(
+        mut reader: Box<dyn BufRead>,
+        path: &Path,
+        reading: &Reading,
+    ) -> Result<Self, ReplayError> {
+        let start = reader.fill_buf();
+        let start = start.map_err(|source| ReplayError::Read { path: path.into(), source })?;
+        let delimiter = delimiter(start);
+        let reader = ReaderBuilder::new()
+            .delimiter(delimiter)
+            .comment(Some(b'#'))
+            .trim(csv::Trim::All)
+            .from_reader(reader);
+        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let stem = name.strip_suffix(".gz").unwrap_or(&name);
+        let stem = stem.rsplit_once('.').map_or(stem, |(stem, _)| stem);
+        let mut source = Self {
+            reader,
+            path: path.into(),
+            measurement: reading.csv.measurement.clone().unwrap_or_else(|| stem.into()),
+            columns: Columns::default(),
+            unit: reading.csv.unit,
+            record: StringRecord::new(),
+            ahead: false,
+            skip: reading.skip_bad_lines,
+            skipped: reading.skipped.clone(),
+        };
+        source.find_columns(&reading.csv)?;
+        Ok(source)
+    }
+
+    fn find_columns(&mut self, reading: &CsvReading) -> Result<(), ReplayError> {
+        let headers = self.reader.headers().map(Clone::clone).map_err(|e| self.failed(&e))?;
+        let names: Vec<String> =
+            headers.iter().map(|name| name.trim_start_matches('\u{feff}').to_owned()).collect();
+        let find = |column: &String| {
+            names.iter().position(|name| name == column).ok_or_else(|| {
+                let message =
+                    format!("there is no column '{column}'; there are {}", names.join(", "));
+                self.error(None, message)
+            })
+        };
+        let tags = reading.tag_columns.iter().map(find).collect::<Result<Vec<_>, _>>()?;
+        let fields = reading.field_columns.iter().map(find).collect::<Result<Vec<_>, _>>()?;
+        let time = reading.time_column.as_ref().map(find).transpose()?;
+        let usual = || {
+            let is_usual = |name: &String| TIME_NAMES.contains(&&*name.to_lowercase());
+            names.iter().position(is_usual)
+        };
+        let Some(time) = time.or_else(usual).or_else(|| self.first_of_dates()) else {
+            let message = format!(
+                "no column holds times; say which with --time-column; there are {}",
+                names.join(", ")
+            );
+            return Err(self.error(None, message));
+        };
+        let left = || (0..names.len()).filter(|i| *i != time && !tags.contains(i)).collect();
+        let fields = if fields.is_empty() { left() } else { fields };
+        let fields = fields.into_iter().map(|i| (i, None)).collect();
+        self.columns = Columns { names, time, tags, fields };
+        Ok(())
+    }
+
+    /// The first column whose first value is a date.
+    fn first_of_dates(&mut self) -> Option<usize> {
+        self.ahead = self.reader.read_record(&mut self.record).unwrap_or(false);
+        self.record.iter().position(|text| timestamp::calendar(text).is_some())
+    }
+
+    fn point(&mut self, point: &mut Point) -> Result<(), ReplayError> {
+        let Self { record, columns, .. } = self;
+        let text = record.get(columns.time).unwrap_or_default();
+        let time = timestamp::read(text, &mut self.unit);
+        let Some(time) = time else {
+            let message = format!("'{text}' is not a time, or beyond what nanoseconds can count");
+            return Err(self.error(Some(self.columns.time), message));
+        };
+        point.reset(time);
+        point.set_name(&self.measurement);
+        for &tag in &columns.tags {
+            match record.get(tag) {
+                None | Some("") => {}
+                Some(value) => point.set_tag(&columns.names[tag], value),
+            }
+        }
+        for (column, kind) in &mut columns.fields {
+            let text = record.get(*column).unwrap_or_default();
+            if text.is_empty() {
+                continue;
+            }
+            let kind = *kind.get_or_insert_with(|| Kind::of(text));
+            let name = &columns.names[*column];
+            if !kind.set(point, name, text) {
+                let message = format!("'{text}' is not {kind}, as the values before");
+                let column = *column;
+                return Err(self.error(Some(column), message));
+            }
+        }
+        Ok(())
+    }
+
+    fn line(&self) -> Option<u64> {
+        self.record.position().map(csv::Position::line)
+    }
+
+    fn error(&self, column: Option<usize>, message: String) -> ReplayError {
+        let message = match column {
+            Some(i) => format!("column {} '{}': {message}", i + 1, self.columns.names[i]),
+            None => message,
+        };
+        ReplayError::Data { path: self.path.clone(), line: self.line(), message }
+    }
+
+    fn failed(&self, error: &csv::Error) -> ReplayError {
+        let line = error.position().map(csv::Position::line);
+        let message = match error.kind() {
+            csv::ErrorKind::Io(source) => {
+                let source = std::io::Error::new(source.kind(), source.to_string());
+                return ReplayError::Read { path: self.path.clone(), source };
+            }
+            csv::ErrorKind::UnequalLengths { expected_len, len, .. } => {
+                format!("the line has {len} columns and the first one {expected_len}")
+            }
+            csv::ErrorKind::Utf8 { err, .. } => {
+                format!("column {}: the text is not UTF-8", err.field() + 1)
+            }
+            _ => error.to_string(),
+        };
+        ReplayError::Data { path: self.path.clone(), line, message }
+    }
+
+    fn advance(&mut self) -> Result<bool, ReplayError> {
+        if std::mem::take(&mut self.ahead) {
+            return Ok(true);
+        }
+        self.reader.read_record(&mut self.record).map_err(|e| self.failed(&e))
+    }
+}
+
+impl Source for Csv {
+    fn next(&mut self, scratch: &mut Scratch) -> Result<Option<Item>, ReplayError> {
+        loop {
+            let read = match self.advance() {
+                Ok(false) => return Ok(None),
+                Ok(true) => self.point(&mut scratch.point),
+                Err(error) => Err(error),
+            };
+            match read {
+                Ok(()) => return Ok(Some(Item::Point)),
+                Err(ReplayError::Data { path, line, message }) if self.skip => {
+                    let line = line.unwrap_or_default();
+                    log::warn!("{}:{line}: skipped: {message}", path.display());
+                    self.skipped.set(self.skipped.get() + 1);
+                }
+                Err(ReplayError::Data { path, line, message }) => {
+                    let message = format!("{message} (--skip-bad-lines goes on and counts them)");
+                    return Err(ReplayError::Data { path, line, message });
+                }
+                Err(error) => return Err(error),
+            }
+        }
+    }
+}
+
+impl Kind {
+    fn of(text: &str) -> Self {
+        match text {
+            "true" | "false" | "True" | "False" | "TRUE" | "FALSE" => Self::Bool,
+            _ if int(text).is_some() => Self::Int,
+            _ if text.parse::<f64>().is_ok() => Self::Double,
+            _ => Self::Text,
+        }
+    }
+
+    /// Sets a field; false if the text is nothing of this kind.
+    fn set(self, point: &mut Point, name: &str, text: &str) -> bool {
+        match self {
+            Self::Text => point.set_field(name, text),
+            Self::Bool => match Self::of(text) {
+                Self::Bool => point.set_field(name, text.eq_ignore_ascii_case("true")),
+                _ => return false,
+            },
+            Self::Int => match int(text) {
+                Some(value) => point.set_field(name, value),
+                None => return false,
+            },
+            Self::Double => match text.parse::<f64>() {
+                Ok(value) => point.set_field(name, value),
+                Err(_) => return false,
+            },
+        }
+        true
+    }
+}
+
+impl std::fmt::Display for Kind {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Double => "a number",
+            Self::Int => "an int like 12i",
+            Self::Bool => "true or false",
+            Self::Text => "a string",
+        })
+    }
+}
+
+/// An int as line protocol writes it.
+fn int(text: &str) -> Option<i64> {
+    text.strip_suffix('i')?.parse().ok()
+}
+
+/// What the first line that is no comment has most of.
+fn delimiter(start: &[u8]) -> u8 {
+    let mut lines = start.split(|b| *b == b'\n');
+    let header = lines.find(|line| !line.starts_with(b"#")).unwrap_or_default();
+    let count = |delimiter: u8| header.iter().filter(|b| **b == delimiter).count();
+    // The last of equals wins: a comma.
+    [b'\t', b';', b','].into_iter().max_by_key(|d| count(*d)).unwrap_or(b',')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::protocol::FieldValue;
+
+    fn read(text: &str, reading: &Reading) -> Result<Vec<Point>, String> {
+        let bytes: Box<dyn BufRead> = Box::new(std::io::Cursor::new(text.as_bytes().to_vec()));
+        let mut csv =
+            Csv::open(bytes, Path::new("cpu.csv.gz"), reading).map_err(|e| e.to_string())?;
+        let mut scratch = Scratch::default();
+        let mut points = Vec::new();
+        while csv.next(&mut scratch).map_err(|e| e.to_string())?.is_some() {
+            points.push(scratch.point.clone());
+        }
+        Ok(points)
+    }
+
+    fn columns(time: Option<&str>, fields: &[&str], tags: &[&str]) -> Reading {
+        let owned = |names: &[&str]| names.iter().map(|n| (*n).to_owned()).collect();
+        let csv = CsvReading {
+            time_column: time.map(Into::into),
+            field_columns: owned(fields),
+            tag_columns: owned(tags),
+            ..CsvReading::default()
+        };
+        Reading { csv, ..Reading::default() }
+    }
+
+    #[test]
+    fn the_first_value_says_what_a_column_holds() {
+        let text = "timestamp,x,n,on,s\n2014-04-01 00:00:00,1,2i,True,a\n\
+                    2014-04-01 00:05:00,2.5,,false,7\n";
+        let points = read(text, &Reading::default()).unwrap();
+        assert_eq!(points[0].time(), 1_396_310_400_000_000_000);
+        assert_eq!(points[0].name(), "cpu");
+        let field = |i: usize, name: &str| points[i].field(name).map(|v| format!("{v:?}"));
+        assert_eq!(field(0, "x"), Some(format!("{:?}", FieldValue::Double(1.0))));
+        assert_eq!(field(0, "n"), Some(format!("{:?}", FieldValue::Int(2))));
+        assert_eq!(field(0, "on"), Some(format!("{:?}", FieldValue::Bool(true))));
+        assert_eq!(field(1, "n"), None);
+        assert_eq!(field(1, "s"), Some(format!("{:?}", FieldValue::String("7".into()))));
+    }
+
+    #[test]
+    fn columns_are_found_or_named() {
+        let text = "\u{feff}host;when;x;y\na;2014-04-01T00:00:00Z;1;2\n";
+        let points = read(text, &columns(None, &["y"], &["host"])).unwrap();
+        assert_eq!(points[0].tag("host").as_deref(), Some("a"));
+        assert!(points[0].field("y").is_some() && points[0].field("x").is_none());
+        let epoch = read("a,b\n1,1396310400\n", &columns(Some("b"), &[], &[])).unwrap();
+        assert_eq!(epoch[0].time(), 1_396_310_400_000_000_000);
+    }
+
+    #[test]
+    fn what_is_wrong_is_named_with_line_and_column() {
+        let plain = Reading::default();
+        for (text, reading, expected) in [
+            ("a,b\n1,2\n", &plain, "no column holds times"),
+            ("", &plain, "no column holds times"),
+            ("time,x\nsoon,2\n", &plain, "cpu.csv.gz:2: column 1 'time': 'soon' is not a time"),
+            (
+                "time,x\n2014-01-01,2\n2014-01-02,low\n",
+                &plain,
+                ":3: column 2 'x': 'low' is not a number",
+            ),
+            ("time,x\n2014-01-01,2\n2014-01-02\n", &plain, ":3: the line has 1 columns"),
+            ("time,x\n", &columns(None, &["y"], &[]), "no column 'y'; there are time, x"),
+        ] {
+            let error = read(text, reading).unwrap_err();
+            assert!(error.contains(expected), "{text}: {error}");
+        }
+        let skipping = Reading { skip_bad_lines: true, ..Reading::default() };
+        let points = read("time,x\nsoon,2\n2014-01-02,1\n", &skipping).unwrap();
+        assert_eq!((points.len(), skipping.skipped.get()), (1, 1));
+    }
+}

@@ -1,0 +1,409 @@
+//! The common shape of the statistics in a script: how they are made, fed, asked, reset, compared
+//! and stored.
+//!
+//! `push` takes one value, a series or an array (all of it or nothing); an object made with
+//! `#{ nan: "skip" }` leaves out NaN, infinities and `()`. What does not exist yet is `()`, with a
+//! note for the message of whoever needs it.
+
+use super::answer::Answer;
+use super::arguments::{
+    Arguments, Numbers, Refusal, function, int, is_column, number, numbers, refuse, times,
+};
+use super::series::Series;
+use super::{Fallible, Native, Registry, fail_in};
+use crate::script::host::Host;
+use crate::stats::error::Result as Stats;
+use rhai::{Array, Dynamic, Engine, ImmutableString};
+use serde::{Serialize, de::DeserializeOwned};
+use std::marker::PhantomData;
+use std::rc::Rc;
+
+/// What a statistic can tell of itself.
+pub(super) type Answers<T> = &'static [(&'static str, fn(&T) -> Option<f64>)];
+
+/// What a statistic can tell of a value, before it takes it in.
+pub(super) type Scores<T> = &'static [(&'static str, fn(&T, f64) -> Option<f64>)];
+
+/// Registers the functions of one kind of object.
+pub(super) struct Binder<'a, T> {
+    pub(super) engine: &'a mut Engine,
+    host: &'a Rc<Host>,
+    name: &'static str,
+    kind: PhantomData<T>,
+}
+
+impl<'a, T> Binder<'a, T>
+where
+    T: Clone + PartialEq + Serialize + DeserializeOwned + 'static,
+{
+    /// Begins with what all have: storage under `name`, equality, `reset`.
+    pub(super) fn new(
+        engine: &'a mut Engine,
+        host: &'a Rc<Host>,
+        registry: &mut Registry,
+        name: &'static str,
+        reset: fn(&mut T),
+    ) -> Self {
+        registry.native::<T>(name);
+        engine.register_type_with_name::<Native<T>>(name);
+        engine.register_fn("reset", move |s: &mut Native<T>| reset(s.change()));
+        engine.register_fn("==", |a: Native<T>, b: Native<T>| a == b);
+        engine.register_fn("!=", |a: Native<T>, b: Native<T>| a != b);
+        let show = move |_: &mut Native<T>| ImmutableString::from(name);
+        engine.register_fn("to_string", show);
+        engine.register_fn("to_debug", show);
+        Self { engine, host, name, kind: PhantomData }
+    }
+
+    /// A function that makes one.
+    pub(super) fn made_by(
+        &mut self,
+        name: &'static str,
+        names: &'static [&'static str],
+        make: impl Fn(&mut Arguments<'_>) -> Result<T, Refusal> + 'static,
+    ) -> &mut Self {
+        function(self.engine, self.host, name, names, move |arguments| {
+            let skip = arguments.skips_gaps()?;
+            Ok(Dynamic::from(Native::with_policy(make(arguments)?, skip)))
+        });
+        self
+    }
+
+    fn function(&self, name: &str) -> (Rc<Host>, String) {
+        (self.host.clone(), format!("{}.{name}", self.name))
+    }
+
+    /// A whole number that can always be told.
+    pub(super) fn count(&mut self, name: &str, count: fn(&T) -> u64) -> &mut Self {
+        self.engine.register_get(name, move |s: &mut Native<T>| {
+            i64::try_from(count(&s.0)).unwrap_or(i64::MAX)
+        });
+        self
+    }
+
+    /// Yes or no.
+    pub(super) fn flag(&mut self, name: &str, flag: fn(&T) -> bool) -> &mut Self {
+        self.engine.register_get(name, move |s: &mut Native<T>| flag(&s.0));
+        self
+    }
+
+    /// `ready`: whether it has warmed up.
+    pub(super) fn ready(&mut self, ready: fn(&T) -> bool) -> &mut Self {
+        self.flag("ready", ready)
+    }
+
+    /// Numbers that may not exist yet.
+    pub(super) fn answers(&mut self, answers: Answers<T>) -> &mut Self {
+        for &(name, answer) in answers {
+            let (host, function) = self.function(name);
+            self.engine.register_get(name, move |s: &mut Native<T>| -> Dynamic {
+                known(&host, &function, answer(&s.0))
+            });
+        }
+        self
+    }
+
+    /// A question about a value or each of a series, such as `z(x)`; nothing is taken in.
+    pub(super) fn asked(
+        &mut self,
+        name: &str,
+        ask: fn(&T, f64) -> Stats<Option<f64>>,
+    ) -> &mut Self {
+        let (host, function) = self.function(name);
+        let asked = move |s: &mut Native<T>, x: Dynamic| -> Fallible<Dynamic> {
+            if is_column(&x) {
+                let values = numbers(&host, &function, "the value", &x, false)?;
+                let answers = values.iter().map(|&x| ask(&s.0, x)).collect::<Stats<_>>();
+                return Ok(Answer::column(answers.map_err(|e| refuse(&function, &e))?));
+            }
+            let x = number(&host, &function, "the value", &x)?;
+            let answer = ask(&s.0, x).map_err(|e| refuse(&function, &e))?;
+            Ok(known(&host, &function, answer))
+        };
+        self.engine.register_fn(name, asked);
+        self
+    }
+
+    /// `push` that answers with the object itself, for questions to follow.
+    pub(super) fn takes(
+        &mut self,
+        push: fn(&mut T, f64) -> Stats<()>,
+        extend: fn(&mut T, &[f64]) -> Stats<()>,
+    ) -> &mut Self {
+        for name in ["push", "extend"] {
+            let (host, function) = self.function(name);
+            let take = move |s: &mut Native<T>, x: Dynamic| -> Fallible<Native<T>> {
+                if is_column(&x) {
+                    let values = numbers(&host, &function, "the value", &x, s.1)?;
+                    let taken = match s.1 {
+                        true => extend(s.change(), &present(&values)),
+                        false => extend(s.change(), &values),
+                    };
+                    taken.map_err(|e| refuse(&function, &e))?;
+                } else if let Some(x) = one(&host, &function, &x, s.1)? {
+                    push(s.change(), x).map_err(|e| refuse(&function, &e))?;
+                }
+                Ok(s.clone())
+            };
+            self.engine.register_fn(name, take);
+        }
+        self
+    }
+
+    /// `push` that answers with a verdict on the value; on a series, with a column of them.
+    pub(super) fn judges<R: Answer + 'static>(
+        &mut self,
+        push: fn(&mut T, f64) -> Stats<R>,
+    ) -> &mut Self {
+        let (host, function) = self.function("push");
+        let judge = move |s: &mut Native<T>, x: Dynamic| -> Fallible<Dynamic> {
+            if is_column(&x) {
+                let values = numbers(&host, &function, "the value", &x, s.1)?;
+                let answers = each(s, &values, push).map_err(|e| refuse(&function, &e))?;
+                return Ok(R::column(answers));
+            }
+            let answer = match one(&host, &function, &x, s.1)? {
+                Some(x) => push(s.change(), x).map_err(|e| refuse(&function, &e))?,
+                None => R::absent(),
+            };
+            Ok(verdict(&host, &function, answer))
+        };
+        self.engine.register_fn("push", judge);
+        self
+    }
+
+    /// `push_each(values, name)`: a series of one statistic, after each value, or of a score,
+    /// before it.
+    pub(super) fn each(
+        &mut self,
+        push: fn(&mut T, f64) -> Stats<()>,
+        answers: Answers<T>,
+        scores: Scores<T>,
+    ) -> &mut Self {
+        let (host, function) = self.function("push_each");
+        let each_of = move |s: &mut Native<T>, x: Dynamic, name: &str| -> Fallible<Series> {
+            let values = numbers(&host, &function, "values", &x, s.1)?;
+            let after = answers.iter().find(|(known, _)| *known == name);
+            let before = scores.iter().find(|(known, _)| *known == name);
+            let result = match (after, before) {
+                (Some((_, answer)), _) => each(s, &values, |s, x| push(s, x).map(|()| answer(s))),
+                (None, Some((_, score))) => each(s, &values, |s, x| {
+                    let score = score(s, x);
+                    push(s, x).map(|()| score)
+                }),
+                (None, None) => {
+                    let names = answers.iter().map(|a| a.0).chain(scores.iter().map(|s| s.0));
+                    return Err(fail_in(
+                        &function,
+                        format_args!(
+                            "statistic '{name}' is not known; use one of {}",
+                            names.collect::<Vec<_>>().join(", ")
+                        ),
+                    ));
+                }
+            };
+            let answers = result.map_err(|e| refuse(&function, &e))?;
+            Ok(Series::new(answers.into_iter().map(|x| x.unwrap_or(f64::NAN)).collect()))
+        };
+        self.engine.register_fn("push_each", each_of);
+        self
+    }
+
+    /// `push(time, value)` that answers with the object itself.
+    pub(super) fn takes_at(&mut self, push: fn(&mut T, i64, f64) -> Stats<()>) -> &mut Self {
+        let (host, function) = self.function("push");
+        let take = move |s: &mut Native<T>, time: Dynamic, x: Dynamic| -> Fallible<Native<T>> {
+            if is_column(&x) {
+                let (times, values) = timed(&host, &function, &time, &x, s.1)?;
+                each_at(s, &times, &values, |s, t, x| push(s, t, x).map(|()| false))
+                    .map_err(|e| refuse(&function, &e))?;
+                return Ok(s.clone());
+            }
+            let time = int(&host, &function, "the time", &time)?;
+            if let Some(x) = one(&host, &function, &x, s.1)? {
+                push(s.change(), time, x).map_err(|e| refuse(&function, &e))?;
+            }
+            Ok(s.clone())
+        };
+        self.engine.register_fn("push", take);
+        self
+    }
+
+    /// `push(time, value)` that answers with a verdict; with times and a series, a column of them.
+    pub(super) fn judges_at<R: Answer + 'static>(
+        &mut self,
+        push: fn(&mut T, i64, f64) -> Stats<R>,
+    ) -> &mut Self {
+        let (host, function) = self.function("push");
+        let judge = move |s: &mut Native<T>, time: Dynamic, x: Dynamic| -> Fallible<Dynamic> {
+            if is_column(&x) {
+                let (times, values) = timed(&host, &function, &time, &x, s.1)?;
+                let answers =
+                    each_at(s, &times, &values, push).map_err(|e| refuse(&function, &e))?;
+                return Ok(R::column(answers));
+            }
+            let time = int(&host, &function, "the time", &time)?;
+            let answer = match one(&host, &function, &x, s.1)? {
+                Some(x) => push(s.change(), time, x).map_err(|e| refuse(&function, &e))?,
+                None => R::absent(),
+            };
+            Ok(verdict(&host, &function, answer))
+        };
+        self.engine.register_fn("push", judge);
+        self
+    }
+
+    /// `push(a, b)` of a pair, that answers with the object itself.
+    pub(super) fn takes_pairs(&mut self, push: fn(&mut T, f64, f64) -> Stats<()>) -> &mut Self {
+        let (host, function) = self.function("push");
+        let take = move |s: &mut Native<T>, a: Dynamic, b: Dynamic| -> Fallible<Native<T>> {
+            if is_column(&a) {
+                let a = numbers(&host, &function, "a", &a, s.1)?;
+                let b = numbers(&host, &function, "b", &b, s.1)?;
+                equally_long(&function, ("a", a.len()), ("b", b.len()))?;
+                let mut changed = (*s.0).clone();
+                for (&a, &b) in a.iter().zip(&*b).filter(|(a, b)| !s.1 || (*a + *b).is_finite()) {
+                    push(&mut changed, a, b).map_err(|e| refuse(&function, &e))?;
+                }
+                s.0 = Rc::new(changed);
+                return Ok(s.clone());
+            }
+            let pair = one(&host, &function, &a, s.1)?.zip(one(&host, &function, &b, s.1)?);
+            if let Some((a, b)) = pair {
+                push(s.change(), a, b).map_err(|e| refuse(&function, &e))?;
+            }
+            Ok(s.clone())
+        };
+        self.engine.register_fn("push", take);
+        self
+    }
+
+    /// A function of a row, or of a list of columns, such as `push` of a forest.
+    pub(super) fn rows(
+        &mut self,
+        name: &str,
+        push: fn(&mut T, &[f64]) -> Stats<Option<f64>>,
+    ) -> &mut Self {
+        let (host, function) = self.function(name);
+        let judge = move |s: &mut Native<T>, row: Array| -> Fallible<Dynamic> {
+            if row.first().is_some_and(is_column) {
+                let columns = row.iter().enumerate().map(|(i, column)| {
+                    numbers(&host, &function, &format!("column {i}"), column, s.1)
+                });
+                let columns = columns.collect::<Fallible<Vec<_>>>()?;
+                for column in &columns {
+                    let first = ("column 0", columns[0].len());
+                    equally_long(&function, first, ("another", column.len()))?;
+                }
+                let mut changed = (*s.0).clone();
+                let scores = (0..columns[0].len()).map(|i| {
+                    let row: Vec<f64> = columns.iter().map(|column| column[i]).collect();
+                    if s.1 && row.iter().any(|x| !x.is_finite()) {
+                        return Ok(None);
+                    }
+                    push(&mut changed, &row)
+                });
+                let scores = scores.collect::<Stats<_>>().map_err(|e| refuse(&function, &e))?;
+                s.0 = Rc::new(changed);
+                return Ok(Answer::column(scores));
+            }
+            let row = numbers(&host, &function, "the row", &row.into(), s.1)?;
+            if s.1 && row.iter().any(|x| !x.is_finite()) {
+                return Ok(verdict(&host, &function, None::<f64>));
+            }
+            let answer = push(s.change(), &row).map_err(|e| refuse(&function, &e))?;
+            Ok(verdict(&host, &function, answer))
+        };
+        self.engine.register_fn(name, judge);
+        self
+    }
+}
+
+/// A value to push; `None` for a gap that is left out.
+#[inline]
+fn one(host: &Host, function: &str, value: &Dynamic, skip: bool) -> Fallible<Option<f64>> {
+    if skip && value.is_unit() {
+        return Ok(None);
+    }
+    let x = number(host, function, "the value", value)?;
+    Ok((!skip || x.is_finite()).then_some(x))
+}
+
+fn present(values: &[f64]) -> Vec<f64> {
+    values.iter().copied().filter(|x| x.is_finite()).collect()
+}
+
+fn timed(
+    host: &Host,
+    function: &str,
+    time: &Dynamic,
+    values: &Dynamic,
+    skip: bool,
+) -> Fallible<(Vec<i64>, Numbers)> {
+    let times = times(host, function, "the times", time)?;
+    let values = numbers(host, function, "the values", values, skip)?;
+    equally_long(function, ("the times", times.len()), ("the values", values.len()))?;
+    Ok((times, values))
+}
+
+pub(super) fn equally_long(
+    function: &str,
+    (left, n): (&str, usize),
+    (right, m): (&str, usize),
+) -> Fallible<()> {
+    if n == m {
+        return Ok(());
+    }
+    Err(fail_in(
+        function,
+        format_args!("{left} has {n} values and {right} has {m}; they must be equally long"),
+    ))
+}
+
+/// Pushes all values, or none if one is refused.
+fn each<T: Clone, R: Answer>(
+    s: &mut Native<T>,
+    values: &[f64],
+    push: impl Fn(&mut T, f64) -> Stats<R>,
+) -> Stats<Vec<R>> {
+    let mut changed = (*s.0).clone();
+    let mut answers = Vec::with_capacity(values.len());
+    for &x in values {
+        let left_out = s.1 && !x.is_finite();
+        answers.push(if left_out { R::absent() } else { push(&mut changed, x)? });
+    }
+    s.0 = Rc::new(changed);
+    Ok(answers)
+}
+
+fn each_at<T: Clone, R: Answer>(
+    s: &mut Native<T>,
+    times: &[i64],
+    values: &[f64],
+    push: impl Fn(&mut T, i64, f64) -> Stats<R>,
+) -> Stats<Vec<R>> {
+    let mut changed = (*s.0).clone();
+    let mut answers = Vec::with_capacity(values.len());
+    for (&time, &x) in times.iter().zip(values) {
+        let left_out = s.1 && !x.is_finite();
+        answers.push(if left_out { R::absent() } else { push(&mut changed, time, x)? });
+    }
+    s.0 = Rc::new(changed);
+    Ok(answers)
+}
+
+/// A number that may not exist: `()` then, and a note that says why.
+pub(super) fn known(host: &Host, function: &str, value: Option<f64>) -> Dynamic {
+    verdict(host, function, value)
+}
+
+pub(super) fn verdict<R: Answer>(host: &Host, function: &str, answer: R) -> Dynamic {
+    let value = answer.value();
+    if value.is_unit() {
+        host.note(&format!(
+            "{function} does not exist (too few values, or they do not vary); look at .ready or \
+             .count first"
+        ));
+    }
+    value
+}

@@ -1,0 +1,82 @@
+//! Where a series is going, and whether two go together.
+
+use super::answer::{map, optional};
+use super::arguments::{function, number, refuse};
+use super::object::{Binder, known};
+use super::{Fallible, Native, Registry};
+use crate::script::host::Host;
+use crate::stats::error::Result as Stats;
+use crate::stats::trend::{
+    Line, MovingCorrelation, MovingTrend, linear_fit, pearson, spearman, theil_sen,
+};
+use rhai::{Dynamic, Engine, Map};
+use std::rc::Rc;
+
+pub(super) fn register(engine: &mut Engine, host: &Rc<Host>, registry: &mut Registry) {
+    trend(engine, host, registry);
+    Binder::new(engine, host, registry, "moving_correlation", MovingCorrelation::reset)
+        .made_by("moving_correlation", &["size"], |a| Ok(MovingCorrelation::new(a.count()?)?))
+        .takes_pairs(MovingCorrelation::push)
+        .answers(&[("value", MovingCorrelation::value)])
+        .count("count", |s| s.count() as u64)
+        .ready(MovingCorrelation::ready);
+    functions(engine, host);
+}
+
+fn line_map(line: &Line) -> Map {
+    map([
+        ("slope", line.slope.into()),
+        ("intercept", line.intercept.into()),
+        ("r", optional(line.r)),
+    ])
+}
+
+fn trend(engine: &mut Engine, host: &Rc<Host>, registry: &mut Registry) {
+    Binder::new(engine, host, registry, "moving_trend", MovingTrend::reset)
+        .made_by("moving_trend", &["size"], |a| Ok(MovingTrend::new(a.count()?)?))
+        .takes_at(MovingTrend::push)
+        .count("count", |s| s.count() as u64)
+        .ready(MovingTrend::ready);
+    type Trend = Native<MovingTrend>;
+    type Fit = fn(&MovingTrend) -> Stats<Line>;
+    let fits: [(&'static str, &'static str, Fit); 2] = [
+        ("linear", "time_to", MovingTrend::linear),
+        ("robust", "robust_time_to", MovingTrend::robust),
+    ];
+    for (name, time_to, fit) in fits {
+        let fitted = move |s: &mut Trend| -> Fallible<Map> {
+            let line = fit(&s.0).map_err(|e| refuse(&format!("moving_trend.{name}"), &e))?;
+            Ok(line_map(&line))
+        };
+        engine.register_get(name, fitted);
+        let h = host.clone();
+        engine.register_fn(time_to, move |s: &mut Trend, limit: Dynamic| -> Fallible<Dynamic> {
+            let function = format!("moving_trend.{time_to}");
+            let limit = number(&h, &function, "limit", &limit)?;
+            let line = fit(&s.0).map_err(|e| refuse(&function, &e))?;
+            let seconds = line.distance_to(limit, 0.0);
+            if seconds.is_none() {
+                h.note(&format!("{function}: the line is level or leads away from {limit}"));
+            }
+            Ok(optional(seconds))
+        });
+    }
+}
+
+fn functions(engine: &mut Engine, host: &Rc<Host>) {
+    let fits: [(&'static str, fn(&[f64], &[f64]) -> Stats<Line>); 2] =
+        [("linear_fit", linear_fit), ("theil_sen", theil_sen)];
+    for (name, fit) in fits {
+        function(engine, host, name, &["x", "y"], move |a| {
+            Ok(line_map(&fit(&a.numbers()?, &a.numbers()?)?))
+        });
+    }
+    let correlations: [(&'static str, fn(&[f64], &[f64]) -> Stats<Option<f64>>); 2] =
+        [("pearson", pearson), ("spearman", spearman)];
+    for (name, correlation) in correlations {
+        function(engine, host, name, &["a", "b"], move |a| {
+            let value = correlation(&a.numbers()?, &a.numbers()?)?;
+            Ok(known(a.host(), name, value))
+        });
+    }
+}
