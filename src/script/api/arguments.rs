@@ -304,7 +304,11 @@ impl<'a> Arguments<'a> {
         value.as_bool().map_err(|_| not_a(self.host, self.function, name, wanted, &value))
     }
 
-    pub(super) fn text_or(&mut self, name: &'static str, default: &str) -> Fallible<ImmutableString> {
+    pub(super) fn text_or(
+        &mut self,
+        name: &'static str,
+        default: &str,
+    ) -> Fallible<ImmutableString> {
         let value = self.setting(name);
         value.map_or(Ok(default.into()), |v| self.as_text(name, &v))
     }

@@ -52,10 +52,7 @@ impl Step for PageHinkleyStep {
 
 impl Step for BayesStep {
     fn map(&self) -> Map {
-        map([
-            ("surprise", self.surprise.into()),
-            ("run_length", (self.run_length as i64).into()),
-        ])
+        map([("surprise", self.surprise.into()), ("run_length", (self.run_length as i64).into())])
     }
 }
 

@@ -1,11 +1,8 @@
 //! What a script can touch: one file for each thing, and the registry of the objects that a
 //! snapshot can hold.
 
-<<<<<<< HEAD
 mod anomaly;
-=======
 mod answer;
->>>>>>> stats
 mod arguments;
 mod batch;
 mod change;
@@ -50,10 +47,7 @@ pub(crate) fn register(engine: &mut Engine, host: &Rc<Host>, registry: &mut Regi
     time::register(engine, host);
     moments::register(engine, host, registry);
     hypothesis::register(engine, host);
-<<<<<<< HEAD
-    order::register(engine, host);
     anomaly::register(engine, host, registry);
-=======
     order::register(engine, host, registry);
     change::register(engine, host, registry);
     season::register(engine, host, registry);
@@ -61,7 +55,6 @@ pub(crate) fn register(engine: &mut Engine, host: &Rc<Host>, registry: &mut Regi
     decision::register(engine, host, registry);
     trend::register(engine, host, registry);
     random::register(engine, host, registry);
->>>>>>> stats
 }
 
 /// Makes a point readable in a condition.

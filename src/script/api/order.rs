@@ -7,8 +7,8 @@ use super::series::Series;
 use super::{Fallible, Native, Registry, fail_in};
 use crate::script::host::Host;
 use crate::stats::order::{
-    DdSketch, Fences, Hampel, Histogram, MovingOrder, P2Quantile, QuantileMethod, iqr, mad, quantile,
-    tukey_fences,
+    DdSketch, Fences, Hampel, Histogram, MovingOrder, P2Quantile, QuantileMethod, iqr, mad,
+    quantile, tukey_fences,
 };
 use rhai::{Array, Dynamic, Engine, Map};
 use std::rc::Rc;

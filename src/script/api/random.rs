@@ -27,7 +27,8 @@ pub(super) fn register(engine: &mut Engine, host: &Rc<Host>, registry: &mut Regi
             let mean = number(&h, "random.normal", "mean", &mean)?;
             let stddev = number(&h, "random.normal", "stddev", &stddev)?;
             if !(mean.is_finite() && stddev.is_finite() && stddev >= 0.0) {
-                let message = format!("mean {mean} and stddev {stddev} must be finite, the latter 0 or more");
+                let message =
+                    format!("mean {mean} and stddev {stddev} must be finite, the latter 0 or more");
                 return Err(fail_in("random.normal", message));
             }
             Ok(mean + stddev * normal(s.change()))

@@ -85,9 +85,9 @@ pub(super) fn tails(a: &mut Arguments<'_>) -> Fallible<Tails> {
         "both" => Ok(Tails::Both),
         "upper" => Ok(Tails::Upper),
         "lower" => Ok(Tails::Lower),
-        got => Err(a.fail(format_args!(
-            "tails '{got}' is not known; use one of both, upper, lower"
-        ))),
+        got => {
+            Err(a.fail(format_args!("tails '{got}' is not known; use one of both, upper, lower")))
+        }
     }
 }
 

@@ -20,11 +20,7 @@ impl Step for SpotStep {
 
 impl Step for Likelihood {
     fn map(&self) -> Map {
-        number_map([
-            ("likelihood", self.likelihood),
-            ("tail", self.tail),
-            ("score", self.score),
-        ])
+        number_map([("likelihood", self.likelihood), ("tail", self.tail), ("score", self.score)])
     }
 }
 
