@@ -23,12 +23,14 @@ pub enum ConfigError {
         source: std::io::Error,
     },
     /// The file is not what it should be.
-    #[error("config {path}: {source}")]
+    #[error("config {path}:{line}: {message}")]
     Parse {
         /// The file.
         path: PathBuf,
-        /// Where and why.
-        source: Box<toml::de::Error>,
+        /// The line, from 1.
+        line: usize,
+        /// What is wrong, and what is known.
+        message: String,
     },
 }
 
@@ -238,8 +240,12 @@ impl Config {
     pub fn read(path: &Path) -> Result<Self, ConfigError> {
         let text = std::fs::read_to_string(path)
             .map_err(|source| ConfigError::Read { path: path.into(), source })?;
-        toml::from_str(&text)
-            .map_err(|e| ConfigError::Parse { path: path.into(), source: Box::new(e) })
+        toml::from_str(&text).map_err(|error| {
+            let start = error.span().map_or(0, |span| span.start);
+            let line = text.bytes().take(start).filter(|b| *b == b'\n').count() + 1;
+            let message = error.message().replace('\n', "; ");
+            ConfigError::Parse { path: path.into(), line, message }
+        })
     }
 
     /// Reads the file beside a script if there is one.

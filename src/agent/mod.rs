@@ -37,7 +37,7 @@ pub enum AgentError {
     #[error(transparent)]
     Protocol(#[from] ProtocolError),
     /// A callback failed.
-    #[error("{0}")]
+    #[error(transparent)]
     Handler(#[from] HandlerError),
     /// Data arrived before `init`.
     #[error("{what} arrived before init")]

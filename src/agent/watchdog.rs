@@ -113,7 +113,7 @@ fn watch(
         if current != beat {
             (beat, since) = (current, now);
         }
-        if current.0 % 2 == 0 {
+        if current.0.is_multiple_of(2) {
             busy_since = None;
             continue;
         }

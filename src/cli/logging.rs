@@ -33,5 +33,16 @@ pub(super) fn start(argument: Option<LevelFilter>, config: &LogConfig, fallback:
 
 /// Says why the command failed; a standard error that is full or gone stops nobody.
 pub(super) fn fatal(error: &anyhow::Error) {
-    let _ = writeln!(std::io::stderr(), "rhai-udf: {error:#}");
+    let _ = writeln!(std::io::stderr(), "rhai-udf: {}", chain(error));
+}
+
+/// The error and its causes, leaving out those that it already quotes.
+fn chain(error: &anyhow::Error) -> String {
+    let mut text = error.to_string();
+    for cause in error.chain().skip(1).map(ToString::to_string) {
+        if !text.contains(&cause) {
+            text = format!("{text}: {cause}");
+        }
+    }
+    text
 }

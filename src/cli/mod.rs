@@ -9,6 +9,7 @@ mod serve;
 mod signals;
 mod state;
 mod sweep;
+mod tick;
 
 use clap::{Parser, Subcommand};
 use std::process::ExitCode;

@@ -1,7 +1,7 @@
 //! `replay`: recorded data through a script, with no daemon.
 
 use super::sweep::{self, Judge, Variant};
-use super::{logging, run, usage};
+use super::{logging, run, tick, usage};
 use anyhow::Context;
 use clap::ValueEnum;
 use indicatif::{ProgressBar, ProgressStyle};
@@ -20,17 +20,19 @@ use rhai_udf::replay::transport::Udf;
 use rhai_udf::replay::window::{Windowing, Windows};
 use rhai_udf::replay::{Pipeline, ReplayError, Summary};
 use rhai_udf::script::{Expression, ScriptHandler};
+use std::cell::RefCell;
 use std::io::{BufWriter, IsTerminal, Write};
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
 use std::time::{Duration, Instant};
 
-/// Play recorded data through a script, with no daemon
+/// Play recorded data through a script or a TICKscript, with no daemon
 ///
 /// Data is line protocol (.lp), CSV (.csv), a recording of Kapacitor (.srpl, .brpl) or captured
 /// requests (.bin), each also packed with gzip; several files are played one after the other.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
-    /// The script
+    /// The script, or a TICKscript (.tick) with the functions it calls given by --udf
     pub(super) script: PathBuf,
     /// The data
     #[arg(long, value_name = "FILE", required = true, num_args = 1..)]
@@ -105,6 +107,8 @@ pub(super) struct Args {
     /// The configuration; default: rhai-udf.toml beside the script, if it is there
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
+    #[command(flatten)]
+    pub(super) tick: tick::TickArgs,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -131,12 +135,15 @@ fn precision(name: &str) -> Result<Precision, String> {
 pub(super) fn run(args: &Args, level: Option<log::LevelFilter>) -> anyhow::Result<()> {
     let config = run::read_config(args.config.as_deref(), &args.script)?;
     logging::start(level, &config.log, log::LevelFilter::Warn);
-    let variants = sweep::variants(args)?;
-    let labels = args.labels.as_deref().map(Labels::read).transpose()?;
-    let mut pipeline = pipeline(args, &config, &variants)?;
     let reading = reading(args);
     let progress = Progress::start(args, &reading);
     let mut pace = args.real_clock.then(Pace::default);
+    if tick::is_script(&args.script) {
+        return tick::run(args, config, &reading, &progress, pace);
+    }
+    let variants = sweep::variants(args)?;
+    let labels = args.labels.as_deref().map(Labels::read).transpose()?;
+    let mut pipeline = pipeline(args, &config, &variants)?;
     let started = Instant::now();
     let mut judge = Judge::new(labels, &variants);
     let played = play(args, &reading, &mut pipeline, &progress, pace.as_mut(), |pipeline, path| {
@@ -201,7 +208,7 @@ fn play(
                 pace.wait_for(time);
             }
             count = count.wrapping_add(1);
-            if count % 1024 == 0 {
+            if count.is_multiple_of(1024) {
                 progress.bar.set_position(reading.bytes.get());
             }
         })?;
@@ -215,6 +222,7 @@ fn pipeline(args: &Args, config: &Config, variants: &[Variant]) -> anyhow::Resul
     if wants == EdgeType::Stream && args.period.is_some() {
         return usage("the script wants a stream of points: leave out --period and --every");
     }
+    let stdout = Stdout::default();
     let has_alerts = instances.iter().any(|instance| !instance.watches.is_empty());
     if !has_alerts && (args.labels.is_some() || !args.sweep.is_empty()) {
         return usage("what --labels and --sweep judge are alerts: give --crit, --warn or --info");
@@ -226,8 +234,8 @@ fn pipeline(args: &Args, config: &Config, variants: &[Variant]) -> anyhow::Resul
         windows: windows(args),
         wants,
         instances,
-        output: output(args, has_alerts)?,
-        alerts: shown.then(|| Sink::new(Box::new(stdout()), format(args))),
+        output: output(args, has_alerts, &stdout)?,
+        alerts: shown.then(|| Sink::new(Box::new(stdout), format(args))),
         every_alert: args.every_alert,
         own_init: !args.options.is_empty() || args.each.is_some() || variants.len() > 1,
         summary: Summary::default(),
@@ -296,7 +304,9 @@ fn instance(
     let mut udf = Udf::new(handler);
     let capture = |path: &PathBuf| path.to_string_lossy().trim_end_matches(".gz").ends_with(".bin");
     if !options.is_empty() || !args.data.iter().all(capture) {
-        let request = match declaration.request(options) {
+        let request = declaration.request(options);
+        let fitting = request.and_then(|request| declaration.bind(&request).map(|_| request));
+        let request = match fitting {
             Ok(request) => request,
             Err(problems) => return usage(&problems.join("; ")),
         };
@@ -325,7 +335,7 @@ fn grouping(args: &Args) -> Option<Grouping> {
 }
 
 /// The output goes to its file, or to standard output if it is asked for or there are no alerts.
-fn output(args: &Args, has_alerts: bool) -> anyhow::Result<Option<Sink>> {
+fn output(args: &Args, has_alerts: bool, stdout: &Stdout) -> anyhow::Result<Option<Sink>> {
     let writer: Box<dyn Write> = match &args.output {
         Some(path) => {
             let file = std::fs::File::create(path)
@@ -333,13 +343,29 @@ fn output(args: &Args, has_alerts: bool) -> anyhow::Result<Option<Sink>> {
             Box::new(BufWriter::new(file))
         }
         None if args.format.is_none() && has_alerts || sweep::judges(args) => return Ok(None),
-        None => Box::new(stdout()),
+        None => Box::new(stdout.clone()),
     };
     Ok(Some(Sink::new(writer, format(args))))
 }
 
-fn stdout() -> BufWriter<std::io::Stdout> {
-    BufWriter::with_capacity(1 << 16, std::io::stdout())
+/// Standard output, shared by the output and the alerts so that they come in order.
+#[derive(Clone)]
+struct Stdout(Rc<RefCell<BufWriter<std::io::Stdout>>>);
+
+impl Default for Stdout {
+    fn default() -> Self {
+        Self(Rc::new(BufWriter::with_capacity(1 << 16, std::io::stdout()).into()))
+    }
+}
+
+impl Write for Stdout {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.borrow_mut().write(bytes)
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        self.0.borrow_mut().flush()
+    }
 }
 
 fn format(args: &Args) -> Format {
@@ -369,8 +395,8 @@ fn summarise(summary: &Summary, skipped: u64, took: Duration) {
 }
 
 /// A bar on a terminal, nothing elsewhere.
-struct Progress {
-    bar: ProgressBar,
+pub(super) struct Progress {
+    pub(super) bar: ProgressBar,
 }
 
 impl Progress {
@@ -388,12 +414,12 @@ impl Progress {
 
 /// Holds the replay back to the pace of the data.
 #[derive(Default)]
-struct Pace {
+pub(super) struct Pace {
     start: Option<(Instant, i64)>,
 }
 
 impl Pace {
-    fn wait_for(&mut self, time: i64) {
+    pub(super) fn wait_for(&mut self, time: i64) {
         let (started, first) = *self.start.get_or_insert((Instant::now(), time));
         let due = Duration::from_nanos(u64::try_from(time.saturating_sub(first)).unwrap_or(0));
         if let Some(rest) = due.checked_sub(started.elapsed()) {

@@ -3,7 +3,7 @@
 use super::{logging, signals};
 use anyhow::Context;
 use rhai_udf::agent::socket::STACK;
-use rhai_udf::agent::{self, AgentOptions, Control, Counts, Pulse, Wakeable};
+use rhai_udf::agent::{self, AgentError, AgentOptions, Control, Counts, Pulse, Wakeable};
 use rhai_udf::config::{Config, ConfigError};
 use rhai_udf::script::{ScriptError, ScriptHandler, Watcher};
 use std::fs::File;
@@ -77,7 +77,11 @@ pub(super) fn run(args: &Args, level: Option<log::LevelFilter>) -> anyhow::Resul
         .context("the session's thread cannot be started")?
         .join()
         .map_err(|_| anyhow::anyhow!("the session panicked, which is a mistake; please report"))?
-        .with_context(|| format!("script {}", args.script.display()))?;
+        .map_err(|error| match error.downcast_ref() {
+            // It names the script and the line itself.
+            Some(AgentError::Handler(_)) => error,
+            _ => error.context(format!("script {}", args.script.display())),
+        })?;
     log::info!("input ended: {}", summary(&counts));
     Ok(())
 }

@@ -12,6 +12,7 @@ pub mod pipeline;
 pub mod quality;
 pub mod sink;
 pub mod source;
+pub mod tick;
 pub mod timestamp;
 pub mod transport;
 pub mod window;
@@ -46,14 +47,17 @@ pub enum ReplayError {
     #[error("{0}")]
     Unfit(String),
     /// The session failed.
-    #[error("{0}")]
+    #[error(transparent)]
     Agent(#[from] AgentError),
     /// The UDF reported an error.
     #[error("{0}")]
     Udf(String),
     /// An alert's expression cannot be used.
-    #[error("{0}")]
+    #[error(transparent)]
     Expression(#[from] crate::script::ScriptError),
+    /// A TICKscript is wrong, or cannot take the data.
+    #[error(transparent)]
+    Tick(#[from] tick::TickError),
     /// The output cannot be written.
     #[error("the output cannot be written: {0}")]
     Write(std::io::Error),

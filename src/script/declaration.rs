@@ -297,6 +297,12 @@ pub fn type_name(value_type: ValueType) -> &'static str {
     }
 }
 
+/// The name of a type with its article.
+fn a_type(value_type: ValueType) -> String {
+    let article = if value_type == ValueType::Int { "an" } else { "a" };
+    format!("{article} {}", type_name(value_type))
+}
+
 pub(crate) fn type_of_name(name: &str) -> Option<ValueType> {
     [ValueType::Bool, ValueType::Int, ValueType::Double, ValueType::String, ValueType::Duration]
         .into_iter()
@@ -305,7 +311,7 @@ pub(crate) fn type_of_name(name: &str) -> Option<ValueType> {
 
 fn parse_value(text: &str, kind: ValueType) -> Result<OptionValue, String> {
     use option_value::Value;
-    let wrong = || format!("'{text}' is not a {}", type_name(kind));
+    let wrong = || format!("'{text}' is not {}", a_type(kind));
     let value = match kind {
         ValueType::Bool => Value::BoolValue(match text.to_ascii_lowercase().as_str() {
             "true" => true,
@@ -400,7 +406,7 @@ fn read_option(spec: &Dynamic, problems: &mut Vec<String>, name: &str) -> Option
         let Some(limit) = map.get(key) else { continue };
         match typed(limit, kind).as_ref().and_then(number) {
             Some(limit) => *slot = Some(limit),
-            None => problem(format!("{key} must be a {}", type_name(kind))),
+            None => problem(format!("{key} must be {}", a_type(kind))),
         }
     }
     if let Some(allowed) = map.get("one_of") {
@@ -429,11 +435,9 @@ fn read_option(spec: &Dynamic, problems: &mut Vec<String>, name: &str) -> Option
                     }
                     option.default = Some(value);
                 }
-                None => problem(format!(
-                    "the default must be a {}, got {}",
-                    type_name(kind),
-                    show(default)
-                )),
+                None => {
+                    problem(format!("the default must be {}, got {}", a_type(kind), show(default)))
+                }
             }
         }
     }

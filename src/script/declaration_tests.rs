@@ -138,7 +138,7 @@ fn mistakes_in_a_declaration_are_all_named() {
         "option 'a': unknown type 'integer'",
         "option 'b': has no type",
         "option 'c': unknown key 'maximum'",
-        "option 'c': the default must be a int, got 'x'",
+        "option 'c': the default must be an int, got 'x'",
         "option 'd': the default must be at least 1, got 0.5",
         "option 'e': min must be a duration",
     ] {

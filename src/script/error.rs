@@ -1,6 +1,6 @@
 //! Where and why a script failed, as its author needs to read it.
 
-use rhai::{EvalAltResult, ParseError, Position};
+use rhai::{EvalAltResult, ParseError, ParseErrorType, Position};
 use std::fmt;
 use std::path::{Path, PathBuf};
 
@@ -73,20 +73,20 @@ pub enum ScriptError {
         /// The group that was at hand.
         group: Option<String>,
         /// What happened where.
-        problem: Problem,
+        problem: Box<Problem>,
     },
     /// `init` was asked for with options that do not fit.
     #[error("{}", .0.join("; "))]
     Options(Vec<String>),
+    /// The configuration cannot be used.
+    #[error("{0}")]
+    Config(String),
     /// A snapshot cannot be used.
     #[error("snapshot: {0}")]
     Snapshot(String),
     /// The state cannot be stored.
     #[error("the state cannot be stored: {0}")]
     State(String),
-    /// The configuration cannot be used.
-    #[error("{0}")]
-    Config(String),
     /// What was emitted does not fit the declaration.
     #[error(transparent)]
     Output(#[from] OutputProblem),
@@ -110,7 +110,17 @@ fn group_name(group: &Option<String>) -> String {
 
 /// The problem that the parser found.
 pub(crate) fn parse_problem(file: &Path, text: &str, error: &ParseError) -> Problem {
-    Problem::new(file, lower_first(&error.err_type().to_string())).at(error.position(), Some(text))
+    Problem::new(file, parse_message(error.err_type())).at(error.position(), Some(text))
+}
+
+fn parse_message(error: &ParseErrorType) -> String {
+    match error {
+        ParseErrorType::Reserved(word) => format!(
+            "'{word}' is a reserved word; a field, option or key of that name is written \
+             [\"{word}\"], a variable needs another name"
+        ),
+        other => lower_first(&other.to_string()),
+    }
 }
 
 /// The problem at the bottom of a failed evaluation.
@@ -170,7 +180,7 @@ fn message(error: &EvalAltResult) -> String {
             format!("no function {signature}")
         }
         EvalAltResult::ErrorVariableNotFound(name, _) => format!("no variable '{name}'"),
-        EvalAltResult::ErrorParsing(kind, _) => lower_first(&kind.to_string()),
+        EvalAltResult::ErrorParsing(kind, _) => parse_message(kind),
         other => {
             let mut unplaced = other.to_string();
             let place = other.position();

@@ -522,7 +522,9 @@ impl Handler for ScriptHandler {
         self.dropped = false;
         self.batch_mut().begin(begin);
         if self.has(Callback::BeginBatch) {
-            let batch = Dynamic::from(SharedBatch::new(self.batch.metadata()));
+            let mut announced = self.batch.metadata();
+            announced.size = self.batch.size;
+            let batch = Dynamic::from(SharedBatch::new(announced));
             if let Err(error) = self.batch_call(Callback::BeginBatch, i64::MIN, batch, output) {
                 self.settle("the batch", error, output)?;
                 self.dropped = true;

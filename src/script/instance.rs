@@ -55,7 +55,7 @@ impl Instance {
         self.options = Dynamic::from(Options(Rc::new(map)));
         if self.program.has(Callback::Init) {
             let ran = self.program.call(Callback::Init, None, None, &self.options);
-            ran.map_err(|error| self.error(Callback::Init, b"", &error))?;
+            ran.map(drop).map_err(|error| self.error(Callback::Init, b"", &error))?;
         }
         Ok(())
     }
@@ -141,7 +141,7 @@ impl Instance {
         ScriptError::Call {
             callback: callback.name(),
             group: (!key.is_empty()).then(|| String::from_utf8_lossy(key).into_owned()),
-            problem: self.program.problem(error),
+            problem: self.program.problem(error).into(),
         }
     }
 

@@ -13,7 +13,8 @@ use super::modules::{BesideResolver, Loaded};
 use crate::agent::Pulse;
 use crate::config::Limits;
 use rhai::{
-    AST, Caches, Dynamic, Engine, EvalAltResult, EvalContext, GlobalRuntimeState, Position, Scope,
+    AST, Caches, Dynamic, Engine, EvalAltResult, EvalContext, GlobalRuntimeState, Module, Position,
+    Scope, ScriptFuncDef,
 };
 use sha2::{Digest, Sha256};
 use std::any::Any;
@@ -67,6 +68,15 @@ impl Callback {
             Self::BeginBatch => "begin_batch(batch, opt)",
             Self::EndBatch => "end_batch(batch, opt)",
             Self::Migrate => "migrate(old, opt)",
+        }
+    }
+
+    /// The name that the function is called by: see [`callable`].
+    fn symbol(self) -> &'static str {
+        match self {
+            // Rhai calls names that are no identifiers only with this prefix.
+            Self::Point => "anon$point",
+            other => other.name(),
         }
     }
 
@@ -155,7 +165,7 @@ impl Program {
             .map_err(|e| ScriptError::Load(vec![parse_problem(&source.path, &source.text, &e)]))?;
         ast.set_source(source.path.to_string_lossy().as_ref());
         let mut global = engine.new_global_runtime_state();
-        global.lib.push(ast.shared_lib().clone());
+        global.lib.push(callable(&ast).into());
         global.source = ast.source().map(Into::into);
         let mut program = Self {
             hash: String::new(),
@@ -319,15 +329,14 @@ impl Program {
         global.num_operations = 0;
         global.level = 0;
         let mut context = EvalContext::new(engine, global, caches, scope, None);
+        let name = callback.symbol();
         let call = || match (this, arguments) {
-            (None, []) => context.call_fn_raw(callback.name(), false, false, &mut []),
-            (None, [a]) => context.call_fn_raw(callback.name(), false, false, &mut [a]),
-            (None, [a, b, ..]) => context.call_fn_raw(callback.name(), false, false, &mut [a, b]),
-            (Some(this), []) => context.call_fn_raw(callback.name(), true, true, &mut [this]),
-            (Some(this), [a]) => context.call_fn_raw(callback.name(), true, true, &mut [this, a]),
-            (Some(this), [a, b, ..]) => {
-                context.call_fn_raw(callback.name(), true, true, &mut [this, a, b])
-            }
+            (None, []) => context.call_fn_raw(name, false, false, &mut []),
+            (None, [a]) => context.call_fn_raw(name, false, false, &mut [a]),
+            (None, [a, b, ..]) => context.call_fn_raw(name, false, false, &mut [a, b]),
+            (Some(this), []) => context.call_fn_raw(name, true, true, &mut [this]),
+            (Some(this), [a]) => context.call_fn_raw(name, true, true, &mut [this, a]),
+            (Some(this), [a, b, ..]) => context.call_fn_raw(name, true, true, &mut [this, a, b]),
         };
         // A panic is a mistake in the host; the daemon must still be told why its task ends.
         match catch_unwind(AssertUnwindSafe(call)).unwrap_or_else(|panic| Err(panicked(&*panic))) {
@@ -374,6 +383,20 @@ fn panicked(panic: &(dyn Any + Send)) -> Box<EvalAltResult> {
     let message =
         format!("the host panicked, which is a mistake in rhai-udf; please report: {text}");
     Box::new(EvalAltResult::ErrorRuntime(message.into(), Position::NONE))
+}
+
+/// The functions as they are called. Rhai calls a script's function as a method too, so that
+/// `batch.point(fields)` would find the callback; it gets a name that no script can write.
+fn callable(ast: &AST) -> Module {
+    let name = Callback::Point.name();
+    let mut rest = ast.clone();
+    rest.retain_functions(|_, _, function, _| function != name);
+    let mut lib = Module::clone(rest.shared_lib());
+    for function in ast.iter_fn_def().filter(|f| f.name == name) {
+        let name = Callback::Point.symbol().into();
+        lib.set_script_fn(ScriptFuncDef { name, ..ScriptFuncDef::clone(function) });
+    }
+    lib
 }
 
 /// How each callback is defined; of two definitions the one with options is called.

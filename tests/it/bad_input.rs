@@ -1,1 +1,424 @@
+//! What is broken is named with its place; nothing panics and nothing is half-written.
 
+use crate::util::*;
+use rhai_udf::protocol::message::{PointMessage, SnapshotRequest};
+use std::path::PathBuf;
+
+const STREAM: &str = r#"fn info() { #{ wants: "stream", provides: "stream" } }"#;
+
+/// Runs a script on bytes that end in an error; every frame before it is whole.
+fn broken(name: &str, script: &str, input: &[u8]) -> (Vec<String>, String) {
+    let folder = Folder::new(name);
+    let path = folder.write("script.rhai", script);
+    let run = run_udf(&path, input);
+    assert_eq!(run.code, Some(1), "{}", run.stderr);
+    assert!(!run.stderr.contains("panicked"), "{}", run.stderr);
+    let error = run.error();
+    let mut before = lines(&run.answers());
+    before.pop();
+    assert!(run.stderr.contains(&error), "the log has it too: {}", run.stderr);
+    (before, error)
+}
+
+fn echo() -> String {
+    format!("{STREAM}\nfn point(p) {{ emit(p); }}")
+}
+
+fn collect() -> &'static str {
+    "fn info() { #{ wants: \"batch\", provides: \"batch\" } }
+    fn begin_batch(batch) {}
+    fn point(p) { emit(p); }
+    fn end_batch(batch) {}"
+}
+
+/// A session cut at every byte: what was whole before the cut is answered, the cut is an error.
+#[test]
+fn an_input_that_ends_inside_a_frame_is_answered_as_far_as_it_goes() {
+    let requests = [
+        vec![init(&[])],
+        batch("a", &[1.0]),
+        batch("a", &[2.0, 3.0]),
+        vec![Request::Snapshot(SnapshotRequest {})],
+    ]
+    .concat();
+    let mut ends = vec![0];
+    for i in 1..=requests.len() {
+        ends.push(stream(requests[..i].to_vec()).len());
+    }
+    let input = stream(requests);
+    let folder = Folder::new("cut");
+    let path = folder.write("script.rhai", collect());
+    let whole = lines(&run_udf(&path, &input).answers());
+    assert_eq!(whole.len(), 9);
+    for cut in 0..input.len() {
+        let run = run_udf(&path, &input[..cut]);
+        let mut got = lines(&run.answers());
+        let frame = ends.iter().filter(|end| **end <= cut).count();
+        if ends.contains(&cut) {
+            assert_eq!(run.code, Some(0), "cut at {cut}: {}", run.stderr);
+        } else {
+            assert_eq!(run.code, Some(1), "cut at {cut}: {}", run.stderr);
+            let error = got.pop().unwrap();
+            let part = format!("error: frame {frame}: the input ended inside it, after ");
+            assert!(error.starts_with(&part), "cut at {cut}: {error}");
+        }
+        assert_eq!(got, whole[..got.len()], "cut at {cut}");
+    }
+}
+
+#[test]
+fn frames_that_are_none_are_named() {
+    let session = stream(vec![init(&[]), point(1, "", &[("x", 1.0)])]);
+    for (name, bytes, part) in [
+        (
+            "huge",
+            &[0xff, 0xff, 0xff, 0xff, 0x0f][..],
+            "frame 3: 4294967295 bytes long, more than the limit of 2147483647",
+        ),
+        (
+            "endless",
+            &[0xff, 0xff, 0xff, 0xff, 0xff, 0xff],
+            "frame 3: the length before it is not a 32-bit varint; is this a request stream?",
+        ),
+        ("promise", &[0xff, 0xff, 0xff, 0x7f, 1, 2], "frame 3: the input ended inside it, after 6"),
+        ("empty", &[0], "a request without a message"),
+        ("unknown", &[3, 0xca, 0x01, 0], "a request of an unknown kind (field 25)"),
+        ("text", b"\x05hello", "Request: not a valid message"),
+        ("point", &[4, 0x8a, 0x01, 1, 0xff], "Point: not a valid message"),
+    ] {
+        let (before, error) = broken(name, &echo(), &[&session[..], bytes].concat());
+        assert_eq!(before, ["init", "1 m x=1.0"], "{name}");
+        assert!(error.contains(part), "{name}: {error}");
+    }
+}
+
+#[test]
+fn data_in_the_wrong_place_is_named() {
+    let x = || point(1, "", &[("x", 1.0)]);
+    let (started, open) = (init(&[]), begin("", 1));
+    for (name, script, requests, part) in [
+        ("no_init", &*echo(), vec![x()], "a point arrived before init"),
+        ("no_init_batch", collect(), vec![open.clone()], "a batch arrived before init"),
+        (
+            "batch_for_stream",
+            &echo(),
+            vec![started.clone(), open.clone()],
+            "a batch arrived, but the UDF wants a stream",
+        ),
+        (
+            "end_for_stream",
+            &echo(),
+            vec![started.clone(), end("", 1)],
+            "the end of a batch arrived, but the UDF wants a stream",
+        ),
+        (
+            "bare",
+            collect(),
+            vec![started.clone(), x()],
+            "a point arrived outside a batch, but the UDF wants batches",
+        ),
+        (
+            "no_begin",
+            collect(),
+            vec![started.clone(), end("", 1)],
+            "the end of batch 'm' arrived without its begin",
+        ),
+        (
+            "nested",
+            collect(),
+            vec![started.clone(), open.clone(), open.clone()],
+            "batch 'm' began inside another",
+        ),
+    ] {
+        let (_, error) = broken(name, script, &stream(requests));
+        assert_eq!(error, part, "{name}");
+    }
+}
+
+/// A throw in each callback: what came before is whole, what the call wrote is dropped.
+#[test]
+fn a_throw_anywhere_has_its_place_and_leaves_nothing_half_written() {
+    let script = |callback: &str| {
+        let throw = |name: &str| if name == callback { "throw \"stop\";" } else { "" };
+        format!(
+            "fn info() {{ #{{ wants: \"batch\", provides: \"batch\" }} }}\n\
+             fn state() {{ {} #{{}} }}\n\
+             fn begin_batch(batch) {{ {} }}\n\
+             fn point(p) {{ emit(p); if p.x > 1.5 {{ {} }} }}\n\
+             fn end_batch(batch) {{ emit(batch.point(#{{ end: 1 }})); {} }}",
+            throw("state"),
+            throw("begin_batch"),
+            throw("point"),
+            throw("end_batch")
+        )
+    };
+    let data = [vec![init(&[])], batch("a", &[1.0]), batch("b", &[2.0])].concat();
+    for (callback, place, whole, group) in [
+        ("state", "2:14", 1, "host=a"),
+        ("begin_batch", "3:25", 1, "host=a"),
+        ("point", "4:39", 5, "host=b"),
+        ("end_batch", "5:55", 1, "host=a"),
+    ] {
+        let name = format!("throw_{callback}");
+        let (before, error) = broken(&name, &script(callback), &stream(data.clone()));
+        assert_eq!(before.len(), whole, "{callback}: {before:?}");
+        let end = format!("script.rhai:{place}: stop (in {callback}, group '{group}')");
+        assert!(error.ends_with(&end), "{error}");
+    }
+}
+
+#[test]
+fn a_throw_in_info_init_and_migrate_refuses_the_task() {
+    let thrown = "fn init() { throw #{ code: 7 }; }";
+    let run = run_text("init", &format!("{}\n{thrown}", echo()), vec![init(&[])]);
+    let said = lines(&run.answers()).remove(0);
+    assert!(said.contains("script.rhai:3:13: thrown: #{\"code\": 7} (in init)"), "{said}");
+}
+
+/// The text that DESIGN.md promises.
+#[test]
+fn a_missing_field_is_named_with_what_is_there() {
+    let run = run_udf(
+        &repo("scripts/ttest.rhai"),
+        &stream(
+            [
+                vec![init(&[
+                    ("field", &[OptionArgument::Text("hotend")]),
+                    ("size", &[OptionArgument::Int(10)]),
+                ])],
+                batch("", &[1.0]),
+            ]
+            .concat(),
+        ),
+    );
+    let error = run.error();
+    let part = "ttest.rhai:29:24: no point of the batch has a field 'hotend'; its fields are x";
+    assert!(error.contains(part), "{error}");
+    let data = vec![point(1, "", &[("bed", 1.0), ("air", 2.0)])];
+    for (name, body) in [
+        ("push", "moving_stats(3).push(p.hotend);"),
+        ("set", "p.y = p.hotend;"),
+        ("plus", "let y = p.hotend + 1.0;"),
+        ("minus", "let y = -p.hotend;"),
+    ] {
+        let (_, error) =
+            play_to_error(name, &format!("{STREAM}\nfn point(p) {{ {body} }}"), data.clone());
+        assert!(
+            error.contains("field 'hotend' is missing; the point has air (double), bed (double)"),
+            "{name}: {error}"
+        );
+        assert!(error.contains("script.rhai:2:"), "{error}");
+    }
+}
+
+/// What an author gets wrong first.
+#[test]
+fn mistakes_in_a_callback_say_what_and_where() {
+    let point_with = |fields_string: &str| {
+        Request::Point(PointMessage {
+            name: "m".into(),
+            fields_string: [("s".into(), fields_string.into())].into(),
+            ..Default::default()
+        })
+    };
+    for (name, body, part) in [
+        ("typo", "p.y = valeu;", "undefined variable: valeu"),
+        ("function", "p.y = medain([1.0]);", "no function medain (array)"),
+        (
+            "number",
+            "moving_stats(3).push(p.s);",
+            "the value must be a number, not the string 'abc'",
+        ),
+        ("size", "moving_stats(-1);", "moving_stats: size must be 0 or more, got -1"),
+        ("zero", "let x = 1 / 0;", "division by zero"),
+        (
+            "map",
+            "p.y = #{};",
+            "field 'y' cannot hold a map; fields are double, int, string or bool",
+        ),
+        ("sleep", "sleep(1);", "a script cannot sleep"),
+        ("depth", "f(1);", "too many calls inside each other"),
+        ("index", "let a = [1]; a[3];", "array index 3 out of bounds: only 1 element in array"),
+        ("eval", "eval(\"1\");", "'eval' is "),
+        ("key", "new_point(#{ tim: 1 });", "new_point: unknown key 'tim'; known are time, name"),
+    ] {
+        let script = format!("{STREAM}\nfn point(p) {{ {body} }}\nfn f(n) {{ f(n + 1); }}");
+        let run = run_text(name, &script, vec![init(&[]), point_with("abc")]);
+        let said = lines(&run.answers()).join("\n");
+        assert!(said.contains(part), "{name}: {said}");
+        assert!(said.contains("script.rhai:2:") || name == "depth", "{name}: {said}");
+        assert!(!run.stderr.contains("panicked"), "{}", run.stderr);
+    }
+}
+
+fn replay(arguments: &[&str]) -> Run {
+    feed(binary().arg("replay").args(arguments), &[])
+}
+
+fn failed_replay(code: i32, arguments: &[&str], parts: &[&str]) {
+    let run = replay(arguments);
+    assert_eq!(run.code, Some(code), "{arguments:?}: {}", run.stderr);
+    for part in parts {
+        assert!(run.stderr.contains(part), "{part}: {}", run.stderr);
+    }
+    let lines = run.stderr.lines().count();
+    assert!(lines < 12, "{lines} lines: {}", run.stderr);
+    assert!(!run.stderr.contains("panicked"), "{}", run.stderr);
+}
+
+fn mirror() -> String {
+    repo("scripts/mirror.rhai").to_string_lossy().into_owned()
+}
+
+fn text(path: PathBuf) -> String {
+    path.to_string_lossy().into_owned()
+}
+
+#[test]
+fn a_bad_line_is_named_and_may_be_skipped() {
+    let folder = Folder::new("lines");
+    let data = text(folder.write("data.lp", "m x=1 1\n\n# note\nm x= 2\nm x=3 3\nm x=4\n"));
+    let arguments = [&mirror(), "--data", &data];
+    failed_replay(1, &arguments, &["data.lp:4: not line protocol: ", "--skip-bad-lines"]);
+    let run = replay(&[&arguments[..], &["--skip-bad-lines", "--format", "lp"]].concat());
+    assert_eq!(run.code, Some(0), "{}", run.stderr);
+    assert_eq!(run.text(), "m x=1 1\nm x=3 3\n");
+    assert!(run.stderr.contains("data.lp:4: skipped: not line protocol"), "{}", run.stderr);
+    assert!(run.stderr.contains("data.lp:6: skipped: the line has no time"), "{}", run.stderr);
+    assert!(run.stderr.contains("; 2 bad lines skipped;"), "{}", run.stderr);
+}
+
+#[test]
+fn lines_that_cannot_be_points_say_why() {
+    for (name, line, part) in [
+        ("time", "m x=1 9223372036854775807", "time 9223372036854775807 is out of range; is --pre"),
+        ("unsigned", "m x=9223372036854775808u 1", "field 'x' is beyond 64-bit signed integers"),
+        ("quote", "m x=\"open 1", "not line protocol"),
+    ] {
+        let folder = Folder::new(name);
+        let data = text(folder.write("data.lp", line));
+        failed_replay(1, &[&mirror(), "--data", &data, "--precision", "s"], &["data.lp:1: ", part]);
+    }
+    let folder = Folder::new("latin1");
+    std::fs::write(folder.path("data.lp"), b"m x=\"\xe9\" 1\n").unwrap();
+    let data = text(folder.path("data.lp"));
+    failed_replay(1, &[&mirror(), "--data", &data], &["data.lp:1: the line is not UTF-8"]);
+}
+
+#[test]
+fn files_that_are_no_recordings_are_named() {
+    let folder = Folder::new("recordings");
+    let zip = repo("tests/data/cpu_outliers.brpl");
+    std::fs::copy(&zip, folder.path("zip.lp")).unwrap();
+    let whole = std::fs::read(&zip).unwrap();
+    std::fs::write(folder.path("cut.brpl"), &whole[..whole.len() / 2]).unwrap();
+    let packed = std::fs::read(repo("examples/printer/printer.lp.gz")).unwrap();
+    std::fs::write(folder.path("cut.lp.gz"), &packed[..5000]).unwrap();
+    for (name, content, parts) in [
+        (
+            "data.csv",
+            "x",
+            &["data.csv: what it holds is told by its name: .lp (line protocol)"][..],
+        ),
+        ("text.brpl", "hello", &["text.brpl: not a batch recording (a zip with"]),
+        ("cut.srpl", "db\nrp\n", &["cut.srpl:2: the recording ends inside a point"]),
+        ("wrong.srpl", "m x=1 1\nm x=2 2\nm x=3\n", &["wrong.srpl:3: not a stream recording: "]),
+        ("text.bin", "hello, this is text\n", &["text.bin: "]),
+    ] {
+        let data = text(folder.write(name, content));
+        failed_replay(1, &[&mirror(), "--data", &data], parts);
+    }
+    for (name, part) in [
+        ("zip.lp", "zip.lp:1: "),
+        ("cut.brpl", "cut.brpl: not a batch recording"),
+        ("cut.lp.gz", "cut.lp.gz: cannot be read: "),
+        ("nothing.lp", "nothing.lp: cannot be read: No such file"),
+        (".", "cannot be read: is a directory"),
+    ] {
+        let data = match name {
+            "." => {
+                std::fs::create_dir(folder.path("folder.lp")).unwrap();
+                text(folder.path("folder.lp"))
+            }
+            name => text(folder.path(name)),
+        };
+        failed_replay(1, &[&mirror(), "--data", &data, "--precision", "s"], &[part]);
+    }
+}
+
+#[test]
+fn a_replay_that_cannot_work_is_wrong_usage() {
+    let ttest = text(repo("scripts/ttest.rhai"));
+    let folder = Folder::new("usage");
+    let data = text(folder.write("data.lp", "m hotend=1 1\n"));
+    for (arguments, part) in [
+        (&[&*ttest][..], "--data"),
+        (&[&*ttest, "--data", &data, "--sett", "a=1"], "--sett"),
+        (&[&*ttest, "--data", &data, "--set", "size"], "write NAME=VALUE"),
+        (&[&*ttest, "--data", &data, "--period", "5x", "--every", "5m"], "'5x' is not a duration"),
+        (&[&*ttest, "--data", &data, "--period", "5m"], "--every"),
+        (&[&*ttest, "--data", &data, "--precision", "d"], "write ns, u, ms, s, m or h"),
+        (&[&*ttest, "--data", &data, "--set", "sise=1"], "option 'sise' is unknown; the script de"),
+        (&[&*ttest, "--data", &data, "--set", "size=ten"], "option 'size': 'ten' is not an int"),
+        (&[&*mirror(), "--data", &data, "--period", "5m", "--every", "5m"], "leave out --period"),
+    ] {
+        failed_replay(2, arguments, &[part]);
+    }
+    let options = ["--set", "field=hotend", "--set", "size=3"];
+    failed_replay(
+        1,
+        &[&[&*ttest, "--data", &data], &options[..]].concat(),
+        &[
+            "the script wants batches and the data is a stream of points: make windows with --period",
+        ],
+    );
+    failed_replay(
+        2,
+        &[&*ttest, "--data", &data, "--set", "field=hotend"],
+        &["option 'size' is missing; it takes int"],
+    );
+}
+
+#[test]
+fn an_expression_that_is_none_is_named() {
+    let folder = Folder::new("expression");
+    let data = text(folder.write("data.lp", "m x=1 1\n"));
+    for (expression, part) in [
+        ("x <", "--crit: "),
+        ("\"x\" < 1", "write fields without quotes, as in pvalue < 0.001"),
+        ("x + 1", "it must be true or false, not 2"),
+    ] {
+        let arguments = [&*mirror(), "--data", &data, "--crit", expression];
+        let run = replay(&arguments);
+        assert!(matches!(run.code, Some(1 | 2)), "{}", run.stderr);
+        assert!(run.stderr.contains(part), "{}", run.stderr);
+    }
+}
+
+/// The summary and the output up to the failure are there.
+#[test]
+fn a_script_that_fails_in_a_replay_says_where() {
+    let folder = Folder::new("fails");
+    let script = format!("{STREAM}\nfn point(p) {{ emit(p); if p.x > 1 {{ throw \"no\"; }} }}");
+    let script = text(folder.write("script.rhai", &script));
+    let data = text(folder.write("data.lp", "m x=1 1\nm x=2 2\n"));
+    let run = replay(&[&script, "--data", &data, "--format", "lp"]);
+    assert_eq!(run.code, Some(1));
+    assert_eq!(run.text(), "m x=1 1\n");
+    let message = run.stderr.lines().last().unwrap();
+    assert_eq!(message.matches("script.rhai:2:").count(), 1, "{message}");
+    assert!(message.ends_with("script.rhai:2:37: no (in point)"), "{message}");
+    let broken = text(folder.write("broken.rhai", "fn info() {"));
+    let run = replay(&[&broken, "--data", &data]);
+    assert_eq!(run.code, Some(1));
+    assert_eq!(run.stderr.matches("broken.rhai:1:12: ").count(), 1, "{}", run.stderr);
+}
+
+#[test]
+fn wrong_commands_are_wrong_usage() {
+    for arguments in [&["walk"][..], &["run"], &["run", "--fast", "x.rhai"], &[]] {
+        let run = feed(binary().args(arguments), &[]);
+        assert_eq!(run.code, Some(2), "{arguments:?}");
+        assert!(run.stderr.contains("Usage: rhai-udf"), "{}", run.stderr);
+    }
+}

@@ -17,7 +17,7 @@ use zip::ZipArchive;
 /// The entry at hand is unpacked by a thread of its own, since its reader borrows the archive.
 pub(super) struct Recording {
     path: PathBuf,
-    records: Receiver<Result<BatchRecord, String>>,
+    records: Receiver<Result<(usize, BatchRecord), String>>,
     batches: u64,
 }
 
@@ -69,7 +69,7 @@ impl Recording {
 /// Sends every batch of every entry, in the order of the queries, until nobody listens.
 fn unpack(
     mut archive: ZipArchive<BufReader<File>>,
-    sender: &SyncSender<Result<BatchRecord, String>>,
+    sender: &SyncSender<Result<(usize, BatchRecord), String>>,
 ) {
     let mut entries: Vec<String> =
         archive.file_names().filter_map(|name| Some(name.ok()?.into_owned())).collect();
@@ -84,7 +84,9 @@ fn unpack(
         };
         let records = serde_json::Deserializer::from_reader(BufReader::new(entry));
         for record in records.into_iter::<BatchRecord>() {
-            let record = record.map_err(|e| format!("entry '{name}': not a batch: {e}"));
+            let record = record
+                .map(|record| (name.parse().unwrap_or(0), record))
+                .map_err(|e| format!("entry '{name}': not a batch: {e}"));
             let failed = record.is_err();
             if sender.send(record).is_err() || failed {
                 return;
@@ -97,7 +99,11 @@ impl Source for Recording {
     fn next(&mut self, scratch: &mut Scratch) -> Result<Option<Item>, ReplayError> {
         let Ok(record) = self.records.recv() else { return Ok(None) };
         self.batches += 1;
-        record.and_then(|record| fill(&mut scratch.batch, record)).map_err(|message| {
+        let filled = record.and_then(|(query, record)| {
+            scratch.query = query;
+            fill(&mut scratch.batch, record)
+        });
+        filled.map_err(|message| {
             let message = format!("batch {}: {message}", self.batches);
             ReplayError::Data { path: self.path.clone(), line: None, message }
         })?;

@@ -36,6 +36,8 @@ pub struct Scratch {
     pub point: Point,
     /// The latest batch.
     pub batch: Batch,
+    /// The number of the query that gave the latest batch, from 0.
+    pub query: usize,
     /// The latest request.
     pub frame: Vec<u8>,
 }
