@@ -19,11 +19,11 @@ VALUE = ["--set", "field=value"]
 SIGMA = ("sigma", VALUE, "sigma > 3.0")
 # data, detectors: script, options, condition
 RUNS = [
-    ("spikes", [("anomaly", VALUE, "anomaly_score > 0.9998"), ("ewma", VALUE, "ewma_alert"), SIGMA]),
-    ("shifts", [("change_likelihood", VALUE, "change_score > 0.3"), ("level_shift", VALUE, "shift_alert"), SIGMA]),
-    ("daily", [("seasonal", VALUE, "seasonal_score > 4.0"), ("knn", VALUE, "knn_score >= 0.998"), SIGMA]),
+    ("spikes", [("anomaly", VALUE, "anomaly_score > 0.994"), ("ewma", VALUE, "ewma_alert"), SIGMA]),
+    ("shifts", [("anomaly", VALUE, "anomaly_score > 0.994"), ("change_likelihood", VALUE, "change_score > 0.3"), ("level_shift", VALUE, "shift_alert"), SIGMA]),
+    ("daily", [("anomaly", VALUE, "anomaly_score > 0.994"), ("seasonal", VALUE, "seasonal_score > 4.0"), ("knn", VALUE, "knn_score >= 0.998"), SIGMA]),
     ("sticking", [("stuck", VALUE, "stuck_alert"), SIGMA]),
-    ("ramps", [("rate_of_change", VALUE, "rate_score > 8.0"), SIGMA]),
+    ("ramps", [("anomaly", VALUE, "anomaly_score > 0.994"), ("rate_of_change", VALUE, "rate_score > 8.0"), SIGMA]),
     ("pair", [
         ("correlation_break", ["--set", "fields=load,power"], "correlation_score > 8.0"),
         ("isolation_forest", ["--set", "field=load", "--set", "field=power"], "isolation_score > 0.7"),
