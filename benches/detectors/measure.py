@@ -21,20 +21,24 @@ SIGMA = ("sigma", VALUE, "sigma > 3.0")
 RUNS = [
     ("spikes", [("anomaly", VALUE, "anomaly_score > 0.994"), ("ewma", VALUE, "ewma_alert"), SIGMA]),
     ("shifts", [("anomaly", VALUE, "anomaly_score > 0.994"), ("change_likelihood", VALUE, "change_score > 0.3"), ("level_shift", VALUE, "shift_alert"), SIGMA]),
-    ("daily", [("anomaly", VALUE, "anomaly_score > 0.994"), ("seasonal", VALUE, "seasonal_score > 4.0"), ("knn", VALUE, "knn_score >= 0.998"), SIGMA]),
+    ("daily", [("anomaly", VALUE, "anomaly_score > 0.994"), ("seasonal", VALUE, "seasonal_score > 4.0"), ("knn", VALUE, "knn_score >= 0.999"), SIGMA]),
     ("sticking", [("stuck", VALUE, "stuck_alert"), SIGMA]),
     ("ramps", [("anomaly", VALUE, "anomaly_score > 0.994"), ("rate_of_change", VALUE, "rate_score > 8.0"), SIGMA]),
     ("pair", [
         ("correlation_break", ["--set", "fields=load,power"], "correlation_score > 8.0"),
-        ("isolation_forest", ["--set", "field=load", "--set", "field=power"], "isolation_score > 0.7"),
         ("sigma", ["--set", "field=power"], "sigma > 3.0"),
+    ]),
+    ("modes", [
+        ("isolation_forest", [x for f in ("user", "system", "load") for x in ("--set", f"field={f}")],
+         "isolation_alert"),
+        ("sigma", ["--set", "field=load"], "sigma > 3.0"),
     ]),
     ("full", [("forecast", VALUE + ["--set", "limit=95.0"], "forecast_hours < 4.0"), SIGMA]),
     ("hosts", [("dead_man", ["--tag-columns", "host", "--group-by", "host"], "dead_alert"), SIGMA]),
 ]
 NAB = [
     ("anomaly", VALUE, "anomaly_score > 0.994"),
-    ("knn", VALUE, "knn_score >= 0.998"),
+    ("knn", VALUE, "knn_score >= 0.999"),
     ("change_likelihood", VALUE, "change_score > 0.3"),
     ("level_shift", VALUE, "shift_alert"),
     ("ewma", VALUE, "ewma_alert"),
@@ -56,20 +60,21 @@ def quality(script, data, labels, options, crit):
     return json.loads(replay(script, data, *options, "--crit", crit, "--labels", labels)[-1])
 
 
-def show(data, script, crit, q):
+def show(data, script, crit, q, score=False):
     delay = q["delay_seconds"]
     cells = [
         data, f"`{script}`", f"`{crit}`", f"{q['hits']} of {q['anomalies']}", q["false_alarms"],
         f"{q['false_alarms_a_day']:.2f}", "-" if delay is None else f"{delay / 60:.0f} min",
         "-" if q["f1"] is None else f"{q['f1']:.2f}",
-        "-" if q["score"] is None else f"{q['score']:.1f}",
     ]
+    if score:
+        cells.append(f"{q['score']:.1f}")
     print("| " + " | ".join(str(c) for c in cells) + " |", flush=True)
 
 
-def header():
-    print("| data | detector | alert | hits | false alarms | a day | delay | F1 | score |")
-    print("| --- | --- | --- | ---: | ---: | ---: | ---: | ---: | ---: |")
+def header(score=False):
+    print("| data | detector | alert | hits | false alarms | a day | delay | F1 |" + " score |" * score)
+    print("| --- | --- | --- | ---: | ---: | ---: | ---: | ---: |" + " ---: |" * score)
 
 
 def synthetic(folder):
@@ -125,9 +130,9 @@ def shesd(folder):
 def nab(folder):
     files = sorted(glob.glob(f"{folder}/*/*.csv*"))
     print(f"\nOn {len(files)} series of the Numenta Anomaly Benchmark:\n")
-    header()
+    header(score=True)
     for script, options, crit in NAB:
-        show("NAB", script, crit, quality(script, files, f"{folder}/windows.json", options, crit))
+        show("NAB", script, crit, quality(script, files, f"{folder}/windows.json", options, crit), score=True)
 
 
 def main():
