@@ -194,6 +194,10 @@ impl<'a> Arguments<'a> {
         self.host
     }
 
+    pub(super) fn function(&self) -> &'static str {
+        self.function
+    }
+
     /// An error that names the function.
     pub(super) fn fail(&self, message: impl std::fmt::Display) -> Box<EvalAltResult> {
         fail_in(self.function, message)
