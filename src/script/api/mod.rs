@@ -53,8 +53,8 @@ pub(crate) fn register(engine: &mut Engine, host: &Rc<Host>, registry: &mut Regi
     time::register(engine, host);
     moments::register(engine, host, registry);
     hypothesis::register(engine, host);
-    distributions::register(engine, host);
     anomaly::register(engine, host, registry);
+    distributions::register(engine, host);
     order::register(engine, host, registry);
     distance::register(engine, host, registry);
     columns::register(engine, host);

@@ -13,6 +13,7 @@ use std::rc::Rc;
 
 /// A snapshot's name, how to make one, and what to do with it at each step.
 const OBJECTS: &[(&str, &str, &str)] = &[
+    ("anomaly_score", "anomaly_score()", "[s.push(x), s.pvalue]"),
     ("moving_stats", "moving_stats(7)", "s.push(x).variance"),
     ("moving_stats", "moving_stats(70, #{ nan: \"skip\" })", "s.push(()).push(x).kurtosis"),
     ("running_stats", "running_stats()", "s.push(x).skewness"),
