@@ -205,6 +205,9 @@ impl Guard {
         group: &[u8],
         batch: Option<&Rc<Batch>>,
     ) {
+        if self.previous.is_some() {
+            self.expire();
+        }
         let Current { point, mut key, now, failed, opened, .. } = std::mem::take(&mut self.message);
         key.clear();
         key.extend_from_slice(instance.key(group));
@@ -234,7 +237,7 @@ impl Guard {
     }
 
     /// Lets the version before a reload go when its time is over.
-    pub(crate) fn expire(&mut self) {
+    fn expire(&mut self) {
         if self.previous.as_ref().is_some_and(|previous| Instant::now() > previous.until) {
             self.previous = None;
         }

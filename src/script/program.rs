@@ -373,6 +373,15 @@ impl Program {
         problem
     }
 
+    /// Where and why a callback failed; where the interpreter does not know, the callback's place.
+    pub(crate) fn call_problem(&self, callback: Callback, error: &EvalAltResult) -> Problem {
+        let problem = self.problem(error);
+        if problem.place.is_some() || problem.file != self.source.path {
+            return problem;
+        }
+        problem.at(function_position(&self.ast, callback.name()), Some(&self.source.text))
+    }
+
     fn digest(&self) -> String {
         let mut sha = Sha256::new();
         sha.update(&self.source.text);
