@@ -15,6 +15,7 @@
 //! - `keeping`: snapshots, groups that go, the state folder, broken scripts at the daemon's start
 //! - `sockets`: many uses on sockets, scripts that come and go
 //! - `night`: signals, full disks, the flight recorder
+//! - `fuzz`: no bytes make anything panic
 //! - `trials`: faults of every kind, with a driver that plays the daemon (`daemon`)
 
 mod bad_input;
@@ -23,6 +24,7 @@ mod contract;
 mod daemon;
 mod examples;
 mod fields;
+mod fuzz;
 mod keeping;
 mod limits;
 mod night;
