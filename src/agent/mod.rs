@@ -143,6 +143,13 @@ fn converse<H: Handler>(
     let mut clock = Clock::default();
     loop {
         if !frames.has_next() {
+            pulse.reset();
+            pulse.beat(beat + 1);
+            let settled = session.ready();
+            hand_over(channel, session)?;
+            settled?;
+            beat += 2;
+            pulse.beat(beat);
             channel.flush().map_err(AgentError::Closed)?;
             clock.restart();
         }
@@ -166,19 +173,29 @@ fn converse<H: Handler>(
         pulse.reset();
         pulse.beat(beat + 1);
         let handled = session.handle(frame);
-        let output = session.output();
-        if !output.committed().is_empty() {
-            channel.push(output.committed()).map_err(AgentError::Closed)?;
-            output.clear();
-        }
+        hand_over(channel, session)?;
         handled?;
         if clock.is_due() {
+            let settled = session.ready();
+            hand_over(channel, session)?;
+            settled?;
             channel.flush().map_err(AgentError::Closed)?;
         }
         beat += 2;
         pulse.beat(beat);
     }
     session.close()
+}
+
+/// Gives what was written to the channel.
+#[inline]
+fn hand_over<H: Handler>(channel: &Channel, session: &mut Session<H>) -> Result<(), AgentError> {
+    let output = session.output();
+    if !output.committed().is_empty() {
+        channel.push(output.committed()).map_err(AgentError::Closed)?;
+        output.clear();
+    }
+    Ok(())
 }
 
 /// Does what another thread asks for; what cannot be done inside a batch waits for its end.

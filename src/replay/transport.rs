@@ -113,7 +113,7 @@ impl<H: Handler> Udf<H> {
     }
 
     fn handle(&mut self, on_event: OnEvent<'_>) -> Result<(), ReplayError> {
-        let handled = self.session.handle(&self.frame);
+        let handled = self.session.handle(&self.frame).and_then(|()| self.session.ready());
         self.drain(on_event)?;
         Ok(handled?)
     }

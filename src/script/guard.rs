@@ -348,7 +348,8 @@ fn retry(
     let argument = |point: &[u8]| {
         Dynamic::from(SharedPoint::new(Point::from_message(point).unwrap_or_default()))
     };
-    let (argument, emission) = if instance.wants_batches() {
+    let Failing { callback, group, time } = *failing;
+    let (call, emission) = if instance.wants_batches() {
         let to = match failing.callback {
             Callback::EndBatch => Progress { begun: true, points: batch.len() },
             Callback::Point => Progress { begun: true, points: batch.len().saturating_sub(1) },
@@ -362,17 +363,15 @@ fn retry(
             Callback::BeginBatch => Dynamic::from(SharedBatch::new(batch.metadata())),
             _ => Dynamic::from(SharedBatch(batch.clone())),
         };
-        (argument, emission)
+        (Call { callback, group, time, argument }, emission)
     } else {
-        (argument(&message.point), Emission::Stream)
+        instance.point_call(group, Point::from_message(&message.point).unwrap_or_default())
     };
-    if !instance.program.has(failing.callback) {
+    if !instance.program.has(call.callback) {
         return Ok(emission);
     }
-    let Failing { callback, group, time } = *failing;
     instance.program.host().asked.set(message.now);
     instance.program.pulse().renew();
-    let call = Call { callback, group, time, argument };
     instance.attempt(call, emission, output).map_err(|failure| failure.error)
 }
 

@@ -3,6 +3,7 @@
 mod keeping;
 
 use super::api::{LentPoint, SharedBatch};
+use super::chunks::{Chunk, Chunks};
 use super::declaration::Declaration;
 use super::error::{OutputProblem, ScriptError};
 use super::groups::Bounds;
@@ -37,6 +38,8 @@ pub struct ScriptHandler {
     point: LentPoint,
     /// The id of the group at hand.
     id: Vec<u8>,
+    /// Points that wait for `points`.
+    chunks: Chunks,
     batch: Rc<Batch>,
     /// Bare points emitted inside the batch at hand, for its end.
     pending: Option<Batch>,
@@ -94,6 +97,7 @@ impl ScriptHandler {
             request: None,
             point: LentPoint::default(),
             id: Vec::new(),
+            chunks: Chunks::default(),
             batch: Rc::default(),
             pending: None,
             dropped: false,
@@ -272,10 +276,18 @@ impl ScriptHandler {
         if let Some(guard) = &mut self.guard {
             guard.take_point(point);
         }
-        let argument = Dynamic::from(self.point.lend(point));
-        let call = Call { callback: Callback::Point, group: &id, time, argument };
+        let (call, emission) = match &self.instance {
+            Ok(instance) if !instance.program.has(Callback::Point) => {
+                instance.point_call(&id, std::mem::take(point))
+            }
+            _ => {
+                let argument = Dynamic::from(self.point.lend(point));
+                let call = Call { callback: Callback::Point, group: &id, time, argument };
+                (call, Emission::Stream)
+            }
+        };
         let mut result = Ok(());
-        if let Err(failure) = self.call(call, Emission::Stream, output) {
+        if let Err(failure) = self.call(call, emission, output) {
             result = match self.settle("the point", failure.error, output) {
                 Ok(true) => self.pass_point(output),
                 Ok(false) => Ok(()),
@@ -287,6 +299,44 @@ impl ScriptHandler {
         }
         self.id = id;
         result
+    }
+
+    /// Points are handed over by the chunk where the script can take them so and no call has to be
+    /// undone or recorded.
+    #[inline]
+    fn chunked(&self) -> bool {
+        self.guard.is_none() && self.has(Callback::Points)
+    }
+
+    /// Keeps a point back until no more has arrived, or enough.
+    #[inline]
+    fn keep_back(&mut self, point: &Point, output: &mut Output) -> Result<(), HandlerError> {
+        let Ok(instance) = &self.instance else { return Ok(()) };
+        if self.chunks.push(instance.key(point.group_bytes()), point) {
+            self.run_chunks(output)?;
+        }
+        Ok(())
+    }
+
+    #[cold]
+    fn run_chunks(&mut self, output: &mut Output) -> Result<(), HandlerError> {
+        for Chunk { group, batch } in self.chunks.take() {
+            let lone = batch.len() == 1 && self.has(Callback::Point);
+            let point = lone.then(|| batch.points().next()).flatten();
+            let (call, emission) = match (&self.instance, point) {
+                (Ok(instance), Some(point)) => instance.point_call(&group, point),
+                _ => {
+                    let time = batch.tmax;
+                    let argument = Dynamic::from(SharedBatch(batch));
+                    let callback = Callback::Points;
+                    (Call { callback, group: &group, time, argument }, Emission::Chunk)
+                }
+            };
+            self.call(call, emission, output).map_err(|failure| failure.error)?;
+            // What the groups before it wrote stays if a later one fails.
+            output.commit();
+        }
+        Ok(())
     }
 
     fn pass_point(&self, output: &mut Output) -> Result<(), HandlerError> {
@@ -368,11 +418,17 @@ impl Handler for ScriptHandler {
 
     #[inline]
     fn point(&mut self, point: &mut Point, output: &mut Output) -> Result<(), HandlerError> {
-        if self.wants_batches() {
+        if self.chunked() {
+            self.keep_back(point, output)
+        } else if self.wants_batches() {
             self.batch_point(point, output)
         } else {
             self.stream_point(point, output)
         }
+    }
+
+    fn ready(&mut self, output: &mut Output) -> Result<(), HandlerError> {
+        if self.chunks.is_empty() { Ok(()) } else { self.run_chunks(output) }
     }
 
     fn end_batch(&mut self, end: EndBatch, output: &mut Output) -> Result<(), HandlerError> {
