@@ -360,7 +360,7 @@ fn retry(
         let emission = Emission::Batch { meta: batch.clone(), pending };
         let argument = match failing.callback {
             Callback::Point => argument(batch.message(to.points).unwrap_or_default()),
-            Callback::BeginBatch => Dynamic::from(SharedBatch::new(batch.metadata())),
+            Callback::BeginBatch => Dynamic::from(SharedBatch::new(batch.head())),
             _ => Dynamic::from(SharedBatch(batch.clone())),
         };
         (Call { callback, group, time, argument }, emission)

@@ -405,9 +405,7 @@ impl Handler for ScriptHandler {
         self.dropped = false;
         self.batch_mut().begin(begin);
         if self.has(Callback::BeginBatch) {
-            let mut announced = self.batch.metadata();
-            announced.size = self.batch.size;
-            let batch = Dynamic::from(SharedBatch::new(announced));
+            let batch = Dynamic::from(SharedBatch::new(self.batch.head()));
             if let Err(error) = self.batch_call(Callback::BeginBatch, i64::MIN, batch, output) {
                 self.settle("the batch", error, output)?;
                 self.dropped = true;

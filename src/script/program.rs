@@ -393,15 +393,6 @@ impl Program {
     }
 }
 
-/// The error of a call that panicked.
-fn panicked(panic: &(dyn Any + Send)) -> Box<EvalAltResult> {
-    let text = panic.downcast_ref::<String>().map(String::as_str);
-    let text = text.or(panic.downcast_ref::<&str>().copied()).unwrap_or("no text");
-    let message =
-        format!("the host panicked, which is a mistake in rhai-udf; please report: {text}");
-    Box::new(EvalAltResult::ErrorRuntime(message.into(), Position::NONE))
-}
-
 /// The functions as they are called. Rhai calls a script's function as a method too, so that
 /// `batch.point(fields)` would find the callback; it gets a name that no script can write.
 fn callable(ast: &AST) -> Module {
@@ -417,6 +408,15 @@ fn callable(ast: &AST) -> Module {
         }
     }
     lib
+}
+
+/// The error of a call that panicked.
+fn panicked(panic: &(dyn Any + Send)) -> Box<EvalAltResult> {
+    let text = panic.downcast_ref::<String>().map(String::as_str);
+    let text = text.or(panic.downcast_ref::<&str>().copied()).unwrap_or("no text");
+    let message =
+        format!("the host panicked, which is a mistake in rhai-udf; please report: {text}");
+    Box::new(EvalAltResult::ErrorRuntime(message.into(), Position::NONE))
 }
 
 /// How each callback is defined; of two definitions the one with options is called.

@@ -9,6 +9,7 @@
 //! - `surroundings`: modules, logging, the config file, broken scripts
 //! - `replay`: recorded data through a script
 //! - `examples`: each shipped script does what its example shows
+//! - `docs`: the documents are true
 //! - `bad_input`: what is broken is named, and nothing is half-written
 //! - `on_error`, `limits`: scripts that fail, never end, or take everything
 //! - `reload`: a changed script takes over, or does not, and nothing is lost
@@ -22,6 +23,7 @@ mod bad_input;
 mod captures;
 mod contract;
 mod daemon;
+mod docs;
 mod examples;
 mod fields;
 mod fuzz;
