@@ -228,11 +228,6 @@ impl Daemon {
         self.output = None;
     }
 
-    /// Takes no more answers.
-    pub fn deafen(&mut self) {
-        self.answers = channel().1;
-    }
-
     /// Closes the input and waits for the end: the exit code and the answers that still came.
     pub fn finish(mut self) -> (Option<i32>, Vec<Answer>) {
         self.close_input();

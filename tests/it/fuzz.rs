@@ -111,6 +111,7 @@ fn seeds(target: &str) -> Vec<Vec<u8>> {
 }
 
 #[test]
+#[allow(clippy::print_stdout)] // the counts, for whoever asks for them
 fn no_bytes_make_anything_panic() {
     let executions = std::env::var("RHAI_UDF_FUZZ").ok().and_then(|n| n.parse().ok());
     let executions = executions.unwrap_or(EXECUTIONS);

@@ -19,6 +19,9 @@
 //! - `fuzz`: no bytes make anything panic
 //! - `trials`: faults of every kind, with a driver that plays the daemon (`daemon`)
 
+// `pub` here is for the other modules of this binary.
+#![allow(unreachable_pub)]
+
 mod bad_input;
 mod captures;
 mod contract;

@@ -166,7 +166,7 @@ fn a_script_that_is_absent_unreadable_or_a_folder_is_refused_at_init() {
     let folder = Folder::new("bad-script");
     std::fs::create_dir(folder.path("folder.rhai")).unwrap();
     let unreadable = folder.write("unreadable.rhai", "");
-    std::fs::set_permissions(&unreadable, std::fs::Permissions::from_mode(0)).unwrap();
+    std::fs::set_permissions(&unreadable, std::fs::Permissions::from_mode(0o000)).unwrap();
     for name in ["absent.rhai", "folder.rhai", "unreadable.rhai"] {
         let run = run_udf(
             &folder.path(name),
