@@ -66,6 +66,16 @@ pub trait Handler {
     /// Whatever should end the session.
     fn point(&mut self, point: &mut Point, output: &mut Output) -> Result<(), HandlerError>;
 
+    /// Nothing more has arrived, or what has is to be settled: points that a handler keeps back to
+    /// handle them together are handled now.
+    ///
+    /// # Errors
+    /// Whatever should end the session.
+    fn ready(&mut self, output: &mut Output) -> Result<(), HandlerError> {
+        let _ = output;
+        Ok(())
+    }
+
     /// The current batch ends.
     ///
     /// # Errors
@@ -113,6 +123,10 @@ impl<H: Handler + ?Sized> Handler for Box<H> {
 
     fn point(&mut self, point: &mut Point, output: &mut Output) -> Result<(), HandlerError> {
         (**self).point(point, output)
+    }
+
+    fn ready(&mut self, output: &mut Output) -> Result<(), HandlerError> {
+        (**self).ready(output)
     }
 
     fn end_batch(&mut self, end: EndBatch, output: &mut Output) -> Result<(), HandlerError> {

@@ -129,6 +129,21 @@ impl Output {
         self.end(batch.end_message())
     }
 
+    /// Writes the points of a batch as points of the stream.
+    ///
+    /// # Errors
+    /// Bare points from a UDF that provides batches.
+    pub fn points_of(&mut self, batch: &Batch) -> Result<(), OutputError> {
+        if self.provides == EdgeType::Batch && !self.open {
+            return Err(OutputError::PointOutsideBatch);
+        }
+        for message in (0..batch.len()).filter_map(|i| batch.message(i)) {
+            Point::put_message_frame(message, &mut self.bytes);
+            self.points += 1;
+        }
+        Ok(())
+    }
+
     /// Points written so far.
     pub fn points(&self) -> u64 {
         self.points

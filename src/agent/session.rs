@@ -93,6 +93,21 @@ impl<H: Handler> Session<H> {
         let handled = Request::decode(frame)
             .map_err(AgentError::from)
             .and_then(|request| self.dispatch(request));
+        self.settle(handled)
+    }
+
+    /// Lets the handler handle what it keeps back.
+    ///
+    /// # Errors
+    /// A callback that failed; the session is over: see [`Session::fail`].
+    pub fn ready(&mut self) -> Result<(), AgentError> {
+        let handled = self.handler.ready(&mut self.output).map_err(AgentError::Handler);
+        self.settle(handled)
+    }
+
+    /// What a call wrote counts if it succeeded.
+    #[inline]
+    fn settle(&mut self, handled: Result<(), AgentError>) -> Result<(), AgentError> {
         match handled {
             Ok(()) => self.output.commit(),
             Err(_) => self.output.rollback(),
@@ -100,8 +115,10 @@ impl<H: Handler> Session<H> {
         handled
     }
 
-    /// Tells the daemon why the session ends.
+    /// Tells the daemon why the session ends; what arrived before is handled first.
     pub fn fail(&mut self, error: &AgentError) {
+        // Its own failure is the lesser news.
+        let _ = self.ready();
         self.output.error(error.to_string());
         self.output.commit();
     }
@@ -111,16 +128,16 @@ impl<H: Handler> Session<H> {
     /// # Errors
     /// What the handler says.
     pub fn close(&mut self) -> Result<(), AgentError> {
+        self.ready()?;
         let closed = self.handler.close(&mut self.output).map_err(AgentError::Handler);
-        match closed {
-            Ok(()) => self.output.commit(),
-            Err(_) => self.output.rollback(),
-        }
-        closed
+        self.settle(closed)
     }
 
     #[inline]
     fn dispatch(&mut self, request: Request<'_>) -> Result<(), AgentError> {
+        if !matches!(request, Request::Point(_) | Request::Keepalive(_)) {
+            self.ready()?;
+        }
         match request {
             Request::Point(message) => return self.point(message),
             Request::Begin(begin) => {

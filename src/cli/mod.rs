@@ -12,6 +12,7 @@ mod sweep;
 mod tick;
 
 use clap::{Parser, Subcommand};
+use rhai_udf::agent::socket::STACK;
 use std::process::ExitCode;
 
 /// Runs Kapacitor UDFs written as Rhai scripts.
@@ -46,6 +47,15 @@ fn usage<T>(message: &str) -> anyhow::Result<T> {
 
 /// Runs the command; 2 is wrong usage, 1 a failure.
 pub(crate) fn main() -> ExitCode {
+    // Scripts call each other deep, and the stack of the main thread is not ours to choose.
+    let thread = std::thread::Builder::new().name("main".into()).stack_size(STACK);
+    match thread.spawn(command).map(std::thread::JoinHandle::join) {
+        Ok(Ok(code)) => code,
+        _ => ExitCode::FAILURE,
+    }
+}
+
+fn command() -> ExitCode {
     let cli = Cli::parse();
     let result = match &cli.command {
         Command::Run(args) => run::run(args, cli.log_level),

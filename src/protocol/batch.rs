@@ -82,6 +82,17 @@ impl Batch {
         self.points.clear();
     }
 
+    /// Takes the metadata that the points of a group have in common from one of them.
+    pub fn describe(&mut self, point: &Point) {
+        self.name = point.name().into_owned();
+        self.group = point.group().into_owned();
+        self.by_name = point.by_name();
+        self.tags = point
+            .dimensions()
+            .map(|d| (d.to_string(), point.tag(&d).unwrap_or_default().into_owned()))
+            .collect();
+    }
+
     /// Takes the metadata of the end, which is what counts: the daemon takes name, tags and time
     /// from there.
     pub fn end(&mut self, end: EndBatch) {
@@ -188,6 +199,12 @@ impl Batch {
             bytes: Vec::new(),
             points: Vec::new(),
         }
+    }
+
+    /// The batch as it is known at its begin: the metadata and the announced size.
+    #[must_use]
+    pub fn head(&self) -> Self {
+        Self { size: self.size, ..self.metadata() }
     }
 
     /// The times of the points, in nanoseconds since the epoch.

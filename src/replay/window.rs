@@ -96,7 +96,10 @@ impl Window {
             self.next_emit = windowing.after(time);
             self.emit(end, |t| t >= end.saturating_sub(windowing.period))
         });
-        let batch = batch.map(|batch| complete(batch, &point));
+        let batch = batch.map(|mut batch| {
+            batch.describe(&point);
+            batch
+        });
         self.points.push_back(point);
         batch
     }
@@ -109,7 +112,7 @@ impl Window {
         let mut batch = Batch::default();
         batch.tmax = tmax;
         if let Some(first) = self.points.front() {
-            batch = complete(batch, first);
+            batch.describe(first);
         }
         for point in &self.points {
             batch.push_as_member(point);
@@ -117,18 +120,6 @@ impl Window {
         batch.size = batch.len() as i64;
         batch
     }
-}
-
-/// Gives a batch the metadata of a point of its group.
-fn complete(mut batch: Batch, point: &Point) -> Batch {
-    batch.name = point.name().into_owned();
-    batch.group = point.group().into_owned();
-    batch.by_name = point.by_name();
-    batch.tags = point
-        .dimensions()
-        .map(|d| (d.to_string(), point.tag(&d).unwrap_or_default().into_owned()))
-        .collect();
-    batch
 }
 
 #[cfg(test)]

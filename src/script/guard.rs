@@ -205,6 +205,9 @@ impl Guard {
         group: &[u8],
         batch: Option<&Rc<Batch>>,
     ) {
+        if self.previous.is_some() {
+            self.expire();
+        }
         let Current { point, mut key, now, failed, opened, .. } = std::mem::take(&mut self.message);
         key.clear();
         key.extend_from_slice(instance.key(group));
@@ -234,7 +237,7 @@ impl Guard {
     }
 
     /// Lets the version before a reload go when its time is over.
-    pub(crate) fn expire(&mut self) {
+    fn expire(&mut self) {
         if self.previous.as_ref().is_some_and(|previous| Instant::now() > previous.until) {
             self.previous = None;
         }
@@ -345,7 +348,8 @@ fn retry(
     let argument = |point: &[u8]| {
         Dynamic::from(SharedPoint::new(Point::from_message(point).unwrap_or_default()))
     };
-    let (argument, emission) = if instance.wants_batches() {
+    let Failing { callback, group, time } = *failing;
+    let (call, emission) = if instance.wants_batches() {
         let to = match failing.callback {
             Callback::EndBatch => Progress { begun: true, points: batch.len() },
             Callback::Point => Progress { begun: true, points: batch.len().saturating_sub(1) },
@@ -356,20 +360,18 @@ fn retry(
         let emission = Emission::Batch { meta: batch.clone(), pending };
         let argument = match failing.callback {
             Callback::Point => argument(batch.message(to.points).unwrap_or_default()),
-            Callback::BeginBatch => Dynamic::from(SharedBatch::new(batch.metadata())),
+            Callback::BeginBatch => Dynamic::from(SharedBatch::new(batch.head())),
             _ => Dynamic::from(SharedBatch(batch.clone())),
         };
-        (argument, emission)
+        (Call { callback, group, time, argument }, emission)
     } else {
-        (argument(&message.point), Emission::Stream)
+        instance.point_call(group, Point::from_message(&message.point).unwrap_or_default())
     };
-    if !instance.program.has(failing.callback) {
+    if !instance.program.has(call.callback) {
         return Ok(emission);
     }
-    let Failing { callback, group, time } = *failing;
     instance.program.host().asked.set(message.now);
     instance.program.pulse().renew();
-    let call = Call { callback, group, time, argument };
     instance.attempt(call, emission, output).map_err(|failure| failure.error)
 }
 

@@ -32,6 +32,8 @@ pub(crate) enum Emission {
     Closed,
     /// A point of a stream is at hand.
     Stream,
+    /// Points of a stream are at hand, as a chunk.
+    Chunk,
     /// A batch is at hand: its metadata, and the bare points emitted so far.
     Batch {
         /// Name, tags and time that emitted points take where they have none.
@@ -46,7 +48,7 @@ impl Emission {
     pub(crate) fn pending(self) -> Option<Batch> {
         match self {
             Self::Batch { pending, .. } => pending,
-            Self::Closed | Self::Stream => None,
+            Self::Closed | Self::Stream | Self::Chunk => None,
         }
     }
 
@@ -55,7 +57,7 @@ impl Emission {
     pub(crate) fn len(&self) -> Option<usize> {
         match self {
             Self::Batch { pending, .. } => pending.as_ref().map(Batch::len),
-            Self::Closed | Self::Stream => None,
+            Self::Closed | Self::Stream | Self::Chunk => None,
         }
     }
 
@@ -108,10 +110,10 @@ impl Host {
         let mut output = self.output.borrow_mut();
         match &mut *self.emission.borrow_mut() {
             Emission::Closed => Err(EmitError::Closed),
-            Emission::Stream if output.provides() == EdgeType::Batch => {
+            Emission::Stream | Emission::Chunk if output.provides() == EdgeType::Batch => {
                 Err(EmitError::PointOnBatchEdge)
             }
-            Emission::Stream => Ok(output.point(point)?),
+            Emission::Stream | Emission::Chunk => Ok(output.point(point)?),
             Emission::Batch { meta, pending } if output.provides() == EdgeType::Batch => {
                 pending.get_or_insert_with(|| meta.metadata()).push(point);
                 Ok(())
@@ -139,6 +141,9 @@ impl Host {
         let mut output = self.output.borrow_mut();
         match &*self.emission.borrow() {
             Emission::Closed => Err(EmitError::Closed),
+            Emission::Chunk if output.provides() == EdgeType::Stream => {
+                Ok(output.points_of(batch)?)
+            }
             _ if output.provides() == EdgeType::Stream => Err(EmitError::BatchOnStreamEdge),
             _ => Ok(output.batch(batch)?),
         }

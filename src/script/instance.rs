@@ -141,7 +141,7 @@ impl Instance {
         ScriptError::Call {
             callback: callback.name(),
             group: (!key.is_empty()).then(|| String::from_utf8_lossy(key).into_owned()),
-            problem: self.program.problem(error).into(),
+            problem: self.program.call_problem(callback, error).into(),
         }
     }
 
@@ -161,13 +161,8 @@ impl Instance {
         match &entry.message {
             Message::Point(bytes) => {
                 let point = Point::from_message(bytes).unwrap_or_default();
-                let call = Call {
-                    callback: Callback::Point,
-                    group: &point.group_bytes().to_vec(),
-                    time: point.time(),
-                    argument: Dynamic::from(SharedPoint::new(point)),
-                };
-                self.once_more(call, Emission::Stream, scrap)?;
+                let (call, emission) = self.point_call(&entry.group, point);
+                self.once_more(call, emission, scrap)?;
             }
             Message::Batch(batch) => {
                 let to = Progress { begun: true, points: batch.len() };
@@ -185,6 +180,21 @@ impl Instance {
             }
         }
         Ok(())
+    }
+
+    /// The call for one point of a stream: to `point`, or to `points` with a chunk of one.
+    pub(crate) fn point_call<'c>(&self, group: &'c [u8], point: Point) -> (Call<'c>, Emission) {
+        let time = point.time();
+        if self.program.has(Callback::Point) {
+            let argument = Dynamic::from(SharedPoint::new(point));
+            return (Call { callback: Callback::Point, group, time, argument }, Emission::Stream);
+        }
+        let mut batch = Batch::default();
+        batch.describe(&point);
+        batch.tmax = time;
+        batch.push(&point);
+        let argument = Dynamic::from(SharedBatch::new(batch));
+        (Call { callback: Callback::Points, group, time, argument }, Emission::Chunk)
     }
 
     /// Runs a part of a batch again; what it emits is added to `pending`.

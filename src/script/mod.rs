@@ -5,6 +5,7 @@
 //! `api/` (what a script can touch).
 
 mod api;
+mod chunks;
 mod codec;
 mod declaration;
 mod error;

@@ -33,6 +33,8 @@ pub enum Callback {
     State,
     /// A point.
     Point,
+    /// The points of a group that have arrived.
+    Points,
     /// A batch begins.
     BeginBatch,
     /// A batch ends.
@@ -43,11 +45,12 @@ pub enum Callback {
 
 impl Callback {
     /// All of them.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Info,
         Self::Init,
         Self::State,
         Self::Point,
+        Self::Points,
         Self::BeginBatch,
         Self::EndBatch,
         Self::Migrate,
@@ -65,6 +68,7 @@ impl Callback {
             Self::Init => "init(opt)",
             Self::State => "state(opt)",
             Self::Point => "point(p, opt)",
+            Self::Points => "points(chunk, opt)",
             Self::BeginBatch => "begin_batch(batch, opt)",
             Self::EndBatch => "end_batch(batch, opt)",
             Self::Migrate => "migrate(old, opt)",
@@ -76,6 +80,7 @@ impl Callback {
         match self {
             // Rhai calls names that are no identifiers only with this prefix.
             Self::Point => "anon$point",
+            Self::Points => "anon$points",
             other => other.name(),
         }
     }
@@ -84,7 +89,7 @@ impl Callback {
     fn own_parameters(self) -> usize {
         match self {
             Self::Info | Self::Init | Self::State => 0,
-            Self::Point | Self::BeginBatch | Self::EndBatch | Self::Migrate => 1,
+            Self::Point | Self::Points | Self::BeginBatch | Self::EndBatch | Self::Migrate => 1,
         }
     }
 }
@@ -227,8 +232,11 @@ impl Program {
         use crate::protocol::message::EdgeType;
         let has = |callback| self.has(callback);
         let text = match self.declaration.wants {
-            EdgeType::Stream if !has(Callback::Point) => {
+            EdgeType::Stream if !has(Callback::Point) && !has(Callback::Points) => {
                 "wants a stream and has no fn point(p, opt)"
+            }
+            EdgeType::Batch if has(Callback::Points) => {
+                "wants batches, so its points(chunk, opt) would never be called"
             }
             EdgeType::Batch if !has(Callback::Point) && !has(Callback::EndBatch) => {
                 "wants batches and has neither fn end_batch(batch, opt) nor fn point(p, opt)"
@@ -365,6 +373,15 @@ impl Program {
         problem
     }
 
+    /// Where and why a callback failed; where the interpreter does not know, the callback's place.
+    pub(crate) fn call_problem(&self, callback: Callback, error: &EvalAltResult) -> Problem {
+        let problem = self.problem(error);
+        if problem.place.is_some() || problem.file != self.source.path {
+            return problem;
+        }
+        problem.at(function_position(&self.ast, callback.name()), Some(&self.source.text))
+    }
+
     fn digest(&self) -> String {
         let mut sha = Sha256::new();
         sha.update(&self.source.text);
@@ -376,6 +393,23 @@ impl Program {
     }
 }
 
+/// The functions as they are called. Rhai calls a script's function as a method too, so that
+/// `batch.point(fields)` would find the callback; it gets a name that no script can write.
+fn callable(ast: &AST) -> Module {
+    let renamed =
+        |name: &str| Callback::ALL.into_iter().find(|c| c.name() == name && c.symbol() != name);
+    let mut rest = ast.clone();
+    rest.retain_functions(|_, _, function, _| renamed(function).is_none());
+    let mut lib = Module::clone(rest.shared_lib());
+    for function in ast.iter_fn_def() {
+        if let Some(callback) = renamed(&function.name) {
+            let name = callback.symbol().into();
+            lib.set_script_fn(ScriptFuncDef { name, ..ScriptFuncDef::clone(function) });
+        }
+    }
+    lib
+}
+
 /// The error of a call that panicked.
 fn panicked(panic: &(dyn Any + Send)) -> Box<EvalAltResult> {
     let text = panic.downcast_ref::<String>().map(String::as_str);
@@ -383,20 +417,6 @@ fn panicked(panic: &(dyn Any + Send)) -> Box<EvalAltResult> {
     let message =
         format!("the host panicked, which is a mistake in rhai-udf; please report: {text}");
     Box::new(EvalAltResult::ErrorRuntime(message.into(), Position::NONE))
-}
-
-/// The functions as they are called. Rhai calls a script's function as a method too, so that
-/// `batch.point(fields)` would find the callback; it gets a name that no script can write.
-fn callable(ast: &AST) -> Module {
-    let name = Callback::Point.name();
-    let mut rest = ast.clone();
-    rest.retain_functions(|_, _, function, _| function != name);
-    let mut lib = Module::clone(rest.shared_lib());
-    for function in ast.iter_fn_def().filter(|f| f.name == name) {
-        let name = Callback::Point.symbol().into();
-        lib.set_script_fn(ScriptFuncDef { name, ..ScriptFuncDef::clone(function) });
-    }
-    lib
 }
 
 /// How each callback is defined; of two definitions the one with options is called.

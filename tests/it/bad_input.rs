@@ -316,9 +316,9 @@ fn files_that_are_no_recordings_are_named() {
     std::fs::write(folder.path("cut.lp.gz"), &packed[..5000]).unwrap();
     for (name, content, parts) in [
         (
-            "data.csv",
+            "data.dat",
             "x",
-            &["data.csv: what it holds is told by its name: .lp (line protocol)"][..],
+            &["data.dat: what it holds is told by its name: .lp (line protocol)"][..],
         ),
         ("text.brpl", "hello", &["text.brpl: not a batch recording (a zip with"]),
         ("cut.srpl", "db\nrp\n", &["cut.srpl:2: the recording ends inside a point"]),

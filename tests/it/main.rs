@@ -9,16 +9,32 @@
 //! - `surroundings`: modules, logging, the config file, broken scripts
 //! - `replay`: recorded data through a script
 //! - `examples`: each shipped script does what its example shows
+//! - `docs`: the documents are true
 //! - `bad_input`: what is broken is named, and nothing is half-written
+//! - `on_error`, `limits`: scripts that fail, never end, or take everything
+//! - `reload`: a changed script takes over, or does not, and nothing is lost
+//! - `keeping`: snapshots, groups that go, the state folder, broken scripts at the daemon's start
+//! - `sockets`: many uses on sockets, scripts that come and go
+//! - `night`: signals, full disks, the flight recorder
+//! - `trials`: faults of every kind, with a driver that plays the daemon (`daemon`)
 
 mod bad_input;
 mod captures;
 mod contract;
+mod daemon;
+mod docs;
 mod examples;
 mod fields;
+mod keeping;
+mod limits;
+mod night;
+mod on_error;
 mod options;
+mod reload;
 mod replay;
 mod restore;
+mod sockets;
 mod state;
 mod surroundings;
+mod trials;
 mod util;

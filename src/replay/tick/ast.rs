@@ -14,6 +14,15 @@ pub struct Expr {
     pub kind: ExprKind,
     /// The offset in bytes.
     pub at: usize,
+    /// How deep the tree below is, so that deep ones can be refused.
+    pub depth: usize,
+}
+
+impl Expr {
+    /// Makes an expression without others in it.
+    pub fn leaf(kind: ExprKind, at: usize) -> Self {
+        Self { kind, at, depth: 0 }
+    }
 }
 
 /// A kind of expression.

@@ -22,7 +22,12 @@ pub struct Graph {
     queries: Vec<(usize, Query)>,
     /// Where data comes from that does not say.
     home: Option<(String, String)>,
+    /// Messages on their way; empty between two calls, kept for its memory.
+    waiting: Waiting,
 }
+
+/// Messages on their way to a node and its port, the next one last.
+type Waiting = Vec<(usize, usize, Message)>;
 
 struct Slot {
     name: String,
@@ -90,7 +95,14 @@ impl Graph {
             slots.push(Slot { name, node, children: children(definitions, i), received: 0 });
         }
         let home = task.dbrp.clone().or_else(|| program.dbrps.first().cloned());
-        Ok(Self { slots, edge: definitions[0].provides, dbrps: program.dbrps, queries, home })
+        Ok(Self {
+            slots,
+            edge: definitions[0].provides,
+            dbrps: program.dbrps,
+            queries,
+            home,
+            waiting: Vec::new(),
+        })
     }
 
     /// Returns what the script takes: a stream or batches.
@@ -214,39 +226,41 @@ impl Graph {
         TickError::Node { node: self.slots[0].name.clone(), message }
     }
 
+    /// Hands messages to the children of a node, and what they make of them to theirs.
     fn send(
         &mut self,
         from: usize,
         messages: Vec<Message>,
         outside: &mut dyn Outside,
     ) -> Result<()> {
-        let children = Rc::clone(&self.slots[from].children);
-        let Some(((last, last_port), others)) = children.split_last() else { return Ok(()) };
-        for message in messages {
-            for (child, port) in others {
-                self.receive(*child, *port, message.clone(), outside)?;
+        let mut waiting = std::mem::take(&mut self.waiting);
+        self.enqueue(from, messages, &mut waiting);
+        while let Some((id, port, message)) = waiting.pop() {
+            let slot = &mut self.slots[id];
+            slot.received += 1;
+            let mut out = Output { messages: Vec::new(), outside: &mut *outside, node: &slot.name };
+            match message {
+                Message::Point(point) => slot.node.point(port, point, &mut out)?,
+                Message::Batch(batch) => slot.node.batch(port, batch, &mut out)?,
             }
-            self.receive(*last, *last_port, message, outside)?;
+            let messages = out.messages;
+            self.enqueue(id, messages, &mut waiting);
         }
+        self.waiting = waiting;
         Ok(())
     }
 
-    fn receive(
-        &mut self,
-        id: usize,
-        port: usize,
-        message: Message,
-        outside: &mut dyn Outside,
-    ) -> Result<()> {
-        let slot = &mut self.slots[id];
-        slot.received += 1;
-        let mut out = Output { messages: Vec::new(), outside: &mut *outside, node: &slot.name };
-        match message {
-            Message::Point(point) => slot.node.point(port, point, &mut out)?,
-            Message::Batch(batch) => slot.node.batch(port, batch, &mut out)?,
+    /// Puts messages onto the stack of what waits, so that the first is taken first.
+    fn enqueue(&self, from: usize, messages: Vec<Message>, waiting: &mut Waiting) {
+        let Some(((first, first_port), others)) = self.slots[from].children.split_first() else {
+            return;
+        };
+        for message in messages.into_iter().rev() {
+            for (child, port) in others.iter().rev() {
+                waiting.push((*child, *port, message.clone()));
+            }
+            waiting.push((*first, *first_port, message));
         }
-        let messages = out.messages;
-        if messages.is_empty() { Ok(()) } else { self.send(id, messages, outside) }
     }
 }
 

@@ -150,8 +150,10 @@ impl Lambda {
     /// # Errors
     /// An unknown function or variable, and whatever cannot stand in an expression.
     pub fn compile(expr: &Expr, source: &Source<'_>, variables: Variables<'_>) -> Result<Self> {
-        let mut references = Vec::new();
-        let root = compile(expr, source, variables, &mut references)?;
+        let mut compiler =
+            Compiler { source, variables, references: Vec::new(), nodes: 0, depth: 0 };
+        let root = compiler.compile(expr)?;
+        let references = compiler.references;
         Ok(Self { root, references })
     }
 
@@ -188,63 +190,98 @@ impl Lambda {
     }
 }
 
-fn compile(
-    expr: &Expr,
-    source: &Source<'_>,
-    variables: Variables<'_>,
-    references: &mut Vec<Rc<str>>,
-) -> Result<Node> {
-    let mut inner = |expr: &Expr| compile(expr, source, variables, references);
-    Ok(match &expr.kind {
-        ExprKind::Bool(v) => Node::Constant(Value::Bool(*v)),
-        ExprKind::Int(v) => Node::Constant(Value::Int(*v)),
-        ExprKind::Float(v) => Node::Constant(Value::Float(*v)),
-        ExprKind::Duration(v) => Node::Constant(Value::Duration(*v)),
-        ExprKind::String(v) => Node::Constant(Value::String(Cow::Owned(v.to_string()))),
-        ExprKind::Regex(v) => Node::Constant(Value::Regex(Rc::clone(v))),
-        ExprKind::Reference(name) => {
-            if !references.contains(name) {
-                references.push(Rc::clone(name));
+/// The most parts of an expression, variables in it included.
+const MAX_PARTS: usize = 10_000;
+
+/// How deep parts may lie in each other, variables in it included.
+const MAX_DEPTH: usize = 250;
+
+struct Compiler<'c> {
+    source: &'c Source<'c>,
+    variables: Variables<'c>,
+    references: Vec<Rc<str>>,
+    nodes: usize,
+    depth: usize,
+}
+
+impl Compiler<'_> {
+    fn compile(&mut self, expr: &Expr) -> Result<Node> {
+        self.nodes += 1;
+        self.depth += 1;
+        if self.nodes > MAX_PARTS || self.depth > MAX_DEPTH {
+            return Err(self
+                .source
+                .error(expr.at, "the expression is too large, with its variables"));
+        }
+        let node = self.node(expr)?;
+        self.depth -= 1;
+        Ok(node)
+    }
+
+    fn node(&mut self, expr: &Expr) -> Result<Node> {
+        Ok(match &expr.kind {
+            ExprKind::Bool(v) => Node::Constant(Value::Bool(*v)),
+            ExprKind::Int(v) => Node::Constant(Value::Int(*v)),
+            ExprKind::Float(v) => Node::Constant(Value::Float(*v)),
+            ExprKind::Duration(v) => Node::Constant(Value::Duration(*v)),
+            ExprKind::String(v) => Node::Constant(Value::String(Cow::Owned(v.to_string()))),
+            ExprKind::Regex(v) => Node::Constant(Value::Regex(Rc::clone(v))),
+            ExprKind::Reference(name) => {
+                if !self.references.contains(name) {
+                    self.references.push(Rc::clone(name));
+                }
+                Node::Reference(Rc::clone(name))
             }
-            Node::Reference(Rc::clone(name))
-        }
-        ExprKind::Ident(name) => {
-            let Some(kind) = variables(name) else {
-                let hint = format!("a field is written \"{name}\", a string '{name}'");
-                return Err(source.error(expr.at, format!("there is no variable {name}; {hint}")));
-            };
-            if matches!(kind, ExprKind::Ident(_)) {
-                return Err(source.error(expr.at, format!("{name} is not a value")));
+            ExprKind::Ident(name) => {
+                let Some(kind) = (self.variables)(name) else {
+                    let hint = format!("a field is written \"{name}\", a string '{name}'");
+                    return Err(self
+                        .source
+                        .error(expr.at, format!("there is no variable {name}; {hint}")));
+                };
+                if matches!(kind, ExprKind::Ident(_)) {
+                    return Err(self.source.error(expr.at, format!("{name} is not a value")));
+                }
+                self.compile(&Expr::leaf(kind, expr.at))?
             }
-            inner(&Expr { kind, at: expr.at })?
-        }
-        ExprKind::Lambda(body) => Node::Nested(Box::new(inner(body)?), RefCell::default()),
-        ExprKind::Unary(unary, operand) => Node::Unary(*unary, Box::new(inner(operand)?)),
-        ExprKind::Binary(operator, left, right) => {
-            let node = Node::Binary(*operator, Box::new(inner(left)?), Box::new(inner(right)?));
-            check_constants(&node).map_err(|error| source.error(expr.at, error.to_string()))?;
-            node
-        }
-        ExprKind::Call(call) => {
-            let Some(function) = Function::named(&call.name) else {
-                let message = format!(
-                    "there is no function {}(); there are {}",
-                    call.name,
-                    Function::names()
+            ExprKind::Lambda(body) => {
+                Node::Nested(Box::new(self.compile(body)?), RefCell::default())
+            }
+            ExprKind::Unary(unary, operand) => {
+                Node::Unary(*unary, Box::new(self.compile(operand)?))
+            }
+            ExprKind::Binary(operator, left, right) => {
+                let node = Node::Binary(
+                    *operator,
+                    Box::new(self.compile(left)?),
+                    Box::new(self.compile(right)?),
                 );
-                return Err(source.error(call.at, message));
-            };
-            if call.arguments.len() > MAX_ARGUMENTS {
-                let message = format!("{}() has too many arguments", call.name);
-                return Err(source.error(call.at, message));
+                check_constants(&node)
+                    .map_err(|error| self.source.error(expr.at, error.to_string()))?;
+                node
             }
-            let arguments = call.arguments.iter().map(&mut inner).collect::<Result<_>>()?;
-            Node::Call(function, Rc::clone(&call.name), arguments)
-        }
-        ExprKind::Star | ExprKind::List(_) | ExprKind::Chain(..) | ExprKind::Property(..) => {
-            return Err(source.error(expr.at, "this cannot stand in an expression"));
-        }
-    })
+            ExprKind::Call(call) => {
+                let Some(function) = Function::named(&call.name) else {
+                    let message = format!(
+                        "there is no function {}(); there are {}",
+                        call.name,
+                        Function::names()
+                    );
+                    return Err(self.source.error(call.at, message));
+                };
+                if call.arguments.len() > MAX_ARGUMENTS {
+                    let message = format!("{}() has too many arguments", call.name);
+                    return Err(self.source.error(call.at, message));
+                }
+                let arguments =
+                    call.arguments.iter().map(|a| self.compile(a)).collect::<Result<_>>()?;
+                Node::Call(function, Rc::clone(&call.name), arguments)
+            }
+            ExprKind::Star | ExprKind::List(_) | ExprKind::Chain(..) | ExprKind::Property(..) => {
+                return Err(self.source.error(expr.at, "this cannot stand in an expression"));
+            }
+        })
+    }
 }
 
 /// Refuses an operator whose operands are of constant types that it does not take.

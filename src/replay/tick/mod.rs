@@ -21,6 +21,7 @@ pub mod lambda;
 #[cfg(test)]
 mod language_tests;
 pub mod lexer;
+mod links;
 mod nodes;
 pub mod object;
 mod operators;

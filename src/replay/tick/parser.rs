@@ -12,8 +12,14 @@ use super::lexer::{Kind, Operator, Token, lex};
 /// The deepest nesting that is parsed; deeper scripts are refused.
 const MAX_DEPTH: usize = 200;
 
-/// The most operators in a row, and the most links of a chain.
-const MAX_LINKS: usize = 500;
+/// How heavy a tree may be from its root to a leaf: see [`LINK`] and [`PART`].
+const MAX_WEIGHT: usize = 1000;
+
+/// What a link of a chain weighs.
+const LINK: usize = 1;
+
+/// What any other part of an expression weighs.
+const PART: usize = 4;
 
 /// Parses a whole script.
 pub fn parse(source: &Source<'_>) -> Result<Vec<Statement>> {
@@ -140,7 +146,8 @@ impl<'a> Parser<'a, '_> {
                 if self.token(1).kind == Kind::LeftParen {
                     let at = self.token(0).at;
                     let call = self.call()?;
-                    let term = Expr { kind: ExprKind::Call(call), at };
+                    let below = deepest(&call.arguments);
+                    let term = self.tree(ExprKind::Call(call), at, below, PART)?;
                     if link(self.peek()) { self.chain(term) } else { self.precedence(term, 0) }
                 } else if link(self.token(1).kind) {
                     let term = self.ident();
@@ -152,25 +159,26 @@ impl<'a> Parser<'a, '_> {
             Kind::Lambda => {
                 let at = self.take().at;
                 let body = self.operation()?;
-                Ok(Expr { kind: ExprKind::Lambda(Rc::new(body)), at })
+                let below = body.depth;
+                self.tree(ExprKind::Lambda(Rc::new(body)), at, below, PART)
             }
             Kind::LeftBracket => self.list(),
             _ => self.operation(),
         }
     }
 
-    fn check_links(&self, links: usize) -> Result<()> {
-        if links < MAX_LINKS {
-            return Ok(());
+    /// Makes an expression of others, unless the tree becomes too deep.
+    fn tree(&self, kind: ExprKind, at: usize, below: usize, weight: usize) -> Result<Expr> {
+        let depth = below + weight;
+        if depth > MAX_WEIGHT {
+            let message = "this goes on too long or too deep; put a part into a variable";
+            return Err(self.source.error(at, message));
         }
-        let message =
-            format!("this goes on for more than {MAX_LINKS} steps; put a part into a variable");
-        Err(self.source.error(self.token(0).at, message))
+        Ok(Expr { kind, at, depth })
     }
 
     fn chain(&mut self, mut left: Expr) -> Result<Expr> {
-        for links in 0.. {
-            self.check_links(links)?;
+        loop {
             let link = match self.peek() {
                 Kind::Dot => Link::Property,
                 Kind::Pipe => Link::Chain,
@@ -184,13 +192,14 @@ impl<'a> Parser<'a, '_> {
                 && self.token(1).kind != Kind::LeftParen
             {
                 let name = self.take().text.into();
-                left = Expr { kind: ExprKind::Property(Box::new(left), name), at };
+                let below = left.depth;
+                left = self.tree(ExprKind::Property(Box::new(left), name), at, below, LINK)?;
             } else {
                 let call = self.call()?;
-                left = Expr { kind: ExprKind::Chain(Box::new(left), link, call), at };
+                let below = left.depth.max(deepest(&call.arguments) + PART);
+                left = self.tree(ExprKind::Chain(Box::new(left), link, call), at, below, LINK)?;
             }
         }
-        Ok(left)
     }
 
     fn call(&mut self) -> Result<Call> {
@@ -206,7 +215,8 @@ impl<'a> Parser<'a, '_> {
             Kind::Ident | Kind::String | Kind::Star => parser.primary(),
             _ => Err(parser.unexpected("a 'string', a variable or '*'")),
         })?;
-        Ok(Expr { kind: ExprKind::List(items), at })
+        let below = deepest(&items);
+        self.tree(ExprKind::List(items), at, below, PART)
     }
 
     /// Parses what stands between commas, up to and with the closing token.
@@ -235,12 +245,9 @@ impl<'a> Parser<'a, '_> {
 
     /// Parses operators that bind at least as tightly as `least`; equal ones group to the left.
     fn precedence(&mut self, mut left: Expr, least: u8) -> Result<Expr> {
-        let mut links = 0;
         while let Kind::Operator(operator) = self.peek()
             && operator.precedence() >= least
         {
-            self.check_links(links)?;
-            links += 1;
             let at = self.take().at;
             let mut right = self.primary()?;
             while let Kind::Operator(next) = self.peek()
@@ -248,14 +255,16 @@ impl<'a> Parser<'a, '_> {
             {
                 right = self.nested(|parser| parser.precedence(right, next.precedence()))?;
             }
-            left = Expr { kind: ExprKind::Binary(operator, Box::new(left), Box::new(right)), at };
+            let below = left.depth.max(right.depth);
+            let kind = ExprKind::Binary(operator, Box::new(left), Box::new(right));
+            left = self.tree(kind, at, below, PART)?;
         }
         Ok(left)
     }
 
     fn ident(&mut self) -> Expr {
         let token = self.take();
-        Expr { kind: ExprKind::Ident(token.text.into()), at: token.at }
+        Expr::leaf(ExprKind::Ident(token.text.into()), token.at)
     }
 
     fn primary(&mut self) -> Result<Expr> {
@@ -276,14 +285,16 @@ impl<'a> Parser<'a, '_> {
                 self.take();
                 let unary = if token.kind == Kind::Not { Unary::Not } else { Unary::Minus };
                 let operand = self.primary()?;
-                return Ok(Expr { kind: ExprKind::Unary(unary, Box::new(operand)), at: token.at });
+                let below = operand.depth;
+                return self.tree(ExprKind::Unary(unary, Box::new(operand)), token.at, below, PART);
             }
             Kind::Ident if self.token(1).kind == Kind::LeftParen => {
                 let name = self.take();
                 self.take();
                 let arguments = self.separated(Kind::RightParen, Self::operation)?;
                 let call = Call { name: name.text.into(), arguments, at: name.at };
-                return Ok(Expr { kind: ExprKind::Call(call), at: token.at });
+                let below = deepest(&call.arguments);
+                return self.tree(ExprKind::Call(call), token.at, below, PART);
             }
             Kind::Ident => ExprKind::Ident(text.into()),
             Kind::Number => self.number(token)?,
@@ -303,7 +314,7 @@ impl<'a> Parser<'a, '_> {
             }
         };
         self.take();
-        Ok(Expr { kind, at: token.at })
+        Ok(Expr::leaf(kind, token.at))
     }
 
     fn number(&self, token: Token<'_>) -> Result<ExprKind> {
@@ -348,4 +359,8 @@ fn string(text: &str) -> Rc<str> {
 
 fn reference(text: &str) -> Rc<str> {
     text[1..text.len() - 1].replace("\\\"", "\"").into()
+}
+
+fn deepest(exprs: &[Expr]) -> usize {
+    exprs.iter().map(|expr| expr.depth).max().unwrap_or(0)
 }

@@ -690,6 +690,41 @@ fn variables_come_from_outside() {
 }
 
 #[test]
+fn long_scripts_run_and_endless_ones_are_refused() {
+    let chain = |nodes: usize| "|shift(1s)".repeat(nodes);
+    check(&chain(400), &["m v=1.0 1"], &["m v=1 401"]);
+    let long = |parts: usize| {
+        let part = |i: usize| format!("var p{} = p{i}{}\n", i + 1, chain(100));
+        let parts: String = (0..parts).map(part).collect();
+        format!("var p0 = stream|from()\n{parts}")
+    };
+    let collected = collect(
+        &format!("{}p9|influxDBOut().database('out')", long(9)),
+        &mut NoUdfs,
+        &["m v=1.0 1"],
+    );
+    assert_eq!(shown(&collected), ["m v=1 901"]);
+    let error = start(&long(10), &mut NoUdfs).err().expect("too many nodes").to_string();
+    assert!(error.contains("a script may have 1000 nodes at most"), "{error}");
+    let error = start(&format!("stream|from(){}", chain(1100)), &mut NoUdfs)
+        .err()
+        .expect("too long a chain");
+    assert!(error.to_string().contains("goes on too long"), "{error}");
+    let nested = format!("stream|from()|where(lambda: {}TRUE{})", "(".repeat(190), ")".repeat(190));
+    assert!(start(&nested, &mut NoUdfs).is_ok());
+    let sum = format!("stream|from()|where(lambda: 0{} > 3)", " + 1".repeat(230));
+    assert!(start(&sum, &mut NoUdfs).is_ok());
+    let tower =
+        format!("var x = {}1{}", "(".repeat(150), format!("{})", " + 1".repeat(200)).repeat(150));
+    assert!(start(&tower, &mut NoUdfs).is_err());
+    let doubled: String =
+        (0..40).map(|i| format!("var l{} = lambda: l{i} AND l{i}\n", i + 1)).collect();
+    let error =
+        start(&format!("var l0 = lambda: TRUE\n{doubled}"), &mut NoUdfs).err().expect("2^40 parts");
+    assert!(error.to_string().contains("the expression is too large"), "{error}");
+}
+
+#[test]
 fn values_from_outside_are_written_as_in_a_script() {
     for (text, expected) in [
         ("5m", "5m"),

@@ -126,7 +126,7 @@ pub(super) fn numbers(
 
 /// True for what [`numbers`] reads.
 pub(super) fn is_column(value: &Dynamic) -> bool {
-    value.is::<Series>() || value.is_array()
+    !value.is_float() && (value.is::<Series>() || value.is_array())
 }
 
 /// Why a native function refuses: an error of the statistic, to which the function's name is added,

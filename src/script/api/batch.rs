@@ -3,8 +3,9 @@
 use super::point::{SharedPoint, set, tags_map, text};
 use super::series::{Mask, Series, place, same_length};
 use super::{Fallible, Kind, Registry, fail};
+use crate::protocol::frame::{put_frame, split_first};
 use crate::protocol::message::{BeginBatch, EndBatch};
-use crate::protocol::{Batch, Column, Point};
+use crate::protocol::{Batch, Column, FieldValue, Point};
 use crate::script::host::Host;
 use prost::Message;
 use rhai::{Array, Dynamic, Engine, ImmutableString, Map};
@@ -38,6 +39,29 @@ impl SharedBatch {
         })
     }
 
+    /// Sets a field of every point: from a series, a mask, an array, or one value for all.
+    fn set_column(&mut self, field: &str, values: &Dynamic) -> Fallible<()> {
+        let len = self.0.len();
+        if let Some(series) = values.read_lock::<Series>() {
+            same_count(field, len, series.0.len())?;
+            // A value that is not there is NaN in a series, and no field in a point.
+            let value = |i: usize| Some(series.0[i]).filter(|v| !v.is_nan()).map(Into::into);
+            self.change().set_column(field, value);
+        } else if let Some(mask) = values.read_lock::<Mask>() {
+            same_count(field, len, mask.0.len())?;
+            self.change().set_column(field, |i| Some(mask.0[i].into()));
+        } else if let Some(array) = values.read_lock::<Array>() {
+            same_count(field, len, array.len())?;
+            let values =
+                array.iter().map(|v| field_value(field, v)).collect::<Fallible<Vec<_>>>()?;
+            self.change().set_column(field, |i| values[i].clone());
+        } else {
+            let value = field_value(field, values)?;
+            self.change().set_column(field, |_| value.clone());
+        }
+        Ok(())
+    }
+
     fn point_at(&self, index: i64) -> Fallible<SharedPoint> {
         let mut point = Point::default();
         let at = place("batch", index, self.0.len())?;
@@ -60,6 +84,36 @@ impl SharedBatch {
         }
         Ok(SharedPoint::new(point))
     }
+}
+
+fn same_count(field: &str, points: usize, values: usize) -> Fallible<()> {
+    if points == values {
+        return Ok(());
+    }
+    Err(fail(format_args!("field '{field}': {values} values for {points} points")))
+}
+
+/// A script's value as a field; `()` is none.
+fn field_value(field: &str, value: &Dynamic) -> Fallible<Option<FieldValue<'static>>> {
+    if value.is_unit() {
+        return Ok(None);
+    }
+    if let Ok(value) = value.as_float() {
+        return Ok(Some(value.into()));
+    }
+    if let Ok(value) = value.as_int() {
+        return Ok(Some(value.into()));
+    }
+    if let Ok(value) = value.as_bool() {
+        return Ok(Some(value.into()));
+    }
+    if let Some(text) = value.read_lock::<ImmutableString>() {
+        return Ok(Some(FieldValue::String(text.to_string().into())));
+    }
+    Err(fail(format_args!(
+        "field '{field}' cannot hold {}; fields are double, int, string or bool",
+        super::arguments::describe(value)
+    )))
 }
 
 fn fill(batch: &mut Batch, points: &Array) -> Fallible<()> {
@@ -123,7 +177,7 @@ fn store(batch: &Batch, out: &mut Vec<u8>) {
     batch.begin_message().encode_length_delimited(out).expect("a Vec has room");
     batch.end_message().encode_length_delimited(out).expect("a Vec has room");
     for i in 0..batch.len() {
-        crate::protocol::frame::put_frame(out, batch.message(i).unwrap_or_default());
+        put_frame(out, batch.message(i).unwrap_or_default());
     }
 }
 
@@ -133,9 +187,12 @@ fn load(mut bytes: &[u8]) -> Result<Batch, String> {
     let end = EndBatch::decode_length_delimited(&mut bytes).map_err(|e| e.to_string())?;
     batch.begin(begin);
     batch.end(end);
-    let mut frames = crate::protocol::Frames::new(bytes);
-    while let Some(frame) = frames.next().map_err(|e| e.to_string())? {
+    while let Some((frame, rest)) = split_first(bytes) {
         batch.push(&Point::from_message(frame).map_err(|e| e.to_string())?);
+        bytes = rest;
+    }
+    if !bytes.is_empty() {
+        return Err("it ends inside a point".into());
     }
     Ok(batch)
 }
@@ -202,6 +259,10 @@ fn register_points(engine: &mut Engine, host: &Rc<Host>) {
         b.0.points().map(|point| Dynamic::from(SharedPoint::new(point))).collect()
     });
     engine.register_indexer_get(|b: &mut SharedBatch, index: i64| b.point_at(index));
+    engine.register_indexer_get(|b: &mut SharedBatch, field: &str| b.column(field));
+    engine.register_indexer_set(|b: &mut SharedBatch, field: &str, values: Dynamic| {
+        b.set_column(field, &values)
+    });
     let h = host.clone();
     engine.register_fn("point", move |b: &mut SharedBatch, fields: Map| b.make_point(&h, &fields));
     engine.register_fn("select", |b: &mut SharedBatch, mask: Mask| -> Fallible<SharedBatch> {

@@ -19,6 +19,7 @@ mod options;
 mod order;
 mod point;
 mod random;
+mod rows;
 mod season;
 mod series;
 mod tail;

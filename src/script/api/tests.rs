@@ -48,6 +48,7 @@ const OBJECTS: &[(&str, &str, &str)] = &[
     ("spot", "spot(0.01, #{ warmup: 20, level: 0.8 })", "s.push(x)"),
     ("spot", "dspot(0.01, 5, #{ warmup: 20, level: 0.8 })", "s.push(x)"),
     ("anomaly_likelihood", "anomaly_likelihood(20, 3)", "s.push(x)"),
+    ("anomaly_score", "anomaly_score()", "s.push(x)"),
     ("hysteresis", "hysteresis(7, 3)", "s.push(x)"),
     ("refractory", "refractory(\"4s\")", "s.push(t, x > 5)"),
     ("debounce", "debounce(2, 3)", "s.push(x > 5)"),
@@ -218,6 +219,12 @@ fn the_examples_of_the_book_are_true() {
             f.borrow_mut().push(format!("line {line}: {} instead of {expected}", show(&value)));
         }
     });
+    let f = failures.clone();
+    engine.register_fn("refused", move |line: i64, message: &str, expected: &str| {
+        if message != expected {
+            f.borrow_mut().push(format!("line {line}: error '{message}' instead of '{expected}'"));
+        }
+    });
     let mut block = None::<String>;
     for (number, line) in (1..).zip(book.lines()) {
         match (&mut block, line) {
@@ -236,19 +243,19 @@ fn the_examples_of_the_book_are_true() {
     assert!(*seen.borrow() > 100, "{} examples", seen.borrow());
 }
 
-/// `expression // => value` as a call that compares.
+/// `expression // => value` as a call that compares; `// => error: message` as one that must fail.
 fn asserted(number: usize, line: &str) -> String {
     let Some((expression, expected)) = line.split_once("// => ") else {
         return format!("{line}\n");
     };
     let expression = expression.trim().trim_end_matches(';');
-    if let Some(message) = expected.strip_prefix("error: ") {
-        let call = format!("it_is({number}, {{ let e = `${{error}}`; e }}, `{message}`)");
-        return format!(
-            "try {{ {expression}; it_is({number}, 0, `error`); }} catch (error) {{ {call}; }}\n"
-        );
+    match expected.strip_prefix("error: ") {
+        None => format!("it_is({number}, {expression}, `{expected}`);\n"),
+        Some(message) => format!(
+            "try {{ {expression}; refused({number}, ``, `{message}`); }} \
+             catch (e) {{ refused({number}, `${{e}}`, `{message}`); }}\n"
+        ),
     }
-    format!("it_is({number}, {expression}, `{expected}`);\n")
 }
 
 /// A value as the book shows it: numbers to six digits.
