@@ -7,7 +7,7 @@
 //! - `options`: types, defaults, ranges, what is refused
 //! - `fields`: points as a script sees them
 //! - `surroundings`: modules, logging, the config file, broken scripts
-//! - `replay`: recorded data through a script
+//! - `replay`, `judging`: recorded data through a script; CSV, labels, sweeps, detectors on bad input
 //! - `examples`: each shipped script does what its example shows
 //! - `docs`: the documents are true
 //! - `bad_input`: what is broken is named, and nothing is half-written
@@ -16,7 +16,11 @@
 //! - `keeping`: snapshots, groups that go, the state folder, broken scripts at the daemon's start
 //! - `sockets`: many uses on sockets, scripts that come and go
 //! - `night`: signals, full disks, the flight recorder
+//! - `fuzz`: no bytes make anything panic
 //! - `trials`: faults of every kind, with a driver that plays the daemon (`daemon`)
+
+// `pub` here is for the other modules of this binary.
+#![allow(unreachable_pub)]
 
 mod bad_input;
 mod captures;
@@ -25,6 +29,8 @@ mod daemon;
 mod docs;
 mod examples;
 mod fields;
+mod fuzz;
+mod judging;
 mod keeping;
 mod limits;
 mod night;
