@@ -218,15 +218,15 @@ fn play(
 }
 
 fn pipeline(args: &Args, config: &Config, variants: &[Variant]) -> anyhow::Result<Pipeline> {
+    if sweep::judges(args) && variants.iter().any(|v| v.conditions.is_empty()) {
+        return usage("what --labels and --sweep judge are alerts: give --crit, --warn or --info");
+    }
     let (instances, wants) = instances(args, config, variants)?;
     if wants == EdgeType::Stream && args.period.is_some() {
         return usage("the script wants a stream of points: leave out --period and --every");
     }
     let stdout = Stdout::default();
     let has_alerts = instances.iter().any(|instance| !instance.watches.is_empty());
-    if !has_alerts && (args.labels.is_some() || !args.sweep.is_empty()) {
-        return usage("what --labels and --sweep judge are alerts: give --crit, --warn or --info");
-    }
     let shown = has_alerts && args.sweep.is_empty();
     Ok(Pipeline {
         measurement: args.measurement.clone(),

@@ -7,7 +7,7 @@
 //! - `options`: types, defaults, ranges, what is refused
 //! - `fields`: points as a script sees them
 //! - `surroundings`: modules, logging, the config file, broken scripts
-//! - `replay`: recorded data through a script
+//! - `replay`, `judging`: recorded data through a script; CSV, labels, sweeps, detectors on bad input
 //! - `examples`: each shipped script does what its example shows
 //! - `docs`: the documents are true
 //! - `bad_input`: what is broken is named, and nothing is half-written
@@ -30,6 +30,7 @@ mod docs;
 mod examples;
 mod fields;
 mod fuzz;
+mod judging;
 mod keeping;
 mod limits;
 mod night;
