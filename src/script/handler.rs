@@ -320,7 +320,13 @@ impl ScriptHandler {
 
     #[cold]
     fn run_chunks(&mut self, output: &mut Output) -> Result<(), HandlerError> {
-        for Chunk { group, batch } in self.chunks.take() {
+        let (chunks, order) = self.chunks.take();
+        let mut pieces = Vec::with_capacity(chunks.len());
+        // Each point of the chunks has given one point so far.
+        let mut one_each = true;
+        for Chunk { group, batch } in chunks {
+            let (start, points) = output.written();
+            let expected = points + batch.len() as u64;
             let lone = batch.len() == 1 && self.has(Callback::Point);
             let point = lone.then(|| batch.points().next()).flatten();
             let (call, emission) = match (&self.instance, point) {
@@ -335,7 +341,14 @@ impl ScriptHandler {
             self.call(call, emission, output).map_err(|failure| failure.error)?;
             // What the groups before it wrote stays if a later one fails.
             output.commit();
+            let (end, points) = output.written();
+            pieces.push(start..end);
+            one_each &= points == expected;
         }
+        if one_each && pieces.len() > 1 {
+            output.interleave(&pieces, &order);
+        }
+        self.chunks.give_back(order);
         Ok(())
     }
 

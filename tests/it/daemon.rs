@@ -15,11 +15,11 @@ use std::sync::{Arc, Condvar, Mutex};
 use std::time::{Duration, Instant};
 
 /// Waiting longer means that it never comes.
-pub const NEVER: Duration = Duration::from_secs(60);
+pub(crate) const NEVER: Duration = Duration::from_secs(60);
 
 /// The log of a process, as it grows.
 #[derive(Clone, Default)]
-pub struct Log(Arc<(Mutex<String>, Condvar)>);
+pub(crate) struct Log(Arc<(Mutex<String>, Condvar)>);
 
 impl Log {
     fn read(&self, stderr: impl Read + Send + 'static) {
@@ -35,7 +35,7 @@ impl Log {
     }
 
     /// Waits for a line that holds `text`, `count` times in all, and gives the last.
-    pub fn wait(&self, text: &str, count: usize) -> String {
+    pub(crate) fn wait(&self, text: &str, count: usize) -> String {
         let end = Instant::now() + NEVER;
         let mut log = self.0.0.lock().unwrap();
         loop {
@@ -48,22 +48,22 @@ impl Log {
         }
     }
 
-    pub fn text(&self) -> String {
+    pub(crate) fn text(&self) -> String {
         self.0.0.lock().unwrap().clone()
     }
 }
 
 /// One end of a conversation: ours.
-pub struct Daemon {
+pub(crate) struct Daemon {
     child: Option<Child>,
     output: Option<Box<dyn Write + Send>>,
     answers: Receiver<(Instant, Answer)>,
-    pub log: Log,
+    pub(crate) log: Log,
     /// Keepalives that came, asked or not.
-    pub keepalives: usize,
+    pub(crate) keepalives: usize,
     heard: Instant,
     /// The longest silence.
-    pub silence: Duration,
+    pub(crate) silence: Duration,
 }
 
 fn receive(reader: impl Read + Send + 'static) -> Receiver<(Instant, Answer)> {
@@ -82,7 +82,7 @@ fn receive(reader: impl Read + Send + 'static) -> Receiver<(Instant, Answer)> {
 
 impl Daemon {
     /// Starts a process.
-    pub fn start(command: &mut Command) -> Self {
+    pub(crate) fn start(command: &mut Command) -> Self {
         let mut child = command
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -97,12 +97,12 @@ impl Daemon {
     }
 
     /// `rhai-udf run SCRIPT ARGUMENTS`.
-    pub fn run(script: &Path, arguments: &[&str]) -> Self {
+    pub(crate) fn run(script: &Path, arguments: &[&str]) -> Self {
         Self::start(binary().arg("run").arg(script).args(arguments))
     }
 
     /// Connects to a server's socket.
-    pub fn connect(socket: &Path) -> Self {
+    pub(crate) fn connect(socket: &Path) -> Self {
         let stream = UnixStream::connect(socket).unwrap();
         let answers = receive(stream.try_clone().unwrap());
         Self::new(None, Box::new(Closing(stream)), answers, Log::default())
@@ -119,17 +119,17 @@ impl Daemon {
         Self { child, output: Some(output), answers, log, keepalives, heard, silence }
     }
 
-    pub fn send(&mut self, request: Request) {
+    pub(crate) fn send(&mut self, request: Request) {
         self.send_all(vec![request]);
     }
 
-    pub fn send_all(&mut self, requests: Vec<Request>) {
+    pub(crate) fn send_all(&mut self, requests: Vec<Request>) {
         // A process that has ended is noticed by what it does not answer.
         let _ = self.output.as_mut().unwrap().write_all(&stream(requests));
     }
 
     /// The next answer, keepalives left out; `None` at the end.
-    pub fn try_next(&mut self) -> Option<Answer> {
+    pub(crate) fn try_next(&mut self) -> Option<Answer> {
         loop {
             let (at, answer) = match self.answers.recv_timeout(NEVER) {
                 Ok(answer) => answer,
@@ -145,12 +145,12 @@ impl Daemon {
         }
     }
 
-    pub fn next(&mut self) -> Answer {
+    pub(crate) fn next(&mut self) -> Answer {
         self.try_next().unwrap_or_else(|| panic!("the end; log:\n{}", self.log.text()))
     }
 
     /// Sends `init` and expects that it is accepted.
-    pub fn init(&mut self, options: &[(&str, &[OptionArgument])]) {
+    pub(crate) fn init(&mut self, options: &[(&str, &[OptionArgument])]) {
         self.send(init(options));
         match self.next() {
             Answer::Init(init) if init.success => {}
@@ -159,7 +159,7 @@ impl Daemon {
     }
 
     /// The next answer, which must be a point.
-    pub fn point(&mut self) -> PointMessage {
+    pub(crate) fn point(&mut self) -> PointMessage {
         match self.next() {
             Answer::Point(point) => point,
             other => panic!("{other:?}; log:\n{}", self.log.text()),
@@ -167,7 +167,7 @@ impl Daemon {
     }
 
     /// Sends a point and gives the field of the point that comes back.
-    pub fn ask(&mut self, request: Request, field: &str) -> f64 {
+    pub(crate) fn ask(&mut self, request: Request, field: &str) -> f64 {
         self.send(request);
         let point = self.point();
         match point.fields_double.get(field) {
@@ -176,7 +176,7 @@ impl Daemon {
         }
     }
 
-    pub fn snapshot(&mut self) -> Vec<u8> {
+    pub(crate) fn snapshot(&mut self) -> Vec<u8> {
         self.send(Request::Snapshot(SnapshotRequest {}));
         match self.next() {
             Answer::Snapshot(snapshot) => snapshot.snapshot,
@@ -184,7 +184,7 @@ impl Daemon {
         }
     }
 
-    pub fn restore(&mut self, snapshot: Vec<u8>) -> Result<(), String> {
+    pub(crate) fn restore(&mut self, snapshot: Vec<u8>) -> Result<(), String> {
         self.send(Request::Restore(RestoreRequest { snapshot }));
         match self.next() {
             Answer::Restore(restore) if restore.success => Ok(()),
@@ -194,7 +194,7 @@ impl Daemon {
     }
 
     /// Sends a keepalive and waits for its answer: everything before has been handled.
-    pub fn settle(&mut self) {
+    pub(crate) fn settle(&mut self) {
         let time = 4711;
         self.send(Request::Keepalive(KeepaliveRequest { time }));
         loop {
@@ -207,40 +207,35 @@ impl Daemon {
     }
 
     /// The process id.
-    pub fn id(&self) -> u32 {
+    pub(crate) fn id(&self) -> u32 {
         self.child.as_ref().unwrap().id()
     }
 
     /// Takes this many points.
-    pub fn settle_data(&mut self, points: usize) {
+    pub(crate) fn settle_data(&mut self, points: usize) {
         for _ in 0..points {
             self.point();
         }
     }
 
-    pub fn signal(&self, name: &str) {
+    pub(crate) fn signal(&self, name: &str) {
         let id = self.child.as_ref().unwrap().id().to_string();
         assert!(Command::new("kill").args(["-s", name, &id]).status().unwrap().success());
     }
 
     /// Closes the input.
-    pub fn close_input(&mut self) {
+    pub(crate) fn close_input(&mut self) {
         self.output = None;
     }
 
-    /// Takes no more answers.
-    pub fn deafen(&mut self) {
-        self.answers = channel().1;
-    }
-
     /// Closes the input and waits for the end: the exit code and the answers that still came.
-    pub fn finish(mut self) -> (Option<i32>, Vec<Answer>) {
+    pub(crate) fn finish(mut self) -> (Option<i32>, Vec<Answer>) {
         self.close_input();
         self.wait()
     }
 
     /// Waits for the end.
-    pub fn wait(&mut self) -> (Option<i32>, Vec<Answer>) {
+    pub(crate) fn wait(&mut self) -> (Option<i32>, Vec<Answer>) {
         let mut rest = Vec::new();
         while let Some(answer) = self.try_next() {
             rest.push(answer);

@@ -16,7 +16,11 @@
 //! - `keeping`: snapshots, groups that go, the state folder, broken scripts at the daemon's start
 //! - `sockets`: many uses on sockets, scripts that come and go
 //! - `night`: signals, full disks, the flight recorder
+//! - `fuzz`: no bytes make anything panic
 //! - `trials`: faults of every kind, with a driver that plays the daemon (`daemon`)
+
+// `pub` here is for the other modules of this binary.
+#![allow(unreachable_pub)]
 
 mod bad_input;
 mod captures;
@@ -25,6 +29,7 @@ mod daemon;
 mod docs;
 mod examples;
 mod fields;
+mod fuzz;
 mod judging;
 mod keeping;
 mod limits;

@@ -25,7 +25,7 @@ pub(super) fn register(engine: &mut Engine, host: &Rc<Host>) {
 }
 
 fn arithmetic(engine: &mut Engine) {
-    for name in ["+", "-", "*", "/", "%", "**"] {
+    for name in ["+", "-", "*", "/", "%", "**", "min", "max"] {
         let operation: Operation = name.parse().expect("the name of an operation");
         engine.register_fn(name, move |a: Series, b: Series| -> Fallible<Series> {
             combine(operation, &a.0, &b.0).map(Series::new).map_err(|e| fail_in(name, e))

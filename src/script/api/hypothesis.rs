@@ -1,7 +1,7 @@
 //! Tests of a hypothesis: a sample is a series, an array, or an object that knows its moments.
 
 use super::answer::number_map;
-use super::arguments::{Arguments, Numbers, Refusal, function, numbers};
+use super::arguments::{Arguments, Numbers, Refusal, function, number, numbers};
 use super::season::{outliers, tails};
 use super::{Fallible, Native};
 use crate::script::host::Host;
@@ -32,9 +32,28 @@ fn sample(a: &mut Arguments<'_>) -> Result<Sample, Refusal> {
         Sample::from_moments(name, &stats.0.moments())?
     } else if let Some(stats) = value.read_lock::<Native<TimedStats>>() {
         Sample::from_moments(name, &stats.0.moments())?
+    } else if let Some(summary) = value.read_lock::<Map>() {
+        summarised(a, name, &summary)?
     } else {
         Sample::of(name, &numbers(a.host(), a.function(), name, value, false)?)?
     })
+}
+
+/// `#{ mean, stddev, n }`.
+fn summarised(a: &Arguments<'_>, name: &str, summary: &Map) -> Result<Sample, Refusal> {
+    let part = |key: &str| {
+        let missing =
+            || a.fail(format_args!("{name} must have mean, stddev and n; {key} is missing"));
+        let value = summary.get(key).ok_or_else(missing)?;
+        number(a.host(), a.function(), &format!("{key} of {name}"), value)
+    };
+    let (mean, stddev, n) = (part("mean")?, part("stddev")?, part("n")?);
+    crate::stats::error::finite("mean", mean)?;
+    crate::stats::error::finite("stddev", stddev)?;
+    if !(n >= 2.0 && n.fract() == 0.0 && n < 1e15) {
+        return Err(a.fail(format_args!("n of {name} must be an int from 2, got {n}")).into());
+    }
+    Ok(Sample::from_stddev(mean, stddev, n as u64)?)
 }
 
 /// The values of a series, an array or a window.

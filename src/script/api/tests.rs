@@ -140,6 +140,47 @@ fn a_copy_does_not_change_with_the_original() {
 }
 
 #[test]
+fn a_refused_series_changes_nothing() {
+    let (engine, _, _) = engine();
+    for (object, push, count) in [
+        ("moving_stats(3)", "s.push([1, 2, 0.0 / 0.0])", "s.count"),
+        ("moving_order(3)", "s.push_each([1, 2, 0.0 / 0.0], \"median\")", "s.count"),
+        ("ew_stats(0.1)", "s.push(series([1, 0.0 / 0.0]))", "s.count"),
+        ("rate()", "s.push([1, 2, 0], [1, 2, 3])", "s.count"),
+        ("moving_correlation(3)", "s.push([1, 2], [1, 0.0 / 0.0])", "s.count"),
+        ("moving_forest(2, 9)", "s.push([[1, 2], [1, 0.0 / 0.0]])", "s.count"),
+        ("hysteresis(2, 1)", "s.push([3, 0.0 / 0.0])", "s.count"),
+    ] {
+        let script = format!(
+            "let s = {object}; let before = s; let refused = false; \
+             try {{ {push}; }} catch {{ refused = true; }} [refused, s == before, {count}]"
+        );
+        assert_eq!(show(&engine.eval(&script).unwrap()), "[true, true, 0]", "{object}");
+    }
+}
+
+#[test]
+fn gaps_are_left_out_where_that_is_asked_for() {
+    let (engine, _, _) = engine();
+    let nan = "0.0 / 0.0";
+    for (script, expected) in [
+        ("moving_stats(3, S).push([1, NAN, 3]).push(()).push(NAN).mean", "2"),
+        ("moving_stats(3, S).push_each([1, NAN, 3], \"mean\")", "[1, NaN, 2]"),
+        ("ew_stats(0.5, S).push([1, NAN, 3, 10])", "[NaN, NaN, NaN, 8]"),
+        ("ew_stats(0.5, S).push(NAN)", "()"),
+        ("adwin(S).push(())", "false"),
+        ("cusum(0, 1, S).push([NAN, 1])[0]", "()"),
+        ("let r = rate(S); r.push(0, 1); r.push(1, ()); r.push(1000000000, 3)", "2"),
+        ("moving_correlation(3, S).push(1, ()).push([1, 2], [3, NAN]).count", "1"),
+        ("moving_forest(2, 9, S).push([1, NAN])", "()"),
+        ("let h = hysteresis(2, 1, S); h.push(3); h.push(NAN)", "true"),
+    ] {
+        let script = script.replace("NAN", nan).replace('S', "#{ nan: \"skip\" }");
+        assert_eq!(show(&engine.eval(&script).unwrap()), expected, "{script}");
+    }
+}
+
+#[test]
 fn damaged_bytes_do_not_panic() {
     let (engine, registry, _) = engine();
     for (_, make, step) in OBJECTS {
@@ -198,6 +239,7 @@ fn mistakes_name_the_function_and_the_argument() {
     check("series([1, 2]).select(series([1]) > 0)", "select: the mask has 1 values, not 2");
     check("series([1])[3]", "index 3 is outside; there are 1 values");
     check("inner_join([2, 1], [1, 2], [1], [1])", "inner_join: times_a must ascend");
+    check("pelt(random(1).series(50001))", "length of values must be from 0 to 50000, got 50001");
     check("random(1).int(3, 2)", "random.int: there is no int from 3 to 2");
     host.note("field 'hotend' is missing; the point has bed (double)");
     check("moving_stats(3).push(())", "field 'hotend' is missing; the point has bed (double)");
