@@ -2,6 +2,8 @@
 
 mod check;
 mod conf;
+mod influxdb;
+mod listen;
 mod logging;
 mod replay;
 mod run;
@@ -31,6 +33,7 @@ enum Command {
     Run(run::Args),
     Serve(Box<serve::Args>),
     Replay(Box<replay::Args>),
+    Listen(Box<listen::Args>),
     Check(check::Args),
     Conf(conf::Args),
     State(state::Args),
@@ -60,6 +63,7 @@ fn command() -> ExitCode {
     let result = match &cli.command {
         Command::Run(args) => run::run(args, cli.log_level),
         Command::Replay(args) => replay::run(args, cli.log_level),
+        Command::Listen(args) => listen::run(args, cli.log_level),
         Command::Check(args) => {
             logging::start(cli.log_level, &Default::default(), log::LevelFilter::Warn);
             check::run(args)
