@@ -131,7 +131,8 @@ fn watch(
             (beat, since) = (current, now);
             before = 0;
         }
-        if current.0.is_multiple_of(2) {
+        idle = current.0.is_multiple_of(2);
+        if idle {
             busy_since = None;
             continue;
         }
