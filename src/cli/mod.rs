@@ -1,5 +1,6 @@
 //! The command line: one file a subcommand; `sweep` is the part of `replay` that tries and judges.
 
+mod bench;
 mod check;
 mod conf;
 mod logging;
@@ -32,6 +33,7 @@ enum Command {
     Serve(Box<serve::Args>),
     Replay(Box<replay::Args>),
     Check(check::Args),
+    Bench(bench::Args),
     Conf(conf::Args),
     State(state::Args),
 }
@@ -60,6 +62,7 @@ fn command() -> ExitCode {
     let result = match &cli.command {
         Command::Run(args) => run::run(args, cli.log_level),
         Command::Replay(args) => replay::run(args, cli.log_level),
+        Command::Bench(args) => bench::run(args, cli.log_level),
         Command::Check(args) => {
             logging::start(cli.log_level, &Default::default(), log::LevelFilter::Warn);
             check::run(args)
