@@ -7,6 +7,9 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+/// While nothing is done, it is looked at so many times less often.
+const IDLE: u32 = 4;
+
 /// What the loop shows of itself: odd while it handles a message. And what it is told: that the
 /// call at hand is over its budget.
 #[derive(Clone, Debug, Default)]
@@ -118,8 +121,10 @@ fn watch(
     let mut beat = pulse.current();
     let mut since = Instant::now();
     let mut busy_since: Option<Instant> = None;
+    let mut idle = true;
     while !pulse.0.stopped.load(Ordering::Acquire) {
-        std::thread::park_timeout(tick);
+        // Hundreds of sessions that wait for data should not keep a machine awake.
+        std::thread::park_timeout(if idle { IDLE * tick } else { tick });
         let now = Instant::now();
         let current = pulse.current();
         if current != beat {

@@ -3,6 +3,8 @@
 mod bench;
 mod check;
 mod conf;
+mod influxdb;
+mod listen;
 mod logging;
 mod replay;
 mod run;
@@ -32,6 +34,7 @@ enum Command {
     Run(run::Args),
     Serve(Box<serve::Args>),
     Replay(Box<replay::Args>),
+    Listen(Box<listen::Args>),
     Check(check::Args),
     Bench(bench::Args),
     Conf(conf::Args),
@@ -63,6 +66,7 @@ fn command() -> ExitCode {
         Command::Run(args) => run::run(args, cli.log_level),
         Command::Replay(args) => replay::run(args, cli.log_level),
         Command::Bench(args) => bench::run(args, cli.log_level),
+        Command::Listen(args) => listen::run(args, cli.log_level),
         Command::Check(args) => {
             logging::start(cli.log_level, &Default::default(), log::LevelFilter::Warn);
             check::run(args)

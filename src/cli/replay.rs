@@ -1,5 +1,6 @@
 //! `replay`: recorded data through a script, with no daemon.
 
+use super::influxdb::{self, InfluxArgs, Wanted};
 use super::sweep::{self, Judge, Variant};
 use super::{logging, run, tick, usage};
 use anyhow::Context;
@@ -35,7 +36,7 @@ pub(super) struct Args {
     /// The script, or a TICKscript (.tick) with the functions it calls given by --udf
     pub(super) script: PathBuf,
     /// The data
-    #[arg(long, value_name = "FILE", required = true, num_args = 1..)]
+    #[arg(long, value_name = "FILE", required_unless_present = "influxdb", num_args = 1..)]
     pub(super) data: Vec<PathBuf>,
     /// An option, as a TICKscript would write .NAME(VALUE); several arguments with commas between
     #[arg(long = "set", value_name = "NAME=VALUE", value_parser = assignment)]
@@ -45,19 +46,19 @@ pub(super) struct Args {
     each: Option<(String, String)>,
     /// Only points of this measurement; for CSV, the name of its points (default: the file's)
     #[arg(long, value_name = "NAME")]
-    measurement: Option<String>,
+    pub(super) measurement: Option<String>,
     /// Group by these tags; * for all of them
     #[arg(long, value_name = "TAG,…", value_delimiter = ',')]
-    group_by: Vec<String>,
+    pub(super) group_by: Vec<String>,
     /// The length of windows, as in 5m
     #[arg(long, value_name = "DURATION", value_parser = duration::parse, requires = "every")]
-    period: Option<i64>,
+    pub(super) period: Option<i64>,
     /// The pace of windows
     #[arg(long, value_name = "DURATION", value_parser = duration::parse, requires = "period")]
-    every: Option<i64>,
+    pub(super) every: Option<i64>,
     /// Let windows end at multiples of their pace
     #[arg(long, requires = "period")]
-    align: bool,
+    pub(super) align: bool,
     /// The unit of times that are numbers: ns, u, ms, s, m, h; default: ns in line protocol, in CSV
     /// by their size
     #[arg(long, value_parser = precision)]
@@ -106,9 +107,11 @@ pub(super) struct Args {
     real_clock: bool,
     /// The configuration; default: rhai-udf.toml beside the script, if it is there
     #[arg(long, value_name = "FILE")]
-    config: Option<PathBuf>,
+    pub(super) config: Option<PathBuf>,
     #[command(flatten)]
     pub(super) tick: tick::TickArgs,
+    #[command(flatten)]
+    pub(super) influx: InfluxArgs,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -138,8 +141,14 @@ pub(super) fn run(args: &Args, level: Option<log::LevelFilter>) -> anyhow::Resul
     let reading = reading(args);
     let progress = Progress::start(args, &reading);
     let mut pace = args.real_clock.then(Pace::default);
+    if args.influx.save.is_some() && args.data.len() > 1 {
+        return usage("--save keeps one recording: give one --data, or --influxdb");
+    }
     if tick::is_script(&args.script) {
         return tick::run(args, config, &reading, &progress, pace);
+    }
+    if args.influx.write {
+        return usage("--write is for |influxDBOut() of a TICKscript; here use --format lp");
     }
     let variants = sweep::variants(args)?;
     let labels = args.labels.as_deref().map(Labels::read).transpose()?;
@@ -200,8 +209,16 @@ fn play(
     mut pace: Option<&mut Pace>,
     mut after_file: impl FnMut(&mut Pipeline, &Path) -> anyhow::Result<()>,
 ) -> anyhow::Result<()> {
-    for path in &args.data {
-        let mut source = source::open(path, reading)?;
+    let mut sources = Vec::new();
+    if args.data.is_empty() {
+        let query = influxdb::query(args);
+        let wanted = query.as_ref().map_or(Wanted::Stream(None), |q| Wanted::Queries(vec![q]));
+        sources.push((Path::new("InfluxDB"), Some(influxdb::open(args, wanted)?)));
+    }
+    sources.extend(args.data.iter().map(|path| (path.as_path(), None)));
+    for (path, source) in sources {
+        let source = source.map_or_else(|| source::open(path, reading), Ok)?;
+        let mut source = influxdb::saved(args, source)?;
         let mut count = 0u32;
         pipeline.play(&mut *source, &mut |time| {
             if let Some(pace) = &mut pace {
@@ -243,7 +260,19 @@ fn pipeline(args: &Args, config: &Config, variants: &[Variant]) -> anyhow::Resul
     })
 }
 
+/// What plays data that arrives live.
+pub(super) fn live(args: &Args, config: &Config) -> anyhow::Result<Pipeline> {
+    let pipeline = pipeline(args, config, &sweep::variants(args)?)?;
+    if pipeline.wants == EdgeType::Batch && pipeline.windows.is_none() {
+        return usage("the script wants batches: make windows with --period 5m --every 5m");
+    }
+    Ok(pipeline)
+}
+
 fn windows(args: &Args) -> Option<Windows> {
+    if args.influx.query.is_some() {
+        return None;
+    }
     args.period.zip(args.every).map(|(period, every)| {
         Windows::new(Windowing { period, every, align: args.align, fill_period: false })
     })
@@ -303,7 +332,7 @@ fn instance(
     let declaration = handler.program().map_err(Clone::clone)?.declaration().clone();
     let mut udf = Udf::new(handler);
     let capture = |path: &PathBuf| path.to_string_lossy().trim_end_matches(".gz").ends_with(".bin");
-    if !options.is_empty() || !args.data.iter().all(capture) {
+    if !options.is_empty() || args.data.is_empty() || !args.data.iter().all(capture) {
         let request = declaration.request(options);
         let fitting = request.and_then(|request| declaration.bind(&request).map(|_| request));
         let request = match fitting {
@@ -376,7 +405,7 @@ fn format(args: &Args) -> Format {
     }
 }
 
-fn summarise(summary: &Summary, skipped: u64, took: Duration) {
+pub(super) fn summarise(summary: &Summary, skipped: u64, took: Duration) {
     let seconds = took.as_secs_f64();
     let mut line = format!(
         "{} points in, {} batches; {} points out",

@@ -1,9 +1,13 @@
 //! `replay x.tick`: recorded data through a TICKscript, with no daemon.
 
+use super::influxdb::{self, Wanted};
 use super::replay::{Args, Pace, Progress};
 use anyhow::Context;
 use rhai_udf::config::Config;
+use rhai_udf::replay::ReplayError;
+use rhai_udf::replay::influxdb::Writer;
 use rhai_udf::replay::source::{self, Reading};
+use rhai_udf::replay::tick::flow::Edge;
 use rhai_udf::replay::tick::object::Object;
 use rhai_udf::replay::tick::{
     Files, Graph, Registry, Source, Task, TickError, UdfProgram, parse_value,
@@ -71,38 +75,100 @@ pub(super) fn run(
     progress: &Progress,
     mut pace: Option<Pace>,
 ) -> anyhow::Result<()> {
-    let script = &args.script;
-    let text = std::fs::read_to_string(script)
-        .with_context(|| format!("{}: cannot be read", script.display()))?;
-    let stem = script.file_stem().unwrap_or_default().to_string_lossy();
-    let task = Task {
-        id: args.tick.task.clone().unwrap_or_else(|| stem.into_owned()),
-        dbrp: args.tick.dbrp.clone(),
-        variables: variables(args)?,
-    };
-    let mut registry = Registry::new(config);
-    for (name, program) in &args.tick.udf {
-        registry.add(name, UdfProgram::parse(program));
-    }
-    let name = script.to_string_lossy();
-    let mut graph = Graph::new(&Source { name: &name, text: &text }, &task, &mut registry)?;
-    let stdout = BufWriter::with_capacity(1 << 16, std::io::stdout());
-    let mut files = Files::new(args.tick.out.clone(), Box::new(stdout));
+    let mut session = Session::new(args, config)?;
     let started = Instant::now();
-    for path in &args.data {
-        let mut source = source::open(path, reading)?;
-        graph.play(&mut *source, &mut files, &mut |time| {
-            if let Some(pace) = &mut pace {
-                pace.wait_for(time);
-            }
-            progress.bar.set_position(reading.bytes.get());
-        })?;
+    let mut on_item = |time| {
+        if let Some(pace) = &mut pace {
+            pace.wait_for(time);
+        }
+        progress.bar.set_position(reading.bytes.get());
+    };
+    if args.data.is_empty() {
+        let source = influxdb::open(args, session.wanted())?;
+        let mut source = influxdb::saved(args, source)?;
+        session.play(&mut *source, &mut on_item)?;
     }
-    graph.finish(&mut files)?;
-    files.flush()?;
+    for path in &args.data {
+        let mut source = influxdb::saved(args, source::open(path, reading)?)?;
+        session.play(&mut *source, &mut on_item)?;
+    }
     progress.bar.finish_and_clear();
-    summarise(&graph, &files, reading.skipped.get(), started);
-    Ok(())
+    session.finish(reading.skipped.get(), started)
+}
+
+/// A TICKscript that takes data.
+pub(super) struct Session {
+    graph: Graph,
+    files: Files,
+    home: Option<(String, String)>,
+}
+
+impl Session {
+    /// Compiles the script and starts its functions.
+    pub(super) fn new(args: &Args, config: Config) -> anyhow::Result<Self> {
+        let script = &args.script;
+        let text = std::fs::read_to_string(script)
+            .with_context(|| format!("{}: cannot be read", script.display()))?;
+        let stem = script.file_stem().unwrap_or_default().to_string_lossy();
+        let task = Task {
+            id: args.tick.task.clone().unwrap_or_else(|| stem.into_owned()),
+            dbrp: args.tick.dbrp.clone(),
+            variables: variables(args)?,
+        };
+        let mut registry = Registry::new(config);
+        for (name, program) in &args.tick.udf {
+            registry.add(name, UdfProgram::parse(program));
+        }
+        let name = script.to_string_lossy();
+        let graph = Graph::new(&Source { name: &name, text: &text }, &task, &mut registry)?;
+        let stdout = BufWriter::with_capacity(1 << 16, std::io::stdout());
+        let mut files = Files::new(args.tick.out.clone(), Box::new(stdout));
+        if args.influx.write {
+            files.database = args.influx.client()?.map(Writer::new);
+        }
+        let home = task.dbrp.or_else(|| graph.dbrps().first().cloned());
+        Ok(Self { graph, files, home })
+    }
+
+    /// Tells whether the script asks a database for its data.
+    pub(super) fn is_batch(&self) -> bool {
+        self.graph.edge() == Edge::Batch
+    }
+
+    /// What the script would read from a database.
+    fn wanted(&self) -> Wanted<'_> {
+        match self.graph.edge() {
+            Edge::Batch => Wanted::Queries(self.graph.queries().collect()),
+            Edge::Stream => Wanted::Stream(self.home.clone()),
+        }
+    }
+
+    /// Plays a source.
+    pub(super) fn play(
+        &mut self,
+        source: &mut dyn source::Source,
+        on_item: &mut dyn FnMut(i64),
+    ) -> Result<(), ReplayError> {
+        self.graph.play(source, &mut self.files, on_item)
+    }
+
+    /// Writes what waits.
+    pub(super) fn flush(&mut self) -> Result<(), ReplayError> {
+        Ok(self.files.flush()?)
+    }
+
+    /// Ends the data, and says what happened.
+    pub(super) fn finish(mut self, skipped: u64, started: Instant) -> anyhow::Result<()> {
+        self.graph.finish(&mut self.files)?;
+        self.files.flush()?;
+        summarise(&self.graph, &self.files, skipped, started);
+        match &self.files.database {
+            Some(database) if database.failed > 0 => {
+                anyhow::bail!("{} points were not written to InfluxDB", database.failed)
+            }
+            _ => Ok(()),
+        }
+    }
 }
 
 fn variables(args: &Args) -> anyhow::Result<BTreeMap<String, Object>> {
@@ -123,6 +189,15 @@ fn summarise(graph: &Graph, files: &Files, skipped: u64, started: Instant) {
     let mut line = format!("{items} points or batches in; {} alerts", files.alerts);
     if files.points_written > 0 {
         line += &format!("; {} points written", files.points_written);
+    }
+    if let Some(database) = &files.database {
+        for (error, points) in &database.errors {
+            let _ = writeln!(err, "{error} ({points} points)");
+        }
+        line += &format!(
+            "; {} points written to InfluxDB, {} failed",
+            database.written, database.failed
+        );
     }
     if files.lines_unlogged > 0 {
         line += "; alert logs are kept with --out DIR";

@@ -1,7 +1,7 @@
 //! Line protocol: one point a line. Read with InfluxData's own parser.
 
 use crate::protocol::{FieldValue, Point};
-use influxdb_line_protocol::{FieldValue as LineValue, parse_lines};
+use influxdb_line_protocol::{FieldValue as LineValue, ParsedLine, parse_lines};
 use std::fmt::Write;
 
 /// The unit of the times in line protocol.
@@ -73,8 +73,38 @@ pub enum LineError {
 pub fn read(line: &str, precision: Precision, point: &mut Point) -> Result<bool, LineError> {
     let Some(parsed) = parse_lines(line).next() else { return Ok(false) };
     let parsed = parsed.map_err(|e| LineError::Syntax(e.to_string()))?;
-    let time = parsed.timestamp.ok_or(LineError::NoTime)?;
-    let time = time.checked_mul(precision.nanoseconds()).ok_or(LineError::Time(time))?;
+    fill(&parsed, precision, None, point)?;
+    Ok(true)
+}
+
+/// Reads all lines of a request; those without a time get `now`, in nanoseconds.
+///
+/// # Errors
+/// The first line that is no point.
+pub fn read_all(text: &str, precision: Precision, now: i64) -> Result<Vec<Point>, LineError> {
+    let mut points = Vec::new();
+    for parsed in parse_lines(text) {
+        let parsed = parsed.map_err(|e| LineError::Syntax(e.to_string()))?;
+        let mut point = Point::default();
+        fill(&parsed, precision, Some(now), &mut point)?;
+        points.push(point);
+    }
+    Ok(points)
+}
+
+fn fill(
+    parsed: &ParsedLine<'_>,
+    precision: Precision,
+    now: Option<i64>,
+    point: &mut Point,
+) -> Result<(), LineError> {
+    let time = match (parsed.timestamp, now) {
+        (Some(time), _) => {
+            time.checked_mul(precision.nanoseconds()).ok_or(LineError::Time(time))?
+        }
+        (None, Some(now)) => now,
+        (None, None) => return Err(LineError::NoTime),
+    };
     point.reset(time);
     point.set_name(parsed.series.measurement.as_str());
     for (name, value) in parsed.series.tag_set.iter().flatten() {
@@ -93,7 +123,7 @@ pub fn read(line: &str, precision: Precision, point: &mut Point) -> Result<bool,
             }
         }
     }
-    Ok(true)
+    Ok(())
 }
 
 /// Appends a point as a line with its time in nanoseconds, under `name` where it has none; false if

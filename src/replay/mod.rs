@@ -3,13 +3,17 @@
 //! Data is read by a [`source`], goes through what stands before the UDF ([`Pipeline`]: measurement,
 //! grouping, windows), through the same agent that serves the daemon ([`transport`]), and comes
 //! out as lines ([`sink`]) and alerts ([`alert`]). Everything is streamed; nothing is held but the
-//! open windows.
+//! open windows. Data may also come from a database ([`influxdb`]) or arrive live ([`listen`]), and
+//! be kept ([`save`]).
 
 pub mod alert;
 pub mod group;
+pub mod influxdb;
 pub mod line_protocol;
+pub mod listen;
 pub mod pipeline;
 pub mod quality;
+pub mod save;
 pub mod sink;
 pub mod source;
 pub mod tick;
@@ -58,6 +62,17 @@ pub enum ReplayError {
     /// A TICKscript is wrong, or cannot take the data.
     #[error(transparent)]
     Tick(#[from] tick::TickError),
+    /// A database does not do what it is asked.
+    #[error(transparent)]
+    Influx(#[from] influxdb::InfluxError),
+    /// The port cannot be listened on.
+    #[error("{address}: cannot be listened on: {message}; choose another with --port or --bind")]
+    Listen {
+        /// The address.
+        address: String,
+        /// Why.
+        message: String,
+    },
     /// The output cannot be written.
     #[error("the output cannot be written: {0}")]
     Write(std::io::Error),

@@ -108,6 +108,14 @@ impl Pipeline {
     /// As [`Pipeline::play`].
     pub fn finish(&mut self) -> Result<(), ReplayError> {
         self.each(|udf, on_event| udf.finish(on_event))?;
+        self.flush()
+    }
+
+    /// Writes what is buffered.
+    ///
+    /// # Errors
+    /// An output that takes no more.
+    pub fn flush(&mut self) -> Result<(), ReplayError> {
         self.output.iter_mut().chain(&mut self.alerts).try_for_each(Sink::flush)
     }
 

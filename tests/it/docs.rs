@@ -25,7 +25,8 @@ fn pages() -> Vec<String> {
     for entry in std::fs::read_dir(repo("docs")).unwrap() {
         pages.push(format!("docs/{}", entry.unwrap().file_name().to_string_lossy()));
     }
-    pages.retain(|page| page.ends_with(".md"));
+    // The examples of statistics.md are expressions with their values; script::api::tests runs them.
+    pages.retain(|page| page.ends_with(".md") && !page.ends_with("statistics.md"));
     pages.sort();
     pages
 }

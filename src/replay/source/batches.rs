@@ -32,7 +32,7 @@ struct BatchRecord {
     group: String,
     #[serde(default)]
     tags: Option<BTreeMap<String, String>>,
-    #[serde(default, rename = "byName")]
+    #[serde(default, rename = "byname", alias = "byName")]
     by_name: bool,
     #[serde(default)]
     points: Option<Vec<PointRecord>>,

@@ -9,6 +9,7 @@ use super::alert_event::AlertEvent;
 use super::error::{Result, TickError};
 use super::flow::{Outside, Write};
 use super::text::rfc3339;
+use crate::replay::influxdb::Writer;
 
 /// Writes the effects of a replay.
 ///
@@ -20,6 +21,8 @@ pub struct Files {
     directory: Option<PathBuf>,
     out: Box<dyn std::io::Write>,
     open: BTreeMap<PathBuf, BufWriter<File>>,
+    /// Where points are written instead of files.
+    pub database: Option<Writer>,
     /// Whether the events of alerts are shown as lines.
     pub show_alerts: bool,
     /// How many events there were.
@@ -39,6 +42,7 @@ impl Files {
             directory,
             out,
             open: BTreeMap::new(),
+            database: None,
             show_alerts: true,
             alerts: 0,
             lines_unlogged: 0,
@@ -52,6 +56,9 @@ impl Files {
     /// # Errors
     /// A file that cannot be written.
     pub fn flush(&mut self) -> Result<()> {
+        if let Some(database) = &mut self.database {
+            database.flush();
+        }
         for (path, file) in &mut self.open {
             file.flush().map_err(|error| TickError::io(path, error))?;
         }
@@ -109,6 +116,13 @@ impl Outside for Files {
     }
 
     fn write(&mut self, write: &Write<'_>) -> Result<()> {
+        if let Some(database) = &mut self.database {
+            if write.create {
+                database.create(write.database, write.retention_policy);
+            }
+            database.add(write.database, write.retention_policy, write.lines, write.points);
+            return Ok(());
+        }
         self.points_written += write.points as u64;
         match &self.directory {
             Some(directory) => {

@@ -213,6 +213,8 @@ pub struct Write<'a> {
     pub lines: &'a str,
     /// How many points the lines hold.
     pub points: usize,
+    /// Whether the database is to be created if it is not there.
+    pub create: bool,
 }
 
 /// What a node writes to.

@@ -270,7 +270,7 @@ fn the_examples_of_the_book_are_true() {
     let mut block = None::<String>;
     for (number, line) in (1..).zip(book.lines()) {
         match (&mut block, line) {
-            (None, "```rhai") => block = Some("\n".repeat(number)),
+            (None, "```rhai example") => block = Some("\n".repeat(number)),
             (None, _) => {}
             (Some(script), "```") => {
                 if let Err(error) = engine.run(script) {

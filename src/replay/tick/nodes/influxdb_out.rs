@@ -1,11 +1,13 @@
 //! `|influxDBOut()`: points for a database, as line protocol.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use super::row::line;
 use crate::protocol::{Batch, Point};
-use crate::replay::tick::error::Result;
+use crate::replay::line_protocol::Precision;
+use crate::replay::tick::error::{Result, Source};
 use crate::replay::tick::flow::{Message, Node, Output, Write};
 use crate::replay::tick::object::Object;
 use crate::replay::tick::program::Definition;
@@ -16,10 +18,22 @@ pub(super) struct InfluxDbOut {
     retention_policy: Option<Rc<str>>,
     measurement: Option<Rc<str>>,
     tags: Vec<(Rc<str>, Rc<str>)>,
+    /// What times are cut to, in nanoseconds.
+    unit: i64,
+    create: bool,
 }
 
 impl InfluxDbOut {
-    pub(super) fn new(definition: &Definition) -> Self {
+    pub(super) fn new(definition: &Definition, source: &Source<'_>) -> Result<Self> {
+        let precision = definition.string("precision").unwrap_or_default();
+        let unit = match &*precision {
+            "" => Some(1),
+            name => Precision::by_name(name).map(Precision::nanoseconds),
+        };
+        let unit = unit.ok_or_else(|| {
+            let message = format!(".precision('{precision}') is none of n, u, ms, s, m, h");
+            source.error(definition.at, message)
+        })?;
         let string = |name: &str| definition.string(name).filter(|value| !value.is_empty());
         let tags = definition
             .all("tag")
@@ -30,12 +44,14 @@ impl InfluxDbOut {
                 _ => None,
             })
             .collect();
-        Self {
+        Ok(Self {
             database: string("database"),
             retention_policy: string("retentionPolicy"),
             measurement: string("measurement"),
             tags,
-        }
+            unit,
+            create: definition.flag("create"),
+        })
     }
 
     fn line(&self, lines: &mut String, name: &str, point: &Point) -> usize {
@@ -43,7 +59,11 @@ impl InfluxDbOut {
             point.tags().map(|(name, value)| (name.into_owned(), value.into_owned())).collect();
         tags.extend(self.tags.iter().map(|(name, value)| (name.to_string(), value.to_string())));
         let measurement = self.measurement.as_deref().unwrap_or(name);
-        usize::from(line(lines, measurement, tags.into_iter(), point))
+        let mut cut = Cow::Borrowed(point);
+        if self.unit > 1 {
+            cut.to_mut().set_time(point.time() - point.time() % self.unit);
+        }
+        usize::from(line(lines, measurement, tags.into_iter(), &cut))
     }
 
     fn write(
@@ -62,6 +82,7 @@ impl InfluxDbOut {
             retention_policy: self.retention_policy.as_deref().unwrap_or(policy),
             lines,
             points,
+            create: self.create,
         })
     }
 }

@@ -76,7 +76,7 @@ pub(super) fn build(
         "join" => Box::new(join::Join::new(definition, source)?),
         "log" => Box::new(log::Log::new(definition)),
         "httpOut" => Box::new(http_out::HttpOut::new(definition)),
-        "influxDBOut" => Box::new(influxdb_out::InfluxDbOut::new(definition)),
+        "influxDBOut" => Box::new(influxdb_out::InfluxDbOut::new(definition, source)?),
         "alert" => Box::new(alert::Alert::new(definitions, id, source, task)?),
         "difference" | "cumulativeSum" | "elapsed" | "movingAverage" => {
             Box::new(transform::Transform::new(definition, source)?)

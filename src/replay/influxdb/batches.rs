@@ -1,0 +1,152 @@
+//! The queries of a batch script, run for each tick that the daemon would have had.
+
+use super::client::{Client, Series};
+use super::statement::Statement;
+use super::{InfluxError, Span};
+use crate::protocol::{Batch, Point};
+use crate::replay::ReplayError;
+use crate::replay::source::{Item, Scratch, Source};
+use crate::replay::tick::Query;
+use crate::replay::tick::flow::{regroup, round};
+use serde_json::Value;
+use std::collections::VecDeque;
+
+/// Batches from a database, in the order of the ticks.
+pub struct Queries {
+    client: Client,
+    schedules: Vec<Schedule>,
+    stop: i64,
+    waiting: VecDeque<(usize, Batch)>,
+}
+
+/// A query and when it is asked next.
+struct Schedule {
+    query: Query,
+    statement: Statement,
+    tick: i64,
+}
+
+impl Queries {
+    /// The ticks of all queries after the start of `span`, up to and with its stop.
+    ///
+    /// # Errors
+    /// A query that is no `SELECT`, or that is asked by `cron`.
+    pub fn new<'q>(
+        client: Client,
+        queries: impl Iterator<Item = &'q Query>,
+        span: Span,
+    ) -> Result<Self, ReplayError> {
+        let schedule = |query: &Query| {
+            let refuse = |why: String| ReplayError::Unfit(format!("query {}: {why}", query.text));
+            if let Some(cron) = &query.cron {
+                return Err(refuse(format!(
+                    ".cron('{cron}') depends on the daemon's clock and time zone; for a replay \
+                     write .every()"
+                )));
+            }
+            let statement = Statement::parse(&query.text).map_err(refuse)?;
+            let tick = next(query, span.start);
+            Ok(Schedule { query: query.clone(), statement, tick })
+        };
+        let schedules = queries.map(schedule).collect::<Result<_, _>>()?;
+        Ok(Self { client, schedules, stop: span.stop, waiting: VecDeque::new() })
+    }
+
+    /// Asks the query whose turn it is; false after the last tick.
+    fn ask(&mut self) -> Result<bool, InfluxError> {
+        let turns = self.schedules.iter().enumerate();
+        let Some((number, _)) = turns.min_by_key(|(number, s)| (s.tick, *number)) else {
+            return Ok(false);
+        };
+        let Schedule { query, statement, tick } = &mut self.schedules[number];
+        if *tick > self.stop {
+            return Ok(false);
+        }
+        let stop = tick.saturating_sub(query.offset);
+        let span = Span { start: stop.saturating_sub(query.period), stop };
+        *tick = next(query, *tick);
+        for series in self.client.query(&statement.at(span, query))?.into_series() {
+            let mut batch = decode(series, query.by_measurement).map_err(|message| {
+                InfluxError::Answer { url: self.client.url().into(), message }
+            })?;
+            if query.time.is_none() || batch.is_empty() {
+                batch.tmax = stop;
+            }
+            self.waiting.push_back((number, batch));
+        }
+        Ok(true)
+    }
+}
+
+/// The tick after a time.
+fn next(query: &Query, now: i64) -> i64 {
+    let next = now.saturating_add(query.every.max(1));
+    if query.align { round(next, query.every) } else { next }
+}
+
+impl Source for Queries {
+    fn next(&mut self, scratch: &mut Scratch) -> Result<Option<Item>, ReplayError> {
+        loop {
+            if let Some((query, batch)) = self.waiting.pop_front() {
+                (scratch.query, scratch.batch) = (query, batch);
+                return Ok(Some(Item::Batch));
+            }
+            if !self.ask()? {
+                return Ok(None);
+            }
+        }
+    }
+}
+
+/// Makes a batch of a series, as the daemon does: every number is a double, rows without a value are
+/// left out, and the time of the batch is the last of its points.
+fn decode(series: Series, by_name: bool) -> Result<Batch, String> {
+    let Series { name, tags, columns, values } = series;
+    let mut batch = Batch::default();
+    (batch.name, batch.tags, batch.by_name) = (name, tags.unwrap_or_default(), by_name);
+    regroup(&mut batch);
+    let mut point = Point::default();
+    for row in values {
+        let time = columns.iter().zip(&row).find(|(column, _)| *column == "time");
+        let time = time.and_then(|(_, value)| value.as_i64());
+        point.reset(time.ok_or("a row without a time in nanoseconds")?);
+        point.set_group(&batch.group);
+        for (name, value) in &batch.tags {
+            point.set_tag(name, value);
+        }
+        for (column, value) in columns.iter().zip(row).filter(|(column, _)| *column != "time") {
+            match value {
+                Value::Number(v) => point.set_field(column, v.as_f64().unwrap_or(f64::NAN)),
+                Value::Bool(v) => point.set_field(column, v),
+                Value::String(v) => point.set_field(column, v.as_str()),
+                Value::Null => {}
+                other => return Err(format!("column '{column}' holds {other}")),
+            }
+        }
+        if point.field_count() > 0 {
+            batch.tmax = batch.tmax.max(point.time());
+            batch.push(&point);
+        }
+    }
+    batch.size = batch.len() as i64;
+    Ok(batch)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_series_becomes_the_daemons_batch() {
+        let series = serde_json::json!({
+            "name": "cpu", "tags": {"host": "a"}, "columns": ["time", "x", "on", "s"],
+            "values": [[1, 1, true, "hi"], [2, null, null, null], [3, 2.5, null, null]],
+        });
+        let batch = decode(serde_json::from_value(series).unwrap(), true).unwrap();
+        assert_eq!((&*batch.group, batch.tmax, batch.len()), ("cpu\nhost=a", 3, 2));
+        let first = batch.points().next().unwrap();
+        assert!(matches!(first.field("x"), Some(crate::protocol::FieldValue::Double(_))));
+        assert_eq!(first.tag("host").unwrap(), "a");
+        assert_eq!(first.field_count(), 3);
+    }
+}

@@ -1,0 +1,201 @@
+//! Measurements as a stream of points in the order of time, with tags as tags and the types that
+//! the fields have in the database.
+
+use super::client::{Answer, Client};
+use super::statement::identifier;
+use super::{InfluxError, Span};
+use crate::protocol::Point;
+use crate::replay::ReplayError;
+use crate::replay::sink::rfc3339;
+use crate::replay::source::{Item, Scratch, Source};
+use serde_json::Value;
+use std::collections::{HashMap, HashSet, VecDeque};
+
+/// Rows in a chunk of the answer: what is in memory of each measurement.
+const ROWS: usize = 10_000;
+
+/// What is read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Selection {
+    /// The database.
+    pub database: String,
+    /// The retention policy; the database's default if there is none.
+    pub policy: Option<String>,
+    /// The measurement; all if there is none.
+    pub measurement: Option<String>,
+    /// The time.
+    pub span: Span,
+}
+
+/// Points of one or all measurements.
+pub struct Measurements {
+    database: String,
+    policy: String,
+    readers: Vec<Reader>,
+}
+
+/// One measurement's rows.
+struct Reader {
+    url: String,
+    name: String,
+    tags: HashSet<String>,
+    ints: HashSet<String>,
+    chunks: Box<dyn Iterator<Item = Result<Answer, InfluxError>>>,
+    columns: Vec<String>,
+    rows: VecDeque<Vec<Value>>,
+}
+
+impl Measurements {
+    /// Asks for the points.
+    ///
+    /// # Errors
+    /// A database, policy or measurement that is not there.
+    pub fn new(client: &Client, selection: &Selection) -> Result<Self, ReplayError> {
+        let Selection { database, policy, measurement, span } = selection;
+        let policy = policy_of(client, database, policy.as_deref())?;
+        let on = identifier(database);
+        let names = match measurement {
+            Some(name) => vec![name.clone()],
+            None => column(client, &format!("SHOW MEASUREMENTS ON {on}"))?,
+        };
+        let mut readers = Vec::new();
+        for name in names {
+            let from = identifier(&name);
+            let types = types(client, &format!("SHOW FIELD KEYS ON {on} FROM {from}"))?;
+            if types.is_empty() && measurement.is_some() {
+                let message = format!(
+                    "database '{database}' has no measurement '{name}'; is --measurement right?"
+                );
+                return Err(ReplayError::Unfit(message));
+            }
+            let tags = column(client, &format!("SHOW TAG KEYS ON {on} FROM {from}"))?;
+            if let Some(both) = tags.iter().find(|tag| types.contains_key(*tag)) {
+                let message = format!(
+                    "measurement '{name}' has '{both}' both as a tag and as a field, which a \
+                     query cannot tell apart"
+                );
+                return Err(ReplayError::Unfit(message));
+            }
+            let (start, stop) = (rfc3339(span.start), rfc3339(span.stop));
+            let query = format!(
+                "SELECT * FROM {on}.{}.{from} WHERE time >= '{start}' AND time < '{stop}'",
+                identifier(&policy)
+            );
+            let mut reader = Reader {
+                url: client.url().into(),
+                name,
+                tags: tags.into_iter().collect(),
+                ints: types.into_iter().filter(|(_, int)| *int).map(|(name, _)| name).collect(),
+                chunks: Box::new(client.chunks(&query, ROWS)?),
+                columns: Vec::new(),
+                rows: VecDeque::new(),
+            };
+            reader.fill()?;
+            readers.push(reader);
+        }
+        Ok(Self { database: database.clone(), policy, readers })
+    }
+}
+
+/// The named policy, or the default one.
+fn policy_of(client: &Client, database: &str, named: Option<&str>) -> Result<String, InfluxError> {
+    let query = format!("SHOW RETENTION POLICIES ON {}", identifier(database));
+    let mut default = None;
+    for series in client.query(&query)?.into_series() {
+        let at = |name: &str| series.columns.iter().position(|column| column == name);
+        let (Some(name), Some(is_default)) = (at("name"), at("default")) else { continue };
+        for row in &series.values {
+            let policy = row.get(name).and_then(Value::as_str).unwrap_or_default();
+            if named == Some(policy) {
+                return Ok(policy.into());
+            }
+            if row.get(is_default) == Some(&Value::Bool(true)) {
+                default = Some(policy.to_owned());
+            }
+        }
+    }
+    let missing = |message: String| InfluxError::Query { query: query.clone(), message };
+    match (named, default) {
+        (Some(named), _) => Err(missing(format!("there is no retention policy '{named}'"))),
+        (None, Some(default)) => Ok(default),
+        (None, None) => Err(missing("there is no default retention policy: give --rp".into())),
+    }
+}
+
+/// The first column of an answer.
+fn column(client: &Client, query: &str) -> Result<Vec<String>, InfluxError> {
+    let rows = client.query(query)?.into_series().flat_map(|series| series.values);
+    Ok(rows.filter_map(|row| Some(row.first()?.as_str()?.to_owned())).collect())
+}
+
+/// The fields, and whether all their values are ints.
+fn types(client: &Client, query: &str) -> Result<HashMap<String, bool>, InfluxError> {
+    let mut types = HashMap::new();
+    for row in client.query(query)?.into_series().flat_map(|series| series.values) {
+        let [Value::String(name), Value::String(kind)] = row.as_slice() else { continue };
+        *types.entry(name.clone()).or_insert(true) &= kind == "integer";
+    }
+    Ok(types)
+}
+
+impl Reader {
+    /// Makes sure that there is a row, unless there are no more.
+    fn fill(&mut self) -> Result<(), InfluxError> {
+        while self.rows.is_empty() {
+            let Some(chunk) = self.chunks.next() else { return Ok(()) };
+            for series in chunk?.into_series() {
+                self.columns = series.columns;
+                self.rows.extend(series.values);
+            }
+            if self.columns.first().is_some_and(|first| first != "time") {
+                return Err(self.odd("the first column is not the time"));
+            }
+        }
+        Ok(())
+    }
+
+    fn time(&self) -> Option<i64> {
+        self.rows.front()?.first()?.as_i64()
+    }
+
+    fn take(&mut self, point: &mut Point) -> Result<(), InfluxError> {
+        let Some(row) = self.rows.pop_front() else { return Ok(()) };
+        let time = row.first().and_then(Value::as_i64);
+        point.reset(time.ok_or_else(|| self.odd("a row without a time in nanoseconds"))?);
+        point.set_name(&self.name);
+        for (column, value) in self.columns.iter().zip(&row).skip(1) {
+            match value {
+                Value::Null => {}
+                Value::String(v) if self.tags.contains(column) => {
+                    if !v.is_empty() {
+                        point.set_tag(column, v);
+                    }
+                }
+                Value::String(v) => point.set_field(column, v.as_str()),
+                Value::Bool(v) => point.set_field(column, *v),
+                Value::Number(v) => match v.as_i64() {
+                    Some(v) if self.ints.contains(column) => point.set_field(column, v),
+                    _ => point.set_field(column, v.as_f64().unwrap_or(f64::NAN)),
+                },
+                other => return Err(self.odd(&format!("column '{column}' holds {other}"))),
+            }
+        }
+        self.fill()
+    }
+
+    fn odd(&self, message: &str) -> InfluxError {
+        let message = format!("measurement '{}': {message}", self.name);
+        InfluxError::Answer { url: self.url.clone(), message }
+    }
+}
+
+impl Source for Measurements {
+    fn next(&mut self, scratch: &mut Scratch) -> Result<Option<Item>, ReplayError> {
+        let waiting = self.readers.iter_mut().filter(|reader| !reader.rows.is_empty());
+        let Some(reader) = waiting.min_by_key(|reader| reader.time()) else { return Ok(None) };
+        reader.take(&mut scratch.point)?;
+        scratch.point.set_database(&self.database);
+        scratch.point.set_retention_policy(&self.policy);
+        Ok(Some(Item::Point))
+    }
+}
