@@ -1,5 +1,6 @@
 //! The command line: one file a subcommand; `sweep` is the part of `replay` that tries and judges.
 
+mod bench;
 mod check;
 mod conf;
 mod influxdb;
@@ -35,6 +36,7 @@ enum Command {
     Replay(Box<replay::Args>),
     Listen(Box<listen::Args>),
     Check(check::Args),
+    Bench(bench::Args),
     Conf(conf::Args),
     State(state::Args),
 }
@@ -63,6 +65,7 @@ fn command() -> ExitCode {
     let result = match &cli.command {
         Command::Run(args) => run::run(args, cli.log_level),
         Command::Replay(args) => replay::run(args, cli.log_level),
+        Command::Bench(args) => bench::run(args, cli.log_level),
         Command::Listen(args) => listen::run(args, cli.log_level),
         Command::Check(args) => {
             logging::start(cli.log_level, &Default::default(), log::LevelFilter::Warn);

@@ -8,6 +8,7 @@
 //! - `fields`: points as a script sees them
 //! - `surroundings`: modules, logging, the config file, broken scripts
 //! - `replay`, `judging`: recorded data through a script; CSV, labels, sweeps, detectors on bad input
+//! - `bench`: figures for every shipped script, and what is wrong use
 //! - `examples`: each shipped script does what its example shows
 //! - `docs`: the documents are true
 //! - `bad_input`: what is broken is named, and nothing is half-written
@@ -23,6 +24,7 @@
 #![allow(unreachable_pub)]
 
 mod bad_input;
+mod bench;
 mod captures;
 mod contract;
 mod daemon;
