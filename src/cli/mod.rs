@@ -13,6 +13,7 @@ mod signals;
 mod state;
 mod sweep;
 mod tick;
+mod watch;
 
 use clap::{Parser, Subcommand};
 use rhai_udf::agent::socket::STACK;

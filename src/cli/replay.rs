@@ -2,7 +2,7 @@
 
 use super::influxdb::{self, InfluxArgs, Wanted};
 use super::sweep::{self, Judge, Variant};
-use super::{logging, run, tick, usage};
+use super::{logging, run, tick, usage, watch};
 use anyhow::Context;
 use clap::ValueEnum;
 use indicatif::{ProgressBar, ProgressStyle};
@@ -102,6 +102,9 @@ pub(super) struct Args {
     /// Where to write the output; alerts stay on standard output
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
+    /// Replay again whenever the script is saved, and show what changed
+    #[arg(long)]
+    watch: bool,
     /// Play at the pace of the data's times
     #[arg(long)]
     real_clock: bool,
@@ -138,6 +141,9 @@ fn precision(name: &str) -> Result<Precision, String> {
 pub(super) fn run(args: &Args, level: Option<log::LevelFilter>) -> anyhow::Result<()> {
     let config = run::read_config(args.config.as_deref(), &args.script)?;
     logging::start(level, &config.log, log::LevelFilter::Warn);
+    if args.watch {
+        return watch::run(args, &config);
+    }
     let reading = reading(args);
     let progress = Progress::start(args, &reading);
     let mut pace = args.real_clock.then(Pace::default);

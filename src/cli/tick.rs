@@ -38,6 +38,13 @@ pub(super) struct TickArgs {
     task: Option<String>,
 }
 
+impl TickArgs {
+    /// The Rhai scripts among the programs.
+    pub(super) fn scripts(&self) -> Vec<PathBuf> {
+        self.udf.iter().map(|(_, program)| PathBuf::from(program)).filter(|p| p.is_file()).collect()
+    }
+}
+
 fn program(text: &str) -> Result<(String, String), String> {
     match text.split_once('=') {
         Some((name, program)) if !name.is_empty() && !program.is_empty() => {

@@ -1,0 +1,124 @@
+//! `replay --watch`: a save replays the data at once, and what changed in the output and the alerts
+//! against the version before is shown.
+//!
+//! Each replay is a process of its own, with the same arguments: what one version does cannot reach
+//! the next.
+
+use super::replay::Args;
+use anyhow::Context;
+use rhai_udf::agent::Pulse;
+use rhai_udf::config::Config;
+use rhai_udf::script::{Program, Source, Watcher};
+use similar::{ChangeTag, TextDiff};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+/// Changed lines that are shown.
+const SHOWN: usize = 40;
+
+/// Replays now, and again whenever the script or a module of it is saved, until it is stopped.
+pub(super) fn run(args: &Args, config: &Config) -> anyhow::Result<()> {
+    let watcher = Watcher::start().context("the script cannot be watched")?;
+    let follow = watcher.follow(&texts(&args.script, config), || {});
+    follow.also(also(args));
+    let mut before: Option<String> = None;
+    loop {
+        // A version that fails has said why; the next is compared with the last that did not.
+        if let Some(output) = replay()? {
+            let shown = match &before {
+                None => output.clone(),
+                Some(before) => difference(before, &output),
+            };
+            let mut stdout = std::io::stdout().lock();
+            if stdout.write_all(shown.as_bytes()).and_then(|()| stdout.flush()).is_err() {
+                return Ok(()); // Nobody looks any more.
+            }
+            before = Some(output);
+        }
+        let _ = writeln!(std::io::stderr(), "-- waiting for a change of {}", args.script.display());
+        while !follow.wait(Duration::from_secs(3600)) {}
+        follow.refollow(&texts(&args.script, config));
+        follow.also(also(args));
+    }
+}
+
+/// The script and what it imports, as far as it can be loaded.
+fn texts(script: &Path, config: &Config) -> Vec<(PathBuf, String)> {
+    let Ok(source) = Source::read(script) else { return vec![(script.into(), String::new())] };
+    let text = source.text.clone();
+    match Program::load(source, &config.limits, &Pulse::default()) {
+        Ok(program) => program
+            .files()
+            .into_iter()
+            .map(|path| {
+                let text = std::fs::read_to_string(&path).unwrap_or_default();
+                (path, text)
+            })
+            .collect(),
+        Err(_) => vec![(script.into(), text)],
+    }
+}
+
+/// The scripts that a TICKscript is given.
+fn also(args: &Args) -> Vec<PathBuf> {
+    args.tick.scripts()
+}
+
+/// Runs this program again without `--watch`; what it says to people is passed on. `None` if it failed.
+fn replay() -> anyhow::Result<Option<String>> {
+    let program = std::env::current_exe().context("the path of rhai-udf itself")?;
+    let arguments = std::env::args_os().skip(1).filter(|argument| argument != "--watch");
+    let output = Command::new(program)
+        .args(arguments)
+        .stdin(Stdio::null())
+        .stderr(Stdio::inherit())
+        .output()
+        .context("the replay cannot be started")?;
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    Ok(output.status.success().then_some(text))
+}
+
+/// The lines that went and came, with how many there are.
+fn difference(before: &str, after: &str) -> String {
+    let diff = TextDiff::configure().timeout(Duration::from_secs(2)).diff_lines(before, after);
+    let changed: Vec<_> =
+        diff.iter_all_changes().filter(|change| change.tag() != ChangeTag::Equal).collect();
+    if changed.is_empty() {
+        return "the output is the same\n".into();
+    }
+    let count = |tag| changed.iter().filter(|change| change.tag() == tag).count();
+    let mut text = format!(
+        "{} lines went (-), {} came (+)\n",
+        count(ChangeTag::Delete),
+        count(ChangeTag::Insert)
+    );
+    for change in changed.iter().take(SHOWN) {
+        let sign = if change.tag() == ChangeTag::Delete { '-' } else { '+' };
+        text.push_str(&format!("{sign} {}\n", change.value().trim_end()));
+    }
+    if changed.len() > SHOWN {
+        text.push_str(&format!(
+            "… and {} more; -o FILE keeps all of them\n",
+            changed.len() - SHOWN
+        ));
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_changed_is_shown() {
+        assert_eq!(difference("a\nb\n", "a\nb\n"), "the output is the same\n");
+        assert_eq!(
+            difference("a\nb\nc\n", "a\nx\nc\n"),
+            "1 lines went (-), 1 came (+)\n- b\n+ x\n"
+        );
+        let long: String = (0..100).map(|i| format!("{i}\n")).collect();
+        assert!(difference("", &long).ends_with("… and 60 more; -o FILE keeps all of them\n"));
+    }
+}
