@@ -13,7 +13,7 @@ mod state;
 mod sweep;
 mod tick;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use std::process::ExitCode;
 
 /// Runs Kapacitor UDFs written as Rhai scripts.
@@ -49,7 +49,10 @@ fn usage<T>(message: &str) -> anyhow::Result<T> {
 
 /// Runs the command; 2 is wrong usage, 1 a failure.
 pub(crate) fn main() -> ExitCode {
-    let cli = Cli::parse();
+    // What arrives over HTTP is in no file.
+    let listen = |command: clap::Command| command.mut_arg("data", |data| data.hide(true));
+    let command = Cli::command().mut_subcommand("listen", listen);
+    let cli = Cli::from_arg_matches(&command.get_matches()).unwrap_or_else(|error| error.exit());
     let result = match &cli.command {
         Command::Run(args) => run::run(args, cli.log_level),
         Command::Replay(args) => replay::run(args, cli.log_level),
