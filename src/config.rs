@@ -102,6 +102,8 @@ pub struct Limits {
     pub array: usize,
     /// Entries of a map.
     pub map: usize,
+    /// Bytes by which the process may grow in one call.
+    pub memory: u64,
     /// Groups with state.
     pub groups: usize,
     /// Bytes of a snapshot.
@@ -120,6 +122,7 @@ impl Default for Limits {
             string: 16 << 20,
             array: 10_000_000,
             map: 1_000_000,
+            memory: 1 << 30,
             groups: 0,
             state: 1 << 30,
             keepalive: Duration::from_secs(1),

@@ -10,6 +10,7 @@ daily     a daily rhythm 10 standard deviations high; 8 hours in which it does n
 sticking  a noisy sensor; 8 times it repeats its value for an hour
 ramps     a slowly wandering value; 10 times it runs away by a standard deviation a minute for 10 minutes
 pair      load and power go together; 8 times power runs on its own for two hours, within its usual range
+modes     a machine is idle or busy, with three fields of each; 8 times for ten minutes a mixture of both
 full      a disk that fills and is emptied; what is to be told is that it will be full within 4 h
 hosts     three hosts; 6 times one is silent for half an hour
 """
@@ -108,6 +109,22 @@ def pair(rng):
     return {"load": load, "power": power}, labels
 
 
+def modes(rng):
+    usual = {False: (10, 3, 0.5), True: (70, 15, 6)}
+    columns, labels, mixed, busy = {"user": [], "system": [], "load": []}, [], {}, False
+    for begin in times(rng, 8, 10, 60):
+        mixture = [False, rng.choice([False, True]), True]
+        rng.shuffle(mixture)
+        mixed.update({i: mixture for i in range(begin, begin + 10)})
+        labels.append(span(begin, 10))
+    for i in range(N):
+        busy = busy != (rng.random() < 1 / 120)
+        for k, name in enumerate(columns):
+            mode = mixed[i][k] if i in mixed else busy
+            columns[name].append(usual[mode][k] * (1 + 0.1 * rng.gauss(0, 1)))
+    return columns, labels
+
+
 def full(rng):
     """Fills 40 to 95 % at 2 to 12 % an hour every other half day, then is cleaned to 40 %."""
     x, labels, level, slope, begin = [], [], 40.0, 0.0, None
@@ -142,7 +159,7 @@ def main():
     folder = sys.argv[1]
     os.makedirs(folder, exist_ok=True)
     labels = {}
-    for make in (spikes, shifts, daily, sticking, ramps, pair, full):
+    for make in (spikes, shifts, daily, sticking, ramps, pair, modes, full):
         name = make.__name__ + ".csv"
         columns, labels[name] = make(random.Random(make.__name__))
         with open(os.path.join(folder, name), "w", newline="") as f:

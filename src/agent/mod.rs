@@ -81,6 +81,8 @@ pub struct AgentOptions {
     pub keepalive: Duration,
     /// How long one call may take; `None`: as long as it likes.
     pub call_timeout: Option<Duration>,
+    /// Bytes by which the process may grow in one call; 0: any.
+    pub memory: u64,
     /// Where the handler looks whether its call is over its budget.
     pub pulse: Pulse,
     /// What other threads ask of the session.
@@ -92,6 +94,7 @@ impl Default for AgentOptions {
         Self {
             keepalive: Duration::from_secs(1),
             call_timeout: None,
+            memory: 0,
             pulse: Pulse::default(),
             control: Control::default(),
         }
@@ -109,9 +112,10 @@ pub fn run<H: Handler>(
     options: &AgentOptions,
 ) -> Result<Counts, AgentError> {
     let channel = Channel::new(writer);
-    let pulse = options.pulse.clone();
+    let pulse = &options.pulse;
+    let AgentOptions { keepalive, call_timeout, memory, .. } = *options;
     let _watchdog =
-        Watchdog::start(pulse.clone(), channel.clone(), options.keepalive, options.call_timeout)
+        Watchdog::start(pulse.clone(), channel.clone(), keepalive, call_timeout, memory)
             .map_err(AgentError::Watchdog)?;
     let mut session = Session::new(handler);
     let result = converse(reader, &channel, &mut session, options);

@@ -6,8 +6,10 @@
 use crate::protocol::message::{
     BeginBatch, EdgeType, EndBatch, ErrorResponse, Response, respond, response,
 };
+use crate::protocol::wire::Cursor;
 use crate::protocol::{Batch, Point};
 use prost::Message;
+use std::ops::Range;
 
 /// The daemon allocates as many points as a batch announces; more are announced as unknown.
 const MAX_ANNOUNCED: i64 = 1 << 20;
@@ -34,6 +36,8 @@ pub enum OutputError {
 pub struct Output {
     provides: EdgeType,
     bytes: Vec<u8>,
+    /// Memory for [`Output::interleave`].
+    spare: Vec<u8>,
     /// Where the output of the current call begins.
     committed: usize,
     open: bool,
@@ -49,6 +53,7 @@ impl Output {
         Self {
             provides,
             bytes: Vec::new(),
+            spare: Vec::new(),
             committed: 0,
             open: false,
             open_before: false,
@@ -163,6 +168,30 @@ impl Output {
         self.respond(response::Message::Error(ErrorResponse { error }));
     }
 
+    /// How much has been written: bytes and points.
+    pub(crate) fn written(&self) -> (usize, u64) {
+        (self.bytes.len(), self.points)
+    }
+
+    /// Brings the frames of several pieces of the output, which follow each other, into another order:
+    /// `order` names for each frame the piece that it is the next of. Anything that does not fit is
+    /// left as it is.
+    pub(crate) fn interleave(&mut self, pieces: &[Range<usize>], order: &[u32]) {
+        let (Some(first), Some(last)) = (pieces.first(), pieces.last()) else { return };
+        let mut next: Vec<usize> = pieces.iter().map(|piece| piece.start).collect();
+        self.spare.clear();
+        for place in order {
+            let place = *place as usize;
+            let at = next[place];
+            let Some(frame) = frame_at(&self.bytes[at..pieces[place].end]) else { return };
+            self.spare.extend_from_slice(frame);
+            next[place] = at + frame.len();
+        }
+        if self.spare.len() == last.end - first.start && last.end == self.bytes.len() {
+            self.bytes[first.start..last.end].copy_from_slice(&self.spare);
+        }
+    }
+
     /// Makes what the call wrote part of the output.
     #[inline]
     pub(crate) fn commit(&mut self) {
@@ -188,6 +217,13 @@ impl Output {
         self.bytes.drain(..self.committed);
         self.committed = 0;
     }
+}
+
+/// The first frame, with its length.
+fn frame_at(bytes: &[u8]) -> Option<&[u8]> {
+    let mut cursor = Cursor::new(bytes);
+    let len = usize::try_from(cursor.varint().ok()?).ok()?;
+    bytes.get(..cursor.at.checked_add(len)?)
 }
 
 #[cfg(test)]

@@ -7,6 +7,9 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+/// While nothing is done, it is looked at so many times less often.
+const IDLE: u32 = 4;
+
 /// What the loop shows of itself: odd while it handles a message. And what it is told: that the
 /// call at hand is over its budget.
 #[derive(Clone, Debug, Default)]
@@ -18,6 +21,8 @@ struct Shared {
     /// Calls that began anew inside one message.
     renewals: AtomicU64,
     expired: AtomicBool,
+    /// The call takes too much memory; `expired` is set too.
+    greedy: AtomicBool,
     /// The longest that a message was seen to take, in nanoseconds.
     longest: AtomicU64,
     stopped: AtomicBool,
@@ -36,17 +41,23 @@ impl Pulse {
         self.0.expired.load(Ordering::Relaxed)
     }
 
+    /// True if the call at hand is over its budget of memory rather than time.
+    pub fn is_greedy(&self) -> bool {
+        self.0.greedy.load(Ordering::Relaxed)
+    }
+
     /// A call begins with a full budget.
     #[inline]
     pub(crate) fn reset(&self) {
         if self.expired() {
             self.0.expired.store(false, Ordering::Relaxed);
+            self.0.greedy.store(false, Ordering::Relaxed);
         }
     }
 
     /// Another call of the same message begins, with a full budget.
     pub(crate) fn renew(&self) {
-        self.0.expired.store(false, Ordering::Relaxed);
+        self.reset();
         self.0.renewals.fetch_add(1, Ordering::Release);
     }
 
@@ -69,18 +80,20 @@ pub(crate) struct Watchdog {
 
 impl Watchdog {
     /// Starts watching. `keepalive`: how long the loop may be busy without writing; `budget`: how
-    /// long one call may take, `None` for as long as it likes.
+    /// long one call may take, `None` for as long as it likes; `memory`: bytes by which the process
+    /// may grow in one call, 0 for any.
     pub(crate) fn start(
         pulse: Pulse,
         channel: Channel,
         keepalive: Duration,
         budget: Option<Duration>,
+        memory: u64,
     ) -> std::io::Result<Self> {
         let tick = keepalive.min(budget.unwrap_or(keepalive)) / 8;
-        let tick = tick.clamp(Duration::from_millis(1), Duration::from_millis(100));
+        let tick = tick.clamp(Duration::from_millis(1), Duration::from_millis(50));
         let watched = pulse.clone();
         let thread = std::thread::Builder::new().name("watchdog".into()).spawn(move || {
-            watch(&watched, &channel, tick, keepalive, budget);
+            watch(&watched, &channel, tick, keepalive, budget, memory);
         })?;
         Ok(Self { pulse, thread: Some(thread) })
     }
@@ -102,18 +115,24 @@ fn watch(
     tick: Duration,
     keepalive: Duration,
     budget: Option<Duration>,
+    memory: u64,
 ) {
+    let mut before = 0;
     let mut beat = pulse.current();
     let mut since = Instant::now();
     let mut busy_since: Option<Instant> = None;
+    let mut idle = true;
     while !pulse.0.stopped.load(Ordering::Acquire) {
-        std::thread::park_timeout(tick);
+        // Hundreds of sessions that wait for data should not keep a machine awake.
+        std::thread::park_timeout(if idle { IDLE * tick } else { tick });
         let now = Instant::now();
         let current = pulse.current();
         if current != beat {
             (beat, since) = (current, now);
+            before = 0;
         }
-        if current.0.is_multiple_of(2) {
+        idle = current.0.is_multiple_of(2);
+        if idle {
             busy_since = None;
             continue;
         }
@@ -123,6 +142,14 @@ fn watch(
         if budget.is_some_and(|budget| now - since >= budget) {
             pulse.0.expired.store(true, Ordering::Relaxed);
         }
+        if memory > 0 && current == beat {
+            let size = resident();
+            before = if before == 0 { size } else { before };
+            if size.saturating_sub(before) > memory {
+                pulse.0.greedy.store(true, Ordering::Relaxed);
+                pulse.0.expired.store(true, Ordering::Relaxed);
+            }
+        }
         if now - busy >= keepalive.saturating_sub(2 * tick) {
             let Some(then) = now.checked_sub(keepalive.saturating_sub(tick)) else { continue };
             if channel.keepalive_since(then, unix_ns()).is_err() {
@@ -130,6 +157,13 @@ fn watch(
             }
         }
     }
+}
+
+/// Bytes of memory that the process takes; 0 where that cannot be known.
+fn resident() -> u64 {
+    let Ok(text) = std::fs::read_to_string("/proc/self/statm") else { return 0 };
+    let pages = text.split(' ').nth(1).and_then(|pages| pages.parse::<u64>().ok());
+    pages.unwrap_or(0) * rustix::param::page_size() as u64
 }
 
 fn unix_ns() -> i64 {

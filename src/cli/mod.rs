@@ -1,5 +1,6 @@
 //! The command line: one file a subcommand; `sweep` is the part of `replay` that tries and judges.
 
+mod bench;
 mod check;
 mod conf;
 mod influxdb;
@@ -14,6 +15,7 @@ mod sweep;
 mod tick;
 
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
+use rhai_udf::agent::socket::STACK;
 use std::process::ExitCode;
 
 /// Runs Kapacitor UDFs written as Rhai scripts.
@@ -34,6 +36,7 @@ enum Command {
     Replay(Box<replay::Args>),
     Listen(Box<listen::Args>),
     Check(check::Args),
+    Bench(bench::Args),
     Conf(conf::Args),
     State(state::Args),
 }
@@ -49,6 +52,15 @@ fn usage<T>(message: &str) -> anyhow::Result<T> {
 
 /// Runs the command; 2 is wrong usage, 1 a failure.
 pub(crate) fn main() -> ExitCode {
+    // Scripts call each other deep, and the stack of the main thread is not ours to choose.
+    let thread = std::thread::Builder::new().name("main".into()).stack_size(STACK);
+    match thread.spawn(command).map(std::thread::JoinHandle::join) {
+        Ok(Ok(code)) => code,
+        _ => ExitCode::FAILURE,
+    }
+}
+
+fn command() -> ExitCode {
     // What arrives over HTTP is in no file.
     let listen = |command: clap::Command| command.mut_arg("data", |data| data.hide(true));
     let command = Cli::command().mut_subcommand("listen", listen);
@@ -56,6 +68,7 @@ pub(crate) fn main() -> ExitCode {
     let result = match &cli.command {
         Command::Run(args) => run::run(args, cli.log_level),
         Command::Replay(args) => replay::run(args, cli.log_level),
+        Command::Bench(args) => bench::run(args, cli.log_level),
         Command::Listen(args) => listen::run(args, cli.log_level),
         Command::Check(args) => {
             logging::start(cli.log_level, &Default::default(), log::LevelFilter::Warn);

@@ -124,7 +124,7 @@ pub(super) enum FormatName {
     Lp,
 }
 
-fn assignment(text: &str) -> Result<(String, String), String> {
+pub(super) fn assignment(text: &str) -> Result<(String, String), String> {
     match text.split_once('=') {
         Some((name, value)) if !name.is_empty() => Ok((name.into(), value.into())),
         _ => Err("write NAME=VALUE".into()),
@@ -235,15 +235,15 @@ fn play(
 }
 
 fn pipeline(args: &Args, config: &Config, variants: &[Variant]) -> anyhow::Result<Pipeline> {
+    if sweep::judges(args) && variants.iter().any(|v| v.conditions.is_empty()) {
+        return usage("what --labels and --sweep judge are alerts: give --crit, --warn or --info");
+    }
     let (instances, wants) = instances(args, config, variants)?;
     if wants == EdgeType::Stream && args.period.is_some() {
         return usage("the script wants a stream of points: leave out --period and --every");
     }
     let stdout = Stdout::default();
     let has_alerts = instances.iter().any(|instance| !instance.watches.is_empty());
-    if !has_alerts && (args.labels.is_some() || !args.sweep.is_empty()) {
-        return usage("what --labels and --sweep judge are alerts: give --crit, --warn or --info");
-    }
     let shown = has_alerts && args.sweep.is_empty();
     Ok(Pipeline {
         measurement: args.measurement.clone(),

@@ -2,7 +2,6 @@
 
 use super::{logging, signals};
 use anyhow::Context;
-use rhai_udf::agent::socket::STACK;
 use rhai_udf::agent::{self, AgentError, AgentOptions, Control, Counts, Pulse, Wakeable};
 use rhai_udf::config::{Config, ConfigError};
 use rhai_udf::script::{ScriptError, ScriptHandler, Watcher};
@@ -70,18 +69,11 @@ pub(super) fn run(args: &Args, level: Option<log::LevelFilter>) -> anyhow::Resul
         let output = File::from(std::io::stdout().as_fd().try_clone_to_owned()?);
         converse(&script, config, watcher.as_ref(), &control, input, output)
     };
-    // Scripts call each other deep: the stack of the main thread is not ours to choose.
-    let thread = std::thread::Builder::new().name("session".into()).stack_size(STACK);
-    let counts = thread
-        .spawn(session)
-        .context("the session's thread cannot be started")?
-        .join()
-        .map_err(|_| anyhow::anyhow!("the session panicked, which is a mistake; please report"))?
-        .map_err(|error| match error.downcast_ref() {
-            // It names the script and the line itself.
-            Some(AgentError::Handler(_)) => error,
-            _ => error.context(format!("script {}", args.script.display())),
-        })?;
+    let counts = session().map_err(|error| match error.downcast_ref() {
+        // It names the script and the line itself.
+        Some(AgentError::Handler(_)) => error,
+        _ => error.context(format!("script {}", args.script.display())),
+    })?;
     log::info!("input ended: {}", summary(&counts));
     Ok(())
 }
@@ -119,6 +111,7 @@ pub(super) fn converse(
     let options = AgentOptions {
         keepalive: config.limits.keepalive,
         call_timeout: config.limits.call_budget(),
+        memory: config.limits.memory,
         pulse,
         control: control.clone(),
     };

@@ -201,6 +201,12 @@ impl Batch {
         }
     }
 
+    /// The batch as it is known at its begin: the metadata and the announced size.
+    #[must_use]
+    pub fn head(&self) -> Self {
+        Self { size: self.size, ..self.metadata() }
+    }
+
     /// The times of the points, in nanoseconds since the epoch.
     pub fn times(&self) -> Vec<i64> {
         self.points().map(|point| point.time()).collect()

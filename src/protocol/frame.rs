@@ -9,6 +9,18 @@ pub const MAX_FRAME: u64 = i32::MAX as u64;
 
 const CHUNK: usize = 256 * 1024;
 
+/// Cuts the first frame off frames in memory; `None` if there is no whole one.
+pub fn split_first(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
+    let mut size = 0u64;
+    for (i, byte) in bytes.iter().take(5).enumerate() {
+        size |= u64::from(byte & 0x7f) << (7 * i);
+        if *byte < 0x80 {
+            return bytes[i + 1..].split_at_checked(usize::try_from(size).ok()?);
+        }
+    }
+    None
+}
+
 /// Cuts a byte stream into frames, reading as much as there is at once.
 ///
 /// The buffer grows with what arrives, not with what a length promises.
@@ -203,5 +215,24 @@ mod tests {
         );
         let error = read_all(&[0xff; 12][..]).unwrap_err().to_string();
         assert!(error.contains("not a 32-bit varint"), "{error}");
+    }
+
+    #[test]
+    fn frames_in_memory_are_split_one_by_one() {
+        let mut bytes = Vec::new();
+        for frame in [&b"one"[..], b"", &[7; 300]] {
+            put_frame(&mut bytes, frame);
+        }
+        let mut rest = &bytes[..];
+        let mut lengths = Vec::new();
+        while let Some((frame, after)) = split_first(rest) {
+            lengths.push(frame.len());
+            rest = after;
+        }
+        assert_eq!((lengths, rest.len()), (vec![3, 0, 300], 0));
+        for cut in 305..bytes.len() {
+            assert_eq!(split_first(&bytes[5..cut]), None);
+        }
+        assert_eq!(split_first(&[0xff; 9]), None);
     }
 }

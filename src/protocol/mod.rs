@@ -11,7 +11,7 @@ pub mod batch;
 pub mod frame;
 pub mod message;
 pub mod point;
-mod wire;
+pub(crate) mod wire;
 
 pub use batch::{Batch, Column};
 pub use frame::Frames;

@@ -457,28 +457,32 @@ pub(crate) fn scan<'m>(
     places: &mut Vec<Span>,
 ) -> Option<FieldValue<'m>> {
     places.clear();
+    let name = name.as_bytes();
     let mut best: Option<Entry> = None;
     let mut cursor = Cursor::new(message);
-    while !cursor.is_empty() {
+    while let Some(&tag) = message.get(cursor.at) {
         let start = cursor.at;
-        let Ok((number, wire_type)) = cursor.tag() else { break };
-        if wire_type != BYTES {
-            if cursor.skip(wire_type).is_err() {
-                break;
+        let (kind, wanted) = match tag {
+            FIELDS_DOUBLE => (FieldType::Double, FIXED64),
+            FIELDS_INT => (FieldType::Int, VARINT),
+            FIELDS_STRING => (FieldType::String, BYTES),
+            FIELDS_BOOL => (FieldType::Bool, VARINT),
+            _ => {
+                let Ok((_, wire_type)) = cursor.tag() else { break };
+                if cursor.skip(wire_type).is_err() {
+                    break;
+                }
+                continue;
             }
+        };
+        cursor.at += 1;
+        let Ok(value) = cursor.span() else { break };
+        if is_other_name(value.of(message), name) {
             continue;
         }
-        let Ok(value) = cursor.span() else { break };
-        let (kind, wanted) = match number {
-            8 => (FieldType::Double, FIXED64),
-            9 => (FieldType::Int, VARINT),
-            10 => (FieldType::String, BYTES),
-            12 => (FieldType::Bool, VARINT),
-            _ => continue,
-        };
         let part = Part { value, whole: Span::new(start, cursor.at) };
         let Ok(entry) = map_entry(message, part, kind, wanted) else { continue };
-        if entry.name.of(message) != name.as_bytes() {
+        if entry.name.of(message) != name {
             continue;
         }
         places.push(entry.whole);
@@ -488,6 +492,33 @@ pub(crate) fn scan<'m>(
     }
     best.map(|entry| value_of(message, &entry))
 }
+
+/// True if an entry as every encoder writes it has another name; anything else is looked at closely.
+#[inline]
+fn is_other_name(entry: &[u8], name: &[u8]) -> bool {
+    match entry {
+        [NAME_TAG, len, rest @ ..] if *len < 0x80 => {
+            let len = usize::from(*len);
+            let other = len != name.len() || rest.get(..len).is_some_and(|n| n != name);
+            // One value after the name, and nothing else.
+            other
+                && match rest.get(len..) {
+                    Some([0x11, value @ ..]) => value.len() == 8,
+                    Some([0x10, value @ ..]) => is_varint(value),
+                    Some([0x12, value @ ..]) => {
+                        value.first().is_some_and(|n| usize::from(*n) == value.len() - 1)
+                    }
+                    _ => false,
+                }
+        }
+        _ => false,
+    }
+}
+
+const FIELDS_DOUBLE: u8 = 8 << 3 | BYTES;
+const FIELDS_INT: u8 = 9 << 3 | BYTES;
+const FIELDS_STRING: u8 = 10 << 3 | BYTES;
+const FIELDS_BOOL: u8 = 12 << 3 | BYTES;
 
 fn value_of<'m>(bytes: &'m [u8], entry: &Entry) -> FieldValue<'m> {
     let raw = entry.value.of(bytes);

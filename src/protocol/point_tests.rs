@@ -165,7 +165,8 @@ fn same(a: &PointMessage, b: &PointMessage) -> bool {
 proptest! {
     #[test]
     fn the_view_agrees_with_prost(message in message()) {
-        let point = Point::from_message(&message.encode_to_vec()).unwrap();
+        let encoded = message.encode_to_vec();
+        let point = Point::from_message(&encoded).unwrap();
         prop_assert!(same(&decode(&point), &message), "unread, it is what it was");
         let expected = resolve(message);
         let fields: Vec<_> = point.fields().collect();
@@ -173,7 +174,10 @@ proptest! {
             + expected.fields_string.len() + expected.fields_bool.len();
         prop_assert_eq!(fields.len(), count);
         prop_assert_eq!(point.field_count(), count);
+        let mut places = Vec::new();
         for (name, value) in fields {
+            let scanned = scan(&encoded, &name, &mut places);
+            prop_assert_eq!(scanned.map(|v| v.field_type()), Some(value.field_type()));
             prop_assert_eq!(point.field(&name).map(|v| v.field_type()), Some(value.field_type()));
             let agrees = match value {
                 // prost leaves -0.0 out as if it were the default.

@@ -2,10 +2,10 @@
 
 use super::ReplayError;
 use crate::agent::{Handler, Session};
-use crate::protocol::frame::put_frame;
+use crate::protocol::frame::{put_frame, split_first};
 use crate::protocol::message::{InitRequest, RequestMessage, request};
 use crate::protocol::message::{Response, response};
-use crate::protocol::{Batch, Frames, Point};
+use crate::protocol::{Batch, Point};
 use prost::Message;
 
 /// What a UDF writes.
@@ -125,9 +125,10 @@ impl<H: Handler> Udf<H> {
         if output.committed().is_empty() {
             return Ok(());
         }
-        let mut frames = Frames::new(output.committed());
-        while let Some(frame) = frames.next().map_err(crate::agent::AgentError::from)? {
+        let mut frames = output.committed();
+        while let Some((frame, rest)) = split_first(frames) {
             receive(frame, point, batch, on_event)?;
+            frames = rest;
         }
         output.clear();
         Ok(())

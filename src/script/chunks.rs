@@ -1,5 +1,6 @@
 //! Points that have arrived and wait for `points(chunk, opt)`: a chunk for each group, so that one
-//! call serves many points. Order is kept within a group.
+//! call serves many points. Where each point of the chunks gives one point, the output is in the order
+//! in which they came; otherwise order is kept within a group.
 
 use crate::protocol::{Batch, Point};
 use std::collections::HashMap;
@@ -16,7 +17,8 @@ const BYTES: usize = 4 << 20;
 pub(crate) struct Chunks {
     chunks: Vec<Chunk>,
     places: HashMap<Box<[u8]>, usize, ahash::RandomState>,
-    points: usize,
+    /// For each point, in the order of arrival, the chunk that it is in.
+    order: Vec<u32>,
     bytes: usize,
 }
 
@@ -46,9 +48,9 @@ impl Chunks {
         let batch = Rc::get_mut(&mut chunk.batch).expect("a waiting chunk has one owner");
         batch.tmax = batch.tmax.max(point.time());
         batch.push(point);
-        self.points += 1;
+        self.order.push(place as u32);
         self.bytes += point.message_len();
-        self.points >= POINTS || self.bytes >= BYTES
+        self.order.len() >= POINTS || self.bytes >= BYTES
     }
 
     fn begin(&mut self, key: &[u8], point: &Point) -> usize {
@@ -61,11 +63,16 @@ impl Chunks {
         place
     }
 
-    /// Takes everything that waits.
-    pub(crate) fn take(&mut self) -> Vec<Chunk> {
+    /// Takes everything that waits, with the chunk of each point in the order of arrival.
+    pub(crate) fn take(&mut self) -> (Vec<Chunk>, Vec<u32>) {
         self.places.clear();
-        self.points = 0;
         self.bytes = 0;
-        std::mem::take(&mut self.chunks)
+        (std::mem::take(&mut self.chunks), std::mem::take(&mut self.order))
+    }
+
+    /// Gives the memory of an order back.
+    pub(crate) fn give_back(&mut self, mut order: Vec<u32>) {
+        order.clear();
+        self.order = order;
     }
 }

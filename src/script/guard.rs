@@ -205,6 +205,9 @@ impl Guard {
         group: &[u8],
         batch: Option<&Rc<Batch>>,
     ) {
+        if self.previous.is_some() {
+            self.expire();
+        }
         let Current { point, mut key, now, failed, opened, .. } = std::mem::take(&mut self.message);
         key.clear();
         key.extend_from_slice(instance.key(group));
@@ -234,7 +237,7 @@ impl Guard {
     }
 
     /// Lets the version before a reload go when its time is over.
-    pub(crate) fn expire(&mut self) {
+    fn expire(&mut self) {
         if self.previous.as_ref().is_some_and(|previous| Instant::now() > previous.until) {
             self.previous = None;
         }
@@ -357,7 +360,7 @@ fn retry(
         let emission = Emission::Batch { meta: batch.clone(), pending };
         let argument = match failing.callback {
             Callback::Point => argument(batch.message(to.points).unwrap_or_default()),
-            Callback::BeginBatch => Dynamic::from(SharedBatch::new(batch.metadata())),
+            Callback::BeginBatch => Dynamic::from(SharedBatch::new(batch.head())),
             _ => Dynamic::from(SharedBatch(batch.clone())),
         };
         (Call { callback, group, time, argument }, emission)

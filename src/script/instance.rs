@@ -141,7 +141,7 @@ impl Instance {
         ScriptError::Call {
             callback: callback.name(),
             group: (!key.is_empty()).then(|| String::from_utf8_lossy(key).into_owned()),
-            problem: self.program.problem(error).into(),
+            problem: self.program.call_problem(callback, error).into(),
         }
     }
 
@@ -161,8 +161,7 @@ impl Instance {
         match &entry.message {
             Message::Point(bytes) => {
                 let point = Point::from_message(bytes).unwrap_or_default();
-                let group = point.group_bytes().to_vec();
-                let (call, emission) = self.point_call(&group, point);
+                let (call, emission) = self.point_call(&entry.group, point);
                 self.once_more(call, emission, scrap)?;
             }
             Message::Batch(batch) => {

@@ -6,10 +6,13 @@ use rhai::packages::{
     BasicArrayPackage, BasicBlobPackage, BasicMapPackage, BasicMathPackage, BitFieldPackage,
     CorePackage, LogicPackage, MoreStringPackage, Package,
 };
-use rhai::{Dynamic, Engine, EvalAltResult, Position, Token};
+use rhai::{Array, Blob, Dynamic, Engine, EvalAltResult, NativeCallContext, Position, Token};
 
 /// Modules that one script may load.
 const MODULES: usize = 100;
+
+/// Calls inside each other that the stack of a session has room for, whatever the configuration says.
+const DEPTH: usize = 1000;
 
 /// An engine without files, network and clock.
 pub(crate) fn engine(limits: &Limits, pulse: &Pulse) -> Engine {
@@ -31,7 +34,7 @@ pub(crate) fn engine(limits: &Limits, pulse: &Pulse) -> Engine {
     });
     engine.set_strict_variables(true);
     engine.set_max_operations(limits.operations);
-    engine.set_max_call_levels(if limits.depth == 0 { usize::MAX } else { limits.depth });
+    engine.set_max_call_levels(if limits.depth == 0 { DEPTH } else { limits.depth.min(DEPTH) });
     engine.set_max_string_size(limits.string);
     engine.set_max_array_size(limits.array);
     engine.set_max_map_size(limits.map);
@@ -39,15 +42,57 @@ pub(crate) fn engine(limits: &Limits, pulse: &Pulse) -> Engine {
     engine.set_max_expr_depths(128, 64);
     engine.register_fn("sleep", |_: i64| no_sleep());
     engine.register_fn("sleep", |_: f64| no_sleep());
-    let budget = limits.call_timeout;
+    growing(&mut engine);
+    let (budget, memory) = (limits.call_timeout, limits.memory);
     let pulse = pulse.clone();
     engine.on_progress(move |_| {
         pulse.expired().then(|| {
+            if pulse.is_greedy() {
+                return format!(
+                    "the call takes more than {memory} bytes of memory; does something grow for \
+                     ever? ([limits] memory)"
+                )
+                .into();
+            }
             format!("the call takes longer than {budget:?}; is there an endless loop? ([limits] call_timeout)")
                 .into()
         })
     });
     engine
+}
+
+/// Rhai looks at the size of what an operator makes; what a method makes longer is looked at here.
+fn growing(engine: &mut Engine) {
+    engine.register_fn(
+        "push",
+        |context: NativeCallContext<'_>, array: &mut Array, item: Dynamic| {
+            room(&context, array.len() + 1)?;
+            array.push(item);
+            Ok::<_, Box<EvalAltResult>>(())
+        },
+    );
+    engine.register_fn(
+        "append",
+        |context: NativeCallContext<'_>, array: &mut Array, more: Array| {
+            room(&context, array.len() + more.len())?;
+            array.extend(more);
+            Ok::<_, Box<EvalAltResult>>(())
+        },
+    );
+    engine.register_fn("push", |context: NativeCallContext<'_>, blob: &mut Blob, byte: i64| {
+        room(&context, blob.len() + 1)?;
+        blob.push(byte as u8);
+        Ok::<_, Box<EvalAltResult>>(())
+    });
+}
+
+fn room(context: &NativeCallContext<'_>, len: usize) -> Result<(), Box<EvalAltResult>> {
+    let limit = context.engine().max_array_size();
+    if limit > 0 && len > limit {
+        let what = "Size of array/BLOB".into();
+        return Err(Box::new(EvalAltResult::ErrorDataTooLarge(what, context.call_position())));
+    }
+    Ok(())
 }
 
 fn no_sleep() -> Result<Dynamic, Box<EvalAltResult>> {

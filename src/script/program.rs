@@ -373,6 +373,15 @@ impl Program {
         problem
     }
 
+    /// Where and why a callback failed; where the interpreter does not know, the callback's place.
+    pub(crate) fn call_problem(&self, callback: Callback, error: &EvalAltResult) -> Problem {
+        let problem = self.problem(error);
+        if problem.place.is_some() || problem.file != self.source.path {
+            return problem;
+        }
+        problem.at(function_position(&self.ast, callback.name()), Some(&self.source.text))
+    }
+
     fn digest(&self) -> String {
         let mut sha = Sha256::new();
         sha.update(&self.source.text);
@@ -382,15 +391,6 @@ impl Program {
         }
         sha.finalize().iter().take(6).map(|byte| format!("{byte:02x}")).collect()
     }
-}
-
-/// The error of a call that panicked.
-fn panicked(panic: &(dyn Any + Send)) -> Box<EvalAltResult> {
-    let text = panic.downcast_ref::<String>().map(String::as_str);
-    let text = text.or(panic.downcast_ref::<&str>().copied()).unwrap_or("no text");
-    let message =
-        format!("the host panicked, which is a mistake in rhai-udf; please report: {text}");
-    Box::new(EvalAltResult::ErrorRuntime(message.into(), Position::NONE))
 }
 
 /// The functions as they are called. Rhai calls a script's function as a method too, so that
@@ -408,6 +408,15 @@ fn callable(ast: &AST) -> Module {
         }
     }
     lib
+}
+
+/// The error of a call that panicked.
+fn panicked(panic: &(dyn Any + Send)) -> Box<EvalAltResult> {
+    let text = panic.downcast_ref::<String>().map(String::as_str);
+    let text = text.or(panic.downcast_ref::<&str>().copied()).unwrap_or("no text");
+    let message =
+        format!("the host panicked, which is a mistake in rhai-udf; please report: {text}");
+    Box::new(EvalAltResult::ErrorRuntime(message.into(), Position::NONE))
 }
 
 /// How each callback is defined; of two definitions the one with options is called.

@@ -31,12 +31,6 @@ fn control(answers: &[Answer]) -> Vec<String> {
         .collect()
 }
 
-/// Points that arrive together are handled a group at a time: order counts within a group.
-fn by_group(mut points: Vec<PointMessage>) -> Vec<PointMessage> {
-    points.sort_by(|a, b| a.tags.cmp(&b.tags));
-    points
-}
-
 /// Metadata that the daemon uses must be the same.
 fn same_place(ours: &PointMessage, theirs: &PointMessage) {
     assert_eq!(ours.time, theirs.time);
@@ -58,14 +52,13 @@ fn moving_avg_gives_the_official_averages_and_keeps_the_other_fields() {
     assert_eq!(run.code, Some(0), "{}", run.stderr);
     let theirs = answers(&capture("moving_avg.responses"));
     assert_eq!(control(&run.answers()), control(&theirs));
-    let (ours, theirs) = (by_group(run.points()), by_group(points(&theirs)));
+    let (ours, theirs) = (run.points(), points(&theirs));
     assert_eq!(ours.len(), 633);
     assert_eq!(theirs.len(), 633);
     let sent: Vec<PointMessage> = requests(&input)
         .into_iter()
         .filter_map(|r| if let Request::Point(point) = r { Some(point) } else { None })
         .collect();
-    let sent = by_group(sent);
     for ((ours, theirs), sent) in ours.iter().zip(&theirs).zip(&sent) {
         same_place(ours, theirs);
         let (a, b) = (ours.fields_double["cpu_avg"], theirs.fields_double["cpu_avg"]);
@@ -91,7 +84,7 @@ fn a_foreign_snapshot_starts_fresh_with_a_warning() {
     assert_eq!(control(&run.answers()), control(&theirs));
     let mut seen = std::collections::HashMap::new();
     let mut compared = 0;
-    for (ours, theirs) in by_group(run.points()).iter().zip(by_group(points(&theirs))) {
+    for (ours, theirs) in run.points().iter().zip(points(&theirs)) {
         same_place(ours, &theirs);
         let count = seen.entry(theirs.group.clone()).or_insert(0);
         *count += 1;

@@ -325,3 +325,21 @@ fn info_is_answered_with_edges_and_options() {
     assert_eq!(types("between"), [ValueType::Double, ValueType::Double]);
     assert_eq!(types("hold"), [ValueType::Duration]);
 }
+
+/// `points` gets what has arrived of a group; order and groups stay, however it was cut.
+#[test]
+fn points_are_handed_over_by_the_chunk() {
+    let body = r#"
+        fn state() { running_stats() }
+        fn points(chunk, opt) {
+            chunk["mean"] = this.push_each(chunk["x"], "mean");
+            emit(chunk);
+        }"#;
+    check(
+        "chunks",
+        HEAD_SS,
+        body,
+        points_of_x(&[1.0, 2.0, 6.0]),
+        &["1 m mean=1.0 x=1.0", "2 m mean=1.5 x=2.0", "3 m mean=3.0 x=6.0"],
+    );
+}

@@ -10,21 +10,45 @@
 //! - `influxdb`: a database read and written
 //! - `listen`: points that arrive over HTTP
 //! - `tutorial`: the commands of the book's tutorial do what it says
-//! - `replay`: recorded data through a script
+//! - `replay`, `judging`: recorded data through a script; CSV, labels, sweeps, detectors on bad input
+//! - `bench`: figures for every shipped script, and what is wrong use
 //! - `examples`: each shipped script does what its example shows
+//! - `docs`: the documents are true
 //! - `bad_input`: what is broken is named, and nothing is half-written
+//! - `on_error`, `limits`: scripts that fail, never end, or take everything
+//! - `reload`: a changed script takes over, or does not, and nothing is lost
+//! - `keeping`: snapshots, groups that go, the state folder, broken scripts at the daemon's start
+//! - `sockets`: many uses on sockets, scripts that come and go
+//! - `night`: signals, full disks, the flight recorder
+//! - `fuzz`: no bytes make anything panic
+//! - `trials`: faults of every kind, with a driver that plays the daemon (`daemon`)
+
+// `pub` here is for the other modules of this binary.
+#![allow(unreachable_pub)]
 
 mod bad_input;
+mod bench;
 mod captures;
 mod contract;
+mod daemon;
+mod docs;
 mod examples;
 mod fields;
+mod fuzz;
 mod influxdb;
+mod judging;
+mod keeping;
+mod limits;
 mod listen;
+mod night;
+mod on_error;
 mod options;
+mod reload;
 mod replay;
 mod restore;
+mod sockets;
 mod state;
 mod surroundings;
+mod trials;
 mod tutorial;
 mod util;

@@ -97,7 +97,7 @@ impl Csv {
     }
 
     fn find_columns(&mut self, reading: &CsvReading) -> Result<(), ReplayError> {
-        let headers = self.reader.headers().map(Clone::clone).map_err(|e| self.failed(&e))?;
+        let headers = self.reader.headers().cloned().map_err(|e| self.failed(&e))?;
         let names: Vec<String> =
             headers.iter().map(|name| name.trim_start_matches('\u{feff}').to_owned()).collect();
         let find = |column: &String| {

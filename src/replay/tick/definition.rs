@@ -40,7 +40,7 @@ pub enum Kind {
 /// A property and its arguments.
 #[derive(Debug, Clone)]
 pub struct Property {
-    /// The name; a UDF's as written, else as [`spec`] has it.
+    /// The name; a UDF's as written, else as `spec` has it.
     pub name: String,
     /// The handler of an alert that it belongs to.
     pub handler: Option<&'static str>,

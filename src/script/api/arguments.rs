@@ -126,7 +126,7 @@ pub(super) fn numbers(
 
 /// True for what [`numbers`] reads.
 pub(super) fn is_column(value: &Dynamic) -> bool {
-    value.is::<Series>() || value.is_array()
+    !value.is_float() && (value.is::<Series>() || value.is_array())
 }
 
 /// Why a native function refuses: an error of the statistic, to which the function's name is added,
@@ -192,6 +192,10 @@ impl<'a> Arguments<'a> {
 
     pub(super) fn host(&self) -> &'a Host {
         self.host
+    }
+
+    pub(super) fn function(&self) -> &'static str {
+        self.function
     }
 
     /// An error that names the function.

@@ -3,6 +3,7 @@
 use super::point::{SharedPoint, set, tags_map, text};
 use super::series::{Mask, Series, place, same_length};
 use super::{Fallible, Kind, Registry, fail};
+use crate::protocol::frame::{put_frame, split_first};
 use crate::protocol::message::{BeginBatch, EndBatch};
 use crate::protocol::{Batch, Column, FieldValue, Point};
 use crate::script::host::Host;
@@ -176,7 +177,7 @@ fn store(batch: &Batch, out: &mut Vec<u8>) {
     batch.begin_message().encode_length_delimited(out).expect("a Vec has room");
     batch.end_message().encode_length_delimited(out).expect("a Vec has room");
     for i in 0..batch.len() {
-        crate::protocol::frame::put_frame(out, batch.message(i).unwrap_or_default());
+        put_frame(out, batch.message(i).unwrap_or_default());
     }
 }
 
@@ -186,9 +187,12 @@ fn load(mut bytes: &[u8]) -> Result<Batch, String> {
     let end = EndBatch::decode_length_delimited(&mut bytes).map_err(|e| e.to_string())?;
     batch.begin(begin);
     batch.end(end);
-    let mut frames = crate::protocol::Frames::new(bytes);
-    while let Some(frame) = frames.next().map_err(|e| e.to_string())? {
+    while let Some((frame, rest)) = split_first(bytes) {
         batch.push(&Point::from_message(frame).map_err(|e| e.to_string())?);
+        bytes = rest;
+    }
+    if !bytes.is_empty() {
+        return Err("it ends inside a point".into());
     }
     Ok(batch)
 }

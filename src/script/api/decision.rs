@@ -1,11 +1,13 @@
 //! From a score to an event, and rates of change.
 
-use super::answer::{Step, map, optional};
-use super::arguments::{int, not_a, number};
-use super::object::Binder;
+use super::answer::{Answer, Step, map, optional};
+use super::arguments::{int, is_column, not_a, number, numbers, times};
+use super::object::{Binder, equally_long};
+use super::series::Mask;
 use super::{Fallible, Native, Registry, fail_in};
 use crate::script::host::Host;
 use crate::stats::decision::{Counter, CounterStep, Debounce, Hysteresis, Rate, Refractory};
+use crate::stats::error::Result as Stats;
 use rhai::{Dynamic, Engine, Map};
 use std::rc::Rc;
 
@@ -25,12 +27,22 @@ fn hysteresis(engine: &mut Engine, host: &Rc<Host>, registry: &mut Registry) {
         .count("count", Hysteresis::count);
     let h = host.clone();
     // Infinite scores count here, and a gap leaves the switch as it is.
-    let push = move |s: &mut Native<Hysteresis>, x: Dynamic| -> Fallible<bool> {
-        if s.1 && (x.is_unit() || x.as_float().is_ok_and(f64::is_nan)) {
-            return Ok(s.0.is_on());
+    let push = move |s: &mut Native<Hysteresis>, x: Dynamic| -> Fallible<Dynamic> {
+        let (function, skip) = ("hysteresis.push", s.1);
+        let step = |switch: &mut Hysteresis, x: f64| {
+            if skip && x.is_nan() { Ok(switch.is_on()) } else { switch.push(x) }
+        };
+        if is_column(&x) {
+            let values = numbers(&h, function, "the values", &x, skip)?;
+            let mut changed = (*s.0).clone();
+            let answers = values.iter().map(|&x| step(&mut changed, x)).collect::<Stats<_>>();
+            let answers = answers.map_err(|e| fail_in(function, e))?;
+            s.0 = Rc::new(changed);
+            return Ok(Answer::column(answers));
         }
-        let x = number(&h, "hysteresis.push", "the value", &x)?;
-        s.change().push(x).map_err(|e| fail_in("hysteresis.push", e))
+        let gap = skip && x.is_unit();
+        let x = if gap { f64::NAN } else { number(&h, function, "the value", &x)? };
+        Ok(step(s.change(), x).map_err(|e| fail_in(function, e))?.into())
     };
     engine.register_fn("push", push);
 }
@@ -42,9 +54,21 @@ fn refractory(engine: &mut Engine, host: &Rc<Host>, registry: &mut Registry) {
     let h = host.clone();
     let push = move |s: &mut Native<Refractory>, time: Dynamic, event: Dynamic| {
         let function = "refractory.push";
+        if let Some(events) = event.read_lock::<Mask>() {
+            let times = times(&h, function, "the times", &time)?;
+            let lengths = (("the times", times.len()), ("the events", events.0.len()));
+            equally_long(function, lengths.0, lengths.1)?;
+            let mut changed = (*s.0).clone();
+            let pairs = times.iter().zip(&*events.0);
+            let passed = pairs.map(|(&time, &event)| changed.push(time, event));
+            let passed = passed.collect::<Stats<_>>().map_err(|e| fail_in(function, e))?;
+            s.0 = Rc::new(changed);
+            return Ok(Answer::column(passed));
+        }
         let time = int(&h, function, "the time", &time)?;
         let event = flag(&h, function, "the event", &event)?;
-        s.change().push(time, event).map_err(|e| fail_in(function, e))
+        let passed = s.change().push(time, event).map_err(|e| fail_in(function, e))?;
+        Fallible::Ok(Dynamic::from(passed))
     };
     engine.register_fn("push", push);
 }
@@ -56,8 +80,12 @@ fn debounce(engine: &mut Engine, host: &Rc<Host>, registry: &mut Registry) {
         })
         .flag("on", Debounce::is_on);
     let h = host.clone();
-    let push = move |s: &mut Native<Debounce>, input: Dynamic| -> Fallible<bool> {
-        Ok(s.change().push(flag(&h, "debounce.push", "the input", &input)?))
+    let push = move |s: &mut Native<Debounce>, input: Dynamic| -> Fallible<Dynamic> {
+        if let Some(inputs) = input.read_lock::<Mask>() {
+            let state = s.change();
+            return Ok(Answer::column(inputs.0.iter().map(|&input| state.push(input)).collect()));
+        }
+        Ok(s.change().push(flag(&h, "debounce.push", "the input", &input)?).into())
     };
     engine.register_fn("push", push);
 }

@@ -6,7 +6,10 @@ mod answer;
 mod arguments;
 mod batch;
 mod change;
+mod columns;
 mod decision;
+mod distance;
+mod distributions;
 mod emit;
 mod hypothesis;
 mod log;
@@ -16,9 +19,12 @@ mod options;
 mod order;
 mod point;
 mod random;
+mod rows;
 mod season;
 mod series;
 mod tail;
+#[cfg(test)]
+mod tests;
 mod time;
 mod trend;
 
@@ -48,7 +54,10 @@ pub(crate) fn register(engine: &mut Engine, host: &Rc<Host>, registry: &mut Regi
     moments::register(engine, host, registry);
     hypothesis::register(engine, host);
     anomaly::register(engine, host, registry);
+    distributions::register(engine, host);
     order::register(engine, host, registry);
+    distance::register(engine, host, registry);
+    columns::register(engine, host);
     change::register(engine, host, registry);
     season::register(engine, host, registry);
     tail::register(engine, host, registry);

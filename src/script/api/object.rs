@@ -13,7 +13,7 @@ use super::series::Series;
 use super::{Fallible, Native, Registry, fail_in};
 use crate::script::host::Host;
 use crate::stats::error::Result as Stats;
-use rhai::{Array, Dynamic, Engine, ImmutableString};
+use rhai::{Dynamic, Engine, ImmutableString};
 use serde::{Serialize, de::DeserializeOwned};
 use std::marker::PhantomData;
 use std::rc::Rc;
@@ -44,9 +44,19 @@ where
         name: &'static str,
         reset: fn(&mut T),
     ) -> Self {
+        engine.register_fn("reset", move |s: &mut Native<T>| reset(s.change()));
+        Self::fixed(engine, host, registry, name)
+    }
+
+    /// As [`Binder::new`] for an object that takes nothing in.
+    pub(super) fn fixed(
+        engine: &'a mut Engine,
+        host: &'a Rc<Host>,
+        registry: &mut Registry,
+        name: &'static str,
+    ) -> Self {
         registry.native::<T>(name);
         engine.register_type_with_name::<Native<T>>(name);
-        engine.register_fn("reset", move |s: &mut Native<T>| reset(s.change()));
         engine.register_fn("==", |a: Native<T>, b: Native<T>| a == b);
         engine.register_fn("!=", |a: Native<T>, b: Native<T>| a != b);
         let show = move |_: &mut Native<T>| ImmutableString::from(name);
@@ -69,7 +79,8 @@ where
         self
     }
 
-    fn function(&self, name: &str) -> (Rc<Host>, String) {
+    /// The host, and the name of a function as messages give it.
+    pub(super) fn function(&self, name: &str) -> (Rc<Host>, String) {
         (self.host.clone(), format!("{}.{name}", self.name))
     }
 
@@ -275,46 +286,6 @@ where
             Ok(s.clone())
         };
         self.engine.register_fn("push", take);
-        self
-    }
-
-    /// A function of a row, or of a list of columns, such as `push` of a forest.
-    pub(super) fn rows(
-        &mut self,
-        name: &str,
-        push: fn(&mut T, &[f64]) -> Stats<Option<f64>>,
-    ) -> &mut Self {
-        let (host, function) = self.function(name);
-        let judge = move |s: &mut Native<T>, row: Array| -> Fallible<Dynamic> {
-            if row.first().is_some_and(is_column) {
-                let columns = row.iter().enumerate().map(|(i, column)| {
-                    numbers(&host, &function, &format!("column {i}"), column, s.1)
-                });
-                let columns = columns.collect::<Fallible<Vec<_>>>()?;
-                for column in &columns {
-                    let first = ("column 0", columns[0].len());
-                    equally_long(&function, first, ("another", column.len()))?;
-                }
-                let mut changed = (*s.0).clone();
-                let scores = (0..columns[0].len()).map(|i| {
-                    let row: Vec<f64> = columns.iter().map(|column| column[i]).collect();
-                    if s.1 && row.iter().any(|x| !x.is_finite()) {
-                        return Ok(None);
-                    }
-                    push(&mut changed, &row)
-                });
-                let scores = scores.collect::<Stats<_>>().map_err(|e| refuse(&function, &e))?;
-                s.0 = Rc::new(changed);
-                return Ok(Answer::column(scores));
-            }
-            let row = numbers(&host, &function, "the row", &row.into(), s.1)?;
-            if s.1 && row.iter().any(|x| !x.is_finite()) {
-                return Ok(verdict(&host, &function, None::<f64>));
-            }
-            let answer = push(s.change(), &row).map_err(|e| refuse(&function, &e))?;
-            Ok(verdict(&host, &function, answer))
-        };
-        self.engine.register_fn(name, judge);
         self
     }
 }

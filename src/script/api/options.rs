@@ -37,7 +37,12 @@ pub(super) fn register(engine: &mut Engine) {
     engine
         .register_type_with_name::<Options>("Options")
         .register_indexer_get(|options: &mut Options, name: &str| options.get(name))
-        .register_indexer_set(|_: &mut Options, name: &str, _: Dynamic| -> Fallible<()> {
+        .register_indexer_set(|options: &mut Options, name: &str, value: Dynamic| -> Fallible<()> {
+            // `opt.field.len()` writes its receiver back; that is no change.
+            let same = |old: &Dynamic| format!("{old:?}") == format!("{value:?}");
+            if options.0.get(name).is_some_and(same) {
+                return Ok(());
+            }
             Err(fail(format_args!("option '{name}' cannot be changed; keep it in `this`")))
         })
         .register_fn("keys", |options: &mut Options| -> rhai::Array {

@@ -63,7 +63,7 @@ pub(super) fn register(engine: &mut Engine, host: &Rc<Host>, registry: &mut Regi
     });
     engine.register_type_with_name::<Series>("Series").register_type_with_name::<Mask>("Mask");
     register_series(engine, host);
-    register_masks(engine);
+    register_masks(engine, host);
 }
 
 fn register_series(engine: &mut Engine, host: &Rc<Host>) {
@@ -80,10 +80,11 @@ fn register_series(engine: &mut Engine, host: &Rc<Host>) {
     engine.register_indexer_get(|s: &mut Series, index: i64| -> Fallible<f64> {
         Ok(s.0[place("series", index, s.0.len())?])
     });
-    engine.register_indexer_set(|s: &mut Series, index: i64, value: f64| -> Fallible<()> {
+    let h = host.clone();
+    engine.register_indexer_set(move |s: &mut Series, index: i64, value: Dynamic| {
         let at = place("series", index, s.0.len())?;
-        Rc::make_mut(&mut s.0)[at] = value;
-        Ok(())
+        Rc::make_mut(&mut s.0)[at] = number(&h, "series", "the value", &value)?;
+        Fallible::Ok(())
     });
     engine.register_iterator::<Series>();
     engine.register_fn("to_array", |s: &mut Series| -> Array {
@@ -134,7 +135,7 @@ impl IntoIterator for Series {
     }
 }
 
-fn register_masks(engine: &mut Engine) {
+fn register_masks(engine: &mut Engine, host: &Rc<Host>) {
     let comparisons: [(&str, fn(&f64, &f64) -> bool); 6] = [
         ("<", f64::lt),
         ("<=", f64::le),
@@ -149,12 +150,18 @@ fn register_masks(engine: &mut Engine) {
             s.mask(|v| test(&v, &(limit as f64)))
         });
     }
-    engine.register_fn("outside", |s: &mut Series, low: f64, high: f64| {
-        s.mask(|v| v < low || v > high)
-    });
-    engine.register_fn("between", |s: &mut Series, low: f64, high: f64| {
-        s.mask(|v| v >= low && v <= high)
-    });
+    let ranges: [(&'static str, fn(f64, f64, f64) -> bool); 2] = [
+        ("outside", |v, low, high| v < low || v > high),
+        ("between", |v, low, high| v >= low && v <= high),
+    ];
+    for (name, test) in ranges {
+        let h = host.clone();
+        engine.register_fn(name, move |s: &mut Series, low: Dynamic, high: Dynamic| {
+            let low = number(&h, name, "low", &low)?;
+            let high = number(&h, name, "high", &high)?;
+            Fallible::Ok(s.mask(|v| test(v, low, high)))
+        });
+    }
     engine.register_fn("select", |s: &mut Series, mask: Mask| -> Fallible<Series> {
         same_length("select", s.0.len(), &mask)?;
         let chosen = s.0.iter().zip(&*mask.0).filter(|(_, keep)| **keep).map(|(v, _)| *v);

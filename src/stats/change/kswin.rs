@@ -97,7 +97,35 @@ checked_snapshot!(Kswin);
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::stats::testing::{continues_the_same, survives_damage};
+    use crate::stats::{
+        distribution::Normal,
+        testing::{continues_the_same, number, reference, survives_damage},
+    };
+
+    /// The same experiment as with river, on other random numbers: the mean delay after a step of two
+    /// standard deviations within 3 values, and the share of false alarms within chance (some 14).
+    #[test]
+    fn is_as_quick_and_as_quiet_as_river() {
+        let case = reference(include_str!("../../../tests/reference/kswin.json"));
+        let mut rng = Rng::new(32);
+        let mut noise = || Normal::STANDARD.ppf(rng.uniform().max(1e-12));
+        let mut delays = Vec::new();
+        for seed in 0..40 {
+            let mut kswin = Kswin::new(0.001, 100, 30, seed).unwrap();
+            let step = |i: i32| if i < 150 { 0.0 } else { 2.0 };
+            let found = (0..400).map(|i| kswin.push(step(i) + noise()).unwrap());
+            let found: Vec<bool> = found.collect();
+            delays.extend(found[150..].iter().position(|found| *found).map(|delay| delay as f64));
+        }
+        let mean = delays.iter().sum::<f64>() / delays.len() as f64;
+        assert!((mean - number(&case["delay"])).abs() < 3.0, "{mean}");
+        assert!(delays.len() >= 37, "{}", delays.len());
+        let mut kswin = Kswin::new(0.005, 100, 30, 1).unwrap();
+        let alarms = (0..12_000).filter(|_| kswin.push(noise()).unwrap()).count();
+        let share = alarms as f64 / 12_000.0;
+        let expected = number(&case["alarm_share"]);
+        assert!(share > 0.4 * expected && share < 2.0 * expected, "{share}");
+    }
 
     #[test]
     fn sees_a_change_of_level() {

@@ -12,7 +12,7 @@ pub use bayes::{BayesStep, BayesianChange};
 pub use cusum::{Cusum, CusumStep};
 pub use kswin::Kswin;
 pub use page_hinkley::{PageHinkley, PageHinkleyStep};
-pub use pelt::{PeltCost, pelt};
+pub use pelt::{MAX_PELT, PeltCost, pelt};
 
 use serde::{Deserialize, Serialize};
 

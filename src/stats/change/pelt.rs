@@ -34,16 +34,21 @@ impl FromStr for PeltCost {
     }
 }
 
+/// The longest series: without a change the time grows with the square, to some 50 s.
+pub const MAX_PELT: usize = 50_000;
+
 /// The positions where new segments begin, ascending; without the first.
 ///
 /// Minimises the cost of all segments plus `penalty` for each change. Costs are those of the values
 /// over their standard deviation, so a penalty of 2 ln n to 3 ln n suits any unit. A segment has at
-/// least `min_size` values (at least 1, or 2 for the variance). O(n) to O(n²).
+/// least `min_size` values (at least 1, or 2 for the variance). O(n) where changes are frequent, O(n²)
+/// where there are none: 20 ms for 1,000 values, 2 s for 10,000.
 ///
-/// An error if a value is not finite, or for a negative penalty; a constant or too short series has
-/// no change.
+/// An error if a value is not finite, for more than [`MAX_PELT`] values, or for a negative penalty; a
+/// constant or too short series has no change.
 pub fn pelt(values: &[f64], cost: PeltCost, penalty: f64, min_size: usize) -> Result<Vec<usize>> {
     error::all_finite("values", values)?;
+    error::size("length of values", values.len(), 0, MAX_PELT)?;
     error::not_negative("penalty", penalty)?;
     let least = if cost == PeltCost::Mean { 1 } else { 2 };
     error::size("min_size", min_size, least, MAX_WINDOW)?;

@@ -179,7 +179,27 @@ checked_snapshot!(HalfSpaceTrees);
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::stats::testing::{continues_the_same, survives_damage};
+    use crate::stats::{
+        series::ranks,
+        testing::{continues_the_same, numbers, reference, survives_damage},
+        trend::pearson,
+    };
+
+    /// The order of river's mean scores of 500 trees, where both sum the masses of random cuts.
+    #[test]
+    fn ranks_rows_as_river_does() {
+        let case = reference(include_str!("../../../tests/reference/half_space_trees.json"));
+        let column = |name: &str| numbers(&case[name]);
+        let mut trees = HalfSpaceTrees::new(&[(0.0, 1.0), (0.0, 1.0)], 200, 8, 250, 5).unwrap();
+        for (&x, &y) in column("x").iter().zip(&column("y")) {
+            trees.push(&[x, y]).unwrap();
+        }
+        let probes = column("probe_x").into_iter().zip(column("probe_y"));
+        let scores: Vec<f64> =
+            probes.map(|(x, y)| trees.score(&[x, y]).unwrap().unwrap()).collect();
+        let rho = pearson(&ranks(&scores), &ranks(&column("scores"))).unwrap().unwrap();
+        assert!(rho > 0.9, "{rho}");
+    }
 
     #[test]
     fn misses_what_it_has_not_seen() {

@@ -168,8 +168,31 @@ mod tests {
     use super::*;
     use crate::stats::{
         distribution::Normal,
-        testing::{assert_close, continues_the_same, survives_damage},
+        series::ranks,
+        testing::{assert_close, continues_the_same, numbers, reference, survives_damage},
+        trend::pearson,
     };
+
+    /// Scikit-learn's mean scores of 2,500 trees; ours of 500 differ from them by chance alone.
+    #[test]
+    fn agrees_with_scikit_learn() {
+        let case = reference(include_str!("../../../tests/reference/isolation_forest.json"));
+        let sizes = case["sizes"].as_array().unwrap().iter().map(|n| n.as_u64().unwrap());
+        for (size, expected) in sizes.zip(numbers(&case["average_path"])) {
+            assert_close(expected_path(size as u32), expected, 1e-12);
+        }
+        let (x, y) = (numbers(&case["x"]), numbers(&case["y"]));
+        let expected = numbers(&case["scores"]);
+        let forest = IsolationForest::fit(&[&x, &y], 500, 256, 3).unwrap();
+        let scores: Vec<f64> =
+            x.iter().zip(&y).map(|(&x, &y)| forest.score(&[x, y]).unwrap()).collect();
+        let rho = pearson(&ranks(&scores), &ranks(&expected)).unwrap().unwrap();
+        assert!(rho > 0.99, "{rho}");
+        let farthest = scores.iter().zip(&expected).map(|(a, b)| (a - b).abs()).fold(0.0, f64::max);
+        assert!(farthest < 0.02, "{farthest}");
+        let mean = |scores: &[f64]| scores.iter().sum::<f64>() / scores.len() as f64;
+        assert!((mean(&scores) - mean(&expected)).abs() < 0.003);
+    }
 
     #[test]
     fn isolates_what_lies_apart() {

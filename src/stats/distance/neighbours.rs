@@ -122,7 +122,18 @@ checked_snapshot!(KnnConformal);
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::stats::testing::{continues_the_same, survives_damage};
+    use crate::stats::testing::{
+        assert_all_close, continues_the_same, numbers, reference, survives_damage,
+    };
+
+    #[test]
+    fn agrees_with_the_plain_algorithm() {
+        let case = reference(include_str!("../../../tests/reference/knn_cad.json"));
+        let mut knn = KnnConformal::new(20, 10, 3, 4).unwrap();
+        let scores = numbers(&case["values"]).into_iter();
+        let scores: Vec<f64> = scores.map(|x| knn.push(x).unwrap().unwrap_or(f64::NAN)).collect();
+        assert_all_close(&scores, &numbers(&case["scores"]), 1e-12);
+    }
 
     #[test]
     fn knows_the_shapes_it_has_seen() {

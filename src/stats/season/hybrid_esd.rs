@@ -42,7 +42,28 @@ pub fn seasonal_hybrid_esd(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::stats::Rng;
+    use crate::stats::{
+        Rng,
+        testing::{assert_close, number, numbers, reference},
+    };
+
+    /// The paper's steps in Python, with the decomposition of statsmodels.
+    #[test]
+    fn agrees_with_the_plain_algorithm() {
+        let cases = reference(include_str!("../../../tests/reference/seasonal_hybrid_esd.json"));
+        for case in cases.as_array().unwrap() {
+            let period = case["period"].as_u64().unwrap() as usize;
+            let found =
+                seasonal_hybrid_esd(&numbers(&case["values"]), period, 0.1, 0.05, Tails::Both)
+                    .unwrap();
+            let expected = case["outliers"].as_array().unwrap();
+            assert_eq!(found.len(), expected.len());
+            for (found, expected) in found.iter().zip(expected) {
+                assert_eq!(found.index as u64, expected["index"].as_u64().unwrap());
+                assert_close(found.score, number(&expected["score"]), 1e-6);
+            }
+        }
+    }
 
     #[test]
     fn finds_what_hides_in_the_season() {

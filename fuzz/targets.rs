@@ -1,0 +1,170 @@
+//! What is fuzzed: each takes any bytes and must not panic, hang or grow without bound. Used by
+//! cargo-fuzz (`fuzz/fuzz_targets`) and by the suite (`tests/it/fuzz.rs`).
+
+use rhai_udf::agent::{Handler, Output, Pulse, Session};
+use rhai_udf::config::{Config, OnError};
+use rhai_udf::protocol::message::{EdgeType, InitRequest};
+use rhai_udf::protocol::{Batch, Frames, Point, Request};
+use rhai_udf::replay::line_protocol::{self, Precision};
+use rhai_udf::replay::source::{Reading, Scratch, open};
+use rhai_udf::script::{Program, ScriptHandler, SnapshotView, Source};
+use std::path::PathBuf;
+
+/// A target's name and what it does.
+pub type Target = (&'static str, fn(&[u8]));
+
+/// All of them.
+pub const TARGETS: [Target; 8] = [
+    ("frames", frames),
+    ("points", points),
+    ("options", options),
+    ("sessions", sessions),
+    ("snapshots", snapshots),
+    ("lines", lines),
+    ("recordings", recordings),
+    ("scripts", scripts),
+];
+
+const SCRIPT: &str = r#"
+fn info() { #{ wants: "stream", provides: "stream", options: #{
+    field: #{ type: "string", default: "x" }, size: #{ type: "int", min: 1, max: 9, default: 4 },
+    d: #{ type: "duration", default: "1s", repeated: false }, two: #{ type: ["int", "double"], default: [1, 2.0] },
+} } }
+fn state(opt) { #{ window: moving_stats(opt.size), last: () } }
+fn point(p, opt) {
+    if p.has(opt.field) { this.window.push(p.x); }
+    this.last = p;
+    p.n = this.window.count;
+    p.tags += #{ seen: "yes" };
+    emit(p);
+}
+"#;
+
+fn script(text: &str) -> Source {
+    Source { path: PathBuf::from("fuzz.rhai"), text: text.into() }
+}
+
+fn handler() -> ScriptHandler {
+    let config = Config { on_error: OnError::Skip, ..Config::default() };
+    let program = Program::load(script(SCRIPT), &config.limits, &Pulse::default());
+    ScriptHandler::new(program, config)
+}
+
+/// A stream of frames, of which each is decoded as a request.
+pub fn frames(data: &[u8]) {
+    let mut frames = Frames::with_limit(data, 1 << 20);
+    while let Ok(Some(frame)) = frames.next() {
+        let _ = Request::decode(frame);
+    }
+}
+
+/// A point: read, shown, changed, written and read again; and as a point of a batch.
+pub fn points(data: &[u8]) {
+    let Ok(mut point) = Point::from_message(data) else { return };
+    let fields: Vec<String> = point.fields().map(|(name, _)| name.into_owned()).collect();
+    let tags: Vec<String> = point.tags().map(|(name, _)| name.into_owned()).collect();
+    let mut batch = Batch::default();
+    batch.push(&point);
+    for (i, name) in fields.iter().enumerate() {
+        let _ = batch.column(name);
+        match i % 3 {
+            0 => point.set_field(name, 1.5),
+            1 => point.set_field(name, "text"),
+            _ => drop(point.remove_field(name)),
+        }
+    }
+    tags.iter().for_each(|name| point.set_tag(name, "value"));
+    point.set_name("name");
+    point.set_time(-1);
+    let mut message = Vec::new();
+    point.put_message(&mut message);
+    let again = Point::from_message(&message).expect("what is written can be read");
+    assert_eq!(again.field_count(), point.field_count());
+    assert_eq!(again.time(), -1);
+}
+
+/// An `init`, bound to a declaration.
+pub fn options(data: &[u8]) {
+    let Ok(request) = <InitRequest as prost::Message>::decode(data) else { return };
+    let _ = handler().init(&request);
+}
+
+/// A whole session: any requests in any order.
+pub fn sessions(data: &[u8]) {
+    let mut session = Session::new(handler());
+    let mut frames = Frames::with_limit(data, 1 << 20);
+    while let Ok(Some(frame)) = frames.next() {
+        if session.handle(frame).is_err() {
+            break;
+        }
+    }
+    let _ = session.close();
+    let mut answers = Frames::new(session.output().committed());
+    while let Some(answer) = answers.next().expect("whole frames") {
+        assert!(!answer.is_empty(), "an empty response brings the daemon down");
+    }
+}
+
+/// A snapshot: shown and restored; and its body with a checksum that fits.
+pub fn snapshots(data: &[u8]) {
+    let mut sealed = b"RUDF\x01".to_vec();
+    sealed.extend(crc32fast::hash(data).to_le_bytes());
+    sealed.extend(data);
+    for bytes in [data, &sealed] {
+        let _ = SnapshotView::read(bytes);
+        let mut handler = handler();
+        let _ = handler.init(&InitRequest::default());
+        if handler.restore(bytes).is_ok() {
+            let mut point = Point::new(1);
+            let _ = handler.point(&mut point, &mut Output::new(EdgeType::Stream));
+            let _ = handler.snapshot();
+        }
+    }
+}
+
+/// Line protocol, line by line.
+pub fn lines(data: &[u8]) {
+    let text = String::from_utf8_lossy(data);
+    let mut point = Point::default();
+    for line in text.lines() {
+        if line_protocol::read(line, Precision::default(), &mut point).unwrap_or(false) {
+            let mut out = String::new();
+            line_protocol::write(&point, "m", &mut out);
+        }
+    }
+}
+
+/// Recorded data of every format: the first byte says which.
+pub fn recordings(data: &[u8]) {
+    let Some((kind, data)) = data.split_first() else { return };
+    let kinds = ["lp", "csv", "srpl", "brpl", "bin", "lp.gz", "bin.gz"];
+    let kind = kinds[usize::from(*kind) % kinds.len()];
+    let thread = format!("{:?}", std::thread::current().id());
+    let name = format!("rhai-udf-fuzz-{}-{}", std::process::id(), thread.replace(['(', ')'], ""));
+    let path = std::env::temp_dir().join(format!("{name}.{kind}"));
+    if std::fs::write(&path, data).is_err() {
+        return;
+    }
+    if let Ok(mut source) = open(&path, &Reading::default()) {
+        let mut scratch = Scratch::default();
+        for _ in 0..10_000 {
+            match source.next(&mut scratch) {
+                Ok(Some(_)) => {}
+                _ => break,
+            }
+        }
+    }
+    let _ = std::fs::remove_file(&path);
+}
+
+/// A script: loaded with small limits.
+pub fn scripts(data: &[u8]) {
+    let limits = rhai_udf::config::Limits {
+        operations: 10_000,
+        string: 10_000,
+        array: 1000,
+        map: 1000,
+        ..Default::default()
+    };
+    let _ = Program::load(script(&String::from_utf8_lossy(data)), &limits, &Pulse::default());
+}

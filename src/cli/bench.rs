@@ -1,0 +1,259 @@
+//! `bench`: how fast a script is, and where the time goes.
+//!
+//! Everything runs in memory on the same session that serves the daemon: what a process adds is
+//! reading and writing, which `benches/peer/` measures.
+
+mod feed;
+mod native;
+mod report;
+
+use super::{logging, run, usage};
+use anyhow::bail;
+use feed::Feed;
+use native::PassOn;
+use prost::Message;
+use report::Report;
+use rhai_udf::agent::{Counts, Handler, Pulse, Session};
+use rhai_udf::config::Config;
+use rhai_udf::duration;
+use rhai_udf::protocol::frame::split_first;
+use rhai_udf::protocol::message::{InitRequest, RequestMessage, Response, request, response};
+use rhai_udf::protocol::{Point, Request};
+use rhai_udf::script::ScriptHandler;
+use std::io::Write;
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+/// What the agent reads at once, about: after so many bytes nothing more has arrived.
+const READ: usize = 128 * 1024;
+
+/// Points of the output that the encoding is measured on.
+const SAMPLE: usize = 10_000;
+
+/// Measure a script: throughput, latency, memory, and where the time goes
+///
+/// The data is made here unless files are given: fields f0, f1, … and those that options named
+/// field or fields name. A script that wants batches gets windows.
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// The script
+    pub(super) script: PathBuf,
+    /// Measure on these files, of any kind that replay takes, and not on made points
+    #[arg(long, value_name = "FILE", num_args = 1..)]
+    pub(super) data: Vec<PathBuf>,
+    /// How many points to make
+    #[arg(long, value_name = "N", default_value_t = 200_000, conflicts_with = "data",
+        value_parser = clap::value_parser!(u32).range(1..))]
+    pub(super) points: u32,
+    /// In how many groups
+    #[arg(long, value_name = "N", default_value_t = 8, conflicts_with = "data",
+        value_parser = clap::value_parser!(u32).range(1..))]
+    pub(super) groups: u32,
+    /// How many fields a point has, besides those that options name
+    #[arg(long, value_name = "N", default_value_t = 10, conflicts_with = "data",
+        value_parser = clap::value_parser!(u32).range(..=1000))]
+    pub(super) fields: u32,
+    /// An option, as a TICKscript would write .NAME(VALUE); several arguments with commas between
+    #[arg(long = "set", value_name = "NAME=VALUE", value_parser = super::replay::assignment)]
+    pub(super) options: Vec<(String, String)>,
+    /// Group the files' points by these tags; * for all of them
+    #[arg(long, value_name = "TAG,…", value_delimiter = ',', requires = "data")]
+    pub(super) group_by: Vec<String>,
+    /// The length of windows, as in 5m; default: 300 points of a group
+    #[arg(long, value_name = "DURATION", value_parser = duration::parse, requires = "every")]
+    pub(super) period: Option<i64>,
+    /// The pace of windows
+    #[arg(long, value_name = "DURATION", value_parser = duration::parse, requires = "period")]
+    pub(super) every: Option<i64>,
+    /// How often to measure; medians are shown
+    #[arg(long, value_name = "N", default_value_t = 5,
+        value_parser = clap::value_parser!(u32).range(1..=1000))]
+    rounds: u32,
+    /// The configuration; default: rhai-udf.toml beside the script, if it is there
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+}
+
+pub(super) fn run(args: &Args, level: Option<log::LevelFilter>) -> anyhow::Result<()> {
+    let config = run::read_config(args.config.as_deref(), &args.script)?;
+    logging::start(level, &config.log, log::LevelFilter::Warn);
+    let handler = load(args, &config);
+    let declaration = handler.program().map_err(Clone::clone)?.declaration().clone();
+    let mut feed = Feed::read(args, declaration.wants)?;
+    let captured = feed.init.take().filter(|_| args.options.is_empty());
+    let request = match captured {
+        Some(init) => Ok(init),
+        None => declaration.request(&args.options),
+    };
+    let init = match request.and_then(|init| declaration.bind(&init).map(|_| init)) {
+        Ok(init) => init,
+        Err(problems) => return usage(&problems.join("; ")),
+    };
+    if feed.points == 0 {
+        return usage("the data has no points; for a script that wants batches, no whole window");
+    }
+    let report = measure(args, &config, &feed, &init)?;
+    // Whoever closed the output has seen enough.
+    let _ = std::io::stdout().lock().write_all(report.to_string().as_bytes());
+    Ok(())
+}
+
+fn load(args: &Args, config: &Config) -> ScriptHandler {
+    ScriptHandler::load(&args.script, config.clone(), &Pulse::default())
+}
+
+/// The script and the native handler take turns, so that a busy machine hurts both alike.
+fn measure(
+    args: &Args,
+    config: &Config,
+    feed: &Feed,
+    init: &InitRequest,
+) -> anyhow::Result<Report> {
+    let (mut scripts, mut natives, mut decodes) = (Vec::new(), Vec::new(), Vec::new());
+    let mut last = None;
+    for _ in 0..args.rounds {
+        let mut session = begin(load(args, config), init)?;
+        scripts.push(pass(&mut session, feed)?);
+        last = Some(session);
+        natives.push(pass(&mut begin(PassOn::new(feed.wants), init)?, feed)?);
+        decodes.push(decode(feed)?);
+    }
+    let Some(mut session) = last else { bail!("nothing was measured") };
+    let counts = session.counts();
+    let (snapshot_size, snapshot_time) = snapshot(session.handler())?;
+    let groups = session.handler().group_count();
+    let (latencies, sample) = latencies(&mut begin(load(args, config), init)?, feed)?;
+    Ok(Report {
+        points: feed.points,
+        windows: feed.windows,
+        input: feed.bytes.len(),
+        counts,
+        script: median(scripts),
+        native: median(natives),
+        decode: median(decodes),
+        encode: encode(&sample, counts),
+        latencies,
+        groups,
+        snapshot_size,
+        snapshot_time,
+        wants: feed.wants,
+    })
+}
+
+/// A session that has accepted `init`.
+fn begin<H: Handler>(handler: H, init: &InitRequest) -> anyhow::Result<Session<H>> {
+    let message = Some(request::Message::Init(init.clone()));
+    let mut session = Session::new(handler);
+    session.handle(&RequestMessage { message }.encode_to_vec())?;
+    let answer = split_first(session.output().committed()).map_or(&[][..], |(answer, _)| answer);
+    match Response::decode(answer)?.message {
+        Some(response::Message::Init(answer)) if !answer.success => {
+            return usage(&format!("init is refused: {}", answer.error));
+        }
+        _ => {}
+    }
+    session.output().clear();
+    Ok(session)
+}
+
+/// All of the data, as the agent's loop hands it over.
+fn pass<H: Handler>(session: &mut Session<H>, feed: &Feed) -> anyhow::Result<Duration> {
+    let began = Instant::now();
+    let mut arrived = 0;
+    for frame in feed.frames() {
+        session.handle(frame)?;
+        arrived += frame.len();
+        if arrived >= READ {
+            session.ready()?;
+            arrived = 0;
+        }
+        session.output().clear();
+    }
+    session.ready()?;
+    session.output().clear();
+    Ok(began.elapsed())
+}
+
+/// The time of each point that arrives alone, or of each window, in order of size; and what was
+/// written.
+fn latencies(
+    session: &mut Session<ScriptHandler>,
+    feed: &Feed,
+) -> anyhow::Result<(Vec<Duration>, Vec<Point>)> {
+    let mut times = Vec::with_capacity(feed.windows.max(feed.points));
+    let mut sample = Vec::new();
+    let mut waited = Duration::ZERO;
+    for frame in feed.frames() {
+        let began = Instant::now();
+        session.handle(frame)?;
+        session.ready()?;
+        waited += began.elapsed();
+        if !session.in_batch() {
+            times.push(std::mem::take(&mut waited));
+        }
+        if sample.len() < SAMPLE {
+            take_points(session.output().committed(), &mut sample)?;
+        }
+        session.output().clear();
+    }
+    times.sort_unstable();
+    Ok((times, sample))
+}
+
+/// The points among the frames; a point is the same in a request and in a response.
+fn take_points(mut bytes: &[u8], points: &mut Vec<Point>) -> anyhow::Result<()> {
+    while let Some((frame, rest)) = split_first(bytes) {
+        if let Ok(Request::Point(message)) = Request::decode(frame) {
+            points.push(Point::from_message(message)?);
+        }
+        bytes = rest;
+    }
+    Ok(())
+}
+
+/// The time to read every message.
+fn decode(feed: &Feed) -> anyhow::Result<Duration> {
+    let began = Instant::now();
+    let mut point = Point::default();
+    for frame in feed.frames() {
+        if let Request::Point(message) = Request::decode(frame)? {
+            point.parse(message)?;
+            std::hint::black_box(&point);
+        }
+    }
+    Ok(began.elapsed())
+}
+
+/// The time to write as many points as the script wrote, by a sample of them.
+fn encode(sample: &[Point], counts: Counts) -> Duration {
+    if sample.is_empty() {
+        return Duration::ZERO;
+    }
+    let rounds = SAMPLE.div_ceil(sample.len());
+    let mut out = Vec::new();
+    let began = Instant::now();
+    for _ in 0..rounds {
+        for point in sample {
+            point.put_frame(&mut out);
+            if out.len() > READ {
+                out.clear();
+            }
+        }
+    }
+    std::hint::black_box(&out);
+    let each = began.elapsed().as_secs_f64() / (rounds * sample.len()) as f64;
+    Duration::from_secs_f64(each * counts.points_out as f64)
+}
+
+fn snapshot(handler: &mut ScriptHandler) -> anyhow::Result<(usize, Duration)> {
+    let began = Instant::now();
+    match handler.snapshot() {
+        Ok(bytes) => Ok((bytes.len(), began.elapsed())),
+        Err(error) => bail!("the snapshot failed: {error}"),
+    }
+}
+
+fn median(mut times: Vec<Duration>) -> Duration {
+    times.sort_unstable();
+    times.get(times.len() / 2).copied().unwrap_or_default()
+}

@@ -1,0 +1,67 @@
+//! Far from the others: nearest neighbours, isolation forests, half-space trees.
+
+use super::Registry;
+use super::arguments::{Arguments, numbers};
+use super::object::Binder;
+use crate::script::host::Host;
+use crate::stats::distance::{HalfSpaceTrees, IsolationForest, KnnConformal, MovingForest};
+use rhai::{Array, Engine};
+use std::rc::Rc;
+
+pub(super) fn register(engine: &mut Engine, host: &Rc<Host>, registry: &mut Registry) {
+    Binder::new(engine, host, registry, "knn_conformal", KnnConformal::reset)
+        .made_by("knn_conformal", &["training", "calibration"], |a| {
+            let (training, calibration) = (a.count()?, a.count()?);
+            let (dimension, k) = (a.count_or("dimension", 19)?, a.count_or("k", 27)?);
+            Ok(KnnConformal::new(training, calibration, dimension, k.min(training))?)
+        })
+        .judges(KnnConformal::push)
+        .count("count", |s| s.count() as u64)
+        .ready(KnnConformal::ready);
+    Binder::fixed(engine, host, registry, "isolation_forest")
+        .made_by("isolation_forest", &["columns"], |a| {
+            let columns = a.columns()?;
+            let columns: Vec<&[f64]> = columns.iter().map(|column| &**column).collect();
+            let (trees, sample) = (a.count_or("trees", 100)?, a.count_or("sample", 256)?);
+            Ok(IsolationForest::fit(&columns, trees, sample, a.int_or("seed", 0)? as u64)?)
+        })
+        .asked_rows("score", |s, row| s.score(row).map(Some))
+        .count("columns", |s| s.columns() as u64);
+    Binder::new(engine, host, registry, "moving_forest", MovingForest::reset)
+        .made_by("moving_forest", &["columns", "window"], |a| {
+            let (columns, window) = (a.count()?, a.count()?);
+            let refit = a.count_or("refit", (window / 4).max(1))?;
+            let (trees, sample) = (a.count_or("trees", 100)?, a.count_or("sample", 256)?);
+            let seed = a.int_or("seed", 0)? as u64;
+            Ok(MovingForest::new(columns, window, refit, trees, sample, seed)?)
+        })
+        .judges_rows(MovingForest::push)
+        .count("count", MovingForest::count)
+        .ready(MovingForest::ready);
+    Binder::new(engine, host, registry, "half_space_trees", HalfSpaceTrees::reset)
+        .made_by("half_space_trees", &["ranges"], |a| {
+            let ranges = ranges(a)?;
+            let (trees, depth) = (a.count_or("trees", 25)?, a.count_or("depth", 8)?);
+            let (window, seed) = (a.count_or("window", 250)?, a.int_or("seed", 0)? as u64);
+            Ok(HalfSpaceTrees::new(&ranges, trees, depth, window, seed)?)
+        })
+        .judges_rows(HalfSpaceTrees::push)
+        .asked_rows("score", HalfSpaceTrees::score)
+        .count("count", HalfSpaceTrees::count)
+        .ready(HalfSpaceTrees::ready);
+}
+
+/// `[[low, high], …]`.
+fn ranges(a: &mut Arguments<'_>) -> super::Fallible<Vec<(f64, f64)>> {
+    let (name, value) = a.any();
+    let wrong = || a.fail(format_args!("{name} must be an array of [low, high], one a column"));
+    let array = value.read_lock::<Array>().ok_or_else(wrong)?;
+    let range = |(i, range)| {
+        let pair = numbers(a.host(), "half_space_trees", &format!("{name}[{i}]"), range, false)?;
+        match *pair {
+            [low, high] => Ok((low, high)),
+            _ => Err(wrong()),
+        }
+    };
+    array.iter().enumerate().map(range).collect()
+}

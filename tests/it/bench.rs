@@ -1,0 +1,73 @@
+use crate::util::{Run, binary, feed, repo};
+
+/// Runs `bench` on a few points.
+fn bench(script: &str, arguments: &[&str]) -> Run {
+    let script = repo("scripts").join(script);
+    feed(binary().arg("bench").arg(script).args(arguments), b"")
+}
+
+const FEW: [&str; 4] = ["--points", "1200", "--rounds", "1"];
+
+#[test]
+fn every_shipped_script_gets_its_figures() {
+    let mut count = 0;
+    for entry in std::fs::read_dir(repo("scripts")).unwrap() {
+        let path = entry.unwrap().path();
+        if path.extension().is_none_or(|extension| extension != "rhai") {
+            continue;
+        }
+        let name = path.file_name().unwrap().to_str().unwrap();
+        let run = bench(name, &[&FEW[..], options(name)].concat());
+        assert_eq!(run.code, Some(0), "{name}: {}", run.stderr);
+        let text = run.text();
+        for row in ["throughput", "native", "ratio", "latency", "split", "memory", "state"] {
+            assert!(text.lines().any(|line| line.starts_with(row)), "{name}: no {row} in\n{text}");
+        }
+        assert!(text.starts_with("data        1200 points"), "{name}: {text}");
+        count += 1;
+    }
+    assert!(count > 10, "{count} scripts");
+}
+
+/// What a script must be told.
+fn options(script: &str) -> &'static [&'static str] {
+    match script {
+        "mirror.rhai" | "dead_man.rhai" => &[],
+        "moving_avg.rhai" | "ttest.rhai" => &["--set", "field=f0", "--set", "size=10"],
+        "ttest_fields.rhai" => &["--set", "field=f0,hotend,f2", "--set", "size=10"],
+        "correlation_break.rhai" => &["--set", "fields=load,power"],
+        "forecast.rhai" => &["--set", "field=used", "--set", "limit=95.0"],
+        _ => &["--set", "field=value"],
+    }
+}
+
+#[test]
+fn windows_of_a_length_are_made() {
+    let options = ["--set", "field=f0", "--period", "10s", "--every", "10s", "--groups", "1"];
+    let run = bench("outliers.rhai", &[&FEW[..], &options].concat());
+    assert_eq!(run.code, Some(0), "{}", run.stderr);
+    assert!(run.text().contains(" in 119 windows"), "{}", run.text());
+}
+
+#[test]
+fn a_capture_brings_its_options() {
+    let capture = repo("tests/data/captures/moving_avg.requests.bin.gz");
+    let run = bench("moving_avg.rhai", &["--rounds", "1", "--data", capture.to_str().unwrap()]);
+    assert_eq!(run.code, Some(0), "{}", run.stderr);
+}
+
+#[test]
+fn wrong_use_is_told_from_failure() {
+    let check = |arguments: &[&str], problem: &str| {
+        let run = bench("moving_avg.rhai", arguments);
+        assert_eq!(run.code, Some(2), "{}", run.stderr);
+        assert!(run.stderr.contains(problem), "{}", run.stderr);
+    };
+    check(&[], "field");
+    check(&["--set", "field=f0", "--set", "size=0"], "size");
+    check(&["--set", "field=f0", "--set", "size=3", "--period", "1m", "--every", "1m"], "--period");
+    check(&["--points", "0"], "--points");
+    check(&["--data", "x.lp", "--groups", "3"], "--groups");
+    let missing = bench("not_there.rhai", &[]);
+    assert_eq!(missing.code, Some(1), "{}", missing.stderr);
+}

@@ -1,0 +1,135 @@
+//! The fuzz targets of `fuzz/`, on real bytes that were changed at random: no panic on any input.
+//!
+//! `RHAI_UDF_FUZZ=N` runs each target N times; the default is small enough for every run of the
+//! suite. The seed is fixed, so what fails fails again.
+
+use crate::util::*;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+#[path = "../../fuzz/targets.rs"]
+mod targets;
+
+/// Executions of each target, unless the environment says another number.
+const EXECUTIONS: usize = 400;
+
+/// Marsaglia's xorshift: as random as this needs.
+struct Random(u64);
+
+impl Random {
+    fn next(&mut self) -> u64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        self.0
+    }
+
+    fn below(&mut self, limit: usize) -> usize {
+        (self.next() % limit.max(1) as u64) as usize
+    }
+}
+
+/// Changes bytes as fuzzers do: flips, numbers at the edges, cuts, repeats, pieces of another seed.
+fn mutate(random: &mut Random, seeds: &[Vec<u8>]) -> Vec<u8> {
+    let mut bytes = seeds[random.below(seeds.len())].clone();
+    for _ in 0..=random.below(6) {
+        let at = random.below(bytes.len());
+        let some = random.below(16);
+        match random.below(8) {
+            0 if !bytes.is_empty() => bytes[at] ^= 1 << random.below(8),
+            1 if !bytes.is_empty() => bytes[at] = [0, 1, 0x7f, 0x80, 0xff][random.below(5)],
+            2 => bytes.truncate(at),
+            3 => drop(bytes.drain(at..(at + some).min(bytes.len()))),
+            4 => {
+                let piece = bytes[at..(at + some).min(bytes.len())].to_vec();
+                bytes.splice(at..at, piece);
+            }
+            5 => {
+                let other = &seeds[random.below(seeds.len())];
+                let from = random.below(other.len());
+                let piece = other[from..(from + 4 * some).min(other.len())].to_vec();
+                bytes.splice(at..at, piece);
+            }
+            6 => {
+                let number = [u64::MAX, 1 << 63, 1 << 31, 0x7fff_ffff, 0][random.below(5)];
+                bytes.splice(at..at, number.to_le_bytes());
+            }
+            _ => bytes.insert(at, random.next() as u8),
+        }
+    }
+    bytes
+}
+
+fn seeds(target: &str) -> Vec<Vec<u8>> {
+    let captured = capture("moving_avg.requests");
+    let some = |name: &str| frames(&capture(name)).into_iter().take(40);
+    match target {
+        "frames" | "sessions" => {
+            vec![captured[..4000].to_vec(), stream(vec![init(&[]), point(1, "g", &[("x", 1.0)])])]
+        }
+        // Without the request around them.
+        "points" => {
+            some("moving_avg.requests").map(|frame| frame[4.min(frame.len())..].to_vec()).collect()
+        }
+        "options" => {
+            some("ttest_hotend_30.requests").take(3).map(|f| f[2.min(f.len())..].to_vec()).collect()
+        }
+        "snapshots" => {
+            let run = run_udf(
+                &repo("scripts/mirror.rhai"),
+                &stream(vec![
+                    init(&[]),
+                    point(1, "g", &[("x", 1.0)]),
+                    Request::Snapshot(Default::default()),
+                ]),
+            );
+            let Some(Answer::Snapshot(snapshot)) = run.answers().pop() else { panic!() };
+            vec![
+                snapshot.snapshot[9..].to_vec(),
+                snapshot.snapshot,
+                vec![3, b'a', b'b', b'c', 0, 1, 0, 2, 9, 3, 0, 1, b'k', 7, 2, 3, 8, 4],
+            ]
+        }
+        "lines" | "recordings" => {
+            let mut all: Vec<Vec<u8>> = [
+                "cpu,host=a\\ b,cpu=cpu0 usage=1.5,n=3i,s=\"x\\\"y\",b=true 1469040000000000000\nm f=1\n",
+                "\x01time,host,x\n2020-01-01T00:00:00Z,a,1.5\n1,b,\n",
+                "\x02db\nrp\ncpu,host=a x=1 1\ndb\nrp\ncpu x=2 2\n",
+                "# comment\n\nm,a=1 x=NaN,y=-1e400 -5\n",
+            ]
+            .map(|text| text.as_bytes().to_vec())
+            .into();
+            let brpl = std::fs::read(repo("tests/data/cpu_outliers.brpl")).unwrap();
+            all.push([vec![3], brpl].concat());
+            all.push([vec![4], captured[..2000].to_vec()].concat());
+            all
+        }
+        "scripts" => ["moving_avg", "ttest", "outliers"]
+            .map(|name| std::fs::read(repo(&format!("scripts/{name}.rhai"))).unwrap())
+            .into(),
+        other => panic!("no seeds for {other}"),
+    }
+}
+
+#[test]
+#[allow(clippy::print_stdout)] // the counts, for whoever asks for them
+fn no_bytes_make_anything_panic() {
+    let executions = std::env::var("RHAI_UDF_FUZZ").ok().and_then(|n| n.parse().ok());
+    let executions = executions.unwrap_or(EXECUTIONS);
+    // Scripts call each other deep.
+    let thread = std::thread::Builder::new().stack_size(rhai_udf::agent::socket::STACK);
+    let run = thread.spawn(move || {
+        for (name, target) in targets::TARGETS {
+            let seeds = seeds(name);
+            let mut random = Random(0x9e37_79b9_7f4a_7c15);
+            let started = std::time::Instant::now();
+            for i in 0..executions {
+                let bytes = mutate(&mut random, &seeds);
+                if catch_unwind(AssertUnwindSafe(|| target(&bytes))).is_err() {
+                    panic!("{name}, execution {i}: {bytes:?}");
+                }
+            }
+            println!("{name}: {executions} executions in {:.1?}", started.elapsed());
+        }
+    });
+    run.unwrap().join().unwrap();
+}

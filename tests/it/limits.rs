@@ -1,0 +1,157 @@
+//! `[limits]`: a script that never ends, or takes everything, ends in a clear error.
+
+use crate::daemon::Daemon;
+use crate::util::*;
+use std::time::Duration;
+
+/// Runs one point through a script with this body of `point`, and gives the error.
+fn error_of(name: &str, config: &str, body: &str) -> String {
+    let folder = Folder::new(name);
+    folder.write("rhai-udf.toml", config);
+    let script = folder.write(
+        "script.rhai",
+        &format!(
+            "fn info() {{ #{{ wants: \"stream\", provides: \"stream\" }} }}\nfn deep(n) {{ deep(n + 1) \
+             + 1 }}\nfn point(p) {{\n{body}\n}}\n"
+        ),
+    );
+    let run = run_udf(&script, &stream(vec![init(&[]), point(1, "g", &[("x", 1.0)])]));
+    assert_eq!(run.code, Some(1), "{}", run.stderr);
+    run.error()
+}
+
+#[track_caller]
+fn check(name: &str, config: &str, body: &str, expected: &str) {
+    let error = error_of(name, config, body);
+    assert!(error.contains(expected), "{error}");
+    assert!(error.contains("script.rhai:"), "no place: {error}");
+}
+
+#[test]
+fn an_endless_loop_ends_within_its_operations() {
+    check("loop", "[limits]\noperations = 100000", "loop { }", "[limits] operations");
+}
+
+#[test]
+fn an_endless_loop_ends_within_its_time() {
+    let config = "[limits]\noperations = 0\ncall_timeout = '150ms'";
+    check("time", config, "let i = 0; loop { i += 1; }", "takes longer than 150ms");
+}
+
+#[test]
+fn endless_recursion_ends_by_default() {
+    check("recursion", "", "deep(0)", "[limits] depth");
+}
+
+#[test]
+fn endless_recursion_without_a_limit_does_not_crash_the_process() {
+    check("depth", "[limits]\ndepth = 0", "deep(0)", "[limits] depth");
+}
+
+#[test]
+fn an_endless_string_array_or_map_ends_by_default() {
+    let strings = "let s = \"x\"; loop { s += s; }";
+    check("string", "", strings, "[limits] string, array, map");
+    let arrays = "let a = [1]; loop { a += a; }";
+    check("array", "[limits]\narray = 100000", arrays, "[limits] string, array, map");
+    let pushes = "let a = []; loop { a.push(1); }";
+    check("push", "[limits]\narray = 100000", pushes, "[limits] string, array, map");
+    let maps = "let m = #{}; loop { m = #{ a: m, b: m }; }";
+    check("map", "[limits]\nmap = 1000", maps, "[limits] string, array, map");
+}
+
+#[test]
+fn arrays_inside_arrays_cannot_grow_for_ever() {
+    let body = "let a = [1]; loop { a = [a, a]; }";
+    check("nested", "[limits]\narray = 100000\noperations = 1000000", body, "too");
+}
+
+/// What no size tells: entries of a map, one by one.
+#[test]
+fn a_map_that_grows_for_ever_ends_by_its_memory() {
+    let config = "[limits]\noperations = 0\nmemory = 50000000\ncall_timeout = '50s'";
+    let body =
+        "let m = #{}; let i = 0; loop { i += 1; m[i.to_string()] = i.to_string() + \"xxxxxxxx\"; }";
+    check("memory", config, body, "the call takes more than 50000000 bytes of memory");
+}
+
+#[test]
+fn an_array_nested_for_ever_does_not_crash_the_process() {
+    let config = "[limits]\noperations = 0\ncall_timeout = '500ms'";
+    check("deep-array", config, "let a = []; loop { a = [a]; }", "takes longer than 500ms");
+}
+
+/// 0 is no limit: what the limits above forbid is done, in small.
+#[test]
+fn zero_is_no_limit() {
+    let folder = Folder::new("zero");
+    folder.write(
+        "rhai-udf.toml",
+        "[limits]\noperations = 0\ncall_timeout = '0'\ndepth = 0\nstring = 0\narray = 0\nmap = 0\n\
+         groups = 0\nstate = 0",
+    );
+    let script = folder.write(
+        "script.rhai",
+        "fn info() { #{ wants: \"stream\", provides: \"stream\" } }\nfn deep(n) { if n == 0 { 0 } else { \
+         deep(n - 1) } }\nfn point(p) { deep(200); let s = \"\"; let a = []; let m = #{}; for i in 0..2000 \
+         { s += \"xxxxxxxxxx\"; a.push(i); m[i.to_string()] = i; } emit(p); }",
+    );
+    let run = run_udf(&script, &stream(vec![init(&[]), point(1, "g", &[("x", 1.0)])]));
+    assert_eq!(run.points().len(), 1, "{}", run.stderr);
+}
+
+#[test]
+fn a_state_that_is_too_large_is_a_clear_error() {
+    let folder = Folder::new("state-size");
+    folder.write("rhai-udf.toml", "[limits]\nstate = 10000");
+    let script = folder.write(
+        "script.rhai",
+        "fn info() { #{ wants: \"stream\", provides: \"stream\" } }\nfn state() { #{ list: [] } }\nfn \
+         point(p) { for i in 0..5000 { this.list.push(i); } emit(p); }",
+    );
+    let mut daemon = Daemon::run(&script, &[]);
+    daemon.init(&[]);
+    daemon.send(point(1, "g", &[("x", 1.0)]));
+    daemon.point();
+    daemon.send(Request::Snapshot(Default::default()));
+    let Answer::Error(error) = daemon.next() else { panic!() };
+    let expected =
+        "the state cannot be stored: 1 groups take more than 10000 bytes; raise [limits] state";
+    assert!(error.error.contains(expected), "{}", error.error);
+}
+
+/// A daemon with this timeout hears something within it, though one call takes much longer.
+#[test]
+fn a_slow_handler_is_not_silent() {
+    let folder = Folder::new("slow");
+    folder.write("rhai-udf.toml", "[limits]\noperations = 0\nkeepalive = '100ms'");
+    let script = folder.write(
+        "script.rhai",
+        "fn info() { #{ wants: \"stream\", provides: \"stream\" } }\nfn point(p) { let end = now() + \
+         duration(\"2s\"); let i = 0; while p.x > 0.0 && i < 3000000 { i += 1; } emit(p); }",
+    );
+    let mut daemon = Daemon::run(&script, &[]);
+    daemon.init(&[]);
+    daemon.send(point(1, "g", &[("x", 1.0)]));
+    daemon.point();
+    assert!(daemon.keepalives >= 2, "{}", daemon.keepalives);
+    assert!(daemon.silence < Duration::from_millis(900), "{:?}", daemon.silence);
+}
+
+#[test]
+fn a_call_that_was_stopped_leaves_its_budget_to_the_next() {
+    let folder = Folder::new("budget");
+    let config = "on_error = 'skip'\n[limits]\noperations = 0\ncall_timeout = '100ms'";
+    folder.write("rhai-udf.toml", config);
+    let script = folder.write(
+        "script.rhai",
+        "fn info() { #{ wants: \"stream\", provides: \"stream\" } }\nfn state() { #{ n: 0.0 } }\nfn \
+         point(p) { this.n += 1.0; while p.x > 1.0 { } p.n = this.n; emit(p); }",
+    );
+    let mut daemon = Daemon::run(&script, &[]);
+    daemon.init(&[]);
+    assert_eq!(daemon.ask(point(1, "g", &[("x", 1.0)]), "n"), 1.0);
+    daemon.send(point(2, "g", &[("x", 2.0)]));
+    assert_eq!(daemon.ask(point(3, "g", &[("x", 1.0)]), "n"), 2.0);
+    daemon.log.wait("the call takes longer than 100ms", 1);
+}
