@@ -38,8 +38,9 @@ impl Listening {
 
     /// Ends it as a service manager does; its output, its errors and its exit code.
     fn stop(mut self) -> (String, String, Option<i32>) {
-        let pid = rustix::process::Pid::from_child(&self.child);
-        rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
+        let pid = self.child.id().to_string();
+        let sent = std::process::Command::new("kill").args(["-TERM", &pid]).status();
+        assert!(sent.unwrap().success());
         let (mut out, mut err) = (String::new(), String::new());
         self.child.stdout.take().unwrap().read_to_string(&mut out).unwrap();
         self.stderr.read_to_string(&mut err).unwrap();
