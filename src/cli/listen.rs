@@ -13,7 +13,7 @@ use std::time::Instant;
 /// Feed a script or a TICKscript with points that arrive over HTTP, as Telegraf or a subscription of
 /// InfluxDB sends them to the daemon
 #[derive(Debug, clap::Args)]
-#[command(mut_arg("data", |data| data.required(false).hide(true)))]
+#[group(skip)]
 pub(super) struct Args {
     #[command(flatten)]
     replay: replay::Args,

@@ -15,7 +15,7 @@ mod sweep;
 mod tick;
 mod watch;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use rhai_udf::agent::socket::STACK;
 use std::process::ExitCode;
 
@@ -62,7 +62,10 @@ pub(crate) fn main() -> ExitCode {
 }
 
 fn command() -> ExitCode {
-    let cli = Cli::parse();
+    // What arrives over HTTP is in no file.
+    let listen = |command: clap::Command| command.mut_arg("data", |data| data.hide(true));
+    let command = Cli::command().mut_subcommand("listen", listen);
+    let cli = Cli::from_arg_matches(&command.get_matches()).unwrap_or_else(|error| error.exit());
     let result = match &cli.command {
         Command::Run(args) => run::run(args, cli.log_level),
         Command::Replay(args) => replay::run(args, cli.log_level),

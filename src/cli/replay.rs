@@ -35,8 +35,8 @@ use std::time::{Duration, Instant};
 pub(super) struct Args {
     /// The script, or a TICKscript (.tick) with the functions it calls given by --udf
     pub(super) script: PathBuf,
-    /// The data
-    #[arg(long, value_name = "FILE", required_unless_present = "influxdb", num_args = 1..)]
+    /// The data; or read it with --influxdb
+    #[arg(long, value_name = "FILE", num_args = 1..)]
     pub(super) data: Vec<PathBuf>,
     /// An option, as a TICKscript would write .NAME(VALUE); several arguments with commas between
     #[arg(long = "set", value_name = "NAME=VALUE", value_parser = assignment)]

@@ -7,6 +7,9 @@
 //! - `options`: types, defaults, ranges, what is refused
 //! - `fields`: points as a script sees them
 //! - `surroundings`: modules, logging, the config file, broken scripts
+//! - `influxdb`: a database read and written
+//! - `listen`: points that arrive over HTTP
+//! - `tutorial`: the commands of the book's tutorial do what it says
 //! - `replay`, `judging`: recorded data through a script; CSV, labels, sweeps, detectors on bad input
 //! - `bench`: figures for every shipped script, and what is wrong use
 //! - `examples`: each shipped script does what its example shows
@@ -32,9 +35,11 @@ mod docs;
 mod examples;
 mod fields;
 mod fuzz;
+mod influxdb;
 mod judging;
 mod keeping;
 mod limits;
+mod listen;
 mod night;
 mod on_error;
 mod options;
@@ -45,4 +50,5 @@ mod sockets;
 mod state;
 mod surroundings;
 mod trials;
+mod tutorial;
 mod util;

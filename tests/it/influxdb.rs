@@ -1,0 +1,150 @@
+//! InfluxDB read and written: against a server that says what a test wants.
+
+use crate::util::*;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
+use tiny_http::{Response, Server};
+
+/// A server in this process, and the requests it saw: path and body.
+struct Fake {
+    url: String,
+    seen: Arc<Mutex<Vec<(String, String)>>>,
+    server: Arc<Server>,
+}
+
+impl Fake {
+    fn new(mut answer: impl FnMut(&str, &str) -> (u16, String) + Send + 'static) -> Self {
+        let server = Arc::new(Server::http("127.0.0.1:0").unwrap());
+        let seen = Arc::new(Mutex::new(Vec::new()));
+        let (serving, log) = (server.clone(), seen.clone());
+        std::thread::spawn(move || {
+            while let Ok(mut request) = serving.recv() {
+                let mut body = String::new();
+                request.as_reader().read_to_string(&mut body).unwrap();
+                let body = percent_encoding::percent_decode_str(&body.replace('+', " "))
+                    .decode_utf8_lossy()
+                    .into_owned();
+                let (status, text) = answer(request.url(), &body);
+                log.lock().unwrap().push((request.url().to_owned(), body));
+                let _ = request.respond(Response::from_string(text).with_status_code(status));
+            }
+        });
+        let url = format!("http://{}", server.server_addr().to_ip().unwrap());
+        Self { url, seen, server }
+    }
+
+    fn seen(&self) -> Vec<(String, String)> {
+        self.seen.lock().unwrap().clone()
+    }
+}
+
+impl Drop for Fake {
+    fn drop(&mut self) {
+        self.server.unblock();
+    }
+}
+
+fn replay(script: &Path, arguments: &[&str]) -> Run {
+    feed(binary().arg("replay").arg(script).args(arguments), &[])
+}
+
+fn text(path: PathBuf) -> String {
+    path.to_string_lossy().into_owned()
+}
+
+const OUT: &str =
+    "stream|from()|influxDBOut().database('d b').retentionPolicy('r').precision('s').create()";
+
+#[test]
+fn points_are_written_again_while_the_database_is_away() {
+    let folder = Folder::new("influx-retry");
+    let script = folder.write("out.tick", OUT);
+    let data = text(folder.write("data.lp", "m,h=a x=1i,y=2 1500000000\n"));
+    let mut calls = 0;
+    let fake = Fake::new(move |path, _| match path {
+        "/query" => (200, "{\"results\":[{}]}".into()),
+        _ if calls < 2 => {
+            calls += 1;
+            (503, "{\"error\":\"timeout\"}".into())
+        }
+        _ => (204, String::new()),
+    });
+    let run = replay(&script, &["--data", &data, "--influxdb", &fake.url, "--write"]);
+    assert_eq!(run.code, Some(0), "{}", run.stderr);
+    assert!(run.stderr.contains("1 points written to InfluxDB, 0 failed"), "{}", run.stderr);
+    let seen = fake.seen();
+    assert_eq!(seen.len(), 4, "{seen:?}");
+    assert!(seen[0].1.contains("CREATE DATABASE \"d b\" WITH NAME \"r\""), "{seen:?}");
+    assert_eq!(seen[3].0, "/write?db=d%20b&precision=ns&rp=r");
+    // The precision cuts the time.
+    assert_eq!(seen[3].1, "m,h=a x=1i,y=2 1000000000\n");
+}
+
+#[test]
+fn points_that_are_refused_are_counted_and_the_reason_is_shown() {
+    let folder = Folder::new("influx-refused");
+    let script = folder.write("out.tick", OUT);
+    let data = text(folder.write("data.lp", "m x=1 1500000000\nm x=2 2500000000\n"));
+    let fake = Fake::new(|path, _| match path {
+        "/query" => (200, "{\"results\":[{}]}".into()),
+        _ => (400, "{\"error\":\"partial write: field type conflict\"}".into()),
+    });
+    let run = replay(&script, &["--data", &data, "--influxdb", &fake.url, "--write"]);
+    assert_eq!(run.code, Some(1), "{}", run.stderr);
+    assert!(run.stderr.contains("0 points written to InfluxDB, 2 failed"), "{}", run.stderr);
+    assert!(run.stderr.contains("answers 400: partial write: field type"), "{}", run.stderr);
+}
+
+#[test]
+fn queries_are_asked_at_each_tick_of_the_daemon() {
+    let folder = Folder::new("influx-batch");
+    let script = folder.write(
+        "batch.tick",
+        "batch|query('SELECT mean(x) FROM d.r.m WHERE y = 1 GROUP BY z')
+            .period(2m).every(1m).offset(30s).align().groupBy('host', time(10s)).fill(0)
+         |alert().crit(lambda: \"mean\" > 1.5).message('{{ index .Tags \"host\" }} {{ .Time }}')",
+    );
+    let fake = Fake::new(|_, _| {
+        let series = "{\"name\":\"m\",\"tags\":{\"host\":\"a\"},\"columns\":[\"time\",\"mean\"],\
+                      \"values\":[[1000000000,1],[2000000000,2],[3000000000,null]]}";
+        (200, format!("{{\"results\":[{{\"series\":[{series}]}}]}}"))
+    });
+    let saved = text(folder.path("saved.brpl"));
+    let span = ["--start", "2020-01-01T00:00:10Z", "--stop", "2020-01-01T00:03:00Z"];
+    let run = replay(&script, &[&["--influxdb", &fake.url, "--save", &saved], &span[..]].concat());
+    assert_eq!(run.code, Some(0), "{}", run.stderr);
+    let first = "q=SELECT mean(x) FROM d.r.m WHERE (y = 1) AND time >= '2019-12-31T23:58:30Z' AND \
+                 time < '2020-01-01T00:00:30Z' GROUP BY \"host\", time(10s, 0s) fill(0)&epoch=ns";
+    let seen = fake.seen();
+    assert_eq!(seen[0].1, first);
+    assert_eq!(seen.len(), 3, "{seen:?}");
+    // The time of a batch grouped by time is that of its last point with a value.
+    assert!(run.text().contains("a 1970-01-01 00:00:02 +0000 UTC"), "{}", run.text());
+    let again = replay(&script, &["--data", &saved]);
+    assert_eq!(again.text(), run.text(), "{}", again.stderr);
+}
+
+#[test]
+fn what_is_missing_is_said() {
+    let folder = Folder::new("influx-usage");
+    let script = folder.write("s.tick", "stream|from()");
+    let cron =
+        folder.write("c.tick", "batch|query('SELECT x FROM m').period(1m).cron('0 * * * *')");
+    for (script, arguments, code, message) in [
+        (&script, &["--influxdb", "https://db:8086", "--past", "1m"][..], 2, "there is no TLS"),
+        (&script, &["--influxdb", "http://127.0.0.1:1"], 2, "give --past 20m or --start"),
+        (&script, &["--influxdb", "http://127.0.0.1:1", "--past", "1m"], 2, "give --db NAME"),
+        (
+            &script,
+            &["--influxdb", "http://127.0.0.1:1", "--past", "1m", "--db", "d"],
+            1,
+            "is it running",
+        ),
+        (&cron, &["--influxdb", "http://127.0.0.1:1", "--past", "1m"], 1, "write .every()"),
+        (&script, &[], 2, "--data"),
+    ] {
+        let run = replay(script, arguments);
+        assert_eq!(run.code, Some(code), "{arguments:?}: {}", run.stderr);
+        assert!(run.stderr.contains(message), "{arguments:?}: {}", run.stderr);
+    }
+}
