@@ -25,7 +25,7 @@ const FIELDS: [&str; 10] = [
 ];
 
 /// A point of ten fields.
-pub fn point(i: usize, group: usize) -> Point {
+pub(crate) fn point(i: usize, group: usize) -> Point {
     let cpu = format!("cpu{group}");
     let mut point = Point::new(1_767_225_600_000_000_000 + i as i64 * 1_000_000_000);
     point.set_name("cpu");
@@ -42,7 +42,7 @@ pub fn point(i: usize, group: usize) -> Point {
 }
 
 /// Framed requests with points of so many groups in turn.
-pub fn frames(count: usize, groups: usize) -> Vec<u8> {
+pub(crate) fn frames(count: usize, groups: usize) -> Vec<u8> {
     let mut bytes = Vec::new();
     for i in 0..count {
         point(i / groups, i % groups).put_frame(&mut bytes);
@@ -51,7 +51,7 @@ pub fn frames(count: usize, groups: usize) -> Vec<u8> {
 }
 
 /// Framed requests with one window.
-pub fn window(count: usize) -> Vec<u8> {
+pub(crate) fn window(count: usize) -> Vec<u8> {
     let group = String::from("cpu=cpu0");
     let name = String::from("cpu");
     let mut bytes = Vec::new();
@@ -75,13 +75,13 @@ fn put(bytes: &mut Vec<u8>, message: request::Message) {
 }
 
 /// A session of a shipped script, ready for data.
-pub fn shipped(name: &str, options: &[(&str, &str)]) -> Session<ScriptHandler> {
+pub(crate) fn shipped(name: &str, options: &[(&str, &str)]) -> Session<ScriptHandler> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("scripts").join(name);
     session(Source::read(&path).expect("a shipped script can be read"), options)
 }
 
 /// A session of a script given as text.
-pub fn text(text: &str) -> Session<ScriptHandler> {
+pub(crate) fn text(text: &str) -> Session<ScriptHandler> {
     session(Source { path: "bench.rhai".into(), text: text.into() }, &[])
 }
 
@@ -98,7 +98,7 @@ fn session(source: Source, options: &[(&str, &str)]) -> Session<ScriptHandler> {
 }
 
 /// Hands everything over at once, and throws the output away.
-pub fn feed(session: &mut Session<ScriptHandler>, bytes: &[u8]) {
+pub(crate) fn feed(session: &mut Session<ScriptHandler>, bytes: &[u8]) {
     let mut rest = bytes;
     while let Some((frame, after)) = split_first(rest) {
         session.handle(frame).expect("the data fit");

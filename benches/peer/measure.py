@@ -21,7 +21,6 @@ from agent import header
 
 ROUNDS, LATENCIES, EACH = 40, 20_000, 12
 INIT = wire.init(**{"field": "usage_idle", "size": 10, "as": "cpu_avg"})
-KEEPALIVE = wire.frame(3, wire.integer(1, 77))
 
 
 class Udf:
@@ -33,6 +32,13 @@ class Udf:
             stderr=subprocess.DEVNULL,
         )  # fmt: skip
         self.buffer = b""
+        self.told = b""
+
+    def begin(self):
+        """Keeps the answer to `info`: it will tell that all before it has been handled."""
+        info = self.ask(wire.info())
+        self.told = wire.varint(len(info)) + info
+        self.ask(INIT)
 
     def send(self, data):
         view = memoryview(data)
@@ -56,22 +62,23 @@ class Udf:
         return self.receive()
 
     def stream(self, chunks):
-        """Seconds until the keepalive after all of it is answered; answers are thrown away."""
+        """Seconds until the `info` after all of it is answered; answers are thrown away."""
+        end = self.told
 
         def write():
             for chunk in chunks:
                 self.send(chunk)
-            self.send(KEEPALIVE)
+            self.send(wire.info())
 
         began = time.perf_counter()
         writer = threading.Thread(target=write)
         writer.start()
         last = b""
-        while not last.endswith(KEEPALIVE):
+        while not last.endswith(end):
             data = os.read(self.process.stdout.fileno(), 1 << 20)
             if not data:
                 raise EOFError("the UDF has gone")
-            last = (last + data)[-len(KEEPALIVE) :] if len(data) < 64 else data
+            last = (last + data)[-len(end) :]
         writer.join()
         return time.perf_counter() - began
 
@@ -99,7 +106,7 @@ def start_to_info(command):
 
 def latency(command):
     udf = Udf(command)
-    udf.ask(INIT)
+    udf.begin()
     times = []
     for point in wire.cpu_points(LATENCIES + 1000):
         began = time.perf_counter_ns()
@@ -132,7 +139,7 @@ def groups(command, count, each):
     """The cost of a point, memory, snapshot and restore with so many groups."""
     chunks = list(many(count, each))
     udf = Udf(command)
-    udf.ask(INIT)
+    udf.begin()
     before = udf.memory()
     seconds = udf.stream(chunks)
     after = udf.memory()
@@ -151,7 +158,7 @@ def groups(command, count, each):
         start, size = header(body[1:], 0)
         body = body[1 + start : 1 + start + size]
     udf = Udf(command)
-    udf.ask(INIT)
+    udf.begin()
     request = wire.frame(5, wire.block(1, body))
     began = time.perf_counter()
     udf.ask(request)
@@ -163,7 +170,7 @@ def long(command):
     """Ten million points in eight groups: memory after each million."""
     chunk = b"".join(wire.cpu_points(100_000))
     udf = Udf(command)
-    udf.ask(INIT)
+    udf.begin()
     shown = []
     for _ in range(10):
         udf.stream([chunk] * 10)
