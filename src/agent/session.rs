@@ -135,7 +135,7 @@ impl<H: Handler> Session<H> {
 
     #[inline]
     fn dispatch(&mut self, request: Request<'_>) -> Result<(), AgentError> {
-        if !matches!(request, Request::Point(_) | Request::Keepalive(_)) {
+        if !matches!(request, Request::Point(_)) {
             self.ready()?;
         }
         match request {

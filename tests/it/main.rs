@@ -22,6 +22,7 @@
 //! - `night`: signals, full disks, the flight recorder
 //! - `fuzz`: no bytes make anything panic
 //! - `trials`: faults of every kind, with a driver that plays the daemon (`daemon`)
+//! - `watching`: the loop from a save to what changed
 
 // `pub` here is for the other modules of this binary.
 #![allow(unreachable_pub)]
@@ -52,3 +53,4 @@ mod surroundings;
 mod trials;
 mod tutorial;
 mod util;
+mod watching;
