@@ -141,6 +141,9 @@ fn precision(name: &str) -> Result<Precision, String> {
 pub(super) fn run(args: &Args, level: Option<log::LevelFilter>) -> anyhow::Result<()> {
     let config = run::read_config(args.config.as_deref(), &args.script)?;
     logging::start(level, &config.log, log::LevelFilter::Warn);
+    if args.data.is_empty() && args.influx.client()?.is_none() {
+        return usage("no data: give --data or --influxdb");
+    }
     if args.watch {
         return watch::run(args, &config);
     }
