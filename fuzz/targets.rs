@@ -2,12 +2,12 @@
 //! cargo-fuzz (`fuzz/fuzz_targets`) and by the suite (`tests/it/fuzz.rs`).
 
 use rhai_udf::agent::{Handler, Output, Pulse, Session};
-use rhai_udf::config::{Config, OnError};
 use rhai_udf::protocol::message::{EdgeType, InitRequest};
 use rhai_udf::protocol::{Batch, Frames, Point, Request};
 use rhai_udf::replay::line_protocol::{self, Precision};
 use rhai_udf::replay::source::{Reading, Scratch, open};
-use rhai_udf::script::{Program, ScriptHandler, SnapshotView, Source};
+use rhai_udf::script::config::{Config, OnError};
+use rhai_udf::script::{Program, ScriptHandler, ScriptText, SnapshotView};
 use std::path::PathBuf;
 
 /// A target's name and what it does.
@@ -40,8 +40,8 @@ fn point(p, opt) {
 }
 "#;
 
-fn script(text: &str) -> Source {
-    Source { path: PathBuf::from("fuzz.rhai"), text: text.into() }
+fn script(text: &str) -> ScriptText {
+    ScriptText { path: PathBuf::from("fuzz.rhai"), text: text.into() }
 }
 
 fn handler() -> ScriptHandler {
@@ -159,7 +159,7 @@ pub fn recordings(data: &[u8]) {
 
 /// A script: loaded with small limits.
 pub fn scripts(data: &[u8]) {
-    let limits = rhai_udf::config::Limits {
+    let limits = rhai_udf::script::config::Limits {
         operations: 10_000,
         string: 10_000,
         array: 1000,

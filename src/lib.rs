@@ -1,8 +1,6 @@
 //! Runs Kapacitor UDFs written as Rhai scripts.
 
 pub mod agent;
-pub mod config;
-pub mod duration;
 pub mod protocol;
 pub mod replay;
 pub mod script;

@@ -4,11 +4,11 @@
 
 use prost::Message;
 use rhai_udf::agent::{Pulse, Session};
-use rhai_udf::config::Config;
 use rhai_udf::protocol::Point;
 use rhai_udf::protocol::frame::{put_frame, split_first};
 use rhai_udf::protocol::message::{BeginBatch, EndBatch, RequestMessage, request};
-use rhai_udf::script::{Program, ScriptHandler, Source};
+use rhai_udf::script::config::Config;
+use rhai_udf::script::{Program, ScriptHandler, ScriptText};
 use std::path::Path;
 
 const FIELDS: [&str; 10] = [
@@ -77,15 +77,15 @@ fn put(bytes: &mut Vec<u8>, message: request::Message) {
 /// A session of a shipped script, ready for data.
 pub(crate) fn shipped(name: &str, options: &[(&str, &str)]) -> Session<ScriptHandler> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("scripts").join(name);
-    session(Source::read(&path).expect("a shipped script can be read"), options)
+    session(ScriptText::read(&path).expect("a shipped script can be read"), options)
 }
 
 /// A session of a script given as text.
 pub(crate) fn text(text: &str) -> Session<ScriptHandler> {
-    session(Source { path: "bench.rhai".into(), text: text.into() }, &[])
+    session(ScriptText { path: "bench.rhai".into(), text: text.into() }, &[])
 }
 
-fn session(source: Source, options: &[(&str, &str)]) -> Session<ScriptHandler> {
+fn session(source: ScriptText, options: &[(&str, &str)]) -> Session<ScriptHandler> {
     let config = Config::default();
     let program = Program::load(source, &config.limits, &Pulse::default()).expect("it is correct");
     let options: Vec<_> = options.iter().map(|(k, v)| ((*k).into(), (*v).into())).collect();

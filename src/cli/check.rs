@@ -4,7 +4,9 @@ use super::run;
 use anyhow::bail;
 use rhai_udf::agent::Pulse;
 use rhai_udf::protocol::message::EdgeType;
-use rhai_udf::script::{Callback, OptionSpec, Program, Scope, ScriptError, Source, type_name};
+use rhai_udf::script::{
+    Callback, OptionSpec, Program, ScriptError, ScriptText, StateScope, type_name,
+};
 use std::fmt::Write as _;
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -44,7 +46,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<()> {
 
 fn load(args: &Args, script: &Path) -> anyhow::Result<Result<Program, ScriptError>> {
     let config = run::read_config(args.config.as_deref(), script)?;
-    Ok(Source::read(script)
+    Ok(ScriptText::read(script)
         .and_then(|source| Program::load(source, &config.limits, &Pulse::default())))
 }
 
@@ -69,7 +71,7 @@ fn describe(program: &Program) -> String {
     if !declaration.about.is_empty() {
         let _ = write!(text, "\n  {}", declaration.about);
     }
-    if declaration.scope == Scope::Task {
+    if declaration.scope == StateScope::Task {
         text.push_str("\n  one state for all groups");
     }
     let width = declaration.options.keys().map(String::len).max().unwrap_or(0);
@@ -101,7 +103,7 @@ pub(super) fn option_text(option: &OptionSpec) -> String {
     let mut text = option.signature();
     let shown = |limit: f64| match option.types.as_slice() {
         [kind] if type_name(*kind) == "duration" => {
-            rhai_udf::duration::Display(limit as i64).to_string()
+            rhai_udf::protocol::duration::Display(limit as i64).to_string()
         }
         _ => limit.to_string(),
     };

@@ -5,7 +5,7 @@ use super::run;
 use anyhow::Context;
 use rhai_udf::agent::Pulse;
 use rhai_udf::protocol::message::{EdgeType, ValueType};
-use rhai_udf::script::{OptionSpec, Program, Source};
+use rhai_udf::script::{OptionSpec, Program, ScriptText};
 use std::fmt::Write as _;
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -28,7 +28,7 @@ pub(super) struct Args {
 
 pub(super) fn run(args: &Args) -> anyhow::Result<()> {
     let config = run::read_config(args.config.as_deref(), &args.script)?;
-    let source = Source::read(&args.script)?;
+    let source = ScriptText::read(&args.script)?;
     let program = Program::load(source, &config.limits, &Pulse::default())?;
     let name = args.name.clone().unwrap_or_else(|| function_name(&args.script));
     let text = format!("{}\n{}", section(args, &name)?, tickscript(&program, &name));
@@ -121,7 +121,9 @@ fn arguments(spec: &OptionSpec) -> String {
             (ValueType::Double, _) => format!("{:?}", spec.min.or(spec.max).unwrap_or(1.0)),
             (ValueType::String, _) => "'value'".into(),
             (ValueType::Duration, _) => match spec.min {
-                Some(min) if min > 0.0 => rhai_udf::duration::Display(min as i64).to_string(),
+                Some(min) if min > 0.0 => {
+                    rhai_udf::protocol::duration::Display(min as i64).to_string()
+                }
                 _ => "1m".into(),
             },
         })

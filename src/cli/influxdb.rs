@@ -2,7 +2,7 @@
 
 use super::replay::Args;
 use super::usage;
-use rhai_udf::duration;
+use rhai_udf::protocol::duration;
 use rhai_udf::replay::influxdb::stream::Selection;
 use rhai_udf::replay::influxdb::{Client, Measurements, Queries, Span};
 use rhai_udf::replay::save::{Recorder, Saved};

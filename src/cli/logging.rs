@@ -1,7 +1,7 @@
 //! Logging to standard error, with the level from the command line, the environment or the config.
 
 use log::LevelFilter;
-use rhai_udf::config::{LogConfig, parse_level};
+use rhai_udf::script::config::{LogConfig, parse_level};
 use simplelog::{ColorChoice, ConfigBuilder, TermLogger, TerminalMode};
 use std::io::Write;
 

@@ -3,7 +3,7 @@
 use super::{logging, signals};
 use anyhow::Context;
 use rhai_udf::agent::{self, AgentError, AgentOptions, Control, Counts, Pulse, Wakeable};
-use rhai_udf::config::{Config, ConfigError};
+use rhai_udf::script::config::{Config, ConfigError};
 use rhai_udf::script::{ScriptError, ScriptHandler, Watcher};
 use std::fs::File;
 use std::io::{Read, Write};

@@ -6,7 +6,7 @@ use super::{logging, usage};
 use anyhow::Context;
 use rhai_udf::agent::Control;
 use rhai_udf::agent::socket::{Access, Sessions, bind};
-use rhai_udf::duration;
+use rhai_udf::protocol::duration;
 use rhai_udf::script::Watcher;
 use std::collections::BTreeMap;
 use std::os::unix::net::{UnixListener, UnixStream};

@@ -2,7 +2,7 @@
 
 use super::replay::{Args, FormatName};
 use super::usage;
-use rhai_udf::duration;
+use rhai_udf::protocol::duration;
 use rhai_udf::replay::Pipeline;
 use rhai_udf::replay::quality::{Labels, Quality, Record};
 use serde_json::{Map, Value, json};

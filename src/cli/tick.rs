@@ -3,7 +3,6 @@
 use super::influxdb::{self, Wanted};
 use super::replay::{Args, Pace, Progress};
 use anyhow::Context;
-use rhai_udf::config::Config;
 use rhai_udf::replay::ReplayError;
 use rhai_udf::replay::influxdb::Writer;
 use rhai_udf::replay::source::{self, Reading};
@@ -12,6 +11,7 @@ use rhai_udf::replay::tick::object::Object;
 use rhai_udf::replay::tick::{
     Files, Graph, Registry, Source, Task, TickError, UdfProgram, parse_value,
 };
+use rhai_udf::script::config::Config;
 use std::collections::BTreeMap;
 use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};

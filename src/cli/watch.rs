@@ -7,8 +7,8 @@
 use super::replay::Args;
 use anyhow::Context;
 use rhai_udf::agent::Pulse;
-use rhai_udf::config::Config;
-use rhai_udf::script::{Program, Source, Watcher};
+use rhai_udf::script::config::Config;
+use rhai_udf::script::{Program, ScriptText, Watcher};
 use similar::{ChangeTag, TextDiff};
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -46,7 +46,7 @@ pub(super) fn run(args: &Args, config: &Config) -> anyhow::Result<()> {
 
 /// The script and what it imports, as far as it can be loaded.
 fn texts(script: &Path, config: &Config) -> Vec<(PathBuf, String)> {
-    let Ok(source) = Source::read(script) else { return vec![(script.into(), String::new())] };
+    let Ok(source) = ScriptText::read(script) else { return vec![(script.into(), String::new())] };
     let text = source.text.clone();
     match Program::load(source, &config.limits, &Pulse::default()) {
         Ok(program) => program

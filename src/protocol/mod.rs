@@ -8,6 +8,7 @@
 //! as columns).
 
 pub mod batch;
+pub mod duration;
 pub mod frame;
 pub mod message;
 pub mod point;

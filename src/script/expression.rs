@@ -1,11 +1,11 @@
 //! A condition over the fields of a point: `pvalue < 0.001 && t > 0`.
 
-use super::api::{SharedPoint, to_dynamic};
-use super::error::{Problem, ScriptError};
-use super::limits;
 use crate::agent::Pulse;
-use crate::config::Limits;
 use crate::protocol::Point;
+use crate::script::api::{SharedPoint, to_dynamic};
+use crate::script::config::Limits;
+use crate::script::engine;
+use crate::script::error::{Problem, ScriptError};
 use rhai::{AST, Dynamic, Engine, EvalAltResult, Scope, is_valid_identifier};
 use std::path::Path;
 
@@ -31,7 +31,7 @@ impl Expression {
     /// # Errors
     /// Text that is no expression, or that names no field.
     pub fn compile(text: &str) -> Result<Self, ScriptError> {
-        let mut engine = limits::engine(&Limits::default(), &Pulse::default());
+        let mut engine = engine::engine(&Limits::default(), &Pulse::default());
         engine.set_strict_variables(false);
         engine.register_type_with_name::<SharedPoint>("Point");
         super::api::register_for_expressions(&mut engine);

@@ -1,37 +1,23 @@
 //! The script host: a Rhai script as a [`crate::agent::Handler`].
 //!
-//! Read in this order: [`program`](Program) (compile, call), [`Declaration`] (`info()`, options),
-//! `handler.rs` (what happens with a point), `state.rs` (one state for each group, snapshots),
-//! `api/` (what a script can touch).
+//! Read in this order: `host/program.rs` (compile, call), `declaration/` (`info()` and the options),
+//! `host/handler/` (what happens with a point), `state/` (one state for each group, snapshots),
+//! `api/` (what a script can touch), `engine/` (the interpreter and its limits).
 
 mod api;
-mod chunks;
-mod codec;
+pub mod config;
 mod declaration;
+mod engine;
 mod error;
 mod expression;
-mod groups;
-mod guard;
-mod handler;
 mod host;
-mod instance;
-mod journal;
-mod limits;
-mod modules;
-mod program;
-mod recorder;
-mod reload;
-mod rescue;
 mod state;
-mod store;
-mod succession;
 mod throttle;
-mod view;
 
-pub use declaration::{Declaration, OptionSpec, Scope, type_name};
+pub use declaration::{Declaration, OptionSpec, StateScope, type_name};
 pub use error::{OutputProblem, Problem, ScriptError};
 pub use expression::Expression;
-pub use handler::ScriptHandler;
-pub use program::{Callback, Program, Source};
-pub use reload::{Follow, Watcher};
-pub use view::{GroupView, SnapshotView};
+pub use host::handler::ScriptHandler;
+pub use host::program::{Callback, Program, ScriptText};
+pub use host::reload::{Follow, Watcher};
+pub use state::view::{GroupView, SnapshotView};

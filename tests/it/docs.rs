@@ -87,10 +87,10 @@ fn the_configuration_of_the_documents_is_the_default_one() {
         folder.write("script.rhai", &std::fs::read_to_string(repo("scripts/mirror.rhai")).unwrap());
     let run = feed(binary().arg("check").arg(path), &[]);
     assert_eq!(run.code, Some(0), "{page}:{line}: {}", run.stderr);
-    let config: rhai_udf::config::Config =
-        rhai_udf::config::Config::read(&folder.path("rhai-udf.toml")).unwrap();
-    let default = rhai_udf::config::Config {
-        log: rhai_udf::config::LogConfig { level: Some(log::LevelFilter::Info) },
+    let config: rhai_udf::script::config::Config =
+        rhai_udf::script::config::Config::read(&folder.path("rhai-udf.toml")).unwrap();
+    let default = rhai_udf::script::config::Config {
+        log: rhai_udf::script::config::LogConfig { level: Some(log::LevelFilter::Info) },
         ..Default::default()
     };
     assert_eq!(config, default);

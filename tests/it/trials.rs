@@ -31,7 +31,7 @@ fn session() -> Vec<u8> {
 /// Runs requests through a session in this process: the answers, and whether it ended well.
 fn converse(script: &Path, input: &[u8]) -> (Vec<u8>, Result<(), String>) {
     let output = Output::default();
-    let config = rhai_udf::config::Config::beside(script).unwrap();
+    let config = rhai_udf::script::config::Config::beside(script).unwrap();
     let handler = ScriptHandler::load(script, config, &Pulse::default());
     let result = rhai_udf::agent::run(input, output.clone(), handler, &AgentOptions::default());
     let bytes = output.0.lock().unwrap().clone();

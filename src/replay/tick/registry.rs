@@ -8,9 +8,9 @@ use super::external::External;
 use super::transport::{InMemory, declaration};
 use super::udf::{Udf, Udfs};
 use crate::agent::Pulse;
-use crate::config::Config;
 use crate::protocol::message::{InfoResponse, InitRequest};
 use crate::script::ScriptHandler;
+use crate::script::config::Config;
 
 /// What stands behind a function's name.
 #[derive(Debug, Clone, PartialEq, Eq)]

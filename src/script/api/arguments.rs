@@ -2,7 +2,7 @@
 
 use super::series::Series;
 use super::{Fallible, fail, fail_in};
-use crate::duration;
+use crate::protocol::duration;
 use crate::script::host::Host;
 use crate::stats::StatsError;
 use rhai::{Array, Dynamic, Engine, EvalAltResult, ImmutableString, Map};

@@ -2,7 +2,7 @@
 
 use super::point::{SharedPoint, set, tags_map, text};
 use super::series::{Mask, Series, place, same_length};
-use super::{Fallible, Kind, Registry, fail};
+use super::{Fallible, Kind, NativeTypes, fail};
 use crate::protocol::frame::{put_frame, split_first};
 use crate::protocol::message::{BeginBatch, EndBatch};
 use crate::protocol::{Batch, Column, FieldValue, Point};
@@ -197,7 +197,7 @@ fn load(mut bytes: &[u8]) -> Result<Batch, String> {
     Ok(batch)
 }
 
-pub(super) fn register(engine: &mut Engine, host: &Rc<Host>, registry: &mut Registry) {
+pub(super) fn register(engine: &mut Engine, host: &Rc<Host>, registry: &mut NativeTypes) {
     registry.add::<SharedBatch>(Kind {
         name: "batch",
         write: |value, out| {

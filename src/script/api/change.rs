@@ -3,7 +3,7 @@
 use super::answer::{Step, map, optional_text};
 use super::arguments::function;
 use super::object::Binder;
-use super::{Fallible, Native, Registry};
+use super::{Fallible, Native, NativeTypes};
 use crate::script::host::Host;
 use crate::stats::change::{
     Adwin, BayesStep, BayesianChange, Cusum, CusumStep, Direction, Kswin, PageHinkley,
@@ -13,7 +13,7 @@ use crate::stats::moments::{MovingStats, RunningStats};
 use rhai::{Array, Engine, Map};
 use std::rc::Rc;
 
-pub(super) fn register(engine: &mut Engine, host: &Rc<Host>, registry: &mut Registry) {
+pub(super) fn register(engine: &mut Engine, host: &Rc<Host>, registry: &mut NativeTypes) {
     cusum(engine, host, registry);
     page_hinkley(engine, host, registry);
     windows(engine, host, registry);
@@ -56,7 +56,7 @@ impl Step for BayesStep {
     }
 }
 
-fn cusum(engine: &mut Engine, host: &Rc<Host>, registry: &mut Registry) {
+fn cusum(engine: &mut Engine, host: &Rc<Host>, registry: &mut NativeTypes) {
     Binder::new(engine, host, registry, "cusum", Cusum::reset)
         .made_by("cusum", &[], |a| {
             let (drift, threshold) = (a.number_or("drift", 0.5)?, a.number_or("threshold", 5.0)?);
@@ -89,7 +89,7 @@ fn cusum(engine: &mut Engine, host: &Rc<Host>, registry: &mut Registry) {
     );
 }
 
-fn page_hinkley(engine: &mut Engine, host: &Rc<Host>, registry: &mut Registry) {
+fn page_hinkley(engine: &mut Engine, host: &Rc<Host>, registry: &mut NativeTypes) {
     Binder::new(engine, host, registry, "page_hinkley", PageHinkley::reset)
         .made_by("page_hinkley", &["delta", "threshold"], |a| {
             let (delta, threshold) = (a.number()?, a.number()?);
@@ -101,7 +101,7 @@ fn page_hinkley(engine: &mut Engine, host: &Rc<Host>, registry: &mut Registry) {
         .ready(PageHinkley::ready);
 }
 
-fn windows(engine: &mut Engine, host: &Rc<Host>, registry: &mut Registry) {
+fn windows(engine: &mut Engine, host: &Rc<Host>, registry: &mut NativeTypes) {
     Binder::new(engine, host, registry, "adwin", Adwin::reset)
         .made_by("adwin", &[], |a| Ok(Adwin::new(a.number_or("delta", 0.002)?)?))
         .judges(Adwin::push)
@@ -124,7 +124,7 @@ fn windows(engine: &mut Engine, host: &Rc<Host>, registry: &mut Registry) {
         .ready(Kswin::ready);
 }
 
-fn bayesian(engine: &mut Engine, host: &Rc<Host>, registry: &mut Registry) {
+fn bayesian(engine: &mut Engine, host: &Rc<Host>, registry: &mut NativeTypes) {
     Binder::new(engine, host, registry, "bayesian_change", BayesianChange::reset)
         .made_by("bayesian_change", &["run", "mean", "stddev"], |a| {
             let (run, mean, stddev) = (a.number()?, a.number()?, a.number()?);

@@ -4,21 +4,21 @@ use super::answer::{Answer, Step, map, optional};
 use super::arguments::{int, is_column, not_a, number, numbers, times};
 use super::object::{Binder, equally_long};
 use super::series::Mask;
-use super::{Fallible, Native, Registry, fail_in};
+use super::{Fallible, Native, NativeTypes, fail_in};
 use crate::script::host::Host;
 use crate::stats::decision::{Counter, CounterStep, Debounce, Hysteresis, Rate, Refractory};
 use crate::stats::error::Result as Stats;
 use rhai::{Dynamic, Engine, Map};
 use std::rc::Rc;
 
-pub(super) fn register(engine: &mut Engine, host: &Rc<Host>, registry: &mut Registry) {
+pub(super) fn register(engine: &mut Engine, host: &Rc<Host>, registry: &mut NativeTypes) {
     hysteresis(engine, host, registry);
     refractory(engine, host, registry);
     debounce(engine, host, registry);
     rates(engine, host, registry);
 }
 
-fn hysteresis(engine: &mut Engine, host: &Rc<Host>, registry: &mut Registry) {
+fn hysteresis(engine: &mut Engine, host: &Rc<Host>, registry: &mut NativeTypes) {
     Binder::new(engine, host, registry, "hysteresis", Hysteresis::reset)
         .made_by("hysteresis", &["on_at", "off_at"], |a| {
             Ok(Hysteresis::new(a.number()?, a.number()?)?)
@@ -47,7 +47,7 @@ fn hysteresis(engine: &mut Engine, host: &Rc<Host>, registry: &mut Registry) {
     engine.register_fn("push", push);
 }
 
-fn refractory(engine: &mut Engine, host: &Rc<Host>, registry: &mut Registry) {
+fn refractory(engine: &mut Engine, host: &Rc<Host>, registry: &mut NativeTypes) {
     Binder::new(engine, host, registry, "refractory", Refractory::reset)
         .made_by("refractory", &["period"], |a| Ok(Refractory::new(a.nanoseconds()?)))
         .count("count", Refractory::count);
@@ -73,7 +73,7 @@ fn refractory(engine: &mut Engine, host: &Rc<Host>, registry: &mut Registry) {
     engine.register_fn("push", push);
 }
 
-fn debounce(engine: &mut Engine, host: &Rc<Host>, registry: &mut Registry) {
+fn debounce(engine: &mut Engine, host: &Rc<Host>, registry: &mut NativeTypes) {
     Binder::new(engine, host, registry, "debounce", Debounce::reset)
         .made_by("debounce", &["on_after", "off_after"], |a| {
             Ok(Debounce::new(a.count()?, a.count()?)?)
@@ -104,7 +104,7 @@ impl Step for CounterStep {
     }
 }
 
-fn rates(engine: &mut Engine, host: &Rc<Host>, registry: &mut Registry) {
+fn rates(engine: &mut Engine, host: &Rc<Host>, registry: &mut NativeTypes) {
     Binder::new(engine, host, registry, "rate", Rate::reset)
         .made_by("rate", &[], |_| Ok(Rate::new()))
         .judges_at(Rate::push)

@@ -1,6 +1,6 @@
 //! Far from the others: nearest neighbours, isolation forests, half-space trees.
 
-use super::Registry;
+use super::NativeTypes;
 use super::arguments::{Arguments, numbers};
 use super::object::Binder;
 use crate::script::host::Host;
@@ -8,7 +8,7 @@ use crate::stats::distance::{HalfSpaceTrees, IsolationForest, KnnConformal, Movi
 use rhai::{Array, Engine};
 use std::rc::Rc;
 
-pub(super) fn register(engine: &mut Engine, host: &Rc<Host>, registry: &mut Registry) {
+pub(super) fn register(engine: &mut Engine, host: &Rc<Host>, registry: &mut NativeTypes) {
     Binder::new(engine, host, registry, "knn_conformal", KnnConformal::reset)
         .made_by("knn_conformal", &["training", "calibration"], |a| {
             let (training, calibration) = (a.count()?, a.count()?);

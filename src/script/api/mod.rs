@@ -43,7 +43,7 @@ use std::fmt::Display;
 use std::rc::Rc;
 
 /// Makes everything known to an engine.
-pub(crate) fn register(engine: &mut Engine, host: &Rc<Host>, registry: &mut Registry) {
+pub(crate) fn register(engine: &mut Engine, host: &Rc<Host>, registry: &mut NativeTypes) {
     options::register(engine);
     point::register(engine, host, registry);
     series::register(engine, host, registry);
@@ -69,7 +69,7 @@ pub(crate) fn register(engine: &mut Engine, host: &Rc<Host>, registry: &mut Regi
 /// Makes a point readable in a condition.
 pub(crate) fn register_for_expressions(engine: &mut Engine) {
     let host = Rc::new(Host::new(Default::default()));
-    point::register(engine, &host, &mut Registry::default());
+    point::register(engine, &host, &mut NativeTypes::default());
     time::register(engine, &host);
 }
 
@@ -114,7 +114,7 @@ pub(crate) struct Kind {
 
 /// The native objects that a snapshot can hold.
 #[derive(Default)]
-pub(crate) struct Registry {
+pub(crate) struct NativeTypes {
     kinds: Vec<Kind>,
     by_type: HashMap<TypeId, usize>,
     /// How statistics are shown to people, by their type.
@@ -123,7 +123,7 @@ pub(crate) struct Registry {
 
 type Show = fn(&Dynamic) -> Option<serde_json::Value>;
 
-impl Registry {
+impl NativeTypes {
     pub(crate) fn add<V: 'static>(&mut self, kind: Kind) {
         self.by_type.insert(TypeId::of::<V>(), self.kinds.len());
         self.kinds.push(kind);

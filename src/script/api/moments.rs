@@ -2,13 +2,13 @@
 
 use super::arguments::function;
 use super::object::{Answers, Binder, Scores};
-use super::{Fallible, Native, Registry};
+use super::{Fallible, Native, NativeTypes};
 use crate::script::host::Host;
 use crate::stats::moments::{EwStats, MovingStats, RunningStats, TimedStats, UnevenEwStats};
 use rhai::{Array, Engine};
 use std::rc::Rc;
 
-pub(super) fn register(engine: &mut Engine, host: &Rc<Host>, registry: &mut Registry) {
+pub(super) fn register(engine: &mut Engine, host: &Rc<Host>, registry: &mut NativeTypes) {
     moving(engine, host, registry);
     running(engine, host, registry);
     timed(engine, host, registry);
@@ -33,7 +33,7 @@ macro_rules! moments {
     };
 }
 
-fn moving(engine: &mut Engine, host: &Rc<Host>, registry: &mut Registry) {
+fn moving(engine: &mut Engine, host: &Rc<Host>, registry: &mut NativeTypes) {
     const ANSWERS: Answers<MovingStats> = moments!(MovingStats);
     const SCORES: Scores<MovingStats> = &[("z", MovingStats::z)];
     Binder::new(engine, host, registry, "moving_stats", MovingStats::reset)
@@ -51,7 +51,7 @@ fn moving(engine: &mut Engine, host: &Rc<Host>, registry: &mut Registry) {
     });
 }
 
-fn running(engine: &mut Engine, host: &Rc<Host>, registry: &mut Registry) {
+fn running(engine: &mut Engine, host: &Rc<Host>, registry: &mut NativeTypes) {
     const ANSWERS: Answers<RunningStats> = moments!(RunningStats);
     const SCORES: Scores<RunningStats> = &[("z", RunningStats::z)];
     Binder::new(engine, host, registry, "running_stats", RunningStats::reset)
@@ -69,7 +69,7 @@ fn running(engine: &mut Engine, host: &Rc<Host>, registry: &mut Registry) {
     });
 }
 
-fn timed(engine: &mut Engine, host: &Rc<Host>, registry: &mut Registry) {
+fn timed(engine: &mut Engine, host: &Rc<Host>, registry: &mut NativeTypes) {
     Binder::new(engine, host, registry, "timed_stats", TimedStats::reset)
         .made_by("timed_stats", &["duration"], |a| Ok(TimedStats::new(a.nanoseconds()?)?))
         .takes_at(TimedStats::push)
@@ -85,7 +85,7 @@ fn timed(engine: &mut Engine, host: &Rc<Host>, registry: &mut Registry) {
     });
 }
 
-fn weighted(engine: &mut Engine, host: &Rc<Host>, registry: &mut Registry) {
+fn weighted(engine: &mut Engine, host: &Rc<Host>, registry: &mut NativeTypes) {
     const ANSWERS: Answers<EwStats> =
         &[("mean", EwStats::mean), ("variance", EwStats::variance), ("stddev", EwStats::stddev)];
     const SCORES: Scores<EwStats> = &[("z", EwStats::z)];
@@ -103,7 +103,7 @@ fn weighted(engine: &mut Engine, host: &Rc<Host>, registry: &mut Registry) {
         .ready(EwStats::ready);
 }
 
-fn uneven(engine: &mut Engine, host: &Rc<Host>, registry: &mut Registry) {
+fn uneven(engine: &mut Engine, host: &Rc<Host>, registry: &mut NativeTypes) {
     Binder::new(engine, host, registry, "timed_ew_stats", UnevenEwStats::reset)
         .made_by("timed_ew_stats", &["time_constant"], |a| {
             Ok(UnevenEwStats::new(a.nanoseconds()?)?)

@@ -10,7 +10,7 @@ use super::arguments::{
     Arguments, Numbers, Refusal, function, int, is_column, number, numbers, refuse, times,
 };
 use super::series::Series;
-use super::{Fallible, Native, Registry, fail_in};
+use super::{Fallible, Native, NativeTypes, fail_in};
 use crate::script::host::Host;
 use crate::stats::error::Result as Stats;
 use rhai::{Dynamic, Engine, ImmutableString};
@@ -40,7 +40,7 @@ where
     pub(super) fn new(
         engine: &'a mut Engine,
         host: &'a Rc<Host>,
-        registry: &mut Registry,
+        registry: &mut NativeTypes,
         name: &'static str,
         reset: fn(&mut T),
     ) -> Self {
@@ -52,7 +52,7 @@ where
     pub(super) fn fixed(
         engine: &'a mut Engine,
         host: &'a Rc<Host>,
-        registry: &mut Registry,
+        registry: &mut NativeTypes,
         name: &'static str,
     ) -> Self {
         registry.native::<T>(name);

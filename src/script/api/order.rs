@@ -4,7 +4,7 @@ use super::answer::{Step, number_map};
 use super::arguments::{Refusal, function, number};
 use super::object::{Answers, Binder, Scores, known};
 use super::series::Series;
-use super::{Fallible, Native, Registry, fail_in};
+use super::{Fallible, Native, NativeTypes, fail_in};
 use crate::script::host::Host;
 use crate::stats::order::{
     DdSketch, Fences, Hampel, Histogram, MovingOrder, P2Quantile, QuantileMethod, iqr, mad,
@@ -13,7 +13,7 @@ use crate::stats::order::{
 use rhai::{Array, Dynamic, Engine, Map};
 use std::rc::Rc;
 
-pub(super) fn register(engine: &mut Engine, host: &Rc<Host>, registry: &mut Registry) {
+pub(super) fn register(engine: &mut Engine, host: &Rc<Host>, registry: &mut NativeTypes) {
     moving(engine, host, registry);
     sketches(engine, host, registry);
     histogram(engine, host, registry);
@@ -26,7 +26,7 @@ impl Step for Hampel {
     }
 }
 
-fn moving(engine: &mut Engine, host: &Rc<Host>, registry: &mut Registry) {
+fn moving(engine: &mut Engine, host: &Rc<Host>, registry: &mut NativeTypes) {
     const ANSWERS: Answers<MovingOrder> = &[
         ("median", MovingOrder::median),
         ("mad", MovingOrder::mad),
@@ -69,7 +69,7 @@ fn moving(engine: &mut Engine, host: &Rc<Host>, registry: &mut Registry) {
     engine.register_get("sorted", |s: &mut Order| Series::new(s.0.sorted().to_vec()));
 }
 
-fn sketches(engine: &mut Engine, host: &Rc<Host>, registry: &mut Registry) {
+fn sketches(engine: &mut Engine, host: &Rc<Host>, registry: &mut NativeTypes) {
     Binder::new(engine, host, registry, "p2_quantile", P2Quantile::reset)
         .made_by("p2_quantile", &["q"], |a| Ok(P2Quantile::new(a.number()?)?))
         .takes(P2Quantile::push, P2Quantile::extend)
@@ -91,7 +91,7 @@ fn sketches(engine: &mut Engine, host: &Rc<Host>, registry: &mut Registry) {
     });
 }
 
-fn histogram(engine: &mut Engine, host: &Rc<Host>, registry: &mut Registry) {
+fn histogram(engine: &mut Engine, host: &Rc<Host>, registry: &mut NativeTypes) {
     Binder::new(engine, host, registry, "histogram", Histogram::reset)
         .made_by("histogram", &["lower", "upper", "bins"], |a| {
             Ok(Histogram::new(a.number()?, a.number()?, a.count()?)?)

@@ -1,7 +1,7 @@
 //! A point in a script: fields by name, metadata by property. A value: changing a copy never
 //! changes the original.
 
-use super::{Fallible, Kind, Registry, fail};
+use super::{Fallible, Kind, NativeTypes, fail};
 use crate::protocol::{FieldValue, Point};
 use crate::script::host::Host;
 use rhai::{Array, Dynamic, Engine, ImmutableString, Map};
@@ -183,7 +183,7 @@ fn show(point: &Point) -> String {
     out
 }
 
-pub(super) fn register(engine: &mut Engine, host: &Rc<Host>, registry: &mut Registry) {
+pub(super) fn register(engine: &mut Engine, host: &Rc<Host>, registry: &mut NativeTypes) {
     registry.add::<SharedPoint>(Kind {
         name: "point",
         write: |value, out| {

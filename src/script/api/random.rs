@@ -2,14 +2,14 @@
 
 use super::arguments::{function, number};
 use super::series::Series;
-use super::{Fallible, Native, Registry, fail_in};
+use super::{Fallible, Native, NativeTypes, fail_in};
 use crate::script::host::Host;
 use crate::stats::Rng;
 use crate::stats::distribution::Normal;
 use rhai::{Dynamic, Engine};
 use std::rc::Rc;
 
-pub(super) fn register(engine: &mut Engine, host: &Rc<Host>, registry: &mut Registry) {
+pub(super) fn register(engine: &mut Engine, host: &Rc<Host>, registry: &mut NativeTypes) {
     type Random = Native<Rng>;
     registry.native::<Rng>("random");
     engine.register_type_with_name::<Random>("random");

@@ -4,7 +4,7 @@ use super::answer::map;
 use super::arguments::{Arguments, function, int, number};
 use super::object::{Binder, known};
 use super::series::Series;
-use super::{Fallible, Native, Registry};
+use super::{Fallible, Native, NativeTypes};
 use crate::script::host::Host;
 use crate::stats::season::{
     EsdOutlier, HoltWinters, SeasonalSlots, Tails, period, seasonal_hybrid_esd, stl,
@@ -15,7 +15,7 @@ use std::rc::Rc;
 /// The values a slot remembers unless it is told otherwise.
 const MEMORY: usize = 30;
 
-pub(super) fn register(engine: &mut Engine, host: &Rc<Host>, registry: &mut Registry) {
+pub(super) fn register(engine: &mut Engine, host: &Rc<Host>, registry: &mut NativeTypes) {
     slots(engine, host, registry);
     holt_winters(engine, host, registry);
     functions(engine, host);
@@ -25,7 +25,7 @@ fn memory(a: &mut Arguments<'_>) -> Fallible<u32> {
     Ok(u32::try_from(a.count_or("memory", MEMORY)?).unwrap_or(u32::MAX))
 }
 
-fn slots(engine: &mut Engine, host: &Rc<Host>, registry: &mut Registry) {
+fn slots(engine: &mut Engine, host: &Rc<Host>, registry: &mut NativeTypes) {
     Binder::new(engine, host, registry, "seasonal_slots", SeasonalSlots::reset)
         .made_by("seasonal_slots", &["period", "slots"], |a| {
             let (period, slots) = (a.nanoseconds()?, a.count()?);
@@ -58,7 +58,7 @@ fn slots(engine: &mut Engine, host: &Rc<Host>, registry: &mut Registry) {
     engine.register_fn("slot_count", |s: &mut Slots, time: i64| i64::from(s.0.slot_count(time)));
 }
 
-fn holt_winters(engine: &mut Engine, host: &Rc<Host>, registry: &mut Registry) {
+fn holt_winters(engine: &mut Engine, host: &Rc<Host>, registry: &mut NativeTypes) {
     Binder::new(engine, host, registry, "holt_winters", HoltWinters::reset)
         .made_by("holt_winters", &["period"], |a| {
             let period = a.count()?;

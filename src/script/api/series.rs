@@ -1,7 +1,7 @@
 //! A series: the numbers of a column, and a mask: which of them are meant.
 
 use super::arguments::number;
-use super::{Fallible, Kind, Registry, fail, fail_in};
+use super::{Fallible, Kind, NativeTypes, fail, fail_in};
 use crate::script::host::Host;
 use crate::stats::moments;
 use rhai::{Array, Dynamic, Engine};
@@ -33,7 +33,7 @@ pub(super) fn place(function: &str, index: i64, len: usize) -> Fallible<usize> {
     })
 }
 
-pub(super) fn register(engine: &mut Engine, host: &Rc<Host>, registry: &mut Registry) {
+pub(super) fn register(engine: &mut Engine, host: &Rc<Host>, registry: &mut NativeTypes) {
     registry.add::<Series>(Kind {
         name: "series",
         write: |value, out| {

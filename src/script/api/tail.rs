@@ -1,6 +1,6 @@
 //! The far ends of a distribution, and how unlikely recent scores are.
 
-use super::Registry;
+use super::NativeTypes;
 use super::answer::{Step, map, number_map};
 use super::object::Binder;
 use crate::script::host::Host;
@@ -24,7 +24,7 @@ impl Step for Likelihood {
     }
 }
 
-pub(super) fn register(engine: &mut Engine, host: &Rc<Host>, registry: &mut Registry) {
+pub(super) fn register(engine: &mut Engine, host: &Rc<Host>, registry: &mut NativeTypes) {
     Binder::new(engine, host, registry, "spot", Spot::reset)
         .made_by("spot", &["risk"], |a| {
             let (risk, level) = (a.number()?, a.number_or("level", 0.98)?);

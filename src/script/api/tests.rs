@@ -1,12 +1,12 @@
 //! The statistics as a script meets them: every object survives a snapshot, every mistake has a
 //! message, every example of the book runs.
 
-use super::{Registry, register};
+use super::{NativeTypes, register};
 use crate::agent::Pulse;
-use crate::config::Limits;
-use crate::script::codec::{Reader, Writer};
+use crate::script::config::Limits;
+use crate::script::engine;
 use crate::script::host::Host;
-use crate::script::limits;
+use crate::script::state::codec::{Reader, Writer};
 use rhai::{Dynamic, Engine, Map, Scope};
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -64,10 +64,10 @@ const OBJECTS: &[(&str, &str, &str)] = &[
 /// Kinds with tests of their own.
 const ELSEWHERE: &[&str] = &["point", "batch"];
 
-fn engine() -> (Engine, Registry, Rc<Host>) {
+fn engine() -> (Engine, NativeTypes, Rc<Host>) {
     let host = Rc::new(Host::new("example.rhai".into()));
-    let mut registry = Registry::default();
-    let mut engine = limits::engine(&Limits::default(), &Pulse::default());
+    let mut registry = NativeTypes::default();
+    let mut engine = engine::engine(&Limits::default(), &Pulse::default());
     engine.set_strict_variables(false);
     register(&mut engine, &host, &mut registry);
     (engine, registry, host)

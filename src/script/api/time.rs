@@ -1,7 +1,7 @@
 //! Times are ints: nanoseconds since the epoch. Durations are ints too, in nanoseconds.
 
 use super::{Fallible, fail, fail_in};
-use crate::duration;
+use crate::protocol::duration;
 use crate::script::host::Host;
 use rhai::{Engine, ImmutableString};
 use std::rc::Rc;

@@ -3,7 +3,7 @@
 use super::answer::{map, optional};
 use super::arguments::{function, number, refuse};
 use super::object::{Binder, known};
-use super::{Fallible, Native, Registry};
+use super::{Fallible, Native, NativeTypes};
 use crate::script::host::Host;
 use crate::stats::error::Result as Stats;
 use crate::stats::trend::{
@@ -12,7 +12,7 @@ use crate::stats::trend::{
 use rhai::{Dynamic, Engine, Map};
 use std::rc::Rc;
 
-pub(super) fn register(engine: &mut Engine, host: &Rc<Host>, registry: &mut Registry) {
+pub(super) fn register(engine: &mut Engine, host: &Rc<Host>, registry: &mut NativeTypes) {
     trend(engine, host, registry);
     Binder::new(engine, host, registry, "moving_correlation", MovingCorrelation::reset)
         .made_by("moving_correlation", &["size"], |a| Ok(MovingCorrelation::new(a.count()?)?))
@@ -31,7 +31,7 @@ fn line_map(line: &Line) -> Map {
     ])
 }
 
-fn trend(engine: &mut Engine, host: &Rc<Host>, registry: &mut Registry) {
+fn trend(engine: &mut Engine, host: &Rc<Host>, registry: &mut NativeTypes) {
     Binder::new(engine, host, registry, "moving_trend", MovingTrend::reset)
         .made_by("moving_trend", &["size"], |a| Ok(MovingTrend::new(a.count()?)?))
         .takes_at(MovingTrend::push)

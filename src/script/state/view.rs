@@ -1,12 +1,12 @@
 //! A snapshot in a form for people and programs.
 
-use super::api::{self, Registry};
-use super::error::ScriptError;
-use super::groups::{Bounds, Groups};
-use super::host::Host;
-use super::limits;
 use crate::agent::Pulse;
-use crate::config::Limits;
+use crate::script::api::{self, NativeTypes};
+use crate::script::config::Limits;
+use crate::script::engine;
+use crate::script::error::ScriptError;
+use crate::script::host::Host;
+use crate::script::state::groups::{Bounds, Groups};
 use rhai::{Array, Blob, Dynamic, ImmutableString, Map};
 use serde_json::{Value, json};
 use std::path::PathBuf;
@@ -42,8 +42,8 @@ impl SnapshotView {
     /// # Errors
     /// Bytes that are no snapshot of this version.
     pub fn read(snapshot: &[u8]) -> Result<Self, ScriptError> {
-        let mut registry = Registry::default();
-        let mut engine = limits::engine(&Limits::default(), &Pulse::default());
+        let mut registry = NativeTypes::default();
+        let mut engine = engine::engine(&Limits::default(), &Pulse::default());
         api::register(&mut engine, &Rc::new(Host::new(PathBuf::new())), &mut registry);
         let (groups, origin) = Groups::restore(snapshot, &registry, Bounds::default())
             .map_err(|e| ScriptError::Snapshot(e.to_string()))?;
@@ -62,7 +62,7 @@ impl SnapshotView {
 }
 
 /// A script's value as JSON; native objects under their name.
-fn shown(value: &Dynamic, registry: &Registry) -> Value {
+fn shown(value: &Dynamic, registry: &NativeTypes) -> Value {
     if value.is_unit() {
         Value::Null
     } else if let Ok(flag) = value.as_bool() {

@@ -3,7 +3,7 @@
 //! The file lies beside the script or is named by `--config`; every key has a default, and an
 //! unknown one is an error.
 
-use crate::duration;
+use crate::protocol::duration;
 use serde::{Deserialize, Deserializer, de};
 use std::path::{Path, PathBuf};
 use std::time::Duration;

@@ -3,15 +3,15 @@
 //! One [`Program`] is one version of one script: its engine, its functions, its declaration. The
 //! interpreter's caches live as long as the program, so a call finds its functions resolved.
 
-use super::api;
-use super::api::Registry;
-use super::declaration::Declaration;
-use super::error::{Problem, ScriptError, eval_problem, parse_problem};
-use super::host::Host;
-use super::limits;
-use super::modules::{BesideResolver, Loaded};
 use crate::agent::Pulse;
-use crate::config::Limits;
+use crate::script::api;
+use crate::script::api::NativeTypes;
+use crate::script::config::Limits;
+use crate::script::declaration::Declaration;
+use crate::script::engine;
+use crate::script::engine::modules::{BesideResolver, Loaded};
+use crate::script::error::{Problem, ScriptError, eval_problem, parse_problem};
+use crate::script::host::Host;
 use rhai::{
     AST, Caches, Dynamic, Engine, EvalAltResult, EvalContext, GlobalRuntimeState, Module, Position,
     Scope, ScriptFuncDef,
@@ -105,14 +105,14 @@ enum Entry {
 
 /// The text of a script as it was read.
 #[derive(Clone, Debug)]
-pub struct Source {
+pub struct ScriptText {
     /// The file, as it was named.
     pub path: PathBuf,
     /// Its text.
     pub text: String,
 }
 
-impl Source {
+impl ScriptText {
     /// Reads a script.
     ///
     /// # Errors
@@ -129,14 +129,14 @@ impl Source {
 
 /// A compiled script.
 pub struct Program {
-    source: Source,
+    source: ScriptText,
     hash: String,
     engine: Engine,
     ast: AST,
     entries: [Entry; Callback::ALL.len()],
     declaration: Declaration,
     host: Rc<Host>,
-    registry: Rc<Registry>,
+    registry: Rc<NativeTypes>,
     loaded: Loaded,
     pulse: Pulse,
     global: GlobalRuntimeState,
@@ -158,10 +158,10 @@ impl Program {
     ///
     /// # Errors
     /// Every problem that can be found, with its place.
-    pub fn load(source: Source, limits: &Limits, pulse: &Pulse) -> Result<Self, ScriptError> {
+    pub fn load(source: ScriptText, limits: &Limits, pulse: &Pulse) -> Result<Self, ScriptError> {
         let host = Rc::new(Host::new(source.path.clone()));
-        let mut registry = Registry::default();
-        let mut engine = limits::engine(limits, pulse);
+        let mut registry = NativeTypes::default();
+        let mut engine = engine::engine(limits, pulse);
         api::register(&mut engine, &host, &mut registry);
         let loaded = Loaded::default();
         engine.set_module_resolver(BesideResolver::new(&source.path, loaded.clone()));
@@ -259,7 +259,7 @@ impl Program {
     }
 
     /// The script as it was read.
-    pub fn source(&self) -> &Source {
+    pub fn source(&self) -> &ScriptText {
         &self.source
     }
 
@@ -297,7 +297,7 @@ impl Program {
         &self.host
     }
 
-    pub(crate) fn registry(&self) -> &Registry {
+    pub(crate) fn registry(&self) -> &NativeTypes {
         &self.registry
     }
 
@@ -438,7 +438,7 @@ fn entries(ast: &AST) -> [Entry; Callback::ALL.len()] {
 }
 
 /// Callbacks with a wrong number of parameters, and functions that look like a misspelt callback.
-fn misnamed(ast: &AST, source: &Source) -> Vec<Problem> {
+fn misnamed(ast: &AST, source: &ScriptText) -> Vec<Problem> {
     let mut problems = Vec::new();
     for function in ast.iter_functions() {
         let (name, count) = (function.name, function.params.len());

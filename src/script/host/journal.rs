@@ -6,7 +6,6 @@
 //! [`CALLS`] calls, and what came since is run again when a call has failed.
 
 use crate::protocol::Batch;
-use rhai::Dynamic;
 use std::collections::VecDeque;
 use std::rc::Rc;
 
@@ -18,30 +17,6 @@ const MESSAGES: usize = 2048;
 
 /// Bytes that are kept.
 const BYTES: usize = 8 << 20;
-
-/// The state of a group as it was.
-#[derive(Clone, Debug)]
-pub(crate) struct Checkpoint {
-    /// `this`.
-    pub(crate) state: Dynamic,
-    /// The latest time of its data.
-    pub(crate) seen: i64,
-    /// The number of the message that came next.
-    pub(crate) number: u64,
-    /// Inside that batch: what had been called already.
-    pub(crate) progress: Progress,
-    /// Calls since.
-    pub(crate) calls: u32,
-}
-
-/// How far a batch has come.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Progress {
-    /// `begin_batch` has been called.
-    pub(crate) begun: bool,
-    /// Points that `point` has been called with.
-    pub(crate) points: usize,
-}
 
 /// A message as it came.
 #[derive(Debug)]

@@ -1,18 +1,19 @@
 //! What goes wrong and is put right: states brought back to before a call that failed, and the
 //! version before a reload brought back when the new one fails where the old one does not.
 
-use super::api::{SharedBatch, SharedPoint};
-use super::error::ScriptError;
-use super::groups::Group;
-use super::host::Emission;
-use super::instance::{Call, Failure, Instance};
-use super::journal::{CALLS, Checkpoint, Entry, Journal, Message, Progress};
-use super::program::Callback;
-use super::recorder::Recorder;
 use crate::agent::Output;
-use crate::config::{Config, OnError};
 use crate::protocol::message::InitRequest;
 use crate::protocol::{Batch, Point};
+use crate::script::api::{SharedBatch, SharedPoint};
+use crate::script::config::{Config, OnError};
+use crate::script::error::ScriptError;
+use crate::script::host::Emission;
+use crate::script::host::flight_recorder::FlightRecorder;
+use crate::script::host::instance::{Call, Failure, Instance};
+use crate::script::host::journal::{CALLS, Entry, Journal, Message};
+use crate::script::host::program::Callback;
+use crate::script::state::checkpoint::{Checkpoint, Progress};
+use crate::script::state::groups::Group;
 use rhai::Dynamic;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
@@ -27,7 +28,7 @@ const BURST: u32 = 3;
 #[derive(Debug)]
 pub(crate) struct Guard {
     pub(crate) journal: Journal,
-    pub(crate) recorder: Option<Recorder>,
+    pub(crate) recorder: Option<FlightRecorder>,
     on_error: OnError,
     previous: Option<Previous>,
     message: Current,
@@ -58,7 +59,7 @@ struct Current {
 }
 
 impl Guard {
-    pub(crate) fn new(config: &Config, recorder: Option<Recorder>) -> Self {
+    pub(crate) fn new(config: &Config, recorder: Option<FlightRecorder>) -> Self {
         Self {
             journal: Journal::default(),
             recorder,

@@ -1,7 +1,9 @@
 //! The engine that scripts run on: only the packages they may use, and the limits of one call.
 
+pub(super) mod modules;
+
 use crate::agent::Pulse;
-use crate::config::Limits;
+use crate::script::config::Limits;
 use rhai::packages::{
     BasicArrayPackage, BasicBlobPackage, BasicMapPackage, BasicMathPackage, BitFieldPackage,
     CorePackage, LogicPackage, MoreStringPackage, Package,

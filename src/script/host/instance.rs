@@ -1,16 +1,17 @@
 //! A version of a script at work: its program, the options it is bound to, and its states.
 
-use super::api::{Options, SharedBatch, SharedPoint};
-use super::declaration::Scope;
-use super::error::ScriptError;
-use super::groups::{Bounds, Group, Groups};
-use super::host::Emission;
-use super::journal::{Entry, Message, Progress};
-use super::program::{Callback, Program};
-use super::state::Origin;
 use crate::agent::Output;
 use crate::protocol::message::{EdgeType, InitRequest};
 use crate::protocol::{Batch, Point};
+use crate::script::api::{Options, SharedBatch, SharedPoint};
+use crate::script::declaration::StateScope;
+use crate::script::error::ScriptError;
+use crate::script::host::Emission;
+use crate::script::host::journal::{Entry, Message};
+use crate::script::host::program::{Callback, Program};
+use crate::script::state::checkpoint::Progress;
+use crate::script::state::groups::{Bounds, Group, Groups};
+use crate::script::state::snapshot::Origin;
 use rhai::{Dynamic, EvalAltResult, Map};
 use std::rc::Rc;
 
@@ -64,8 +65,8 @@ impl Instance {
     #[inline]
     pub(crate) fn key<'i>(&self, group: &'i [u8]) -> &'i [u8] {
         match self.program.declaration().scope {
-            Scope::Group => group,
-            Scope::Task => b"",
+            StateScope::Group => group,
+            StateScope::Task => b"",
         }
     }
 

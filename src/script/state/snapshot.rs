@@ -3,9 +3,9 @@
 //! A snapshot is `RUDF`, a version byte, a CRC-32 of the rest, then the script's hash, a digest of
 //! its options, and for each group its id, when it was last seen, and the value of `this`.
 
-use super::api::Registry;
-use super::codec::{CodecError, Reader, Writer};
-use super::groups::{Bounds, Group, Groups};
+use crate::script::api::NativeTypes;
+use crate::script::state::codec::{CodecError, Reader, Writer};
+use crate::script::state::groups::{Bounds, Group, Groups};
 
 const MAGIC: &[u8; 4] = b"RUDF";
 const VERSION: u8 = 1;
@@ -49,7 +49,7 @@ impl Groups {
     pub(crate) fn snapshot(
         &self,
         origin: &Origin,
-        registry: &Registry,
+        registry: &NativeTypes,
         limit: usize,
     ) -> Result<Vec<u8>, SaveError> {
         let groups = self.iter();
@@ -59,7 +59,7 @@ impl Groups {
     /// Reads a snapshot; of more groups than allowed, the last seen are kept.
     pub(crate) fn restore(
         snapshot: &[u8],
-        registry: &Registry,
+        registry: &NativeTypes,
         bounds: Bounds,
     ) -> Result<(Self, Origin), SnapshotError> {
         let foreign = || SnapshotError::Foreign(snapshot.len());
@@ -96,7 +96,7 @@ pub(crate) fn snapshot<'g>(
     groups: impl Iterator<Item = (&'g [u8], &'g Group)>,
     count: usize,
     origin: &Origin,
-    registry: &Registry,
+    registry: &NativeTypes,
     limit: usize,
 ) -> Result<Vec<u8>, SaveError> {
     let mut writer = Writer::new(registry);
@@ -139,7 +139,7 @@ mod tests {
 
     #[test]
     fn groups_come_back() {
-        let registry = Registry::default();
+        let registry = NativeTypes::default();
         let snapshot = groups().snapshot(&origin(), &registry, 0).unwrap();
         let (back, from) = Groups::restore(&snapshot, &registry, Bounds::default()).unwrap();
         assert_eq!(from, origin());
@@ -151,13 +151,13 @@ mod tests {
 
     #[test]
     fn a_snapshot_that_is_too_large_is_refused() {
-        let error = groups().snapshot(&origin(), &Registry::default(), 30).unwrap_err();
+        let error = groups().snapshot(&origin(), &NativeTypes::default(), 30).unwrap_err();
         assert!(error.to_string().starts_with("3 groups take more than 30 bytes"), "{error}");
     }
 
     #[test]
     fn every_flipped_bit_and_every_cut_is_noticed() {
-        let registry = Registry::default();
+        let registry = NativeTypes::default();
         let snapshot = groups().snapshot(&origin(), &registry, 0).unwrap();
         for i in 0..snapshot.len() {
             assert!(Groups::restore(&snapshot[..i], &registry, Bounds::default()).is_err());

@@ -4,16 +4,16 @@
 //! A file is a gzipped stream of requests as the daemon sends them: `init`, `restore` with the state
 //! at its beginning, then the data. The comment in the gzip header says what it is.
 
-use super::error::ScriptError;
-use super::groups::Group;
-use super::instance::Instance;
-use super::journal::Message;
-use super::state;
-use super::store::{file_name, oldest_slot};
-use super::throttle::{Throttle, held_back};
-use crate::config::RecordConfig;
 use crate::protocol::message::{InitRequest, RequestMessage, RestoreRequest, request};
 use crate::protocol::{Batch, Point};
+use crate::script::config::RecordConfig;
+use crate::script::error::ScriptError;
+use crate::script::host::instance::Instance;
+use crate::script::host::journal::Message;
+use crate::script::state::groups::Group;
+use crate::script::state::snapshot;
+use crate::script::state::store::{file_name, oldest_slot};
+use crate::script::throttle::{Throttle, held_back};
 use flate2::write::GzEncoder;
 use flate2::{Compression, GzBuilder};
 use prost::Message as _;
@@ -27,7 +27,7 @@ const FLUSH: Duration = Duration::from_secs(1);
 
 /// Writes what the daemon sends.
 #[derive(Debug)]
-pub(crate) struct Recorder {
+pub(crate) struct FlightRecorder {
     dir: PathBuf,
     config: RecordConfig,
     init: Option<InitRequest>,
@@ -44,7 +44,7 @@ struct Recording {
     flushed: Instant,
 }
 
-impl Recorder {
+impl FlightRecorder {
     /// A recorder if the configuration asks for one.
     pub(crate) fn new(config: &RecordConfig) -> Option<Self> {
         Some(Self {
@@ -103,7 +103,7 @@ impl Recorder {
         if let Some(group) = start {
             let group = std::iter::once((key, group));
             let registry = instance.program.registry();
-            match state::snapshot(group, 1, &instance.origin, registry, 0) {
+            match snapshot::snapshot(group, 1, &instance.origin, registry, 0) {
                 Ok(snapshot) => {
                     put(&mut bytes, request::Message::Restore(RestoreRequest { snapshot }));
                 }

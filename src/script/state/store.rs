@@ -1,9 +1,9 @@
 //! The state folder: the last snapshots of each task and node, the state at the end of the input,
 //! and the last good declaration of each script.
 
-use super::declaration::type_name;
 use crate::agent::Info;
 use crate::protocol::message::{EdgeType, ValueType};
+use crate::script::declaration::type_name;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::io;
@@ -135,7 +135,7 @@ impl From<&Info> for Declared {
 impl From<Declared> for Info {
     fn from(declared: Declared) -> Self {
         let types = |names: Vec<String>| {
-            names.iter().filter_map(|name| super::declaration::type_of_name(name)).collect()
+            names.iter().filter_map(|name| crate::script::declaration::type_of_name(name)).collect()
         };
         Self {
             wants: edge(&declared.wants),

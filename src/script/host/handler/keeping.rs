@@ -3,14 +3,14 @@
 
 use super::ScriptHandler;
 use crate::agent::HandlerError;
-use crate::config::{OnOtherOptions, OnSnapshot};
+use crate::script::config::{OnOtherOptions, OnSnapshot};
 use crate::script::error::ScriptError;
-use crate::script::groups::{Bounds, Group, Groups};
-use crate::script::program::Callback;
-use crate::script::rescue;
-use crate::script::state::Origin;
-use crate::script::store::file_name;
-use crate::script::succession::{self, Refusal};
+use crate::script::host::program::Callback;
+use crate::script::host::rescue;
+use crate::script::host::succession::{self, Refusal};
+use crate::script::state::groups::{Bounds, Group, Groups};
+use crate::script::state::snapshot::Origin;
+use crate::script::state::store::file_name;
 use std::path::Path;
 use std::time::Instant;
 

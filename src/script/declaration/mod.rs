@@ -1,7 +1,7 @@
 //! `info()`: edges, scope and options, and how the options of a TICKscript are bound to them.
 
 use crate::agent::Info;
-use crate::duration;
+use crate::protocol::duration;
 use crate::protocol::message::{
     EdgeType, InitOption, InitRequest, OptionValue, ValueType, option_value,
 };
@@ -16,7 +16,7 @@ const OPTION_KEYS: [&str; 7] = ["type", "default", "min", "max", "one_of", "repe
 
 /// Whose state `this` is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Scope {
+pub enum StateScope {
     /// One state for each group.
     #[default]
     Group,
@@ -32,7 +32,7 @@ pub struct Declaration {
     /// The edge it writes.
     pub provides: EdgeType,
     /// Whose state `this` is.
-    pub scope: Scope,
+    pub scope: StateScope,
     /// A sentence for the reader of `check`.
     pub about: String,
     /// The options by name.
@@ -63,7 +63,7 @@ impl Default for Declaration {
         Self {
             wants: EdgeType::Stream,
             provides: EdgeType::Stream,
-            scope: Scope::Group,
+            scope: StateScope::Group,
             about: String::new(),
             options: BTreeMap::new(),
         }
@@ -94,11 +94,11 @@ impl Declaration {
         };
         let (wants, provides) = (edge("wants"), edge("provides"));
         let scope = match map.get("scope").map(|scope| text(scope).unwrap_or_default()).as_deref() {
-            None | Some("group") => Scope::Group,
-            Some("task") => Scope::Task,
+            None | Some("group") => StateScope::Group,
+            Some("task") => StateScope::Task,
             _ => {
                 problems.push("info(): scope must be \"group\" or \"task\"".into());
-                Scope::Group
+                StateScope::Group
             }
         };
         let about = map.get("about").and_then(text).unwrap_or_default();
@@ -513,5 +513,4 @@ fn unknown_keys(map: &Map, known: &[&str], place: &str, problems: &mut Vec<Strin
 }
 
 #[cfg(test)]
-#[path = "declaration_tests.rs"]
 mod tests;

@@ -1,9 +1,9 @@
 //! The states of all groups, in the order in which they were last seen: the first to go is the one
 //! that was not seen for the longest time.
 
-use super::journal::Checkpoint;
-use super::throttle::{Throttle, held_back};
-use crate::config::Config;
+use super::checkpoint::Checkpoint;
+use crate::script::config::Config;
+use crate::script::throttle::{Throttle, held_back};
 use rhai::Dynamic;
 use std::collections::HashMap;
 use std::rc::Rc;
@@ -18,7 +18,7 @@ pub(crate) struct Group {
     pub(crate) state: Dynamic,
     /// The latest time of its data, in nanoseconds since the epoch.
     pub(crate) seen: i64,
-    /// Where the state was a few calls ago; see `journal.rs`.
+    /// Where the state was a few calls ago; see `checkpoint.rs`.
     pub(crate) checkpoint: Option<Box<Checkpoint>>,
 }
 

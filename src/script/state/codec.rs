@@ -4,7 +4,7 @@
 //! every group's map) is written once and referred to. Native objects are written by their own
 //! serde form under their registered name.
 
-use super::api::Registry;
+use crate::script::api::NativeTypes;
 use rhai::{Array, Blob, Dynamic, ImmutableString, Map};
 use std::collections::HashMap;
 
@@ -48,12 +48,12 @@ pub(crate) enum CodecError {
 /// Writes values one after the other.
 pub(crate) struct Writer<'r> {
     pub(crate) bytes: Vec<u8>,
-    registry: &'r Registry,
+    registry: &'r NativeTypes,
     texts: HashMap<ImmutableString, u64, ahash::RandomState>,
 }
 
 impl<'r> Writer<'r> {
-    pub(crate) fn new(registry: &'r Registry) -> Self {
+    pub(crate) fn new(registry: &'r NativeTypes) -> Self {
         Self { bytes: Vec::new(), registry, texts: HashMap::default() }
     }
 
@@ -152,12 +152,12 @@ impl<'r> Writer<'r> {
 /// Reads what a [`Writer`] wrote, whatever else the bytes may hold.
 pub(crate) struct Reader<'b, 'r> {
     bytes: &'b [u8],
-    registry: &'r Registry,
+    registry: &'r NativeTypes,
     texts: Vec<ImmutableString>,
 }
 
 impl<'b, 'r> Reader<'b, 'r> {
-    pub(crate) fn new(bytes: &'b [u8], registry: &'r Registry) -> Self {
+    pub(crate) fn new(bytes: &'b [u8], registry: &'r NativeTypes) -> Self {
         Self { bytes, registry, texts: Vec::new() }
     }
 
@@ -286,7 +286,7 @@ mod tests {
     use proptest::prelude::*;
 
     fn round_trip(value: &Dynamic) -> Dynamic {
-        let registry = Registry::default();
+        let registry = NativeTypes::default();
         let mut writer = Writer::new(&registry);
         writer.value(value).unwrap();
         let mut reader = Reader::new(&writer.bytes, &registry);
@@ -324,14 +324,14 @@ mod tests {
 
         #[test]
         fn no_bytes_make_it_panic(bytes in prop::collection::vec(any::<u8>(), 0..100)) {
-            let registry = Registry::default();
+            let registry = NativeTypes::default();
             let _ = Reader::new(&bytes, &registry).value();
         }
     }
 
     #[test]
     fn the_keys_of_many_groups_are_written_once() {
-        let registry = Registry::default();
+        let registry = NativeTypes::default();
         let mut writer = Writer::new(&registry);
         let map: Map = [("a_rather_long_key".into(), 1i64.into())].into();
         for _ in 0..100 {
@@ -342,7 +342,7 @@ mod tests {
 
     #[test]
     fn a_function_cannot_be_stored() {
-        let registry = Registry::default();
+        let registry = NativeTypes::default();
         let pointer = Dynamic::from(rhai::FnPtr::new("f").unwrap());
         let error = Writer::new(&registry).value(&pointer).unwrap_err();
         assert!(error.to_string().starts_with("a Fn cannot be stored"), "{error}");

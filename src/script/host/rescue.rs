@@ -1,16 +1,16 @@
 //! The declaration of a script that cannot be loaded: its `fn info()` alone may still be whole, and
 //! the daemon must get an answer, or it does not start.
 
-use super::declaration::Declaration;
-use super::limits;
 use crate::agent::Pulse;
-use crate::config::Limits;
+use crate::script::config::Limits;
+use crate::script::declaration::Declaration;
+use crate::script::engine;
 use rhai::Scope;
 
 /// The declaration of a script's `info()`, compiled without the rest.
 pub(crate) fn declaration(text: &str, limits: &Limits) -> Option<Declaration> {
     let function = info_function(text)?;
-    let engine = limits::engine(limits, &Pulse::default());
+    let engine = engine::engine(limits, &Pulse::default());
     let ast = engine.compile(function).ok()?;
     let info = engine.call_fn(&mut Scope::new(), &ast, "info", ()).ok()?;
     Declaration::from_info(&info).ok()

@@ -1,13 +1,14 @@
 //! A new version proves itself before it takes over, and takes the states of the old one.
 
-use super::error::ScriptError;
-use super::groups::{Bounds, Group, Groups};
-use super::instance::Instance;
-use super::journal::{Journal, Progress};
-use super::program::{Callback, Program, Source};
 use crate::agent::Info;
-use crate::config::Config;
 use crate::protocol::message::{EdgeType, InitRequest};
+use crate::script::config::Config;
+use crate::script::error::ScriptError;
+use crate::script::host::instance::Instance;
+use crate::script::host::journal::Journal;
+use crate::script::host::program::{Callback, Program, ScriptText};
+use crate::script::state::checkpoint::Progress;
+use crate::script::state::groups::{Bounds, Group, Groups};
 use rhai::Dynamic;
 use std::time::{Duration, Instant};
 
@@ -56,7 +57,7 @@ pub(crate) fn succeed(
 ) -> Result<Box<Instance>, Refused> {
     let refused = |why: Refusal| Refused { hash: None, why };
     let path = &old.program.source().path;
-    let program = Source::read(path)
+    let program = ScriptText::read(path)
         .and_then(|source| Program::load(source, &config.limits, old.program.pulse()))
         .map_err(|error| refused(error.into()))?;
     let hash = program.hash().to_owned();

@@ -1,10 +1,10 @@
 use super::*;
 use crate::agent::Pulse;
-use crate::config::Limits;
-use crate::script::limits;
+use crate::script::config::Limits;
+use crate::script::engine;
 
 fn declare(info: &str) -> Result<Declaration, Vec<String>> {
-    let engine = limits::engine(&Limits::default(), &Pulse::default());
+    let engine = engine::engine(&Limits::default(), &Pulse::default());
     Declaration::from_info(&engine.eval::<Dynamic>(info).unwrap())
 }
 

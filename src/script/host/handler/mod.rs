@@ -2,23 +2,23 @@
 
 mod keeping;
 
-use super::api::{LentPoint, SharedBatch};
-use super::chunks::{Chunk, Chunks};
-use super::declaration::Declaration;
-use super::error::{OutputProblem, ScriptError};
-use super::groups::Bounds;
-use super::guard::Guard;
-use super::host::Emission;
-use super::instance::{Call, Failure, Instance};
-use super::program::{Callback, Program, Source};
-use super::recorder::Recorder;
-use super::reload::{Follow, Watcher};
-use super::store::Store;
-use super::throttle::{Throttle, held_back};
 use crate::agent::{Control, Handler, HandlerError, Info, Output, Pulse};
-use crate::config::{Config, OnError};
 use crate::protocol::message::{BeginBatch, EndBatch, InitRequest};
 use crate::protocol::{Batch, Point};
+use crate::script::api::{LentPoint, SharedBatch};
+use crate::script::config::{Config, OnError};
+use crate::script::declaration::Declaration;
+use crate::script::error::{OutputProblem, ScriptError};
+use crate::script::host::Emission;
+use crate::script::host::chunks::{Chunk, Chunks};
+use crate::script::host::flight_recorder::FlightRecorder;
+use crate::script::host::guard::Guard;
+use crate::script::host::instance::{Call, Failure, Instance};
+use crate::script::host::program::{Callback, Program, ScriptText};
+use crate::script::host::reload::{Follow, Watcher};
+use crate::script::state::groups::Bounds;
+use crate::script::state::store::Store;
+use crate::script::throttle::{Throttle, held_back};
 use rhai::Dynamic;
 use std::path::Path;
 use std::rc::Rc;
@@ -70,7 +70,7 @@ impl ScriptHandler {
     /// Loads a script. One that is broken still makes a handler: it answers `info` as well as it
     /// can and refuses `init` with the script's problems.
     pub fn load(path: &Path, config: Config, pulse: &Pulse) -> Self {
-        let source = Source::read(path);
+        let source = ScriptText::read(path);
         let text = source.as_ref().map(|source| source.text.clone()).unwrap_or_default();
         let program = source.and_then(|source| Program::load(source, &config.limits, pulse));
         let mut handler = Self::new(program, config);
@@ -88,7 +88,7 @@ impl ScriptHandler {
 
     /// A handler of a program that may have failed to load.
     pub fn new(program: Result<Program, ScriptError>, config: Config) -> Self {
-        let recorder = Recorder::new(&config.record);
+        let recorder = FlightRecorder::new(&config.record);
         let guarded = config.on_error != OnError::Stop || config.reload.watch || recorder.is_some();
         let store = config.state.dir.as_ref().map(|dir| Store::new(dir, config.state.keep));
         Self {

@@ -1,0 +1,19 @@
+//! A script at work.
+//!
+//! [`program`] compiles a script and calls it; [`instance`] is a program with its options and
+//! states; [`handler`] takes the daemon's requests; [`guard`] and [`journal`] undo what failed;
+//! [`reload`] and [`succession`] bring in a new version.
+
+mod chunks;
+mod flight_recorder;
+mod guard;
+pub(super) mod handler;
+mod instance;
+mod journal;
+mod lent;
+pub(super) mod program;
+pub(super) mod reload;
+mod rescue;
+mod succession;
+
+pub(super) use lent::{Emission, Host};

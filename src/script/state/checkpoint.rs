@@ -1,0 +1,28 @@
+//! A group's state as it was some calls ago, to go back to when a call fails; `host/journal.rs` holds
+//! what came since.
+
+use rhai::Dynamic;
+
+/// The state of a group as it was.
+#[derive(Clone, Debug)]
+pub(crate) struct Checkpoint {
+    /// `this`.
+    pub(crate) state: Dynamic,
+    /// The latest time of its data.
+    pub(crate) seen: i64,
+    /// The number of the message that came next.
+    pub(crate) number: u64,
+    /// Inside that batch: what had been called already.
+    pub(crate) progress: Progress,
+    /// Calls since.
+    pub(crate) calls: u32,
+}
+
+/// How far a batch has come.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Progress {
+    /// `begin_batch` has been called.
+    pub(crate) begun: bool,
+    /// Points that `point` has been called with.
+    pub(crate) points: usize,
+}
