@@ -156,7 +156,9 @@ fn converse<H: Handler>(
         if control.needs_attention() {
             pulse.reset();
             pulse.beat(beat + 1);
-            attend(session, control, began);
+            let attended = attend(session, control, began);
+            hand_over(channel, session)?;
+            attended?;
             beat += 2;
             pulse.beat(beat);
             if control.stops() && !frames.has_next() {
@@ -199,14 +201,19 @@ fn hand_over<H: Handler>(channel: &Channel, session: &mut Session<H>) -> Result<
 }
 
 /// Does what another thread asks for; what cannot be done inside a batch waits for its end.
-fn attend<H: Handler>(session: &mut Session<H>, control: &Control, began: Instant) {
+fn attend<H: Handler>(
+    session: &mut Session<H>,
+    control: &Control,
+    began: Instant,
+) -> Result<(), AgentError> {
     if control.take_report() {
         log::info!("status: {}", session.report(began.elapsed()));
     }
     if !session.in_batch() {
         control.attend();
-        session.handler().between();
+        session.between()?;
     }
+    Ok(())
 }
 
 /// Tells when output has waited long enough, looking at the time only as often as the speed of the

@@ -71,6 +71,17 @@ impl<H: Handler> Session<H> {
         self.in_batch
     }
 
+    /// Lets the handler do what it waited for, such as taking over a new version; see
+    /// [`Handler::between`]. What it keeps back is handled first. Not to be called inside a batch.
+    ///
+    /// # Errors
+    /// As [`Session::ready`].
+    pub fn between(&mut self) -> Result<(), AgentError> {
+        self.ready()?;
+        self.handler.between();
+        Ok(())
+    }
+
     /// How the session is, in a line for operators.
     pub fn report(&self, uptime: std::time::Duration) -> String {
         let Counts { points_in, batches_in, points_out, batches_out } = self.counts();
@@ -96,6 +107,27 @@ impl<H: Handler> Session<H> {
         self.settle(handled)
     }
 
+    /// Handles a point that is in memory already, without a frame around it: the same checks, counts
+    /// and errors as a frame with [`Request::Point`] has. For sources that parse their points themselves.
+    ///
+    /// The point must carry what the daemon would send: in a stream its name, tags, dimensions and
+    /// group id; in a batch (after [`Session::handle`] of its begin) tags, fields and time. The handler may
+    /// take it out of its place: what is left is memory for the next one
+    /// ([`Point::reset`], [`Point::parse`]), not a copy.
+    ///
+    /// A handler may keep points back until [`Session::ready`] is called, which a source does when it
+    /// has handed over all that it has read, before it takes the output.
+    ///
+    /// # Errors
+    /// As [`Session::handle`].
+    pub fn point(&mut self, point: &mut Point) -> Result<(), AgentError> {
+        let handled = self.expect_point().and_then(|()| {
+            self.counts.points_in += 1;
+            self.handler.point(point, &mut self.output).map_err(AgentError::Handler)
+        });
+        self.settle(handled)
+    }
+
     /// Lets the handler handle what it keeps back.
     ///
     /// # Errors
@@ -117,7 +149,7 @@ impl<H: Handler> Session<H> {
 
     /// Tells the daemon why the session ends; what arrived before is handled first.
     pub fn fail(&mut self, error: &AgentError) {
-        // Its own failure is the lesser news.
+        // The daemon takes one error only, and this one came first.
         let _ = self.ready();
         self.output.error(error.to_string());
         self.output.commit();
@@ -139,7 +171,7 @@ impl<H: Handler> Session<H> {
             self.ready()?;
         }
         match request {
-            Request::Point(message) => return self.point(message),
+            Request::Point(message) => return self.point_message(message),
             Request::Begin(begin) => {
                 self.expect_edge(EdgeType::Batch, "a batch")?;
                 if self.in_batch {
@@ -172,16 +204,21 @@ impl<H: Handler> Session<H> {
     }
 
     #[inline]
-    fn point(&mut self, message: &[u8]) -> Result<(), AgentError> {
-        match &self.running {
-            Some(info) if (info.wants == EdgeType::Batch) == self.in_batch => {}
-            Some(_) => return Err(AgentError::PointOutsideBatch),
-            None => return Err(AgentError::BeforeInit { what: "a point" }),
-        }
+    fn point_message(&mut self, message: &[u8]) -> Result<(), AgentError> {
+        self.expect_point()?;
         self.point.parse(message)?;
         self.counts.points_in += 1;
         self.handler.point(&mut self.point, &mut self.output)?;
         Ok(())
+    }
+
+    #[inline]
+    fn expect_point(&self) -> Result<(), AgentError> {
+        match &self.running {
+            Some(info) if (info.wants == EdgeType::Batch) == self.in_batch => Ok(()),
+            Some(_) => Err(AgentError::PointOutsideBatch),
+            None => Err(AgentError::BeforeInit { what: "a point" }),
+        }
     }
 
     fn expect_edge(&self, edge: EdgeType, what: &'static str) -> Result<(), AgentError> {
@@ -231,5 +268,87 @@ impl<H: Handler> Session<H> {
             }
         };
         self.output.respond(Message::Restore(answer));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::agent::HandlerError;
+    use crate::protocol::message::{BeginBatch, EndBatch, RequestMessage, request};
+    use prost::Message as _;
+
+    /// Passes its input on, and refuses points at a negative time.
+    struct Mirror(EdgeType);
+
+    impl Handler for Mirror {
+        fn info(&mut self) -> Info {
+            Info::new(self.0, EdgeType::Stream)
+        }
+        fn init(&mut self, _: &InitRequest) -> Result<(), HandlerError> {
+            Ok(())
+        }
+        fn snapshot(&mut self) -> Result<Vec<u8>, HandlerError> {
+            Ok(Vec::new())
+        }
+        fn restore(&mut self, _: &[u8]) -> Result<(), HandlerError> {
+            Ok(())
+        }
+        fn begin_batch(&mut self, _: BeginBatch, _: &mut Output) -> Result<(), HandlerError> {
+            Ok(())
+        }
+        fn point(&mut self, point: &mut Point, output: &mut Output) -> Result<(), HandlerError> {
+            output.point(point)?;
+            if point.time() < 0 { Err("a negative time".into()) } else { Ok(()) }
+        }
+        fn end_batch(&mut self, _: EndBatch, _: &mut Output) -> Result<(), HandlerError> {
+            Ok(())
+        }
+    }
+
+    fn request(message: request::Message) -> Vec<u8> {
+        RequestMessage { message: Some(message) }.encode_to_vec()
+    }
+
+    fn point(time: i64) -> Point {
+        let mut point = Point::new(time);
+        point.set_field("x", 1.5);
+        point
+    }
+
+    /// What a session answers to points, given as frames or as they are.
+    fn conversation(wants: EdgeType, init: bool, times: &[i64], frames: bool) -> String {
+        let mut session = Session::new(Mirror(wants));
+        if init {
+            let init = request(request::Message::Init(InitRequest::default()));
+            session.handle(&init).unwrap();
+        }
+        for time in times {
+            let result = if frames {
+                let mut message = Vec::new();
+                point(*time).put_request(&mut message);
+                session.handle(&message)
+            } else {
+                session.point(&mut point(*time))
+            };
+            if let Err(error) = result {
+                session.fail(&error);
+                break;
+            }
+        }
+        format!("{:?} {:?}", session.counts(), session.output().committed())
+    }
+
+    #[test]
+    fn a_point_without_a_frame_is_handled_as_one_in_a_frame() {
+        for (wants, init, times) in [
+            (EdgeType::Stream, true, &[1, 2, 3][..]),
+            (EdgeType::Stream, true, &[1, -2, 3]),
+            (EdgeType::Stream, false, &[1]),
+            (EdgeType::Batch, true, &[1]),
+        ] {
+            let plain = conversation(wants, init, times, false);
+            assert_eq!(plain, conversation(wants, init, times, true), "{wants:?} {times:?}");
+        }
     }
 }
