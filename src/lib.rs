@@ -5,3 +5,4 @@ pub mod protocol;
 pub mod replay;
 pub mod script;
 pub mod stats;
+pub mod tick;

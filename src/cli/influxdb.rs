@@ -7,7 +7,7 @@ use rhai_udf::replay::influxdb::stream::Selection;
 use rhai_udf::replay::influxdb::{Client, Measurements, Queries, Span};
 use rhai_udf::replay::save::{Recorder, Saved};
 use rhai_udf::replay::source::Source;
-use rhai_udf::replay::tick::Query;
+use rhai_udf::tick::Query;
 use std::path::PathBuf;
 
 /// Where data is, besides files.

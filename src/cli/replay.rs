@@ -8,9 +8,9 @@ use clap::ValueEnum;
 use indicatif::{ProgressBar, ProgressStyle};
 use rhai_udf::agent::Pulse;
 use rhai_udf::protocol::duration;
+use rhai_udf::protocol::group::Grouping;
 use rhai_udf::protocol::message::EdgeType;
 use rhai_udf::replay::alert::{Alerts, Rules};
-use rhai_udf::replay::group::Grouping;
 use rhai_udf::replay::line_protocol::Precision;
 use rhai_udf::replay::pipeline::{Instance, Watch};
 use rhai_udf::replay::quality::{Labels, Record};
@@ -364,12 +364,7 @@ fn rules(variant: &Variant) -> anyhow::Result<Rules> {
 }
 
 fn grouping(args: &Args) -> Option<Grouping> {
-    let all_tags = args.group_by.iter().any(|tag| tag == "*");
-    (!args.group_by.is_empty()).then(|| Grouping {
-        tags: args.group_by.iter().filter(|tag| *tag != "*").cloned().collect(),
-        by_name: false,
-        all_tags,
-    })
+    (!args.group_by.is_empty()).then(|| Grouping::by(&args.group_by))
 }
 
 /// The output goes to its file, or to standard output if it is asked for or there are no alerts.

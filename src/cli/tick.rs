@@ -4,14 +4,15 @@ use super::influxdb::{self, Wanted};
 use super::replay::{Args, Pace, Progress};
 use anyhow::Context;
 use rhai_udf::replay::ReplayError;
+use rhai_udf::replay::files::Files;
 use rhai_udf::replay::influxdb::Writer;
+use rhai_udf::replay::player;
 use rhai_udf::replay::source::{self, Reading};
-use rhai_udf::replay::tick::flow::Edge;
-use rhai_udf::replay::tick::object::Object;
-use rhai_udf::replay::tick::{
-    Files, Graph, Registry, Source, Task, TickError, UdfProgram, parse_value,
-};
+use rhai_udf::replay::udfs::{UdfCommand, UdfRegistry};
 use rhai_udf::script::config::Config;
+use rhai_udf::tick::definition::object::Object;
+use rhai_udf::tick::flow::Edge;
+use rhai_udf::tick::{Graph, Task, TickError, TickText, parse_value};
 use std::collections::BTreeMap;
 use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
@@ -122,12 +123,12 @@ impl Session {
             dbrp: args.tick.dbrp.clone(),
             variables: variables(args)?,
         };
-        let mut registry = Registry::new(config);
+        let mut registry = UdfRegistry::new(config);
         for (name, program) in &args.tick.udf {
-            registry.add(name, UdfProgram::parse(program));
+            registry.add(name, UdfCommand::parse(program));
         }
         let name = script.to_string_lossy();
-        let graph = Graph::new(&Source { name: &name, text: &text }, &task, &mut registry)?;
+        let graph = Graph::new(&TickText { name: &name, text: &text }, &task, &mut registry)?;
         let stdout = BufWriter::with_capacity(1 << 16, std::io::stdout());
         let mut files = Files::new(args.tick.out.clone(), Box::new(stdout));
         if args.influx.write {
@@ -156,7 +157,7 @@ impl Session {
         source: &mut dyn source::Source,
         on_item: &mut dyn FnMut(i64),
     ) -> Result<(), ReplayError> {
-        self.graph.play(source, &mut self.files, on_item)
+        player::play(&mut self.graph, source, &mut self.files, on_item)
     }
 
     /// Writes what waits.

@@ -7,9 +7,11 @@
 //! responses), [`point`] (a point, indexed over its bytes), [`batch`] (the points of a batch, read
 //! as columns).
 
+pub mod align;
 pub mod batch;
 pub mod duration;
 pub mod frame;
+pub mod group;
 pub mod message;
 pub mod point;
 pub(crate) mod wire;

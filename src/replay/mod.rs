@@ -7,18 +7,21 @@
 //! be kept ([`save`]).
 
 pub mod alert;
-pub mod group;
+pub mod files;
 pub mod influxdb;
 pub mod line_protocol;
 pub mod listen;
 pub mod pipeline;
+pub mod player;
 pub mod quality;
+#[cfg(test)]
+mod recorded_tests;
 pub mod save;
 pub mod sink;
 pub mod source;
-pub mod tick;
 pub mod timestamp;
 pub mod transport;
+pub mod udfs;
 pub mod window;
 
 pub use pipeline::{Pipeline, Summary};
@@ -61,7 +64,7 @@ pub enum ReplayError {
     Expression(#[from] crate::script::ScriptError),
     /// A TICKscript is wrong, or cannot take the data.
     #[error(transparent)]
-    Tick(#[from] tick::TickError),
+    Tick(#[from] crate::tick::TickError),
     /// A database does not do what it is asked.
     #[error(transparent)]
     Influx(#[from] influxdb::InfluxError),

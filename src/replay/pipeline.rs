@@ -1,13 +1,13 @@
 //! What stands around the UDFs in a replay: the source's items go in, alerts and output come out.
 
 use super::alert::{Alerts, Level};
-use super::group::Grouping;
 use super::quality::Record;
 use super::sink::Sink;
 use super::source::{Item, Scratch, Source};
 use super::transport::{Event, Udf};
 use super::window::Windows;
 use super::{ReplayError, alert::Alert};
+use crate::protocol::group::Grouping;
 use crate::protocol::message::EdgeType;
 use crate::protocol::{Batch, Point, Request};
 use crate::script::ScriptHandler;
@@ -124,7 +124,7 @@ impl Pipeline {
         if self.measurement.as_ref().is_some_and(|name| point.name() != name.as_str()) {
             return Ok(());
         }
-        if let Some(grouping) = &self.grouping {
+        if let Some(grouping) = &mut self.grouping {
             grouping.apply(point);
         }
         if let Some(windows) = &mut self.windows {

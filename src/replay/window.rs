@@ -1,6 +1,7 @@
 //! `window` by time, as the daemon does it: driven by the data's own time, each group by itself, a
 //! partial last window is not emitted.
 
+use crate::protocol::align::truncate;
 use crate::protocol::{Batch, Point};
 use std::collections::{HashMap, VecDeque};
 
@@ -67,17 +68,6 @@ impl Windowing {
         let next = time.saturating_add(self.every);
         if self.align && self.every > 0 { truncate(next, self.every) } else { next }
     }
-}
-
-/// Rounds down to a multiple of `step`, counted from the year 1 as the daemon's clock does.
-pub(crate) fn truncate(time: i64, step: i64) -> i64 {
-    /// Seconds from the year 1 to 1970.
-    const EPOCH: i128 = 62_135_596_800 * 1_000_000_000;
-    if step <= 0 {
-        return time;
-    }
-    let past = (i128::from(time) + EPOCH).rem_euclid(i128::from(step));
-    time.saturating_sub(past as i64)
 }
 
 impl Window {

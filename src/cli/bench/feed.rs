@@ -4,9 +4,9 @@ use super::Args;
 use anyhow::Result;
 use prost::Message;
 use rhai_udf::protocol::frame::{put_frame, split_first};
+use rhai_udf::protocol::group::Grouping;
 use rhai_udf::protocol::message::{EdgeType, InitRequest, RequestMessage, request};
 use rhai_udf::protocol::{Batch, Point, Request};
-use rhai_udf::replay::group::Grouping;
 use rhai_udf::replay::source::{self, Item, Reading, Scratch};
 use rhai_udf::replay::window::{Windowing, Windows};
 use std::collections::HashMap;
@@ -101,10 +101,7 @@ impl Feed {
     }
 
     fn load(&mut self, args: &Args) -> Result<()> {
-        let tags = args.group_by.iter().filter(|tag| *tag != "*").cloned().collect();
-        let all_tags = args.group_by.iter().any(|tag| tag == "*");
-        let grouping =
-            (!args.group_by.is_empty()).then_some(Grouping { tags, by_name: false, all_tags });
+        let mut grouping = (!args.group_by.is_empty()).then(|| Grouping::by(&args.group_by));
         let reading = Reading::default();
         for path in &args.data {
             let mut source = source::open(path, &reading)?;
@@ -112,7 +109,7 @@ impl Feed {
             while let Some(item) = source.next(&mut scratch)? {
                 match item {
                     Item::Point => {
-                        if let Some(grouping) = &grouping {
+                        if let Some(grouping) = &mut grouping {
                             grouping.apply(&mut scratch.point);
                         }
                         self.point(std::mem::take(&mut scratch.point));

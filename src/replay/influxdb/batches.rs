@@ -3,11 +3,12 @@
 use super::client::{Client, Series};
 use super::statement::Statement;
 use super::{InfluxError, Span};
+use crate::protocol::align::round;
+use crate::protocol::group::regroup;
 use crate::protocol::{Batch, Point};
 use crate::replay::ReplayError;
 use crate::replay::source::{Item, Scratch, Source};
-use crate::replay::tick::Query;
-use crate::replay::tick::flow::{regroup, round};
+use crate::tick::Query;
 use serde_json::Value;
 use std::collections::VecDeque;
 

@@ -6,7 +6,7 @@
 
 use super::Span;
 use crate::replay::sink::rfc3339;
-use crate::replay::tick::Query;
+use crate::tick::Query;
 
 /// A statement taken apart.
 #[derive(Clone, Debug, PartialEq, Eq)]

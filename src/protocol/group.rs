@@ -1,0 +1,226 @@
+//! Group ids as the daemon computes them, and grouping by tags and measurement.
+//!
+//! An id is `tag=value,tag=value` in the order of the tags' names. Where the measurement belongs to
+//! the group, its name and a newline stand before the tags.
+
+use super::{Batch, Point};
+use std::borrow::Cow;
+
+/// What data is grouped by.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Dimensions {
+    /// Whether by the measurement too.
+    pub by_name: bool,
+    /// The names of the tags, sorted.
+    pub tags: Vec<String>,
+}
+
+impl Dimensions {
+    /// Returns the dimensions of a point.
+    pub fn of(point: &Point) -> Self {
+        Self { by_name: point.by_name(), tags: point.dimensions().map(Cow::into_owned).collect() }
+    }
+
+    /// Returns the dimensions of a batch.
+    pub fn of_batch(batch: &Batch) -> Self {
+        Self { by_name: batch.by_name, tags: batch.tags.keys().cloned().collect() }
+    }
+
+    /// Returns the id of the group of a measurement and its tags.
+    pub fn id<'t>(&self, name: &str, tag: impl Fn(&str) -> Option<Cow<'t, str>>) -> String {
+        let mut id = String::new();
+        let tags = self.tags.iter().map(|tag_name| (tag_name, tag(tag_name).unwrap_or_default()));
+        put_id(&mut id, self.by_name.then_some(name), tags);
+        id
+    }
+
+    /// Groups a point.
+    pub fn apply(&self, point: &mut Point) {
+        let mut id = String::new();
+        let name = point.name();
+        let tags = self.tags.iter().map(|tag| (tag, point.tag(tag).unwrap_or_default()));
+        put_id(&mut id, self.by_name.then_some(&name), tags);
+        drop(name);
+        group(point, self.by_name, &self.tags, &id);
+    }
+}
+
+/// Appends the id of a group: its measurement, if it is grouped by that, and its tags.
+fn put_id<N: AsRef<str>, V: AsRef<str>>(
+    out: &mut String,
+    name: Option<&str>,
+    tags: impl IntoIterator<Item = (N, V)>,
+) {
+    out.push_str(name.unwrap_or_default());
+    for (i, (tag, value)) in tags.into_iter().enumerate() {
+        match i {
+            0 if name.is_some() => out.push('\n'),
+            0 => {}
+            _ => out.push(','),
+        }
+        out.push_str(tag.as_ref());
+        out.push('=');
+        out.push_str(value.as_ref());
+    }
+}
+
+/// Sets what differs of a point's group.
+fn group(point: &mut Point, by_name: bool, tags: &[String], id: &str) {
+    if point.group_bytes() != id.as_bytes() {
+        point.set_group(id);
+    }
+    if !point.dimensions().eq(tags.iter().map(String::as_str)) {
+        point.set_dimensions(tags);
+    }
+    point.set_by_name(by_name);
+}
+
+/// Computes a point's group anew, after its name or its tags changed.
+pub fn regroup_point(point: &mut Point, scratch: &mut String) {
+    scratch.clear();
+    let name = point.name();
+    let value = |tag: &Cow<'_, str>| point.tag(tag).unwrap_or_default();
+    let tags = point.dimensions().map(|tag| {
+        let value = value(&tag);
+        (tag, value)
+    });
+    put_id(scratch, point.by_name().then_some(&name), tags);
+    drop(name);
+    if point.group_bytes() != scratch.as_bytes() {
+        point.set_group(scratch);
+    }
+}
+
+/// Computes a batch's group anew, after its name or its tags changed.
+pub fn regroup(batch: &mut Batch) {
+    let mut id = String::new();
+    put_id(&mut id, batch.by_name.then_some(&batch.name), &batch.tags);
+    batch.group = id;
+}
+
+/// Groups points by tags, as a `groupBy` does.
+#[derive(Debug, Clone, Default)]
+pub struct Grouping {
+    /// By all tags that a point has, except the excluded ones; else by those named.
+    pub all: bool,
+    /// The names of the tags, sorted.
+    pub names: Vec<String>,
+    /// The tags that `all` leaves out.
+    pub excluded: Vec<String>,
+    /// By the measurement too.
+    pub by_name: bool,
+    /// The id and the tags of the latest point, kept for their memory.
+    id: String,
+    tags: Vec<String>,
+}
+
+impl Grouping {
+    /// Groups by these tags, in any order; `*` stands for all.
+    pub fn by(tags: &[impl AsRef<str>]) -> Self {
+        let all = tags.iter().any(|tag| tag.as_ref() == "*");
+        let mut names: Vec<_> =
+            tags.iter().map(AsRef::as_ref).filter(|tag| *tag != "*").map(String::from).collect();
+        names.sort_unstable();
+        names.dedup();
+        Self { all, names, ..Self::default() }
+    }
+
+    /// Returns what a point would be grouped by.
+    pub fn dimensions(&mut self, point: &Point) -> Dimensions {
+        self.find_tags(point);
+        let tags = if self.all { &self.tags } else { &self.names };
+        Dimensions { by_name: self.by_name, tags: tags.clone() }
+    }
+
+    /// Groups a point.
+    pub fn apply(&mut self, point: &mut Point) {
+        self.find_tags(point);
+        let tags = if self.all { &self.tags } else { &self.names };
+        self.id.clear();
+        let name = point.name();
+        let values = tags.iter().map(|tag| (tag, point.tag(tag).unwrap_or_default()));
+        put_id(&mut self.id, self.by_name.then_some(&name), values);
+        drop(name);
+        group(point, self.by_name, tags, &self.id);
+    }
+
+    /// Puts the point's tags into `tags`, if it is grouped by all of them. Points that follow each
+    /// other mostly have the same tags, so nothing is allocated then.
+    fn find_tags(&mut self, point: &Point) {
+        if !self.all {
+            return;
+        }
+        let wanted = |name: &str| !self.excluded.iter().any(|excluded| excluded == name);
+        let mut count = 0;
+        let known = point.tags().filter(|(name, _)| wanted(name)).all(|(name, _)| {
+            count += 1;
+            self.tags.binary_search_by(|tag| tag.as_str().cmp(&name)).is_ok()
+        });
+        if known && count == self.tags.len() {
+            return;
+        }
+        self.tags = point.tags().map(|(name, _)| name.into_owned()).filter(|n| wanted(n)).collect();
+        self.tags.sort_unstable();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn cpu() -> Point {
+        let mut point = Point::new(0);
+        point.set_name("cpu");
+        point.set_tag("host", "a");
+        point.set_tag("cpu", "cpu-total");
+        point
+    }
+
+    #[test]
+    fn groups_have_the_daemons_ids() {
+        for (by_name, tags, expected) in [
+            (false, &[][..], ""),
+            (true, &[], "cpu"),
+            (false, &["cpu"], "cpu=cpu-total"),
+            (false, &["cpu", "host"], "cpu=cpu-total,host=a"),
+            (true, &["host", "none"], "cpu\nhost=a,none="),
+        ] {
+            let mut point = cpu();
+            let tags: Vec<_> = tags.iter().map(ToString::to_string).collect();
+            let dimensions = Dimensions { by_name, tags: tags.clone() };
+            dimensions.apply(&mut point);
+            assert_eq!(point.group(), expected);
+            assert_eq!(Dimensions::of(&point), dimensions);
+            let mut other = cpu();
+            let mut grouping = Grouping::by(&tags);
+            grouping.by_name = by_name;
+            grouping.apply(&mut other);
+            assert_eq!(other.group(), expected);
+        }
+    }
+
+    #[test]
+    fn a_star_groups_by_the_tags_that_a_point_has() {
+        let mut grouping = Grouping::by(&["*"]);
+        let mut point = cpu();
+        grouping.apply(&mut point);
+        assert_eq!(point.group(), "cpu=cpu-total,host=a");
+        let mut other = Point::new(0);
+        other.set_tag("rack", "7");
+        grouping.apply(&mut other);
+        assert_eq!(other.group(), "rack=7");
+        grouping.excluded = vec!["cpu".into()];
+        let mut point = cpu();
+        grouping.apply(&mut point);
+        assert_eq!(point.group(), "host=a");
+    }
+
+    #[test]
+    fn a_changed_tag_changes_the_group() {
+        let mut point = cpu();
+        Grouping::by(&["host"]).apply(&mut point);
+        point.set_tag("host", "b");
+        regroup_point(&mut point, &mut String::new());
+        assert_eq!(point.group(), "host=b");
+    }
+}

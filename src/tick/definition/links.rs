@@ -1,0 +1,247 @@
+//! What stands after `|`, `@` and `.` in a script: which nodes, functions and properties there are.
+
+use crate::tick::definition::definitions::Evaluator;
+use crate::tick::definition::object::{Object, mismatch};
+use crate::tick::definition::spec::{self, Provides, Wants, same_name};
+use crate::tick::definition::{Definition, Kind, Property};
+use crate::tick::error::{Result, TickError};
+use crate::tick::flow::Edge;
+use crate::tick::syntax::ast::{Call, Link};
+
+/// The most nodes of a script.
+const MAX_NODES: usize = 1000;
+
+impl Evaluator<'_> {
+    /// Says what a name is under another link, if anything.
+    fn elsewhere(&mut self, node: usize, name: &str, link: Link) -> Result<String> {
+        let mut found = Vec::new();
+        if link != Link::Property && self.property_signature(node, name).is_some() {
+            found.push(format!("a property, written .{name}()"));
+        }
+        if link != Link::Chain && (spec::find(name).is_some() || not_replayed(name)) {
+            found.push(format!("a node, written |{name}()"));
+        }
+        if link != Link::Dynamic && self.udfs.info(name)?.is_some() {
+            found.push(format!("a user defined function, written @{name}()"));
+        }
+        Ok(if found.is_empty() {
+            String::new()
+        } else {
+            format!("; it is {}", found.join(" and "))
+        })
+    }
+
+    pub(crate) fn node(
+        &mut self,
+        parent: usize,
+        call: &Call,
+        mut arguments: Vec<Object>,
+    ) -> Result<Object> {
+        let name = &*call.name;
+        let provided = self.definitions[parent].provides;
+        let Some(spec) = spec::find(name) else {
+            if not_replayed(name) {
+                let message = format!("|{name}() is not replayed here; it runs under the daemon");
+                return Err(self.error(call.at, message));
+            }
+            let elsewhere = self.elsewhere(parent, name, Link::Chain)?;
+            let names: Vec<_> = spec::NODES.iter().map(|spec| spec.name).collect();
+            let message = match elsewhere.as_str() {
+                "" => format!("there is no node {name}; there are {}", names.join(", ")),
+                elsewhere => format!("there is no node {name}{elsewhere}"),
+            };
+            return Err(self.error(call.at, message));
+        };
+        let source = matches!(self.definitions[parent].kind, Kind::Source);
+        let from = matches!(self.definitions[parent].name.as_str(), "stream" | "from");
+        match spec.name {
+            "from" if !from => {
+                return Err(self.error(call.at, "|from() stands after stream or another |from()"));
+            }
+            "query" if !source => return Err(self.error(call.at, "|query() stands after batch")),
+            "from" | "query" => {}
+            _ if source => {
+                let first =
+                    if provided == Edge::Stream { "stream|from()" } else { "batch|query('…')" };
+                return Err(self
+                    .error(call.at, format!("|{name}() cannot follow here; begin with {first}")));
+            }
+            _ => {}
+        }
+        if let Some(wrong) = mismatch(spec.arguments, &arguments) {
+            return Err(self.error(call.at, format!("|{name}() {wrong}")));
+        }
+        let fits = match spec.wants {
+            Wants::Any => true,
+            Wants::Stream => provided == Edge::Stream,
+            Wants::Batch => provided == Edge::Batch,
+        };
+        if !fits {
+            return Err(self.error(call.at, format!("|{name}() does not take a {provided}")));
+        }
+        let mut parents = vec![parent];
+        if spec.arguments == "node..." {
+            for argument in arguments.drain(..) {
+                if let Object::Node(other) = argument {
+                    if self.definitions[other].provides != provided {
+                        return Err(self
+                            .error(call.at, format!("|{name}() cannot mix streams and batches")));
+                    }
+                    parents.push(other);
+                }
+            }
+        }
+        if spec.name == "union" {
+            // The daemon links the arguments before the node itself; it decides the order at one time.
+            parents.rotate_left(1);
+        }
+        let provides = match spec.provides {
+            Provides::Stream => Edge::Stream,
+            Provides::Batch => Edge::Batch,
+            Provides::Same => provided,
+        };
+        self.push(spec.name, Kind::Node(spec), arguments, parents, provided, provides, call.at)
+    }
+
+    #[allow(clippy::too_many_arguments)]
+    fn push(
+        &mut self,
+        name: &str,
+        kind: Kind,
+        arguments: Vec<Object>,
+        parents: Vec<usize>,
+        wants: Edge,
+        provides: Edge,
+        at: usize,
+    ) -> Result<Object> {
+        if self.definitions.len() >= MAX_NODES {
+            return Err(self.error(at, format!("a script may have {MAX_NODES} nodes at most")));
+        }
+        self.definitions.push(Definition {
+            name: name.to_owned(),
+            kind,
+            arguments,
+            properties: Vec::new(),
+            parents,
+            wants,
+            provides,
+            at,
+        });
+        Ok(Object::Node(self.definitions.len() - 1))
+    }
+
+    pub(crate) fn udf(
+        &mut self,
+        parent: usize,
+        call: &Call,
+        arguments: Vec<Object>,
+    ) -> Result<Object> {
+        let name = &*call.name;
+        let info = self.udfs.info(name).map_err(|error| self.error(call.at, error.to_string()))?;
+        let Some(info) = info else {
+            let elsewhere = self.elsewhere(parent, name, Link::Dynamic)?;
+            let message = format!(
+                "@{name} is not given: --udf {name}=SCRIPT.rhai names its script{elsewhere}"
+            );
+            return Err(self.error(call.at, message));
+        };
+        if !arguments.is_empty() {
+            let message =
+                format!("@{name}() takes no arguments; options are set after it, .option(value)");
+            return Err(self.error(call.at, message));
+        }
+        let (wants, provides) = (info.wants().into(), info.provides().into());
+        let provided = self.definitions[parent].provides;
+        if wants != provided {
+            let message = format!("@{name} wants a {wants}, but a {provided} flows into it here");
+            return Err(self.error(call.at, message));
+        }
+        self.push(
+            name,
+            Kind::Udf(Box::new(info)),
+            Vec::new(),
+            vec![parent],
+            wants,
+            provides,
+            call.at,
+        )
+    }
+
+    /// Returns a property's owner, its name and what it takes.
+    fn property_signature(
+        &self,
+        node: usize,
+        name: &str,
+    ) -> Option<(Option<&'static str>, &'static str, &'static str)> {
+        let definition = &self.definitions[node];
+        let Kind::Node(spec) = &definition.kind else { return None };
+        let named = |properties: &'static [(&'static str, &'static str)]| {
+            properties.iter().find(|(known, _)| same_name(known, name))
+        };
+        if spec.name == "alert" {
+            let handler = definition.properties.iter().rev().find_map(|property| property.handler);
+            if let Some(handler) = handler.and_then(spec::find_handler)
+                && let Some((name, takes)) = named(handler.properties)
+            {
+                return Some((Some(handler.name), name, takes));
+            }
+            if let Some(handler) = spec::find_handler(name) {
+                return Some((Some(handler.name), handler.name, handler.arguments));
+            }
+        }
+        named(spec.properties).map(|(name, takes)| (None, *name, *takes))
+    }
+
+    pub(crate) fn property(
+        &mut self,
+        node: usize,
+        call: &Call,
+        arguments: Vec<Object>,
+    ) -> Result<Object> {
+        let name = &*call.name;
+        let definition = &self.definitions[node];
+        let property = match &definition.kind {
+            Kind::Udf(info) => {
+                crate::tick::udf::check_option(&definition.name, info, name, &arguments)
+                    .map_err(|message| self.error(call.at, message))?;
+                Property { name: name.to_owned(), handler: None, arguments, at: call.at }
+            }
+            Kind::Source | Kind::Node(_) => match self.property_signature(node, name) {
+                None => return Err(self.unknown_property(node, call)?),
+                Some((handler, property, takes)) => {
+                    if let Some(wrong) = mismatch(takes, &arguments) {
+                        return Err(self.error(call.at, format!(".{name}() {wrong}")));
+                    }
+                    Property { name: property.to_owned(), handler, arguments, at: call.at }
+                }
+            },
+        };
+        self.definitions[node].properties.push(property);
+        Ok(Object::Node(node))
+    }
+
+    fn unknown_property(&mut self, node: usize, call: &Call) -> Result<TickError> {
+        let name = &*call.name;
+        let elsewhere = self.elsewhere(node, name, Link::Property)?;
+        let definition = &self.definitions[node];
+        let mut known = Vec::new();
+        if let Kind::Node(spec) = &definition.kind {
+            known.extend(spec.properties.iter().map(|(name, _)| *name));
+            if spec.name == "alert" {
+                known.extend(spec::HANDLERS.iter().map(|handler| handler.name));
+            }
+        }
+        let message = match (elsewhere.as_str(), known.is_empty()) {
+            ("", true) => format!("{} has no property {name}; it has none", definition.name),
+            ("", false) => {
+                format!("{} has no property {name}; it has {}", definition.name, known.join(", "))
+            }
+            (elsewhere, _) => format!("{} has no property {name}{elsewhere}", definition.name),
+        };
+        Ok(self.error(call.at, message))
+    }
+}
+
+fn not_replayed(name: &str) -> bool {
+    spec::NOT_REPLAYED.iter().any(|known| same_name(known, name))
+}

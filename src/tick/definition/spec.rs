@@ -1,0 +1,435 @@
+//! Which nodes are replayed, and their properties, with what each takes.
+//!
+//! The notation of the arguments is that of [`crate::tick::definition::object::mismatch`].
+
+/// A kind of node.
+#[derive(Debug)]
+pub struct Spec {
+    /// The name as a script writes it.
+    pub name: &'static str,
+    /// What it takes.
+    pub arguments: &'static str,
+    /// What may flow into it.
+    pub wants: Wants,
+    /// What flows out of it.
+    pub provides: Provides,
+    /// Its properties and what they take.
+    pub properties: &'static [(&'static str, &'static str)],
+}
+
+/// What may flow into a node.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Wants {
+    /// Points.
+    Stream,
+    /// Batches.
+    Batch,
+    /// Either.
+    Any,
+}
+
+/// What flows out of a node.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Provides {
+    /// Points.
+    Stream,
+    /// Batches.
+    Batch,
+    /// What flows into it.
+    Same,
+}
+
+const fn spec(
+    name: &'static str,
+    arguments: &'static str,
+    wants: Wants,
+    provides: Provides,
+    properties: &'static [(&'static str, &'static str)],
+) -> Spec {
+    Spec { name, arguments, wants, provides, properties }
+}
+
+const AGGREGATE: &[(&str, &str)] = &[("as", "string"), ("usePointTimes", "")];
+
+/// The nodes that are replayed.
+pub const NODES: &[Spec] = {
+    use Provides::Same;
+    use Wants::Any;
+    const TO_STREAM: Provides = Provides::Stream;
+    const TO_BATCH: Provides = Provides::Batch;
+    &[
+        spec(
+            "from",
+            "",
+            Wants::Stream,
+            TO_STREAM,
+            &[
+                ("database", "string"),
+                ("retentionPolicy", "string"),
+                ("measurement", "string"),
+                ("where", "lambda"),
+                ("groupBy", "tag..."),
+                ("groupByMeasurement", ""),
+                ("round", "duration"),
+                ("truncate", "duration"),
+            ],
+        ),
+        spec(
+            "query",
+            "string",
+            Wants::Batch,
+            TO_BATCH,
+            &[
+                ("period", "duration"),
+                ("every", "duration"),
+                ("align", ""),
+                ("cron", "string"),
+                ("offset", "duration"),
+                ("alignGroup", ""),
+                ("groupBy", "dimension..."),
+                ("groupByMeasurement", ""),
+                ("fill", "fill"),
+                ("cluster", "string"),
+            ],
+        ),
+        spec("where", "lambda", Any, Same, &[]),
+        spec("groupBy", "tag...", Any, Same, &[("byMeasurement", ""), ("exclude", "string...")]),
+        spec(
+            "window",
+            "",
+            Wants::Stream,
+            TO_BATCH,
+            &[
+                ("period", "duration"),
+                ("every", "duration"),
+                ("align", ""),
+                ("fillPeriod", ""),
+                ("periodCount", "int"),
+                ("everyCount", "int"),
+            ],
+        ),
+        spec(
+            "eval",
+            "lambda...",
+            Any,
+            Same,
+            &[("as", "string..."), ("keep", "string..."), ("tags", "string..."), ("quiet", "")],
+        ),
+        spec("default", "", Any, Same, &[("field", "string value"), ("tag", "string string")]),
+        spec("delete", "", Any, Same, &[("field", "string"), ("tag", "string")]),
+        spec("shift", "duration", Any, Same, &[]),
+        spec("sample", "rate", Any, Same, &[]),
+        spec("stateCount", "lambda", Any, Same, &[("as", "string")]),
+        spec("stateDuration", "lambda", Any, Same, &[("as", "string"), ("unit", "duration")]),
+        spec("changeDetect", "string...", Any, Same, &[]),
+        spec(
+            "derivative",
+            "string",
+            Any,
+            Same,
+            &[("as", "string"), ("unit", "duration"), ("nonNegative", "")],
+        ),
+        spec("union", "node...", Any, Same, &[("rename", "string")]),
+        spec(
+            "join",
+            "node...",
+            Any,
+            Same,
+            &[
+                ("as", "string..."),
+                ("on", "string..."),
+                ("tolerance", "duration"),
+                ("fill", "fill"),
+                ("delimiter", "string"),
+                ("streamName", "string"),
+            ],
+        ),
+        spec("log", "", Any, Same, &[("level", "string"), ("prefix", "string")]),
+        spec("httpOut", "string", Any, Same, &[]),
+        spec(
+            "influxDBOut",
+            "",
+            Any,
+            Same,
+            &[
+                ("database", "string"),
+                ("retentionPolicy", "string"),
+                ("measurement", "string"),
+                ("tag", "string string"),
+                ("precision", "string"),
+                ("writeConsistency", "string"),
+                ("cluster", "string"),
+                ("buffer", "int"),
+                ("flushInterval", "duration"),
+                ("create", ""),
+            ],
+        ),
+        spec("alert", "", Any, Same, ALERT),
+        spec("count", "string", Any, TO_STREAM, AGGREGATE),
+        spec("sum", "string", Any, TO_STREAM, AGGREGATE),
+        spec("mean", "string", Any, TO_STREAM, AGGREGATE),
+        spec("median", "string", Any, TO_STREAM, AGGREGATE),
+        spec("mode", "string", Any, TO_STREAM, AGGREGATE),
+        spec("min", "string", Any, TO_STREAM, AGGREGATE),
+        spec("max", "string", Any, TO_STREAM, AGGREGATE),
+        spec("first", "string", Any, TO_STREAM, AGGREGATE),
+        spec("last", "string", Any, TO_STREAM, AGGREGATE),
+        spec("spread", "string", Any, TO_STREAM, AGGREGATE),
+        spec("stddev", "string", Any, TO_STREAM, AGGREGATE),
+        spec("percentile", "string float", Any, TO_STREAM, AGGREGATE),
+        spec("distinct", "string", Any, TO_BATCH, AGGREGATE),
+        spec("top", "int string string...", Any, TO_BATCH, AGGREGATE),
+        spec("bottom", "int string string...", Any, TO_BATCH, AGGREGATE),
+        spec("difference", "string", Any, Same, AGGREGATE),
+        spec("cumulativeSum", "string", Any, Same, AGGREGATE),
+        spec("elapsed", "string duration", Any, Same, AGGREGATE),
+        spec("movingAverage", "string int", Any, Same, AGGREGATE),
+    ]
+};
+
+/// The daemon's other nodes, which are refused as not replayed.
+pub const NOT_REPLAYED: &[&str] = &[
+    "queryFlux",
+    "stats",
+    "noOp",
+    "combine",
+    "flatten",
+    "barrier",
+    "httpPost",
+    "kapacitorLoopback",
+    "k8sAutoscale",
+    "swarmAutoscale",
+    "ec2Autoscale",
+    "sideload",
+    "trickle",
+    "holtWinters",
+    "holtWintersWithFit",
+    "deadman",
+];
+
+const ALERT: &[(&str, &str)] = &[
+    ("id", "string"),
+    ("message", "string"),
+    ("details", "string"),
+    ("info", "lambda"),
+    ("warn", "lambda"),
+    ("crit", "lambda"),
+    ("infoReset", "lambda"),
+    ("warnReset", "lambda"),
+    ("critReset", "lambda"),
+    ("flapping", "float float"),
+    ("history", "int"),
+    ("levelTag", "string"),
+    ("levelField", "string"),
+    ("messageField", "string"),
+    ("durationField", "string"),
+    ("idTag", "string"),
+    ("idField", "string"),
+    ("all", ""),
+    ("noRecoveries", ""),
+    ("stateChangesOnly", "duration?"),
+    ("topic", "string"),
+    ("category", "string"),
+];
+
+/// A handler of alerts: what it takes, and its properties.
+#[derive(Debug)]
+pub struct Handler {
+    /// The name as a script writes it.
+    pub name: &'static str,
+    /// What it takes.
+    pub arguments: &'static str,
+    /// Its properties and what they take.
+    pub properties: &'static [(&'static str, &'static str)],
+}
+
+const fn handler(
+    name: &'static str,
+    arguments: &'static str,
+    properties: &'static [(&'static str, &'static str)],
+) -> Handler {
+    Handler { name, arguments, properties }
+}
+
+/// The handlers of alerts. Only `log` is carried out, the others are shown.
+pub const HANDLERS: &[Handler] = &[
+    handler("log", "string", &[("mode", "int")]),
+    handler(
+        "post",
+        "string...",
+        &[
+            ("endpoint", "string"),
+            ("header", "string string"),
+            ("captureResponse", ""),
+            ("timeout", "duration"),
+            ("skipSSLVerification", ""),
+        ],
+    ),
+    handler("tcp", "string", &[]),
+    handler("email", "string...", &[("to", "string..."), ("toTemplates", "string...")]),
+    handler("exec", "string string...", &[]),
+    handler("victorOps", "", &[("routingKey", "string")]),
+    handler("pagerDuty", "", &[("serviceKey", "string")]),
+    handler(
+        "pagerDuty2",
+        "",
+        &[("routingKey", "string"), ("serviceKey", "string"), ("link", "string string...")],
+    ),
+    handler("hipChat", "", &[("room", "string"), ("token", "string")]),
+    handler(
+        "alerta",
+        "",
+        &[
+            ("token", "string"),
+            ("resource", "string"),
+            ("event", "string"),
+            ("environment", "string"),
+            ("group", "string"),
+            ("value", "string"),
+            ("origin", "string"),
+            ("services", "string..."),
+            ("correlated", "string..."),
+            ("attribute", "string value"),
+            ("timeout", "duration"),
+        ],
+    ),
+    handler(
+        "mqtt",
+        "string",
+        &[("brokerName", "string"), ("topic", "string"), ("qos", "int"), ("retained", "bool")],
+    ),
+    handler(
+        "sensu",
+        "",
+        &[("source", "string"), ("handlers", "string..."), ("metadata", "string value")],
+    ),
+    handler(
+        "pushover",
+        "",
+        &[
+            ("userKey", "string"),
+            ("device", "string"),
+            ("title", "string"),
+            ("uRL", "string"),
+            ("uRLTitle", "string"),
+            ("sound", "string"),
+        ],
+    ),
+    handler(
+        "slack",
+        "",
+        &[
+            ("workspace", "string"),
+            ("channel", "string"),
+            ("username", "string"),
+            ("iconEmoji", "string"),
+        ],
+    ),
+    handler(
+        "discord",
+        "",
+        &[
+            ("workspace", "string"),
+            ("username", "string"),
+            ("avatarURL", "string"),
+            ("embedTitle", "string"),
+        ],
+    ),
+    handler(
+        "bigPanda",
+        "",
+        &[
+            ("appKey", "string"),
+            ("host", "string"),
+            ("primaryProperty", "string"),
+            ("secondaryProperty", "string"),
+            ("attribute", "string value"),
+        ],
+    ),
+    handler(
+        "telegram",
+        "",
+        &[
+            ("chatId", "string"),
+            ("parseMode", "string"),
+            ("disableNotification", ""),
+            ("disableWebPagePreview", ""),
+        ],
+    ),
+    handler("opsGenie", "", &[("teams", "string..."), ("recipients", "string...")]),
+    handler(
+        "opsGenie2",
+        "",
+        &[
+            ("teams", "string..."),
+            ("recipients", "string..."),
+            ("recoveryAction", "string"),
+            ("details", ""),
+        ],
+    ),
+    handler("talk", "", &[]),
+    handler("snmpTrap", "string", &[("data", "string string string")]),
+    handler(
+        "kafka",
+        "",
+        &[
+            ("cluster", "string"),
+            ("kafkaTopic", "string"),
+            ("template", "string"),
+            ("disablePartitionById", ""),
+            ("partitionHashAlgorithm", "string"),
+        ],
+    ),
+    handler("teams", "", &[("channelURL", "string")]),
+    handler(
+        "serviceNow",
+        "",
+        &[
+            ("uRL", "string"),
+            ("source", "string"),
+            ("node", "string"),
+            ("type", "string"),
+            ("resource", "string"),
+            ("metricName", "string"),
+            ("messageKey", "string"),
+            ("additionalInfo", "string value"),
+        ],
+    ),
+    handler(
+        "zenoss",
+        "",
+        &[
+            ("action", "string"),
+            ("method", "string"),
+            ("type", "string"),
+            ("tid", "int"),
+            ("summary", "string"),
+            ("device", "string"),
+            ("component", "string"),
+            ("eventClassKey", "string"),
+            ("eventClass", "string"),
+            ("message", "string"),
+            ("collector", "string"),
+            ("customField", "string value"),
+        ],
+    ),
+];
+
+/// Tells whether two names are the same but for the case of the first letter, as the daemon takes them.
+pub fn same_name(a: &str, b: &str) -> bool {
+    let (mut a, mut b) = (a.chars(), b.chars());
+    match (a.next(), b.next()) {
+        (Some(x), Some(y)) => x.to_uppercase().eq(y.to_uppercase()) && a.as_str() == b.as_str(),
+        (x, y) => x == y,
+    }
+}
+
+/// Returns the kind of node of that name.
+pub fn find(name: &str) -> Option<&'static Spec> {
+    NODES.iter().find(|spec| same_name(spec.name, name))
+}
+
+/// Returns the handler of that name.
+pub fn find_handler(name: &str) -> Option<&'static Handler> {
+    HANDLERS.iter().find(|handler| same_name(handler.name, name))
+}

@@ -1,0 +1,29 @@
+//! TICKscript: the language in which Kapacitor's tasks are written, and the task graph itself.
+//!
+//! This room knows the protocol only. How functions are run ([`udf::Udfs`]) and where effects go
+//! ([`flow::Outside`]) is handed in by whoever plays data through a [`Graph`].
+//!
+//! Read in this order: [`syntax`] (a script becomes a tree), [`lambda`] (its expressions, evaluated
+//! on points), [`template`] (the texts of alerts), [`definition`] (the tree becomes nodes with their
+//! properties), [`flow`] (what flows between nodes), [`udf`] (the boundary to functions), `nodes`
+//! (one file each) and [`graph`] (the nodes, running).
+
+pub mod alert_event;
+pub mod definition;
+pub mod error;
+pub mod flow;
+pub mod graph;
+pub mod lambda;
+#[cfg(test)]
+pub(crate) mod language_tests;
+mod nodes;
+#[cfg(test)]
+mod pipeline_tests;
+pub mod syntax;
+pub mod template;
+mod text;
+pub mod udf;
+
+pub use definition::definitions::parse_value;
+pub use error::{Place, TickError, TickText};
+pub use graph::{Collected, Graph, Query, Task};

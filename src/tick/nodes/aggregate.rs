@@ -1,0 +1,283 @@
+//! InfluxQL's aggregates and selectors: a batch, or the points of one time, become one point.
+//!
+//! A selector (`min`, `max`, `first`, `last`, `percentile`) hands on the whole point it selects, an
+//! aggregate only its result and the tags of the group. `distinct`, `top` and `bottom` make batches.
+
+use std::collections::HashMap;
+use std::rc::Rc;
+
+use super::reduce::{Function, Reduced, Series};
+use crate::protocol::group::Dimensions;
+use crate::protocol::message::BeginBatch;
+use crate::protocol::point::FieldType;
+use crate::protocol::{Batch, FieldValue, Point};
+use crate::tick::definition::Definition;
+use crate::tick::definition::object::Object;
+use crate::tick::error::{Result, TickError, TickText};
+use crate::tick::flow::{Edge, Message, Node, Outbox};
+
+/// Reduces batches, or the points of one time.
+pub(crate) struct Aggregate {
+    rule: Rule,
+    groups: HashMap<String, Group>,
+}
+
+struct Rule {
+    method: String,
+    function: Function,
+    field: Rc<str>,
+    name: Rc<str>,
+    point_times: bool,
+    provides: Edge,
+}
+
+/// The points of one time of a group of a stream.
+struct Group {
+    time: i64,
+    series: Series,
+    points: Vec<Rc<Point>>,
+}
+
+/// What a result is labelled with.
+struct Label {
+    name: String,
+    tags: Vec<(String, String)>,
+    dimensions: Dimensions,
+    time: i64,
+}
+
+impl Aggregate {
+    pub(crate) fn new(definition: &Definition, source: &TickText<'_>) -> Result<Self> {
+        let arguments = &definition.arguments;
+        let count = |object: Option<&Object>| match object {
+            Some(Object::Int(n)) => usize::try_from(*n).ok().filter(|n| *n > 0),
+            _ => None,
+        };
+        let (field, function) = match (definition.name.as_str(), arguments.as_slice()) {
+            ("percentile", [_, Object::Float(percentile)]) => {
+                (0, Function::Percentile(*percentile))
+            }
+            ("top" | "bottom", _) => {
+                let Some(n) = count(arguments.first()) else {
+                    let message =
+                        format!("|{}() needs a number of points above 0", definition.name);
+                    return Err(source.error(definition.at, message));
+                };
+                (1, if definition.name == "top" { Function::Top(n) } else { Function::Bottom(n) })
+            }
+            (name, _) => (0, simple(name)),
+        };
+        let rule = Rule {
+            method: definition.name.clone(),
+            function,
+            field: arguments.get(field).and_then(Object::as_string).unwrap_or_default(),
+            name: definition.string("as").unwrap_or_else(|| definition.name.as_str().into()),
+            point_times: definition.flag("usePointTimes"),
+            provides: definition.provides,
+        };
+        Ok(Self { rule, groups: HashMap::new() })
+    }
+}
+
+fn simple(name: &str) -> Function {
+    match name {
+        "sum" => Function::Sum,
+        "mean" => Function::Mean,
+        "median" => Function::Median,
+        "mode" => Function::Mode,
+        "min" => Function::Min,
+        "max" => Function::Max,
+        "first" => Function::First,
+        "last" => Function::Last,
+        "spread" => Function::Spread,
+        "stddev" => Function::Stddev,
+        "distinct" => Function::Distinct,
+        _ => Function::Count,
+    }
+}
+
+impl Rule {
+    /// Takes a point's value into a series; reports what cannot be taken.
+    fn collect(&self, series: &mut Series, point: &Point, out: &mut Outbox<'_>) -> bool {
+        let error = match point.field(&self.field) {
+            None => format!("field \"{}\" is missing", self.field),
+            Some(value) if !self.function.takes(value.field_type()) => {
+                format!(
+                    "{} does not take \"{}\", a {}",
+                    self.method,
+                    self.field,
+                    value.field_type()
+                )
+            }
+            Some(value) => {
+                let kind: FieldType = value.field_type();
+                match series.push(point.time(), value) {
+                    Ok(()) => return true,
+                    Err(first) => {
+                        format!("field \"{}\" is a {kind} here, it was a {first}", self.field)
+                    }
+                }
+            }
+        };
+        out.diagnose(&TickError::Evaluate(error));
+        false
+    }
+
+    fn emit(
+        &self,
+        series: &Series,
+        label: &Label,
+        point: &dyn Fn(usize) -> Point,
+        out: &mut Outbox<'_>,
+    ) {
+        let Some(reduced) = self.function.reduce(series) else { return };
+        match self.provides {
+            Edge::Stream => {
+                if let Some(point) = self.point(reduced, series, label, point) {
+                    out.send(point);
+                }
+            }
+            Edge::Batch => out.send(self.batch(reduced, series, label, point)),
+        }
+    }
+
+    fn time(&self, point: Option<i64>, label: &Label) -> i64 {
+        point.filter(|_| self.point_times).unwrap_or(label.time)
+    }
+
+    fn point(
+        &self,
+        reduced: Reduced,
+        series: &Series,
+        label: &Label,
+        point: &dyn Fn(usize) -> Point,
+    ) -> Option<Point> {
+        let mut result = Point::new(label.time);
+        match reduced {
+            Reduced::Value(value, time) => {
+                result.set_time(self.time(time, label));
+                label.tags.iter().for_each(|(name, value)| result.set_tag(name, value));
+                result.set_field(&self.name, value);
+            }
+            Reduced::Selected(i) => {
+                let selected = point(i);
+                result.set_time(self.time(series.times.get(i).copied(), label));
+                selected.tags().for_each(|(name, value)| result.set_tag(&name, &value));
+                for (name, value) in selected.fields().filter(|(name, _)| **name != *self.field) {
+                    result.set_field(&name, value);
+                }
+                result.set_field(&self.name, series.value(i)?);
+            }
+            Reduced::Many(_) => return None,
+        }
+        result.set_name(&label.name);
+        label.dimensions.apply(&mut result);
+        Some(result)
+    }
+
+    fn batch(
+        &self,
+        reduced: Reduced,
+        series: &Series,
+        label: &Label,
+        point: &dyn Fn(usize) -> Point,
+    ) -> Batch {
+        let mut batch = Batch::default();
+        batch.begin(BeginBatch {
+            name: label.name.clone(),
+            tags: label.tags.iter().cloned().collect(),
+            by_name: label.dimensions.by_name,
+            ..BeginBatch::default()
+        });
+        batch.tmax = label.time;
+        crate::protocol::group::regroup(&mut batch);
+        let Reduced::Many(indices) = reduced else { return batch };
+        for i in indices {
+            let time = self.time(series.times.get(i).copied(), label);
+            let mut result = Point::new(time);
+            batch.tmax = batch.tmax.max(time);
+            label.tags.iter().for_each(|(name, value)| result.set_tag(name, value));
+            if self.function != Function::Distinct {
+                point(i).tags().for_each(|(name, value)| result.set_tag(&name, &value));
+            }
+            if let Some(value) = series.value(i) {
+                result.set_field(&self.name, value);
+            }
+            result.set_group(&batch.group);
+            batch.push(&result);
+        }
+        batch.size = batch.len() as i64;
+        batch
+    }
+}
+
+impl Node for Aggregate {
+    fn point(&mut self, _port: usize, point: Rc<Point>, out: &mut Outbox<'_>) -> Result<()> {
+        let id = point.group().into_owned();
+        let time = point.time();
+        let group = self.groups.entry(id).or_insert_with(|| Group {
+            time,
+            series: Series::default(),
+            points: Vec::new(),
+        });
+        if group.time != time {
+            if let Some(last) = group.points.last() {
+                let message = Message::Point(Rc::clone(last));
+                let label = Label {
+                    name: last.name().into_owned(),
+                    tags: message.group_tags(),
+                    dimensions: Dimensions::of(last),
+                    time: group.time,
+                };
+                self.rule.emit(&group.series, &label, &|i| (*group.points[i]).clone(), out);
+            }
+            *group = Group { time, series: Series::default(), points: Vec::new() };
+        }
+        if self.rule.collect(&mut group.series, &point, out) {
+            group.points.push(point);
+        }
+        Ok(())
+    }
+
+    fn batch(&mut self, _port: usize, batch: Rc<Batch>, out: &mut Outbox<'_>) -> Result<()> {
+        let mut series = Series::default();
+        let mut indices = Vec::with_capacity(batch.len());
+        let mut point = Point::default();
+        for i in 0..batch.len() {
+            if batch.read(i, &mut point).unwrap_or(false)
+                && self.rule.collect(&mut series, &point, out)
+            {
+                indices.push(i);
+            }
+        }
+        if indices.is_empty() && !self.rule.function.takes_empty() {
+            return Ok(());
+        }
+        let message = Message::Batch(Rc::clone(&batch));
+        let label = Label {
+            name: batch.name.clone(),
+            tags: message.group_tags(),
+            dimensions: message.dimensions(),
+            time: batch.tmax,
+        };
+        let read = |i: usize| {
+            let mut point = Point::default();
+            match indices.get(i).map(|i| batch.read(*i, &mut point)) {
+                Some(Ok(true)) => point,
+                _ => Point::default(),
+            }
+        };
+        self.rule.emit(&series, &label, &read, out);
+        Ok(())
+    }
+}
+
+/// Turns a field's value into one that does not borrow.
+pub(crate) fn owned(value: FieldValue<'_>) -> FieldValue<'static> {
+    match value {
+        FieldValue::String(v) => FieldValue::String(v.into_owned().into()),
+        FieldValue::Int(v) => FieldValue::Int(v),
+        FieldValue::Double(v) => FieldValue::Double(v),
+        FieldValue::Bool(v) => FieldValue::Bool(v),
+    }
+}

@@ -1,0 +1,88 @@
+//! `|from()`: which points of the stream a script wants, and how they are grouped.
+
+use std::rc::Rc;
+
+use super::group_by::grouping;
+use super::unreachable_edge;
+use crate::protocol::align::{round, truncate};
+use crate::protocol::group::Grouping;
+use crate::protocol::{Batch, Point};
+use crate::tick::definition::Definition;
+use crate::tick::definition::object::Object;
+use crate::tick::error::{Result, TickText};
+use crate::tick::flow::{Edge, Message, Node, Outbox, PointScope};
+use crate::tick::lambda::Lambda;
+use crate::tick::lambda::functions::State;
+
+/// Selects and groups points.
+pub(crate) struct From {
+    database: Option<Rc<str>>,
+    retention_policy: Option<Rc<str>>,
+    measurement: Option<Rc<str>>,
+    /// All must hold; one state serves all groups, as in the daemon.
+    conditions: Vec<(Rc<Lambda>, State)>,
+    grouping: Grouping,
+    round: i64,
+    truncate: i64,
+}
+
+impl From {
+    pub(crate) fn new(definition: &Definition, source: &TickText<'_>) -> Result<Self> {
+        let string = |name: &str| definition.string(name).filter(|value| !value.is_empty());
+        let (groups, at) = definition
+            .last("groupBy")
+            .map_or((&[][..], definition.at), |p| (&p.arguments[..], p.at));
+        let mut grouping = grouping(groups, &[], at, source)?;
+        grouping.by_name = definition.flag("groupByMeasurement");
+        Ok(Self {
+            database: string("database"),
+            retention_policy: string("retentionPolicy"),
+            measurement: string("measurement"),
+            conditions: definition
+                .all("where")
+                .filter_map(|property| property.arguments.first().and_then(Object::as_lambda))
+                .map(|lambda| (lambda, State::default()))
+                .collect(),
+            grouping,
+            round: definition.duration("round").unwrap_or(0),
+            truncate: definition.duration("truncate").unwrap_or(0),
+        })
+    }
+
+    fn wants(&mut self, point: &Point, out: &mut Outbox<'_>) -> bool {
+        let differs =
+            |wanted: &Option<Rc<str>>, value: &str| wanted.as_deref().is_some_and(|w| w != value);
+        if differs(&self.measurement, &point.name())
+            || differs(&self.database, &point.database())
+            || differs(&self.retention_policy, &point.retention_policy())
+        {
+            return false;
+        }
+        self.conditions.iter_mut().all(|(condition, state)| {
+            condition.test(&PointScope::new(point), state).unwrap_or_else(|error| {
+                out.diagnose(&error);
+                false
+            })
+        })
+    }
+}
+
+impl Node for From {
+    fn point(&mut self, _port: usize, mut point: Rc<Point>, out: &mut Outbox<'_>) -> Result<()> {
+        if !self.wants(&point, out) {
+            return Ok(());
+        }
+        let time = round(truncate(point.time(), self.truncate), self.round);
+        let changed = Rc::make_mut(&mut point);
+        if changed.time() != time {
+            changed.set_time(time);
+        }
+        self.grouping.apply(changed);
+        out.send(Message::Point(point));
+        Ok(())
+    }
+
+    fn batch(&mut self, _port: usize, _batch: Rc<Batch>, out: &mut Outbox<'_>) -> Result<()> {
+        Err(unreachable_edge(out.node, Edge::Batch))
+    }
+}

@@ -1,0 +1,189 @@
+//! `|window()`: a stream cut into batches, by the time of its points or by their number.
+//!
+//! Each group has its own window; its beginning is the group's first point.
+
+use std::collections::{HashMap, VecDeque};
+use std::rc::Rc;
+
+use super::unreachable_edge;
+use crate::protocol::align::truncate;
+use crate::protocol::message::BeginBatch;
+use crate::protocol::{Batch, Point};
+use crate::tick::definition::Definition;
+use crate::tick::error::{Result, TickText};
+use crate::tick::flow::{Edge, Message, Node, Outbox};
+
+/// Cuts a stream into batches.
+pub(crate) struct Window {
+    shape: Shape,
+    groups: HashMap<String, Group>,
+}
+
+#[derive(Clone, Copy)]
+enum Shape {
+    Time { period: i64, every: i64, align: bool, fill: bool },
+    Count { period: i64, every: i64, fill: bool },
+}
+
+struct Group {
+    /// The batch without points.
+    metadata: Batch,
+    points: VecDeque<Rc<Point>>,
+    /// The time or the number of points at which a batch goes on.
+    next: i64,
+    count: i64,
+}
+
+impl Window {
+    pub(crate) fn new(definition: &Definition, source: &TickText<'_>) -> Result<Self> {
+        let error = |message: &str| Err(source.error(definition.at, message));
+        let (align, fill) = (definition.flag("align"), definition.flag("fillPeriod"));
+        let period = definition.duration("period").unwrap_or(0);
+        let period_count = definition.int("periodCount").unwrap_or(0);
+        let every = definition.duration("every").unwrap_or(0);
+        let shape = match (period, period_count) {
+            (0, 0) => return error("|window() needs .period(duration) or .periodCount(int)"),
+            (i64::MIN..0, _) | (_, i64::MIN..0) => {
+                return error("the period of |window() is negative");
+            }
+            (1.., 1..) => return error("|window() takes .period() or .periodCount(), not both"),
+            (1.., 0) if every < 0 => return error(".every() of |window() is negative"),
+            (1.., 0) => Shape::Time { period, every, align, fill },
+            (0, 1..) if align => {
+                return error(".align() is for windows by time, not by .periodCount()");
+            }
+            (0, 1..) => {
+                let every = definition.int("everyCount").unwrap_or(0);
+                if every <= 0 {
+                    return error(
+                        "|window() by .periodCount() needs .everyCount(int) of 1 at least",
+                    );
+                }
+                Shape::Count { period: period_count, every, fill }
+            }
+        };
+        Ok(Self { shape, groups: HashMap::new() })
+    }
+}
+
+impl Shape {
+    /// Returns when a group whose first point is at `time` emits first.
+    fn first(self, time: i64) -> i64 {
+        match self {
+            Self::Count { period, fill: true, .. } => period,
+            Self::Count { every, .. } => every,
+            Self::Time { period, every, align, fill: true } => {
+                let full = time.saturating_add(period);
+                match truncate(full, every) {
+                    aligned if align && aligned > full => aligned,
+                    // The first few points are lost then.
+                    aligned if align => aligned.saturating_add(every),
+                    _ => full,
+                }
+            }
+            Self::Time { .. } => self.following(time),
+        }
+    }
+
+    /// Returns when a window emits next, if it emitted because of a point at `time`.
+    fn following(self, time: i64) -> i64 {
+        match self {
+            Self::Time { every, align: true, .. } => truncate(time.saturating_add(every), every),
+            Self::Time { every, .. } => time.saturating_add(every),
+            Self::Count { every, .. } => every,
+        }
+    }
+}
+
+impl Group {
+    fn new(point: &Rc<Point>, shape: Shape) -> Self {
+        let message = Message::Point(Rc::clone(point));
+        let mut metadata = Batch::default();
+        metadata.begin(BeginBatch {
+            name: point.name().into_owned(),
+            group: point.group().into_owned(),
+            tags: message.group_tags().into_iter().collect(),
+            by_name: point.by_name(),
+            size: 0,
+        });
+        Self { metadata, points: VecDeque::new(), next: shape.first(point.time()), count: 0 }
+    }
+
+    fn emit(&self, tmax: i64, out: &mut Outbox<'_>) {
+        let mut batch = self.metadata.clone();
+        batch.tmax = tmax;
+        let mut bare = Point::default();
+        for point in &self.points {
+            bare.clone_from(point);
+            bare.set_dimensions::<&str>([]);
+            for clear in [Point::set_name, Point::set_database, Point::set_retention_policy] {
+                clear(&mut bare, "");
+            }
+            bare.set_by_name(false);
+            batch.push(&bare);
+        }
+        batch.size = batch.len() as i64;
+        out.send(batch);
+    }
+
+    /// Drops what is older than the window; a point exactly at its beginning is in it if `inclusive`.
+    fn purge(&mut self, oldest: i64, inclusive: bool) {
+        while let Some(first) = self.points.front()
+            && (first.time() < oldest || (!inclusive && first.time() == oldest))
+        {
+            self.points.pop_front();
+        }
+    }
+
+    fn push(&mut self, point: Rc<Point>, shape: Shape, out: &mut Outbox<'_>) {
+        let time = point.time();
+        match shape {
+            Shape::Time { period, every: 0, .. } => {
+                self.points.push_back(point);
+                if time >= self.next {
+                    self.purge(time.saturating_sub(period), false);
+                    self.emit(time, out);
+                    self.next = time;
+                }
+            }
+            Shape::Time { period, .. } => {
+                if time >= self.next {
+                    self.purge(self.next.saturating_sub(period), true);
+                    self.emit(self.next, out);
+                    self.next = shape.following(time);
+                }
+                self.points.push_back(point);
+            }
+            Shape::Count { period, every, .. } => {
+                self.points.push_back(point);
+                if self.points.len() as i64 > period {
+                    self.points.pop_front();
+                }
+                self.count += 1;
+                if self.count == self.next {
+                    self.next = self.next.saturating_add(every);
+                    self.emit(time, out);
+                }
+            }
+        }
+    }
+}
+
+impl Node for Window {
+    fn point(&mut self, _port: usize, point: Rc<Point>, out: &mut Outbox<'_>) -> Result<()> {
+        let shape = self.shape;
+        let id = point.group();
+        if let Some(group) = self.groups.get_mut(&*id) {
+            drop(id);
+            group.push(point, shape, out);
+            return Ok(());
+        }
+        let id = id.into_owned();
+        self.groups.entry(id).or_insert(Group::new(&point, shape)).push(point, shape, out);
+        Ok(())
+    }
+
+    fn batch(&mut self, _port: usize, _batch: Rc<Batch>, out: &mut Outbox<'_>) -> Result<()> {
+        Err(unreachable_edge(out.node, Edge::Batch))
+    }
+}
