@@ -17,21 +17,25 @@ use std::time::{Duration, Instant};
 /// Waiting longer means that it never comes.
 pub(crate) const NEVER: Duration = Duration::from_secs(60);
 
-/// The log of a process, as it grows.
+/// What a process writes to one of its streams, as it grows. Everything is kept, so it does not
+/// matter whether a line comes before or after a test begins to wait for it.
 #[derive(Clone, Default)]
 pub(crate) struct Log(Arc<(Mutex<String>, Condvar)>);
 
 impl Log {
-    fn read(&self, stderr: impl Read + Send + 'static) {
-        let log = self.clone();
+    /// Reads a stream to its end, in a thread.
+    pub(crate) fn of(stream: impl Read + Send + 'static) -> Self {
+        let log = Self::default();
+        let kept = log.clone();
         std::thread::spawn(move || {
-            let mut reader = BufReader::new(stderr);
+            let mut reader = BufReader::new(stream);
             let mut line = String::new();
             while reader.read_line(&mut line).is_ok_and(|n| n > 0) {
-                log.0.0.lock().unwrap().push_str(&std::mem::take(&mut line));
-                log.0.1.notify_all();
+                kept.0.0.lock().unwrap().push_str(&std::mem::take(&mut line));
+                kept.0.1.notify_all();
             }
         });
+        log
     }
 
     /// Waits for a line that holds `text`, `count` times in all, and gives the last.
@@ -89,8 +93,7 @@ impl Daemon {
             .stderr(Stdio::piped())
             .spawn()
             .unwrap();
-        let log = Log::default();
-        log.read(child.stderr.take().unwrap());
+        let log = Log::of(child.stderr.take().unwrap());
         let answers = receive(child.stdout.take().unwrap());
         let output: Box<dyn Write + Send> = Box::new(child.stdin.take().unwrap());
         Self::new(Some(child), output, answers, log)

@@ -1,18 +1,18 @@
 //! `replay --watch`: a save replays the data, and what changed is shown.
 
+use crate::daemon::Log;
 use crate::util::*;
-use std::io::{BufRead, BufReader};
-use std::process::{Child, ChildStdout, Stdio};
-use std::sync::mpsc::{Receiver, channel};
-use std::time::Duration;
+use std::process::{Child, Stdio};
 
 const SCRIPT: &str = "fn info() { #{ wants: \"stream\", provides: \"stream\" } }\n\
                       fn point(p) { p.y = p.x * 2.0; emit(p); }\n";
 
-/// A replay that goes on until this is dropped.
+/// A replay that runs until this is dropped. What it writes is kept by stream: the order of lines
+/// on standard output and standard error is known within a stream only.
 struct Watching {
     child: Child,
-    lines: Receiver<String>,
+    stdout: Log,
+    stderr: Log,
 }
 
 impl Watching {
@@ -28,31 +28,9 @@ impl Watching {
             .stderr(Stdio::piped())
             .spawn()
             .unwrap();
-        let (sender, lines) = channel();
-        let forward = |reader: Box<dyn BufRead + Send>| {
-            let sender = sender.clone();
-            std::thread::spawn(move || {
-                for line in reader.lines().map_while(Result::ok) {
-                    let _ = sender.send(line);
-                }
-            });
-        };
-        let stdout: ChildStdout = child.stdout.take().unwrap();
-        forward(Box::new(BufReader::new(stdout)));
-        forward(Box::new(BufReader::new(child.stderr.take().unwrap())));
-        Self { child, lines }
-    }
-
-    /// Waits for a line that has this part.
-    fn wait_for(&self, part: &str) {
-        let mut seen = Vec::new();
-        loop {
-            match self.lines.recv_timeout(Duration::from_secs(60)) {
-                Ok(line) if line.contains(part) => return,
-                Ok(line) => seen.push(line),
-                Err(_) => panic!("no line with '{part}' in {seen:#?}"),
-            }
-        }
+        let stdout = Log::of(child.stdout.take().unwrap());
+        let stderr = Log::of(child.stderr.take().unwrap());
+        Self { child, stdout, stderr }
     }
 }
 
@@ -69,15 +47,15 @@ fn a_save_replays_and_shows_what_changed() {
     folder.write("data.lp", "m x=1 1600000000000000000\nm x=2 1600000001000000000\n");
     folder.write("script.rhai", SCRIPT);
     let watching = Watching::start(&folder);
-    watching.wait_for("x=1.0 y=2.0");
-    watching.wait_for("waiting for a change");
+    watching.stdout.wait("x=1.0 y=2.0", 1);
+    watching.stderr.wait("waiting for a change", 1);
     folder.write("script.rhai", &SCRIPT.replace("* 2.0", "* 3.0"));
-    watching.wait_for("2 lines went (-), 2 came (+)");
-    watching.wait_for("+ 2020-09-13T12:26:41Z  m  x=2.0 y=6.0");
-    watching.wait_for("waiting for a change");
+    watching.stdout.wait("2 lines went (-), 2 came (+)", 1);
+    watching.stdout.wait("+ 2020-09-13T12:26:41Z  m  x=2.0 y=6.0", 1);
+    watching.stderr.wait("waiting for a change", 2);
     folder.write("script.rhai", "fn info() { broken");
-    watching.wait_for("script.rhai:1:");
-    watching.wait_for("waiting for a change");
+    watching.stderr.wait("script.rhai:1:", 1);
+    watching.stderr.wait("waiting for a change", 3);
     folder.write("script.rhai", &SCRIPT.replace("* 2.0", "* 3.0 "));
-    watching.wait_for("the output is the same");
+    watching.stdout.wait("the output is the same", 1);
 }
