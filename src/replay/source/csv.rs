@@ -114,7 +114,14 @@ impl Csv {
             let is_usual = |name: &String| TIME_NAMES.contains(&&*name.to_lowercase());
             names.iter().position(is_usual)
         };
-        let Some(time) = time.or_else(usual).or_else(|| self.first_of_dates()) else {
+        if names.iter().all(String::is_empty) {
+            return Err(self.error(None, "the file is empty: it has no line of names".into()));
+        }
+        let named = time.or_else(usual);
+        if named.is_none() {
+            self.refuse_values(&names)?;
+        }
+        let Some(time) = named.or_else(|| self.first_of_dates()) else {
             let message = format!(
                 "no column holds times; say which with --time-column; there are {}",
                 names.join(", ")
@@ -123,8 +130,43 @@ impl Csv {
         };
         let left = || (0..names.len()).filter(|i| *i != time && !tags.contains(i)).collect();
         let fields = if fields.is_empty() { left() } else { fields };
+        self.refuse_twins(&names, tags.iter().chain(&fields).chain([&time]))?;
         let fields = fields.into_iter().map(|i| (i, None)).collect();
         self.columns = Columns { names, time, tags, fields };
+        Ok(())
+    }
+
+    /// Refuses a first line that holds values where names belong.
+    fn refuse_values(&self, names: &[String]) -> Result<(), ReplayError> {
+        let is_value =
+            |name: &&String| name.parse::<f64>().is_ok() || timestamp::calendar(name).is_some();
+        let Some(value) = names.iter().find(is_value) else { return Ok(()) };
+        let message = format!(
+            "the first line holds '{value}', which is a value: put a line with the names of the \
+             columns before it, such as time,x"
+        );
+        Err(self.error(None, message))
+    }
+
+    /// Refuses columns that are used and have a name in common: one would hide the other.
+    fn refuse_twins<'c>(
+        &self,
+        names: &[String],
+        used: impl Iterator<Item = &'c usize>,
+    ) -> Result<(), ReplayError> {
+        for &column in used {
+            let same = |i: &usize| *i != column && names[*i] == names[column];
+            if let Some(other) = (0..names.len()).find(same) {
+                let message = format!(
+                    "columns {} and {} have the same name '{}': rename one, or leave them out by \
+                     naming the others with --field-columns",
+                    column.min(other) + 1,
+                    column.max(other) + 1,
+                    names[column]
+                );
+                return Err(self.error(None, message));
+            }
+        }
         Ok(())
     }
 
@@ -334,6 +376,10 @@ mod tests {
         let points = read(text, &columns(None, &["y"], &["host"])).unwrap();
         assert_eq!(points[0].tag("host").as_deref(), Some("a"));
         assert!(points[0].field("y").is_some() && points[0].field("x").is_none());
+        let windows = read("time,5\r\n2014-04-01,1\r\n", &Reading::default()).unwrap();
+        assert_eq!(windows[0].field("5"), Some(FieldValue::Double(1.0)));
+        let twins = read("time,x,y,x\n1,2,3,4\n", &columns(None, &["y"], &[])).unwrap();
+        assert_eq!(twins[0].field_count(), 1);
         let epoch = read("a,b\n1,1396310400\n", &columns(Some("b"), &[], &[])).unwrap();
         assert_eq!(epoch[0].time(), 1_396_310_400_000_000_000);
     }
@@ -343,7 +389,11 @@ mod tests {
         let plain = Reading::default();
         for (text, reading, expected) in [
             ("a,b\n1,2\n", &plain, "no column holds times"),
-            ("", &plain, "no column holds times"),
+            ("", &plain, "cpu.csv.gz: the file is empty"),
+            ("\n\n", &plain, "the file is empty"),
+            ("5,6.0\n7,8\n", &plain, "the first line holds '5', which is a value: put a line"),
+            ("2014-01-01,6.0\n", &plain, "the first line holds '2014-01-01', which is a value"),
+            ("time,x,y,x\n1,2,3,4\n", &plain, "columns 2 and 4 have the same name 'x': rename"),
             ("time,x\nsoon,2\n", &plain, "cpu.csv.gz:2: column 1 'time': 'soon' is not a time"),
             (
                 "time,x\n2014-01-01,2\n2014-01-02,low\n",
