@@ -2,9 +2,9 @@
 //! cargo-fuzz (`fuzz/fuzz_targets`) and by the suite (`tests/it/fuzz.rs`).
 
 use rhai_udf::agent::{Handler, Output, Pulse, Session};
+use rhai_udf::protocol::line::{Cut, LineError, Reader, Writer, cut};
 use rhai_udf::protocol::message::{EdgeType, InitRequest};
-use rhai_udf::protocol::{Batch, Frames, Point, Request};
-use rhai_udf::replay::line_protocol::{self, Precision};
+use rhai_udf::protocol::{Batch, FieldValue, Frames, Point, Request};
 use rhai_udf::replay::source::{Reading, Scratch, open};
 use rhai_udf::script::config::{Config, OnError};
 use rhai_udf::script::{Program, ScriptHandler, ScriptText, SnapshotView};
@@ -122,15 +122,57 @@ pub fn snapshots(data: &[u8]) {
     }
 }
 
-/// Line protocol, line by line.
+/// Line protocol: what is read, also by InfluxData's parser, which accepts and refuses the same lines
+/// and gives the same values; what is written is read back.
 pub fn lines(data: &[u8]) {
     let text = String::from_utf8_lossy(data);
-    let mut point = Point::default();
-    for line in text.lines() {
-        if line_protocol::read(line, Precision::default(), &mut point).unwrap_or(false) {
-            let mut out = String::new();
-            line_protocol::write(&point, "m", &mut out);
+    let (mut reader, mut writer) = (Reader::default(), Writer::default());
+    let (mut point, mut back) = (Point::default(), Point::default());
+    let mut rest: &str = &text;
+    while !rest.is_empty() {
+        let (line, after) = match cut(rest.as_bytes(), u64::MAX) {
+            Cut::Line { len, end, .. } => (&rest[..len], &rest[end..]),
+            Cut::Partial { .. } => (rest, ""),
+        };
+        rest = after;
+        let read = reader.read(line.as_bytes(), &mut point);
+        let theirs = influxdb_line_protocol::parse_lines(line).next();
+        match (&read, &theirs) {
+            (Ok(false), None) => {}
+            // A comment ends with its line, and the rest of it is none.
+            (Ok(false), Some(_)) => assert!(line.trim_start().starts_with('#'), "{line:?}"),
+            (Ok(true), Some(Ok(theirs))) => same(&point, theirs),
+            (Err(LineError::NoTime | LineError::Unsigned(_)), Some(Ok(_))) => {}
+            (Err(_), Some(Err(_))) => {}
+            _ => panic!("{line:?}: {read:?}, {theirs:?}"),
         }
+        let mut out = String::new();
+        if read == Ok(true) && writer.write(&point, "m", &mut out) {
+            // A name that ends with a backslash cannot be written.
+            let _ = reader.read(out.as_bytes(), &mut back);
+        }
+    }
+}
+
+fn same(point: &Point, line: &influxdb_line_protocol::ParsedLine<'_>) {
+    use influxdb_line_protocol::FieldValue as Value;
+    assert_eq!(point.name(), line.series.measurement.as_str());
+    assert_eq!(Some(point.time()), line.timestamp);
+    for (name, _) in line.series.tag_set.iter().flatten() {
+        let last = line.series.tag_set.iter().flatten().rfind(|(other, _)| other == name);
+        assert_eq!(point.tag(name).as_deref(), last.map(|(_, value)| value.as_str()));
+    }
+    for (name, _) in &line.field_set {
+        let last = line.field_set.iter().rfind(|(other, _)| other == name).map(|(_, value)| value);
+        let same = match (point.field(name), last) {
+            (Some(FieldValue::Double(a)), Some(Value::F64(b))) => a.to_bits() == b.to_bits(),
+            (Some(FieldValue::Int(a)), Some(Value::I64(b))) => a == *b,
+            (Some(FieldValue::Int(a)), Some(Value::U64(b))) => u64::try_from(a) == Ok(*b),
+            (Some(FieldValue::Bool(a)), Some(Value::Boolean(b))) => a == *b,
+            (Some(FieldValue::String(a)), Some(Value::String(b))) => a == b.as_str(),
+            _ => false,
+        };
+        assert!(same, "{name}: {point:?}");
     }
 }
 

@@ -7,7 +7,6 @@
 mod channel;
 mod control;
 mod handler;
-pub mod label;
 mod output;
 mod session;
 pub mod socket;

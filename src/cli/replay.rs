@@ -1,7 +1,6 @@
 //! `replay`: recorded data through a script, with no daemon.
 
 use super::influxdb::{self, InfluxArgs, Wanted};
-use super::stdout::Stdout;
 use super::sweep::{self, Judge, Variant};
 use super::{logging, run, tick, usage, watch};
 use anyhow::Context;
@@ -10,9 +9,9 @@ use indicatif::{ProgressBar, ProgressStyle};
 use rhai_udf::agent::Pulse;
 use rhai_udf::protocol::duration;
 use rhai_udf::protocol::group::Grouping;
+use rhai_udf::protocol::line::Precision;
 use rhai_udf::protocol::message::EdgeType;
 use rhai_udf::replay::alert::{Alerts, Rules};
-use rhai_udf::replay::line_protocol::Precision;
 use rhai_udf::replay::pipeline::{Instance, Watch};
 use rhai_udf::replay::quality::{Labels, Record};
 use rhai_udf::replay::sink::{Format, Sink};
@@ -252,7 +251,7 @@ fn pipeline(args: &Args, config: &Config, variants: &[Variant]) -> anyhow::Resul
     if wants == EdgeType::Stream && args.period.is_some() {
         return usage("the script wants a stream of points: leave out --period and --every");
     }
-    let stdout = SharedStdout::default();
+    let stdout = Stdout::default();
     let has_alerts = instances.iter().any(|instance| !instance.watches.is_empty());
     let shown = has_alerts && args.sweep.is_empty();
     Ok(Pipeline {
@@ -369,7 +368,7 @@ fn grouping(args: &Args) -> Option<Grouping> {
 }
 
 /// The output goes to its file, or to standard output if it is asked for or there are no alerts.
-fn output(args: &Args, has_alerts: bool, stdout: &SharedStdout) -> anyhow::Result<Option<Sink>> {
+fn output(args: &Args, has_alerts: bool, stdout: &Stdout) -> anyhow::Result<Option<Sink>> {
     let writer: Box<dyn Write> = match &args.output {
         Some(path) => {
             let file = std::fs::File::create(path)
@@ -384,15 +383,15 @@ fn output(args: &Args, has_alerts: bool, stdout: &SharedStdout) -> anyhow::Resul
 
 /// Standard output, shared by the output and the alerts so that they come in order.
 #[derive(Clone)]
-struct SharedStdout(Rc<RefCell<BufWriter<Stdout>>>);
+struct Stdout(Rc<RefCell<BufWriter<std::io::Stdout>>>);
 
-impl Default for SharedStdout {
+impl Default for Stdout {
     fn default() -> Self {
-        Self(Rc::new(BufWriter::with_capacity(1 << 16, Stdout).into()))
+        Self(Rc::new(BufWriter::with_capacity(1 << 16, std::io::stdout()).into()))
     }
 }
 
-impl Write for SharedStdout {
+impl Write for Stdout {
     fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
         self.0.borrow_mut().write(bytes)
     }

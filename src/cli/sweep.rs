@@ -1,11 +1,12 @@
 //! `replay --sweep` and `--labels`: variants of options and conditions, and how good each is.
 
 use super::replay::{Args, FormatName};
-use super::{stdout, usage};
+use super::usage;
 use rhai_udf::protocol::duration;
 use rhai_udf::replay::Pipeline;
 use rhai_udf::replay::quality::{Labels, Quality, Record};
 use serde_json::{Map, Value, json};
+use std::io::Write;
 use std::path::Path;
 
 /// The names that mean a condition and no option.
@@ -109,7 +110,11 @@ impl Judge {
                 table(&names, &rows)
             }
         };
-        stdout::print(&text)
+        let mut out = std::io::stdout().lock();
+        match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+            Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(error.into()),
+            _ => Ok(()),
+        }
     }
 }
 

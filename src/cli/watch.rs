@@ -5,7 +5,6 @@
 //! the next.
 
 use super::replay::Args;
-use super::stdout;
 use anyhow::Context;
 use rhai_udf::agent::Pulse;
 use rhai_udf::script::config::Config;
@@ -32,7 +31,10 @@ pub(super) fn run(args: &Args, config: &Config) -> anyhow::Result<()> {
                 None => output.clone(),
                 Some(before) => difference(before, &output),
             };
-            stdout::print(&shown)?;
+            let mut stdout = std::io::stdout().lock();
+            if stdout.write_all(shown.as_bytes()).and_then(|()| stdout.flush()).is_err() {
+                return Ok(()); // Nobody looks any more.
+            }
             before = Some(output);
         }
         let _ = writeln!(std::io::stderr(), "-- waiting for a change of {}", args.script.display());

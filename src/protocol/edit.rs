@@ -21,42 +21,62 @@ fn put_frame_head(out: &mut Vec<u8>, len: usize) {
     put_varint(out, len as u64);
 }
 
+/// A value whose text may be of any bytes.
+#[derive(Clone, Copy)]
+pub(super) enum Raw<'a> {
+    Text(&'a [u8]),
+    Int(i64),
+    Double(f64),
+    Bool(bool),
+}
+
+impl<'a> From<&'a FieldValue<'_>> for Raw<'a> {
+    fn from(value: &'a FieldValue<'_>) -> Self {
+        match value {
+            FieldValue::String(text) => Self::Text(text.as_bytes()),
+            FieldValue::Int(value) => Self::Int(*value),
+            FieldValue::Double(value) => Self::Double(*value),
+            FieldValue::Bool(value) => Self::Bool(*value),
+        }
+    }
+}
+
 /// Appends a map entry.
-fn put_entry(out: &mut Vec<u8>, map: u8, name: &str, value: &FieldValue<'_>) -> Entry {
+#[inline]
+pub(super) fn put_entry(out: &mut Vec<u8>, map: u8, name: &[u8], value: Raw<'_>) -> Entry {
     let value_len = match value {
-        FieldValue::Double(_) => 8,
-        FieldValue::Bool(_) => 1,
-        FieldValue::Int(value) => varint_len(*value as u64),
-        FieldValue::String(value) => varint_len(value.len() as u64) + value.len(),
+        Raw::Double(_) => 8,
+        Raw::Bool(_) => 1,
+        Raw::Int(value) => varint_len(value as u64),
+        Raw::Text(text) => varint_len(text.len() as u64) + text.len(),
     };
     let len = 1 + varint_len(name.len() as u64) + name.len() + 1 + value_len;
     let start = out.len();
     out.push(map << 3 | BYTES);
     put_varint(out, len as u64);
-    put_bytes(out, 1, name.as_bytes());
+    put_bytes(out, 1, name);
     let name = Span::new(out.len() - name.len(), out.len());
-    match value {
-        FieldValue::Double(value) => {
+    let (kind, value_len) = match value {
+        Raw::Double(value) => {
             out.push(2 << 3 | FIXED64);
             out.extend_from_slice(&value.to_le_bytes());
+            (FieldType::Double, value_len)
         }
-        FieldValue::Bool(value) => {
-            out.extend_from_slice(&[2 << 3 | VARINT, u8::from(*value)]);
+        Raw::Bool(value) => {
+            out.extend_from_slice(&[2 << 3 | VARINT, u8::from(value)]);
+            (FieldType::Bool, value_len)
         }
-        FieldValue::Int(value) => put_int(out, 2, *value as u64),
-        FieldValue::String(value) => put_bytes(out, 2, value.as_bytes()),
-    }
-    let end = out.len();
-    let value_len = match value {
-        FieldValue::String(value) => value.len(),
-        _ => value_len,
+        Raw::Int(value) => {
+            put_int(out, 2, value as u64);
+            (FieldType::Int, value_len)
+        }
+        Raw::Text(text) => {
+            put_bytes(out, 2, text);
+            (FieldType::String, text.len())
+        }
     };
-    Entry {
-        name,
-        value: Span::new(end - value_len, end),
-        whole: Span::new(start, end),
-        kind: value.field_type(),
-    }
+    let end = out.len();
+    Entry { name, value: Span::new(end - value_len, end), whole: Span::new(start, end), kind }
 }
 
 /// Appends a message with a field set; `places` holds every entry of that name in it.
@@ -68,7 +88,7 @@ pub(crate) fn put_with_field(
     value: &FieldValue<'_>,
 ) {
     put_without(out, message, places);
-    put_entry(out, value.field_type().map_number(), name, value);
+    put_entry(out, value.field_type().map_number(), name.as_bytes(), value.into());
 }
 
 /// Appends a message without some of its parts, which are in order.
@@ -270,15 +290,19 @@ impl Point {
     }
 
     fn replace(&mut self, old: Part, number: u8, value: &str) -> Part {
+        self.replace_bytes(old, number, value.as_bytes())
+    }
+
+    pub(super) fn replace_bytes(&mut self, old: Part, number: u8, value: &[u8]) -> Part {
         self.hole(old.whole);
         let start = self.bytes.len();
-        put_bytes(&mut self.bytes, number, value.as_bytes());
+        put_bytes(&mut self.bytes, number, value);
         let end = self.bytes.len();
         Part { value: Span::new(end - value.len(), end), whole: Span::new(start, end) }
     }
 
     fn append(&mut self, map: u8, name: &str, value: &FieldValue<'_>) -> Entry {
-        put_entry(&mut self.bytes, map, name, value)
+        put_entry(&mut self.bytes, map, name.as_bytes(), value.into())
     }
 
     /// Takes a part out of the message.

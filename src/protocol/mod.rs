@@ -5,15 +5,18 @@
 //!
 //! Read in this order: [`frame`] (what is between two messages), [`message`] (requests and
 //! responses), [`point`] (a point, indexed over its bytes), [`batch`] (the points of a batch, read
-//! as columns).
+//! as columns). Points as text are in [`line`], with [`number`] and [`time`].
 
 pub mod align;
 pub mod batch;
 pub mod duration;
 pub mod frame;
 pub mod group;
+pub mod line;
 pub mod message;
+pub mod number;
 pub mod point;
+pub mod time;
 pub(crate) mod wire;
 
 pub use batch::{Batch, Column};

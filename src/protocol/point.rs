@@ -13,10 +13,16 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 use std::fmt;
 
+#[path = "build.rs"]
+mod build;
 #[path = "edit.rs"]
 mod edit;
 
+#[path = "sorted.rs"]
+mod sorted;
+
 pub(crate) use edit::{put_with_field, put_without};
+pub use sorted::Order;
 
 pub(crate) const TIME: u8 = 1;
 pub(crate) const NAME: u8 = 2;
@@ -206,7 +212,8 @@ impl Point {
         })
     }
 
-    fn clear(&mut self) {
+    /// Becomes a point with nothing, not even a time; what was allocated is used again.
+    pub(crate) fn clear(&mut self) {
         self.bytes.clear();
         self.fields.clear();
         self.tags.clear();

@@ -5,8 +5,8 @@ use std::fs::{self, File};
 use std::io::{BufWriter, Write as _};
 use std::path::{Path, PathBuf};
 
+use crate::protocol::time::rfc3339;
 use crate::replay::influxdb::Writer;
-use crate::replay::sink::rfc3339;
 use crate::tick::alert_event::AlertEvent;
 use crate::tick::error::{Result, TickError};
 use crate::tick::flow::{Outside, Write};

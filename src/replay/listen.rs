@@ -5,9 +5,9 @@
 //! senders wait. A request with a bad line is refused whole, as the daemon refuses it.
 
 use super::ReplayError;
-use super::line_protocol::{Precision, read_all};
 use super::source::{Item, Scratch, Source};
 use crate::protocol::Point;
+use crate::protocol::line::{Precision, read_all};
 use flate2::read::MultiGzDecoder;
 use percent_encoding::percent_decode_str;
 use std::io::Read;
@@ -199,10 +199,10 @@ fn points(request: &mut Request, parameters: &str, shared: &Shared) -> Result<Ve
     });
     let body = request.as_reader().take(BODY + 1);
     let body = if packed { read(MultiGzDecoder::new(body)) } else { read(body) }?;
-    let text = String::from_utf8(body).map_err(|_| refuse("the body is not UTF-8".into()))?;
     let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |t| t.as_nanos());
     let now = i64::try_from(now).unwrap_or(i64::MAX);
-    let mut points = read_all(&text, precision, now).map_err(|error| refuse(error.to_string()))?;
+    let mut points = read_all(&body, precision, now)
+        .map_err(|(line, error)| refuse(format!("{error} (line {line})")))?;
     for point in &mut points {
         point.set_database(&database);
         point.set_retention_policy(&policy);

@@ -9,7 +9,6 @@
 pub mod alert;
 pub mod files;
 pub mod influxdb;
-pub mod line_protocol;
 pub mod listen;
 pub mod pipeline;
 pub mod player;

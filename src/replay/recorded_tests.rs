@@ -28,8 +28,7 @@ fn play(
         Graph::new(&TickText { name, text }, &task, registry).unwrap_or_else(|e| panic!("{e}"));
     let mut collected = Collected::default();
     let reading = Reading {
-        precision: crate::replay::line_protocol::Precision::by_name(precision)
-            .expect("a precision"),
+        precision: crate::protocol::line::Precision::by_name(precision).expect("a precision"),
         ..Reading::default()
     };
     let mut source = source::open(data, &reading).expect("the data");

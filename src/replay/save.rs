@@ -2,9 +2,9 @@
 //! batches.
 
 use super::ReplayError;
-use super::line_protocol;
-use super::sink::rfc3339;
 use super::source::{Item, Scratch, Source};
+use crate::protocol::line::Writer;
+use crate::protocol::time::rfc3339;
 use crate::protocol::{Batch, FieldValue, Point};
 use flate2::Compression;
 use flate2::write::GzEncoder;
@@ -17,6 +17,14 @@ use std::path::{Path, PathBuf};
 use zip::ZipWriter;
 use zip::write::SimpleFileOptions;
 
+/// A stream that is being written.
+#[derive(Debug)]
+struct Stream {
+    file: GzEncoder<BufWriter<File>>,
+    writer: Writer,
+    text: String,
+}
+
 /// A recording that is being written.
 #[derive(Debug)]
 pub struct Recorder {
@@ -26,7 +34,7 @@ pub struct Recorder {
 
 #[derive(Debug)]
 enum Form {
-    Stream(Box<GzEncoder<BufWriter<File>>>, String),
+    Stream(Box<Stream>),
     /// The batches of each query, in files beside the recording until it ends: a zip is written an
     /// entry at a time.
     Batch(BTreeMap<usize, (PathBuf, BufWriter<File>)>),
@@ -41,8 +49,9 @@ impl Recorder {
         let form = match path.extension().and_then(|extension| extension.to_str()) {
             Some("srpl") => {
                 let file = File::create(path).map_err(|e| unwritten(path, &e))?;
-                let packed = GzEncoder::new(BufWriter::new(file), Compression::default());
-                Form::Stream(Box::new(packed), String::new())
+                let file = GzEncoder::new(BufWriter::new(file), Compression::default());
+                let writer = Writer::default();
+                Form::Stream(Box::new(Stream { file, writer, text: String::new() }))
             }
             Some("brpl") => Form::Batch(BTreeMap::new()),
             _ => {
@@ -59,19 +68,20 @@ impl Recorder {
     /// # Errors
     /// A file that cannot be written, or is for batches.
     pub fn point(&mut self, point: &Point) -> Result<(), ReplayError> {
-        let Form::Stream(file, line) = &mut self.form else {
+        let Form::Stream(stream) = &mut self.form else {
             return Err(data(&self.path, "the data is a stream of points: name it .srpl".into()));
         };
-        line.clear();
-        line.push_str(&point.database());
-        line.push('\n');
-        line.push_str(&point.retention_policy());
-        line.push('\n');
-        if !line_protocol::write(point, "", line) {
+        let Stream { file, writer, text } = &mut **stream;
+        text.clear();
+        text.push_str(&point.database());
+        text.push('\n');
+        text.push_str(&point.retention_policy());
+        text.push('\n');
+        if !writer.write(point, "", text) {
             return Ok(());
         }
-        line.push('\n');
-        file.write_all(line.as_bytes()).map_err(|e| unwritten(&self.path, &e))
+        text.push('\n');
+        file.write_all(text.as_bytes()).map_err(|e| unwritten(&self.path, &e))
     }
 
     /// Appends a batch of a query.
@@ -93,33 +103,31 @@ impl Recorder {
         writeln!(file, "{}", record(batch)).map_err(|e| unwritten(path, &e))
     }
 
-    /// Ends the recording; `queries` is how many queries the task has, whether or not they gave batches.
+    /// Ends the recording.
     ///
     /// # Errors
     /// A file that cannot be written.
-    pub fn finish(self, queries: Option<usize>) -> Result<(), ReplayError> {
+    pub fn finish(self) -> Result<(), ReplayError> {
         let Self { path, form } = self;
         let failed = |e: std::io::Error| unwritten(&path, &e);
         match form {
-            Form::Stream(file, _) => {
-                file.finish().and_then(|mut file| file.flush()).map_err(failed)
+            Form::Stream(stream) => {
+                stream.file.finish().and_then(|mut file| file.flush()).map_err(failed)
             }
-            Form::Batch(parts) => pack(&path, parts, queries.unwrap_or(1)).map_err(failed),
+            Form::Batch(parts) => pack(&path, parts).map_err(failed),
         }
     }
 }
 
-/// Puts the batches of each query into an entry, the script's last query first, as the daemon reads
-/// and writes them.
+/// Puts the batches of each query into an entry.
 fn pack(
     path: &Path,
     mut parts: BTreeMap<usize, (PathBuf, BufWriter<File>)>,
-    queries: usize,
 ) -> std::io::Result<()> {
     let mut zip = ZipWriter::new(BufWriter::new(File::create(path)?));
     let last = parts.keys().next_back().copied().unwrap_or(0);
-    for (entry, query) in (0..queries.max(last + 1)).rev().enumerate() {
-        zip.start_file(entry.to_string(), SimpleFileOptions::default())?;
+    for query in 0..=last {
+        zip.start_file(query.to_string(), SimpleFileOptions::default())?;
         if let Some((part, mut file)) = parts.remove(&query) {
             file.flush()?;
             std::io::copy(&mut BufReader::new(File::open(&part)?), &mut zip)?;
@@ -195,15 +203,11 @@ impl Source for Saved<'_> {
             (Some(Item::Batch), Some(recorder)) => recorder.batch(scratch.query, &scratch.batch)?,
             (None, recorder) => {
                 if let Some(recorder) = recorder.take() {
-                    recorder.finish(self.source.queries())?;
+                    recorder.finish()?;
                 }
             }
             _ => {}
         }
         Ok(item)
-    }
-
-    fn queries(&self) -> Option<usize> {
-        self.source.queries()
     }
 }

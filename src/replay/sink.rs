@@ -2,8 +2,11 @@
 
 use super::ReplayError;
 use super::alert::{Alert, Level};
-use super::line_protocol;
 use super::transport::Event;
+use crate::protocol::line::Writer;
+use crate::protocol::number::{put_debug, put_int, put_json};
+use crate::protocol::point::Order;
+use crate::protocol::time::{put_rfc3339, rfc3339};
 use crate::protocol::{Batch, FieldValue, Point};
 use serde_json::{Map, Value, json};
 use std::io::Write;
@@ -25,6 +28,8 @@ pub struct Sink {
     writer: Box<dyn Write>,
     format: Format,
     line: String,
+    order: Order,
+    lines: Writer,
 }
 
 impl std::fmt::Debug for Sink {
@@ -36,7 +41,13 @@ impl std::fmt::Debug for Sink {
 impl Sink {
     /// Writes to `writer`.
     pub fn new(writer: Box<dyn Write>, format: Format) -> Self {
-        Self { writer, format, line: String::new() }
+        Self {
+            writer,
+            format,
+            line: String::new(),
+            order: Order::default(),
+            lines: Writer::default(),
+        }
     }
 
     /// Writes what a UDF wrote; `label` tells several UDFs apart.
@@ -106,13 +117,14 @@ impl Sink {
         point: &Point,
         batch: Option<&Batch>,
     ) -> Result<(), ReplayError> {
-        self.line.clear();
+        let Self { format, line, order, lines, .. } = self;
+        line.clear();
         let name = batch.map_or("", |b| &b.name);
-        match self.format {
-            Format::Table => table(label, point, name, &mut self.line),
-            Format::Json => json_line(label, point, batch, &mut self.line),
+        match format {
+            Format::Table => table(label, point, name, order, line),
+            Format::Json => json_line(label, point, batch, order, line),
             Format::LineProtocol => {
-                if !line_protocol::write(point, name, &mut self.line) {
+                if !lines.write(point, name, line) {
                     return Ok(());
                 }
             }
@@ -133,53 +145,100 @@ fn id(label: &str, id: &str) -> String {
     }
 }
 
-fn table(label: &str, point: &Point, batch_name: &str, out: &mut String) {
-    use std::fmt::Write;
-    out.push_str(&rfc3339(point.time()));
+fn table(label: &str, point: &Point, batch_name: &str, order: &mut Order, out: &mut String) {
+    put_rfc3339(out, point.time());
     if !label.is_empty() {
-        let _ = write!(out, "  {label}");
+        push(out, &["  ", label]);
     }
     let name = point.name();
-    let _ = write!(out, "  {}", if name.is_empty() { batch_name } else { &name });
-    let mut tags: Vec<_> = point.tags().collect();
-    tags.sort_unstable();
-    for (name, value) in tags {
-        let _ = write!(out, ",{name}={value}");
+    push(out, &["  ", if name.is_empty() { batch_name } else { &name }]);
+    for (name, value) in point.sorted_tags(order) {
+        push(out, &[",", &name, "=", &value]);
     }
     out.push(' ');
-    let mut fields: Vec<_> = point.fields().collect();
-    fields.sort_by(|a, b| a.0.cmp(&b.0));
-    for (name, value) in fields {
-        let _ = match value {
-            FieldValue::String(text) => write!(out, " {name}={text:?}"),
-            value => write!(out, " {name}={value}"),
-        };
+    for (name, value) in point.sorted_fields(order) {
+        push(out, &[" ", &name, "="]);
+        match value {
+            FieldValue::String(text) => {
+                // A String takes everything.
+                let _ = std::fmt::Write::write_fmt(out, format_args!("{text:?}"));
+            }
+            FieldValue::Int(value) => put_int(out, value),
+            FieldValue::Double(value) => put_debug(out, value),
+            FieldValue::Bool(value) => out.push_str(boolean(value)),
+        }
     }
 }
 
-fn json_line(label: &str, point: &Point, batch: Option<&Batch>, out: &mut String) {
-    let mut object = Map::new();
-    object.insert("time".into(), rfc3339(point.time()).into());
+fn json_line(
+    label: &str,
+    point: &Point,
+    batch: Option<&Batch>,
+    order: &mut Order,
+    out: &mut String,
+) {
+    out.push_str("{\"time\":\"");
+    put_rfc3339(out, point.time());
+    out.push('"');
     if !label.is_empty() {
-        object.insert("udf".into(), label.into());
+        out.push_str(",\"udf\":");
+        put_text(out, label);
     }
-    let own = point.name();
-    let name = batch.map_or(&*own, |b| b.name.as_str());
-    object.insert("name".into(), name.into());
-    let group = batch.map_or_else(|| point.group().into_owned(), |b| b.group.clone());
-    object.insert("group".into(), group.into());
+    let (name, group) = (point.name(), point.group());
+    out.push_str(",\"name\":");
+    put_text(out, batch.map_or(&*name, |batch| &batch.name));
+    out.push_str(",\"group\":");
+    put_text(out, batch.map_or(&*group, |batch| &batch.group));
     if let Some(batch) = batch {
-        object.insert("tmax".into(), rfc3339(batch.tmax).into());
+        out.push_str(",\"tmax\":\"");
+        put_rfc3339(out, batch.tmax);
+        out.push('"');
     }
-    let sorted = |mut entries: Vec<(String, Value)>| {
-        entries.sort_by(|a, b| a.0.cmp(&b.0));
-        Value::Object(entries.into_iter().collect())
-    };
-    let tags = point.tags().map(|(k, v)| (k.into_owned(), v.into_owned().into())).collect();
-    object.insert("tags".into(), sorted(tags));
-    let fields = point.fields().map(|(k, v)| (k.into_owned(), json_value(&v))).collect();
-    object.insert("fields".into(), sorted(fields));
-    *out = Value::Object(object).to_string();
+    out.push_str(",\"tags\":{");
+    for (i, (name, value)) in point.sorted_tags(order).enumerate() {
+        key(out, i, &name);
+        put_text(out, &value);
+    }
+    out.push_str("},\"fields\":{");
+    for (i, (name, value)) in point.sorted_fields(order).enumerate() {
+        key(out, i, &name);
+        match value {
+            FieldValue::String(text) => put_text(out, &text),
+            FieldValue::Int(value) => put_int(out, value),
+            FieldValue::Double(value) => put_json(out, value),
+            FieldValue::Bool(value) => out.push_str(boolean(value)),
+        }
+    }
+    out.push_str("}}");
+}
+
+fn push(out: &mut String, parts: &[&str]) {
+    parts.iter().for_each(|part| out.push_str(part));
+}
+
+fn boolean(value: bool) -> &'static str {
+    if value { "true" } else { "false" }
+}
+
+/// Appends the name of an entry of an object, and what stands around it.
+fn key(out: &mut String, index: usize, name: &str) {
+    if index > 0 {
+        out.push(',');
+    }
+    put_text(out, name);
+    out.push(':');
+}
+
+/// Appends a text as JSON.
+fn put_text(out: &mut String, text: &str) {
+    out.push('"');
+    if text.bytes().any(|byte| byte < b' ' || byte == b'"' || byte == b'\\') {
+        let quoted = Value::from(text).to_string();
+        out.push_str(&quoted[1..quoted.len() - 1]);
+    } else {
+        out.push_str(text);
+    }
+    out.push('"');
 }
 
 /// JSON has no NaN and no infinity: they become null.
@@ -190,12 +249,6 @@ fn json_value(value: &FieldValue<'_>) -> Value {
         FieldValue::Double(value) => (*value).into(),
         FieldValue::Bool(value) => (*value).into(),
     }
-}
-
-/// A time as RFC 3339 in UTC, as Go prints it.
-pub fn rfc3339(ns: i64) -> String {
-    jiff::Timestamp::from_nanosecond(i128::from(ns))
-        .map_or_else(|_| format!("{ns}ns"), |time| time.to_string())
 }
 
 #[cfg(test)]

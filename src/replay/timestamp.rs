@@ -1,7 +1,8 @@
 //! Times as people and programs write them: RFC 3339 and its relatives, dates, numbers since the
 //! epoch. Where no zone is said, it is UTC.
 
-use super::line_protocol::Precision;
+use crate::protocol::line::Precision;
+use crate::protocol::time::read_utc;
 use jiff::civil::{Date, DateTime};
 use jiff::{Timestamp, tz::TimeZone};
 
@@ -21,6 +22,9 @@ pub fn read(text: &str, unit: &mut Option<Unit>) -> Option<i64> {
 /// Reads a date, or a date and a time of day.
 pub fn calendar(text: &str) -> Option<i64> {
     let text = text.trim();
+    if let Some(time) = read_utc(text) {
+        return Some(time);
+    }
     // 2014/04/01 is as clear as 2014-04-01; 01/04/2014 is not, and is refused.
     let slashed;
     let text = match text.as_bytes() {

@@ -1,16 +1,12 @@
 //! Values as Go writes them, and the string functions that Rust has not.
 
+pub(crate) use crate::protocol::time::rfc3339;
 use jiff::{Timestamp, civil::DateTime, tz::TimeZone};
 
 /// Returns the date and time of a time in nanoseconds since the epoch, in UTC.
 pub(crate) fn date(nanoseconds: i64) -> DateTime {
     let timestamp = Timestamp::from_nanosecond(nanoseconds.into()).unwrap_or_default();
     TimeZone::UTC.to_datetime(timestamp)
-}
-
-/// Writes a time as RFC 3339 with as many digits as it needs.
-pub(crate) fn rfc3339(nanoseconds: i64) -> String {
-    Timestamp::from_nanosecond(nanoseconds.into()).unwrap_or_default().to_string()
 }
 
 /// Writes a time as Go's `time.Time` prints itself.

@@ -11,7 +11,6 @@
 //! - `listen`: points that arrive over HTTP
 //! - `tutorial`: the commands of the book's tutorial do what it says
 //! - `replay`, `judging`: recorded data through a script; CSV, labels, sweeps, detectors on bad input
-//! - `recordings`: batch recordings are read as the daemon reads them
 //! - `bench`: figures for every shipped script, and what is wrong use
 //! - `examples`: each shipped script does what its example shows
 //! - `docs`: the documents are true
@@ -20,7 +19,6 @@
 //! - `reload`: a changed script takes over, or does not, and nothing is lost
 //! - `keeping`: snapshots, groups that go, the state folder, broken scripts at the daemon's start
 //! - `sockets`: many uses on sockets, scripts that come and go
-//! - `standard_output`: a full disk or a closed pipe behind what a command prints
 //! - `night`: signals, full disks, the flight recorder
 //! - `fuzz`: no bytes make anything panic
 //! - `trials`: faults of every kind, with a driver that plays the daemon (`daemon`)
@@ -46,12 +44,10 @@ mod listen;
 mod night;
 mod on_error;
 mod options;
-mod recordings;
 mod reload;
 mod replay;
 mod restore;
 mod sockets;
-mod standard_output;
 mod state;
 mod surroundings;
 mod trials;

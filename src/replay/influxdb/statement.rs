@@ -5,7 +5,7 @@
 //! database understands stays as it was written.
 
 use super::Span;
-use crate::replay::sink::rfc3339;
+use crate::protocol::time::rfc3339;
 use crate::tick::Query;
 
 /// A statement taken apart.

@@ -5,17 +5,15 @@ mod capture;
 mod csv;
 mod lines;
 mod stream;
+mod text;
 
 pub use csv::CsvReading;
 
 use super::ReplayError;
-use super::line_protocol::Precision;
+use crate::protocol::line::Precision;
 use crate::protocol::{Batch, Point};
-use flate2::bufread::MultiGzDecoder;
 use std::cell::Cell;
-use std::fs::File;
-use std::io::{BufRead, BufReader, Read};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::rc::Rc;
 
 /// What a source gave.
@@ -36,7 +34,7 @@ pub struct Scratch {
     pub point: Point,
     /// The latest batch.
     pub batch: Batch,
-    /// The number of the query that gave the latest batch, from 0, in the order of the script.
+    /// The number of the query that gave the latest batch, from 0.
     pub query: usize,
     /// The latest request.
     pub frame: Vec<u8>,
@@ -49,11 +47,6 @@ pub trait Source {
     /// # Errors
     /// Data that cannot be read, with the place.
     fn next(&mut self, scratch: &mut Scratch) -> Result<Option<Item>, ReplayError>;
-
-    /// How many queries the batches come from; `None` for data that is not in batches.
-    fn queries(&self) -> Option<usize> {
-        None
-    }
 }
 
 /// How files are read.
@@ -81,12 +74,12 @@ pub fn open(path: &Path, reading: &Reading) -> Result<Box<dyn Source>, ReplayErr
     let extension = plain.rsplit_once('.').map_or("", |(_, extension)| extension);
     Ok(match extension {
         "lp" | "txt" | "line" | "influx" => {
-            Box::new(lines::Lines::new(text(path, reading)?, path, reading))
+            Box::new(lines::Lines::new(text::open(path, reading)?, path, reading))
         }
-        "csv" | "tsv" => Box::new(csv::Csv::open(text(path, reading)?, path, reading)?),
-        "srpl" => Box::new(stream::Recording::new(text(path, reading)?, path)),
+        "csv" | "tsv" => Box::new(csv::Csv::open(text::open(path, reading)?, path, reading)?),
+        "srpl" => Box::new(stream::Recording::new(text::open(path, reading)?, path)),
         "brpl" => Box::new(batches::Recording::open(path, reading)?),
-        "bin" => Box::new(capture::Capture::new(text(path, reading)?, path)),
+        "bin" => Box::new(capture::Capture::new(text::open(path, reading)?, path)),
         _ => {
             return Err(ReplayError::Data {
                 path: path.into(),
@@ -98,79 +91,4 @@ pub fn open(path: &Path, reading: &Reading) -> Result<Box<dyn Source>, ReplayErr
             });
         }
     })
-}
-
-/// A file, unpacked if its first bytes say gzip, whatever its name.
-fn text(path: &Path, reading: &Reading) -> Result<Box<dyn BufRead>, ReplayError> {
-    let error = |source| ReplayError::Read { path: path.into(), source };
-    let file = File::open(path).map_err(error)?;
-    if file.metadata().is_ok_and(|m| m.is_dir()) {
-        return Err(error(std::io::ErrorKind::IsADirectory.into()));
-    }
-    let counted = Counted { inner: file, bytes: reading.bytes.clone() };
-    let mut buffered = BufReader::with_capacity(1 << 16, counted);
-    let packed = buffered.fill_buf().map_err(error)?.starts_with(&[0x1f, 0x8b]);
-    Ok(if packed {
-        Box::new(BufReader::with_capacity(1 << 16, MultiGzDecoder::new(buffered)))
-    } else {
-        Box::new(buffered)
-    })
-}
-
-/// Counts what is read.
-struct Counted<R> {
-    inner: R,
-    bytes: Rc<Cell<u64>>,
-}
-
-impl<R: Read> Read for Counted<R> {
-    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
-        let n = self.inner.read(buffer)?;
-        self.bytes.set(self.bytes.get() + n as u64);
-        Ok(n)
-    }
-}
-
-/// The lines of a text file, with their numbers.
-struct NumberedLines {
-    reader: Box<dyn BufRead>,
-    path: PathBuf,
-    number: u64,
-    bytes: Vec<u8>,
-}
-
-impl NumberedLines {
-    fn new(reader: Box<dyn BufRead>, path: &Path) -> Self {
-        Self { reader, path: path.into(), number: 0, bytes: Vec::new() }
-    }
-
-    /// Reads the next line into `bytes`, without its end; false at the end of the file.
-    fn advance(&mut self) -> Result<bool, ReplayError> {
-        self.bytes.clear();
-        self.append()
-    }
-
-    fn append(&mut self) -> Result<bool, ReplayError> {
-        let read = self.reader.read_until(b'\n', &mut self.bytes);
-        let read = read.map_err(|source| ReplayError::Read { path: self.path.clone(), source })?;
-        if read == 0 {
-            return Ok(false);
-        }
-        self.number += 1;
-        if self.bytes.ends_with(b"\n") {
-            self.bytes.pop();
-            if self.bytes.ends_with(b"\r") {
-                self.bytes.pop();
-            }
-        }
-        Ok(true)
-    }
-
-    fn text(&self) -> Result<&str, ReplayError> {
-        std::str::from_utf8(&self.bytes).map_err(|_| self.error("the line is not UTF-8".into()))
-    }
-
-    fn error(&self, message: String) -> ReplayError {
-        ReplayError::Data { path: self.path.clone(), line: Some(self.number), message }
-    }
 }

@@ -1,14 +1,16 @@
 //! Kapacitor's stream recordings, `.srpl`: three lines a point: database, retention policy, and one
 //! of line protocol with a time in nanoseconds.
 
-use super::{Item, NumberedLines, Scratch, Source};
+use super::text::NumberedLines;
+use super::{Item, Scratch, Source};
+use crate::protocol::line::Reader;
 use crate::replay::ReplayError;
-use crate::replay::line_protocol::{Precision, read};
 use std::io::BufRead;
 use std::path::Path;
 
 pub(super) struct Recording {
     lines: NumberedLines,
+    reader: Reader,
     database: String,
     retention_policy: String,
 }
@@ -17,6 +19,7 @@ impl Recording {
     pub(super) fn new(reader: Box<dyn BufRead>, path: &Path) -> Self {
         Self {
             lines: NumberedLines::new(reader, path),
+            reader: Reader::default(),
             database: String::new(),
             retention_policy: String::new(),
         }
@@ -45,7 +48,7 @@ impl Source for Recording {
         self.retention_policy.clear();
         self.retention_policy.push_str(self.lines.text()?);
         self.rest()?;
-        match read(self.lines.text()?, Precision::Nanoseconds, &mut scratch.point) {
+        match self.reader.read(self.lines.bytes(), &mut scratch.point) {
             Ok(true) => {}
             Ok(false) => return Err(self.lines.error("an empty line instead of a point".into())),
             Err(error) => {

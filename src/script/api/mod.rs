@@ -31,7 +31,6 @@ mod trend;
 pub(crate) use batch::SharedBatch;
 pub(crate) use options::{Options, register_names};
 pub(crate) use point::{LentPoint, SharedPoint, to_dynamic};
-pub(crate) use time::rfc3339;
 
 use super::host::Host;
 use rhai::{Dynamic, Engine, EvalAltResult, Position};

@@ -170,7 +170,8 @@ pub(crate) fn build(host: &Host, parts: &Map) -> Fallible<Point> {
 }
 
 fn show(point: &Point) -> String {
-    let mut out = format!("point {} at {}", point.name(), super::time::rfc3339(point.time()));
+    let mut out =
+        format!("point {} at {}", point.name(), crate::protocol::time::rfc3339(point.time()));
     for (name, value) in point.tags() {
         let _ = write!(out, " {name}={value}");
     }

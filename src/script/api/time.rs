@@ -2,16 +2,11 @@
 
 use super::{Fallible, fail, fail_in};
 use crate::protocol::duration;
+use crate::protocol::time::{read_utc, rfc3339};
 use crate::script::host::Host;
 use rhai::{Engine, ImmutableString};
 use std::rc::Rc;
 use std::time::{SystemTime, UNIX_EPOCH};
-
-/// A time as RFC 3339 in UTC.
-pub(crate) fn rfc3339(ns: i64) -> String {
-    jiff::Timestamp::from_nanosecond(i128::from(ns))
-        .map_or_else(|_| format!("{ns}ns"), |time| time.to_string())
-}
 
 pub(super) fn register(engine: &mut Engine, host: &Rc<Host>) {
     let h = host.clone();
@@ -26,6 +21,11 @@ pub(super) fn register(engine: &mut Engine, host: &Rc<Host>) {
     engine.register_fn("duration_text", |ns: i64| duration::Display(ns).to_string());
     engine.register_fn("time_text", rfc3339);
     engine.register_fn("parse_time", |text: ImmutableString| -> Fallible<i64> {
+        if text.ends_with('Z')
+            && let Some(time) = read_utc(&text)
+        {
+            return Ok(time);
+        }
         let time: jiff::Timestamp = text
             .parse()
             .map_err(|e| fail(format_args!("parse_time: '{text}' is not RFC 3339: {e}")))?;

@@ -49,7 +49,7 @@ impl SnapshotView {
             .map_err(|e| ScriptError::Snapshot(e.to_string()))?;
         let view = |(id, group): (&[u8], &super::groups::Group)| GroupView {
             group: String::from_utf8_lossy(id).into_owned(),
-            seen: (group.seen != i64::MIN).then(|| api::rfc3339(group.seen)),
+            seen: (group.seen != i64::MIN).then(|| crate::protocol::time::rfc3339(group.seen)),
             state: shown(&group.state, &registry),
         };
         Ok(Self {

@@ -1,10 +1,9 @@
 //! `|influxDBOut()`: points for a database, as line protocol.
 
-use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
-use super::row::line;
+use crate::protocol::line::{Line, Precision, Writer};
 use crate::protocol::{Batch, Point};
 use crate::tick::definition::Definition;
 use crate::tick::definition::object::Object;
@@ -20,18 +19,23 @@ pub(crate) struct InfluxDbOut {
     /// What times are cut to, in nanoseconds.
     unit: i64,
     create: bool,
+    writer: Writer,
 }
 
 impl InfluxDbOut {
     pub(crate) fn new(definition: &Definition, source: &TickText<'_>) -> Result<Self> {
         let precision = definition.string("precision").unwrap_or_default();
-        let unit = unit(&precision);
+        let unit = match &*precision {
+            "" => Some(1),
+            name => Precision::by_name(name).map(Precision::nanoseconds),
+        };
         let unit = unit.ok_or_else(|| {
             let message = format!(".precision('{precision}') is none of n, u, ms, s, m, h");
             source.error(definition.at, message)
         })?;
         let string = |name: &str| definition.string(name).filter(|value| !value.is_empty());
-        let tags = definition
+        // A tag that is named twice has its last value.
+        let tags: BTreeMap<_, _> = definition
             .all("tag")
             .filter_map(|property| match property.arguments.as_slice() {
                 [Object::String(name), Object::String(value)] => {
@@ -44,22 +48,22 @@ impl InfluxDbOut {
             database: string("database"),
             retention_policy: string("retentionPolicy"),
             measurement: string("measurement"),
-            tags,
+            tags: tags.into_iter().collect(),
             unit,
             create: definition.flag("create"),
+            writer: Writer::default(),
         })
     }
 
-    fn line(&self, lines: &mut String, name: &str, point: &Point) -> usize {
-        let mut tags: BTreeMap<String, String> =
-            point.tags().map(|(name, value)| (name.into_owned(), value.into_owned())).collect();
-        tags.extend(self.tags.iter().map(|(name, value)| (name.to_string(), value.to_string())));
+    fn line(&mut self, lines: &mut String, name: &str, point: &Point) -> usize {
         let measurement = self.measurement.as_deref().unwrap_or(name);
-        let mut cut = Cow::Borrowed(point);
-        if self.unit > 1 {
-            cut.to_mut().set_time(point.time() - point.time() % self.unit);
+        let time = point.time() - point.time() % self.unit;
+        let line = Line { point, measurement, tags: &self.tags, time };
+        let written = self.writer.write_line(&line, lines);
+        if written {
+            lines.push('\n');
         }
-        usize::from(line(lines, measurement, tags.into_iter(), &cut))
+        usize::from(written)
     }
 
     fn write(
@@ -81,19 +85,6 @@ impl InfluxDbOut {
             create: self.create,
         })
     }
-}
-
-/// Returns the nanoseconds of a precision, by the names that InfluxDB has; nanoseconds if it is empty.
-fn unit(precision: &str) -> Option<i64> {
-    Some(match precision {
-        "" | "n" | "ns" => 1,
-        "u" | "us" | "µ" | "µs" => 1_000,
-        "ms" => 1_000_000,
-        "s" => 1_000_000_000,
-        "m" => 60_000_000_000,
-        "h" => 3_600_000_000_000,
-        _ => return None,
-    })
 }
 
 impl Node for InfluxDbOut {

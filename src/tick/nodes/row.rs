@@ -1,11 +1,9 @@
 //! Points and batches as the daemon's JSON and as line protocol.
 
-use std::fmt::Write;
-
 use crate::protocol::{FieldValue, Point};
 use crate::tick::flow::Message;
 use crate::tick::template::value::Data;
-use crate::tick::text::{float_json, float_plain, json_string, rfc3339};
+use crate::tick::text::{float_json, json_string, rfc3339};
 
 /// Returns `{"series":[…]}`.
 pub(crate) fn result(rows: &[String]) -> String {
@@ -159,84 +157,10 @@ pub(crate) fn log_json(message: &Message) -> String {
     format!("{{{}}}", head.join(","))
 }
 
-/// Appends a point as a line of line protocol; false if it has no field that can be written.
-pub(crate) fn line(
-    out: &mut String,
-    measurement: &str,
-    tags: impl Iterator<Item = (String, String)>,
-    point: &Point,
-) -> bool {
-    let start = out.len();
-    escape(out, measurement, &[',', ' ']);
-    let mut tags: Vec<_> = tags.filter(|(_, value)| !value.is_empty()).collect();
-    tags.sort();
-    for (name, value) in tags {
-        out.push(',');
-        escape(out, &name, &[',', '=', ' ']);
-        out.push('=');
-        escape(out, &value, &[',', '=', ' ']);
-    }
-    let mut fields: Vec<_> = point.fields().collect();
-    fields.sort_by(|(a, _), (b, _)| a.cmp(b));
-    let mut separator = ' ';
-    for (name, value) in fields {
-        let written = match value {
-            FieldValue::Double(v) if !v.is_finite() => continue,
-            FieldValue::Double(v) => float_plain(v),
-            FieldValue::Int(v) => format!("{v}i"),
-            FieldValue::Bool(v) => v.to_string(),
-            FieldValue::String(v) => {
-                format!("\"{}\"", v.replace('\\', "\\\\").replace('"', "\\\""))
-            }
-        };
-        out.push(separator);
-        escape(out, &name, &[',', '=', ' ']);
-        out.push('=');
-        out.push_str(&written);
-        separator = ',';
-    }
-    if separator == ' ' {
-        out.truncate(start);
-        return false;
-    }
-    let _ = writeln!(out, " {}", point.time());
-    true
-}
-
-fn escape(out: &mut String, text: &str, special: &[char]) {
-    for c in text.chars() {
-        match c {
-            '\n' => out.push_str("\\n"),
-            c => {
-                if special.contains(&c) {
-                    out.push('\\');
-                }
-                out.push(c);
-            }
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::protocol::Batch;
-
-    #[test]
-    fn points_are_written_as_lines() {
-        let mut point = Point::new(42);
-        point.set_field("b c", 1.0);
-        point.set_field("a", 7i64);
-        point.set_field("s", "say \"hi\"");
-        point.set_field("nan", f64::NAN);
-        let mut out = String::new();
-        let tags = [("host".to_owned(), "a b".to_owned()), ("empty".to_owned(), String::new())];
-        assert!(line(&mut out, "my cpu", tags.into_iter(), &point));
-        assert_eq!(out, "my\\ cpu,host=a\\ b a=7i,b\\ c=1,s=\"say \\\"hi\\\"\" 42\n");
-        let mut empty = Point::new(0);
-        empty.set_field("nan", f64::NAN);
-        assert!(!line(&mut out, "m", std::iter::empty(), &empty));
-    }
 
     #[test]
     fn rows_leave_out_what_is_empty() {

@@ -1,0 +1,383 @@
+//! Reading a line into a point, without an allocation for a point.
+
+use super::number::{self, Number};
+use super::{Cut, LineError, Precision, Problem, cut};
+use crate::protocol::{FieldValue, Point};
+use memchr::memchr2;
+
+/// Reads lines into points; what was allocated for one line is used for the next.
+#[derive(Clone, Debug, Default)]
+pub struct Reader {
+    precision: Precision,
+    /// The time of points that have none, in nanoseconds.
+    now: Option<i64>,
+    /// Names and values without their escapes.
+    name: Vec<u8>,
+    value: Vec<u8>,
+}
+
+/// Where a character may stand for itself only after a backslash, or ends a name.
+const ENDS_MEASUREMENT: u8 = 1;
+const ENDS_NAME: u8 = 1 << 1;
+const ENDS_VALUE: u8 = 1 << 2;
+/// What a backslash before it is left out for, in measurements and in the rest.
+const ESCAPED_IN_MEASUREMENT: u8 = 1 << 3;
+const ESCAPED: u8 = 1 << 4;
+
+/// What each byte is in names and in the values of tags.
+const CLASSES: [u8; 256] = {
+    let mut classes = [0; 256];
+    let all = ENDS_MEASUREMENT | ENDS_NAME | ENDS_VALUE;
+    classes[b' ' as usize] = all | ESCAPED_IN_MEASUREMENT | ESCAPED;
+    classes[b'\\' as usize] = all | ESCAPED_IN_MEASUREMENT | ESCAPED;
+    classes[b'\t' as usize] = all;
+    classes[b'\n' as usize] = all;
+    classes[0] = ENDS_MEASUREMENT;
+    classes[b',' as usize] = ENDS_MEASUREMENT | ENDS_VALUE | ESCAPED_IN_MEASUREMENT | ESCAPED;
+    classes[b'=' as usize] = ENDS_NAME | ESCAPED;
+    classes
+};
+
+impl Reader {
+    /// A reader of lines with times in this unit.
+    pub fn new(precision: Precision) -> Self {
+        Self { precision, ..Self::default() }
+    }
+
+    /// A reader that gives points without a time this one, in nanoseconds.
+    pub fn with_now(precision: Precision, now: i64) -> Self {
+        Self { now: Some(now), ..Self::new(precision) }
+    }
+
+    /// Reads one line into `point`, whose memory is used again; false if the line is empty or a
+    /// comment. Newlines are part of it only inside of text in quotes and after a backslash: see
+    /// [`cut`].
+    ///
+    /// # Errors
+    /// A line that is not a point; `point` holds anything then.
+    pub fn read(&mut self, line: &[u8], point: &mut Point) -> Result<bool, LineError> {
+        if std::str::from_utf8(line).is_err() {
+            return Err(LineError::NotUtf8);
+        }
+        let Some(start) = line.iter().position(|b| !matches!(b, b' ' | b'\t' | b'\n')) else {
+            return Ok(false);
+        };
+        if line[start] == b'#' {
+            return Ok(false);
+        }
+        point.clear();
+        let Self { name, value, .. } = self;
+        let mut cursor = Cursor { line, at: start };
+        series(&mut cursor, name, value, point)?;
+        fields(&mut cursor, name, value, point)?;
+        let time = match (time(&mut cursor)?, self.now) {
+            (Some(time), _) => {
+                time.checked_mul(self.precision.nanoseconds()).ok_or(LineError::Time(time))?
+            }
+            (None, Some(now)) => now,
+            (None, None) => return Err(LineError::NoTime),
+        };
+        point.set_time(time);
+        Ok(true)
+    }
+}
+
+/// Reads all lines of a text; those without a time get `now`, in nanoseconds.
+///
+/// # Errors
+/// The number of the first line that is not a point, from 1, and why.
+pub fn read_all(
+    text: &[u8],
+    precision: Precision,
+    now: i64,
+) -> Result<Vec<Point>, (u64, LineError)> {
+    let mut reader = Reader::with_now(precision, now);
+    let mut points = Vec::new();
+    let (mut rest, mut number) = (text, 1);
+    while !rest.is_empty() {
+        let (line, after, newlines) = match cut(rest, u64::MAX) {
+            Cut::Line { len, end, newlines } => (&rest[..len], &rest[end..], newlines),
+            Cut::Partial { newlines, .. } => (rest, &rest[rest.len()..], newlines),
+        };
+        let mut point = Point::default();
+        match reader.read(line, &mut point) {
+            Ok(true) => points.push(point),
+            Ok(false) => {}
+            Err(LineError::Syntax { down, column, problem }) => {
+                return Err((number + down, LineError::Syntax { down, column, problem }));
+            }
+            Err(error) => return Err((number, error)),
+        }
+        number += newlines;
+        rest = after;
+    }
+    Ok(points)
+}
+
+struct Cursor<'l> {
+    line: &'l [u8],
+    at: usize,
+}
+
+impl<'l> Cursor<'l> {
+    #[inline]
+    fn peek(&self) -> Option<u8> {
+        self.line.get(self.at).copied()
+    }
+
+    #[inline]
+    fn rest(&self) -> &'l [u8] {
+        &self.line[self.at..]
+    }
+
+    #[inline]
+    fn take(&mut self, byte: u8) -> bool {
+        let found = self.peek() == Some(byte);
+        self.at += usize::from(found);
+        found
+    }
+
+    fn spaces(&mut self) -> usize {
+        let start = self.at;
+        while self.take(b' ') {}
+        self.at - start
+    }
+
+    #[cold]
+    fn error(&self, problem: Problem) -> LineError {
+        LineError::at(self.line, self.at, problem)
+    }
+
+    /// Reads a name or a tag's value up to a byte of the class `ends`; empty where there is none.
+    #[inline]
+    fn text<'t>(
+        &mut self,
+        ends: u8,
+        escaped: u8,
+        buffer: &'t mut Vec<u8>,
+    ) -> Result<&'t [u8], LineError>
+    where
+        'l: 't,
+    {
+        let start = self.at;
+        let rest = self.rest();
+        let len = rest.iter().position(|b| CLASSES[usize::from(*b)] & ends != 0);
+        self.at += len.unwrap_or(rest.len());
+        if self.peek() != Some(b'\\') {
+            return Ok(&self.line[start..self.at]);
+        }
+        buffer.clear();
+        buffer.extend_from_slice(&self.line[start..self.at]);
+        self.unescape(ends, escaped, buffer)?;
+        Ok(buffer)
+    }
+
+    /// Reads on from a backslash. Before a character that needs none, it stands for itself.
+    #[cold]
+    fn unescape(&mut self, ends: u8, escaped: u8, buffer: &mut Vec<u8>) -> Result<(), LineError> {
+        while let Some(byte) = self.peek() {
+            if byte != b'\\' {
+                if CLASSES[usize::from(byte)] & ends != 0 {
+                    break;
+                }
+                buffer.push(byte);
+                self.at += 1;
+                continue;
+            }
+            self.at += 1;
+            let Some(next) = self.peek() else {
+                buffer.push(b'\\');
+                break;
+            };
+            if CLASSES[usize::from(next)] & escaped == 0 {
+                buffer.push(b'\\');
+            }
+            buffer.push(next);
+            self.at += 1;
+        }
+        match buffer.last() {
+            Some(b'\\') => Err(self.error(Problem::Backslash)),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// Reads the measurement and the tags.
+fn series(
+    cursor: &mut Cursor<'_>,
+    name: &mut Vec<u8>,
+    value: &mut Vec<u8>,
+    point: &mut Point,
+) -> Result<(), LineError> {
+    let measurement = cursor.text(ENDS_MEASUREMENT, ESCAPED_IN_MEASUREMENT, name)?;
+    if measurement.is_empty() {
+        return Err(cursor.error(Problem::Measurement));
+    }
+    point.put_name(measurement);
+    while cursor.take(b',') {
+        let name = cursor.text(ENDS_NAME, ESCAPED, name)?;
+        if name.is_empty() {
+            return Err(cursor.error(Problem::TagName));
+        }
+        if !cursor.take(b'=') {
+            return Err(cursor.error(Problem::TagEquals(owned(name))));
+        }
+        let value = cursor.text(ENDS_VALUE, ESCAPED, value)?;
+        if value.is_empty() {
+            return Err(cursor.error(Problem::TagValue(owned(name))));
+        }
+        point.put_tag(name, value);
+    }
+    match cursor.spaces() {
+        0 => Err(cursor.error(Problem::Fields)),
+        _ => Ok(()),
+    }
+}
+
+/// Reads the fields.
+fn fields(
+    cursor: &mut Cursor<'_>,
+    name: &mut Vec<u8>,
+    text: &mut Vec<u8>,
+    point: &mut Point,
+) -> Result<(), LineError> {
+    let mut count = 0;
+    loop {
+        let name = cursor.text(ENDS_NAME, ESCAPED, name)?;
+        if name.is_empty() {
+            return Err(cursor.error(Problem::FieldName));
+        }
+        if !cursor.take(b'=') {
+            return Err(cursor.error(Problem::FieldEquals(owned(name))));
+        }
+        value(cursor, name, text, point)?;
+        count += 1;
+        if !cursor.take(b',') {
+            return Ok(());
+        }
+        // InfluxData's parser lets a comma stand after a first field that is also the last.
+        if count == 1 && matches!(cursor.peek(), None | Some(b' ')) {
+            return Ok(());
+        }
+    }
+}
+
+/// Reads the value of a field into the point.
+#[inline]
+fn value(
+    cursor: &mut Cursor<'_>,
+    name: &[u8],
+    text: &mut Vec<u8>,
+    point: &mut Point,
+) -> Result<(), LineError> {
+    let value = match cursor.peek() {
+        Some(b'"') => {
+            let text = quoted(cursor, text)?;
+            point.put_text(name, text);
+            return Ok(());
+        }
+        Some(b'-' | b'0'..=b'9') => {
+            let Some((number, len)) = number::read(cursor.rest()) else {
+                return Err(cursor.error(Problem::FieldValue(owned(name))));
+            };
+            let value = match number {
+                Number::Double(value) => FieldValue::Double(value),
+                Number::Int(value) => FieldValue::Int(value),
+                Number::Unsigned(value) => {
+                    let value = i64::try_from(value);
+                    FieldValue::Int(value.map_err(|_| LineError::Unsigned(owned(name)))?)
+                }
+                Number::OutOfRange => {
+                    let digits = owned(&cursor.rest()[..len - 1]);
+                    return Err(cursor.error(Problem::Range(digits)));
+                }
+            };
+            cursor.at += len;
+            value
+        }
+        _ => match boolean(cursor.rest()) {
+            Some((value, len)) => {
+                cursor.at += len;
+                FieldValue::Bool(value)
+            }
+            None => return Err(cursor.error(Problem::FieldValue(owned(name)))),
+        },
+    };
+    point.put_field(name, &value);
+    Ok(())
+}
+
+/// Reads a text in quotes, where a backslash escapes quotes and backslashes only.
+fn quoted<'t, 'l: 't>(
+    cursor: &mut Cursor<'l>,
+    buffer: &'t mut Vec<u8>,
+) -> Result<&'t [u8], LineError> {
+    let text = &cursor.rest()[1..];
+    let Some(mut at) = memchr2(b'"', b'\\', text) else {
+        return Err(cursor.error(Problem::OpenQuote));
+    };
+    if text[at] == b'"' {
+        cursor.at += at + 2;
+        return Ok(&text[..at]);
+    }
+    buffer.clear();
+    buffer.extend_from_slice(&text[..at]);
+    loop {
+        match (text[at], text.get(at + 1)) {
+            (b'"', _) => {
+                cursor.at += at + 2;
+                return Ok(buffer);
+            }
+            (_, Some(escaped @ (b'"' | b'\\'))) => {
+                buffer.push(*escaped);
+                at += 2;
+            }
+            _ => {
+                buffer.push(b'\\');
+                at += 1;
+            }
+        }
+        let Some(plain) = memchr2(b'"', b'\\', &text[at..]) else {
+            return Err(cursor.error(Problem::OpenQuote));
+        };
+        buffer.extend_from_slice(&text[at..at + plain]);
+        at += plain;
+    }
+}
+
+/// Reads a boolean, and says how many bytes it has.
+fn boolean(text: &[u8]) -> Option<(bool, usize)> {
+    let len = text.iter().take_while(|byte| byte.is_ascii_alphabetic()).count();
+    match &text[..len] {
+        b"t" | b"T" | b"true" | b"True" | b"TRUE" => Some((true, len)),
+        b"f" | b"F" | b"false" | b"False" | b"FALSE" => Some((false, len)),
+        _ => None,
+    }
+}
+
+/// Reads what follows the fields: nothing, or the time, in the unit that it is written in.
+#[inline]
+fn time(cursor: &mut Cursor<'_>) -> Result<Option<i64>, LineError> {
+    if cursor.peek().is_none() {
+        return Ok(None);
+    }
+    if cursor.spaces() == 0 {
+        return Err(cursor.error(Problem::AfterField));
+    }
+    let Some((time, len)) = number::whole(cursor.rest()) else {
+        return Err(cursor.error(Problem::TimeNumber));
+    };
+    let Some(time) = time else {
+        return Err(cursor.error(Problem::Range(owned(&cursor.rest()[..len]))));
+    };
+    cursor.at += len;
+    cursor.spaces();
+    match cursor.peek() {
+        None => Ok(Some(time)),
+        Some(_) => Err(cursor.error(Problem::AfterTime)),
+    }
+}
+
+fn owned(text: &[u8]) -> String {
+    String::from_utf8_lossy(text).into_owned()
+}

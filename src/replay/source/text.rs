@@ -1,0 +1,360 @@
+//! Files of text: unpacked on a thread of their own, read in blocks, cut into numbered lines.
+
+use super::Reading;
+use crate::protocol::line::{Cut, cut};
+use crate::replay::ReplayError;
+use flate2::bufread::MultiGzDecoder;
+use memchr::memchr;
+use std::cell::Cell;
+use std::fs::File;
+use std::io::{BufRead, BufReader, Read};
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+use std::rc::Rc;
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+
+/// Bytes that are read at once.
+const BLOCK: usize = 1 << 18;
+
+/// Unpacked blocks that may wait to be read.
+const AHEAD: usize = 4;
+
+/// Lines that a text in quotes may span.
+const SPAN: u64 = 100;
+
+/// Opens a file, unpacked if its first bytes say gzip, whatever its name.
+pub(super) fn open(path: &Path, reading: &Reading) -> Result<Box<dyn BufRead>, ReplayError> {
+    let error = |source| ReplayError::Read { path: path.into(), source };
+    let file = File::open(path).map_err(error)?;
+    if file.metadata().is_ok_and(|m| m.is_dir()) {
+        return Err(error(std::io::ErrorKind::IsADirectory.into()));
+    }
+    let counted = Counted { inner: file, bytes: 0 };
+    let mut buffered = BufReader::with_capacity(1 << 16, counted);
+    let packed = buffered.fill_buf().map_err(error)?.starts_with(&[0x1f, 0x8b]);
+    Ok(if packed {
+        Box::new(Unpacked::start(buffered, reading.bytes.clone()).map_err(error)?)
+    } else {
+        Box::new(Plain { reader: buffered, bytes: reading.bytes.clone() })
+    })
+}
+
+/// Counts what is read.
+struct Counted {
+    inner: File,
+    bytes: u64,
+}
+
+impl Read for Counted {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        let n = self.inner.read(buffer)?;
+        self.bytes += n as u64;
+        Ok(n)
+    }
+}
+
+/// A file as it is.
+struct Plain {
+    reader: BufReader<Counted>,
+    bytes: Rc<Cell<u64>>,
+}
+
+impl Plain {
+    fn count(&mut self) {
+        let counted = self.reader.get_mut();
+        self.bytes.set(self.bytes.get() + std::mem::take(&mut counted.bytes));
+    }
+}
+
+impl Read for Plain {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        let read = self.reader.read(buffer);
+        self.count();
+        read
+    }
+}
+
+impl BufRead for Plain {
+    fn fill_buf(&mut self) -> std::io::Result<&[u8]> {
+        self.reader.fill_buf()?;
+        self.count();
+        Ok(self.reader.buffer())
+    }
+
+    fn consume(&mut self, amount: usize) {
+        self.reader.consume(amount);
+    }
+}
+
+/// What the thread that unpacks gives: a block, and the packed bytes that were read for it.
+type Block = std::io::Result<(Vec<u8>, u64)>;
+
+/// A packed file, which a thread unpacks ahead of its reader.
+struct Unpacked {
+    blocks: Receiver<Block>,
+    /// Takes blocks that have been read, to be filled again.
+    used: SyncSender<Vec<u8>>,
+    block: Vec<u8>,
+    at: usize,
+    bytes: Rc<Cell<u64>>,
+}
+
+impl Unpacked {
+    fn start(file: BufReader<Counted>, bytes: Rc<Cell<u64>>) -> std::io::Result<Self> {
+        let (sender, blocks) = sync_channel(AHEAD);
+        let (used, again) = sync_channel(AHEAD + 2);
+        let thread = std::thread::Builder::new().name("gunzip".into());
+        thread.spawn(move || unpack(MultiGzDecoder::new(file), &sender, &again))?;
+        Ok(Self { blocks, used, block: Vec::new(), at: 0, bytes })
+    }
+}
+
+/// Sends the unpacked file in blocks, until its end, an error, or a reader that is gone.
+fn unpack(
+    mut file: MultiGzDecoder<BufReader<Counted>>,
+    sender: &SyncSender<Block>,
+    again: &Receiver<Vec<u8>>,
+) {
+    loop {
+        let mut block = again.try_recv().unwrap_or_default();
+        block.clear();
+        let read = file.by_ref().take(BLOCK as u64).read_to_end(&mut block);
+        let packed = std::mem::take(&mut file.get_mut().get_mut().bytes);
+        let ended = block.is_empty();
+        // What was unpacked before an error is read before it.
+        if !ended && sender.send(Ok((block, packed))).is_err() {
+            return;
+        }
+        match read {
+            Ok(_) if ended => return,
+            Ok(_) => {}
+            Err(error) => {
+                let _ = sender.send(Err(error));
+                return;
+            }
+        }
+    }
+}
+
+impl Read for Unpacked {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        let block = self.fill_buf()?;
+        let n = block.len().min(buffer.len());
+        buffer[..n].copy_from_slice(&block[..n]);
+        self.consume(n);
+        Ok(n)
+    }
+}
+
+impl BufRead for Unpacked {
+    fn fill_buf(&mut self) -> std::io::Result<&[u8]> {
+        // The thread ends by hanging up.
+        if self.at == self.block.len()
+            && let Ok(block) = self.blocks.recv()
+        {
+            let (block, packed) = block?;
+            let used = std::mem::replace(&mut self.block, block);
+            let _ = self.used.try_send(used);
+            self.bytes.set(self.bytes.get() + packed);
+            self.at = 0;
+        }
+        Ok(&self.block[self.at..])
+    }
+
+    fn consume(&mut self, amount: usize) {
+        self.at += amount;
+    }
+}
+
+/// A text in lines, with their numbers.
+pub(super) struct NumberedLines {
+    reader: Box<dyn BufRead>,
+    path: PathBuf,
+    /// The number of the latest line; of its first one where it spans several.
+    pub(super) number: u64,
+    /// The number of the line that is next.
+    next: u64,
+    buffer: Vec<u8>,
+    /// What has been read and not been cut into lines.
+    unread: Range<usize>,
+    line: Range<usize>,
+    ended: bool,
+}
+
+impl NumberedLines {
+    pub(super) fn new(reader: Box<dyn BufRead>, path: &Path) -> Self {
+        Self {
+            reader,
+            path: path.into(),
+            number: 0,
+            next: 1,
+            buffer: Vec::new(),
+            unread: 0..0,
+            line: 0..0,
+            ended: false,
+        }
+    }
+
+    /// Goes on to the next line; false at the end of the file.
+    pub(super) fn advance(&mut self) -> Result<bool, ReplayError> {
+        loop {
+            let newline = memchr(b'\n', &self.buffer[self.unread.clone()]);
+            if let Some(newline) = newline {
+                self.take_line(newline);
+                return Ok(true);
+            }
+            if self.ended {
+                return Ok(self.take_rest());
+            }
+            self.fill()?;
+        }
+    }
+
+    /// Goes on to the next line of line protocol, which may span lines where text in quotes does.
+    pub(super) fn advance_point(&mut self) -> Result<bool, ReplayError> {
+        loop {
+            match cut(&self.buffer[self.unread.clone()], SPAN) {
+                Cut::Line { len, end, newlines } => {
+                    self.take(len, end, newlines);
+                    return Ok(true);
+                }
+                // A quote that is never closed spoils the line that it is in and no other.
+                Cut::Partial { open: true, newlines } if newlines >= SPAN || self.ended => {
+                    return self.advance();
+                }
+                Cut::Partial { .. } if self.ended => return Ok(self.take_rest()),
+                Cut::Partial { .. } => self.fill()?,
+            }
+        }
+    }
+
+    /// Returns the latest line without its end.
+    pub(super) fn bytes(&self) -> &[u8] {
+        &self.buffer[self.line.clone()]
+    }
+
+    pub(super) fn text(&self) -> Result<&str, ReplayError> {
+        std::str::from_utf8(self.bytes()).map_err(|_| self.error("the line is not UTF-8".into()))
+    }
+
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    pub(super) fn error(&self, message: String) -> ReplayError {
+        ReplayError::Data { path: self.path.clone(), line: Some(self.number), message }
+    }
+
+    fn take_line(&mut self, newline: usize) {
+        let start = self.unread.start;
+        let carriage = self.buffer[start..start + newline].last() == Some(&b'\r');
+        self.take(newline - usize::from(carriage), newline + 1, 1);
+    }
+
+    /// Takes the last line, which has no end; false if there is none.
+    fn take_rest(&mut self) -> bool {
+        let len = self.unread.len();
+        if len > 0 {
+            self.take(len, len, 1);
+        }
+        len > 0
+    }
+
+    fn take(&mut self, len: usize, end: usize, newlines: u64) {
+        let start = self.unread.start;
+        self.line = start..start + len;
+        self.unread.start += end;
+        self.number = self.next;
+        self.next += newlines;
+    }
+
+    /// Reads on, and makes room where there is none.
+    fn fill(&mut self) -> Result<(), ReplayError> {
+        self.buffer.copy_within(self.unread.clone(), 0);
+        self.unread = 0..self.unread.len();
+        self.line = 0..0;
+        if self.buffer.len() - self.unread.end < BLOCK / 2 {
+            self.buffer.resize((self.buffer.len() * 2).max(BLOCK), 0);
+        }
+        let read = loop {
+            match self.reader.read(&mut self.buffer[self.unread.end..]) {
+                Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
+                read => break read,
+            }
+        };
+        let read = read.map_err(|source| ReplayError::Read { path: self.path.clone(), source })?;
+        self.unread.end += read;
+        self.ended = read == 0;
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::Write;
+
+    fn numbered(text: &[u8], points: bool) -> Vec<(u64, String)> {
+        let text: Box<dyn BufRead> = Box::new(std::io::Cursor::new(text.to_vec()));
+        let mut lines = NumberedLines::new(text, Path::new("x"));
+        let mut read = Vec::new();
+        while if points { lines.advance_point() } else { lines.advance() }.unwrap() {
+            read.push((lines.number, lines.text().unwrap().to_owned()));
+        }
+        read
+    }
+
+    #[test]
+    fn lines_are_numbered_where_they_begin() {
+        let text = b"a\r\n\nm x=\"1\n2\" 3\nlast";
+        let expected = |lines: &[(u64, &str)]| -> Vec<(u64, String)> {
+            lines.iter().map(|(number, line)| (*number, (*line).to_owned())).collect()
+        };
+        let plain = [(1, "a"), (2, ""), (3, "m x=\"1"), (4, "2\" 3"), (5, "last")];
+        assert_eq!(numbered(text, false), expected(&plain));
+        let points = [(1, "a"), (2, ""), (3, "m x=\"1\n2\" 3"), (5, "last")];
+        assert_eq!(numbered(text, true), expected(&points));
+        let open = [(1, "m x=\"open"), (2, "m x=1 2")];
+        assert_eq!(numbered(b"m x=\"open\nm x=1 2\n", true), expected(&open));
+        assert_eq!(numbered(b"", true), []);
+    }
+
+    #[test]
+    fn a_line_may_be_longer_than_a_block_and_a_text_may_not_span_more_than_a_hundred_lines() {
+        let long = format!("{}\nshort\n{}", "a".repeat(BLOCK * 3), "b".repeat(BLOCK));
+        let lengths: Vec<usize> =
+            numbered(long.as_bytes(), true).iter().map(|l| l.1.len()).collect();
+        assert_eq!(lengths, [BLOCK * 3, 5, BLOCK]);
+        let spanning = |lines: usize| format!("m x=\"{}\" 1\nm x=2 2\n", "line\n".repeat(lines));
+        assert_eq!(numbered(spanning(99).as_bytes(), true).len(), 2);
+        assert_eq!(numbered(spanning(100).as_bytes(), true).len(), 102);
+    }
+
+    #[test]
+    fn packed_files_are_counted_and_read_to_their_damage() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("x.lp.gz");
+        let text: String = (0..200_000u64).map(|i| format!("line {}\n", i * i)).collect();
+        let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+        packed.write_all(text.as_bytes()).unwrap();
+        let packed = packed.finish().unwrap();
+        std::fs::write(&path, &packed).unwrap();
+        let reading = Reading::default();
+        let mut read = String::new();
+        open(&path, &reading).unwrap().read_to_string(&mut read).unwrap();
+        assert!(read == text);
+        assert_eq!(reading.bytes.get(), packed.len() as u64);
+        std::fs::write(&path, &packed[..packed.len() / 2]).unwrap();
+        let mut lines = NumberedLines::new(open(&path, &reading).unwrap(), &path);
+        let mut count = 0;
+        let error = loop {
+            match lines.advance() {
+                Ok(more) => assert!(more),
+                Err(error) => break error.to_string(),
+            }
+            count += 1;
+        };
+        assert!(count > 50_000, "{count}");
+        assert!(error.contains("x.lp.gz: cannot be read"), "{error}");
+    }
+}
