@@ -10,6 +10,7 @@ pub mod alert;
 pub mod files;
 pub mod influxdb;
 pub mod listen;
+pub mod output_file;
 pub mod pipeline;
 pub mod player;
 pub mod quality;

@@ -1,0 +1,195 @@
+//! A file that a replay writes, which appears once the replay has succeeded.
+//!
+//! Output is collected in a temporary file beside the one that was asked for and renamed over it by
+//! [`OutputFile::keep`], so that a run that fails leaves an earlier file as it was. Devices and pipes
+//! (`/dev/null`, a FIFO) are written as they are.
+
+use std::ffi::OsString;
+use std::fs::{File, Metadata, Permissions};
+use std::io::{self, BufWriter, Write};
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+use tempfile::{Builder, NamedTempFile};
+
+/// Why there is no output file.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum OutputFileError {
+    /// The file is also read.
+    #[error(
+        "{path}: this file is read by the replay, which would destroy it; write to another file"
+    )]
+    Input {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The file cannot be made or written.
+    #[error("{path}: cannot be written: {source}")]
+    Write {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+}
+
+/// A file that is being written.
+#[derive(Debug)]
+pub struct OutputFile {
+    path: PathBuf,
+    writer: Target,
+}
+
+#[derive(Debug)]
+enum Target {
+    /// A temporary file that becomes the real one.
+    Renamed(BufWriter<NamedTempFile>),
+    /// A device or a pipe.
+    Direct(BufWriter<File>),
+}
+
+impl OutputFile {
+    /// Begins a file; `inputs` are the files that the replay reads.
+    ///
+    /// # Errors
+    /// A file that is one of the inputs under any name, or that cannot be written.
+    pub fn create<'p>(
+        path: &Path,
+        inputs: impl IntoIterator<Item = &'p Path>,
+    ) -> Result<Self, OutputFileError> {
+        let failed = |source| OutputFileError::Write { path: path.into(), source };
+        let present = std::fs::metadata(path).ok();
+        if let Some(present) = &present
+            && inputs.into_iter().any(|input| is_same(present, input))
+        {
+            return Err(OutputFileError::Input { path: path.into() });
+        }
+        if let Some(present) = &present {
+            if present.is_dir() {
+                return Err(failed(io::ErrorKind::IsADirectory.into()));
+            }
+            if !present.is_file() {
+                let file = File::options().write(true).open(path).map_err(failed)?;
+                let writer = Target::Direct(BufWriter::with_capacity(1 << 16, file));
+                return Ok(Self { path: path.into(), writer });
+            }
+        }
+        // A link stays a link: what it points to is replaced.
+        let path = std::fs::canonicalize(path).unwrap_or_else(|_| path.into());
+        let mode = present.map_or(0o666, |present| present.mode() & 0o777);
+        let mut prefix = OsString::from(".");
+        prefix.push(path.file_name().unwrap_or_default());
+        prefix.push(".");
+        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+        let file = Builder::new()
+            .prefix(&prefix)
+            .suffix(".part")
+            .permissions(Permissions::from_mode(mode))
+            .tempfile_in(folder.unwrap_or(Path::new(".")))
+            .map_err(failed)?;
+        Ok(Self { path, writer: Target::Renamed(BufWriter::with_capacity(1 << 16, file)) })
+    }
+
+    /// Gives the file its name: all has been written. Without this, it is removed.
+    ///
+    /// # Errors
+    /// A disk that is full, a folder that is gone.
+    pub fn keep(self) -> Result<(), OutputFileError> {
+        let Self { path, writer } = self;
+        let failed = |source| OutputFileError::Write { path: path.clone(), source };
+        match writer {
+            Target::Direct(mut writer) => writer.flush().map_err(failed),
+            Target::Renamed(writer) => {
+                let file = writer.into_inner().map_err(|error| failed(error.into_error()))?;
+                file.persist(&path).map(drop).map_err(|error| failed(error.error))
+            }
+        }
+    }
+
+    /// Names the file in an error of writing to it.
+    pub fn failed(&self, source: io::Error) -> OutputFileError {
+        OutputFileError::Write { path: self.path.clone(), source }
+    }
+}
+
+impl Write for OutputFile {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match &mut self.writer {
+            Target::Renamed(writer) => writer.write(bytes),
+            Target::Direct(writer) => writer.write(bytes),
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        match &mut self.writer {
+            Target::Renamed(writer) => writer.flush(),
+            Target::Direct(writer) => writer.flush(),
+        }
+    }
+}
+
+/// True if a path leads to this very file, under whatever name; devices may be read and written.
+fn is_same(file: &Metadata, path: &Path) -> bool {
+    file.is_file()
+        && std::fs::metadata(path)
+            .is_ok_and(|other| (other.dev(), other.ino()) == (file.dev(), file.ino()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_input_is_not_overwritten_under_any_name() {
+        let folder = tempfile::tempdir().unwrap();
+        let data = folder.path().join("data.lp");
+        let link = folder.path().join("link.lp");
+        let hard = folder.path().join("hard.lp");
+        std::fs::write(&data, "m x=1 1\n").unwrap();
+        std::os::unix::fs::symlink(&data, &link).unwrap();
+        std::fs::hard_link(&data, &hard).unwrap();
+        for path in [&data, &link, &hard] {
+            let error = OutputFile::create(path, [data.as_path()]).unwrap_err();
+            assert!(matches!(error, OutputFileError::Input { .. }), "{error}");
+        }
+        assert_eq!(std::fs::read_to_string(&data).unwrap(), "m x=1 1\n");
+    }
+
+    #[test]
+    fn a_failed_run_leaves_the_file_as_it_was() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("out.lp");
+        std::fs::write(&path, "old\n").unwrap();
+        let mut file = OutputFile::create(&path, []).unwrap();
+        file.write_all(b"half of ").unwrap();
+        file.flush().unwrap();
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), "old\n");
+        drop(file);
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
+        let mut file = OutputFile::create(&path, []).unwrap();
+        file.write_all(b"new\n").unwrap();
+        file.keep().unwrap();
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), "new\n");
+    }
+
+    #[test]
+    fn links_stay_links_and_devices_are_written() {
+        let folder = tempfile::tempdir().unwrap();
+        let (real, link) = (folder.path().join("real"), folder.path().join("link"));
+        std::fs::write(&real, "old").unwrap();
+        std::fs::set_permissions(&real, Permissions::from_mode(0o640)).unwrap();
+        std::os::unix::fs::symlink(&real, &link).unwrap();
+        let mut file = OutputFile::create(&link, []).unwrap();
+        file.write_all(b"new").unwrap();
+        file.keep().unwrap();
+        assert!(std::fs::symlink_metadata(&link).unwrap().is_symlink());
+        assert_eq!(std::fs::read_to_string(&real).unwrap(), "new");
+        assert_eq!(std::fs::metadata(&real).unwrap().mode() & 0o777, 0o640);
+        let null = Path::new("/dev/null");
+        let mut file = OutputFile::create(null, [null]).unwrap();
+        file.write_all(b"gone").unwrap();
+        file.keep().unwrap();
+        let missing = OutputFile::create(Path::new("/nope/x"), []).unwrap_err().to_string();
+        assert!(missing.starts_with("/nope/x: cannot be written: "), "{missing}");
+    }
+}
