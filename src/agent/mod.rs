@@ -7,6 +7,7 @@
 mod channel;
 mod control;
 mod handler;
+pub mod label;
 mod output;
 mod session;
 pub mod socket;

@@ -2,7 +2,7 @@
 //!
 //! Knows no transport: the loop of a process, of a socket and of a replay drive the same machine.
 
-use super::{AgentError, Handler, Info, Output};
+use super::{AgentError, Handler, Info, Output, label};
 use crate::protocol::message::{
     EdgeType, InfoResponse, InitRequest, InitResponse, KeepaliveResponse, OptionInfo,
     RestoreResponse, SnapshotResponse, response::Message,
@@ -242,6 +242,7 @@ impl<H: Handler> Session<H> {
     }
 
     fn init(&mut self, request: &InitRequest) {
+        label::set(&request.task_id, &request.node_id);
         let answer = match self.handler.init(request) {
             Ok(()) => {
                 let info = self.handler.info();

@@ -7,7 +7,7 @@ mod feed;
 mod native;
 mod report;
 
-use super::{logging, run, usage};
+use super::{logging, run, stdout, usage};
 use anyhow::bail;
 use feed::Feed;
 use native::PassOn;
@@ -20,7 +20,6 @@ use rhai_udf::protocol::message::{InitRequest, RequestMessage, Response, request
 use rhai_udf::protocol::{Point, Request};
 use rhai_udf::script::ScriptHandler;
 use rhai_udf::script::config::Config;
-use std::io::Write;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
@@ -93,9 +92,7 @@ pub(super) fn run(args: &Args, level: Option<log::LevelFilter>) -> anyhow::Resul
         return usage("the data has no points; for a script that wants batches, no whole window");
     }
     let report = measure(args, &config, &feed, &init)?;
-    // Whoever closed the output has seen enough.
-    let _ = std::io::stdout().lock().write_all(report.to_string().as_bytes());
-    Ok(())
+    stdout::print(&report.to_string())
 }
 
 fn load(args: &Args, config: &Config) -> ScriptHandler {

@@ -1,6 +1,7 @@
 //! `check`: loads scripts, prints their declarations and every problem.
 
 use super::run;
+use super::stdout;
 use anyhow::bail;
 use rhai_udf::agent::Pulse;
 use rhai_udf::protocol::message::EdgeType;
@@ -8,7 +9,6 @@ use rhai_udf::script::{
     Callback, OptionSpec, Program, ScriptError, ScriptText, StateScope, type_name,
 };
 use std::fmt::Write as _;
-use std::io::Write;
 use std::path::{Path, PathBuf};
 
 /// Load scripts, print their declarations and report every problem with its place
@@ -24,7 +24,6 @@ pub(super) struct Args {
 
 pub(super) fn run(args: &Args) -> anyhow::Result<()> {
     let mut broken = 0;
-    let mut out = std::io::stdout().lock();
     for script in &args.scripts {
         let text = match load(args, script)? {
             Ok(program) => describe(&program),
@@ -33,9 +32,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<()> {
                 problems(&error)
             }
         };
-        if writeln!(out, "{text}").is_err() {
-            return Ok(());
-        }
+        stdout::print(&format!("{text}\n"))?;
     }
     match broken {
         0 => Ok(()),

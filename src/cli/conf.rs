@@ -2,12 +2,12 @@
 
 use super::check::option_text;
 use super::run;
+use super::stdout;
 use anyhow::Context;
 use rhai_udf::agent::Pulse;
 use rhai_udf::protocol::message::{EdgeType, ValueType};
 use rhai_udf::script::{OptionSpec, Program, ScriptText};
 use std::fmt::Write as _;
-use std::io::Write;
 use std::path::{Path, PathBuf};
 
 /// Print the section for kapacitor.conf and a TICKscript that use a script
@@ -32,9 +32,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<()> {
     let program = Program::load(source, &config.limits, &Pulse::default())?;
     let name = args.name.clone().unwrap_or_else(|| function_name(&args.script));
     let text = format!("{}\n{}", section(args, &name)?, tickscript(&program, &name));
-    // Whoever closed the output has seen enough.
-    let _ = std::io::stdout().lock().write_all(text.as_bytes());
-    Ok(())
+    stdout::print(&text)
 }
 
 /// The script's name as an identifier of TICKscript.

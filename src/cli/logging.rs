@@ -1,6 +1,7 @@
 //! Logging to standard error, with the level from the command line, the environment or the config.
 
-use log::LevelFilter;
+use log::{LevelFilter, Log, Metadata, Record};
+use rhai_udf::agent::label;
 use rhai_udf::script::config::{LogConfig, parse_level};
 use simplelog::{ColorChoice, ConfigBuilder, TermLogger, TerminalMode};
 use std::io::Write;
@@ -15,6 +16,25 @@ pub(super) fn level(text: &str) -> Result<LevelFilter, String> {
 
 /// Starts logging: `--log-level` counts before the environment, and that before the config file.
 pub(super) fn start(argument: Option<LevelFilter>, config: &LogConfig, fallback: LevelFilter) {
+    begin(argument, config, fallback, false);
+}
+
+/// Starts the logging of a process with many sessions: the lines of a session begin with its task and
+/// node.
+pub(super) fn start_for_many(
+    argument: Option<LevelFilter>,
+    config: &LogConfig,
+    fallback: LevelFilter,
+) {
+    begin(argument, config, fallback, true);
+}
+
+fn begin(
+    argument: Option<LevelFilter>,
+    config: &LogConfig,
+    fallback: LevelFilter,
+    names_tasks: bool,
+) {
     let variable = std::env::var(VARIABLE).ok();
     let from_variable = variable.as_deref().and_then(parse_level);
     let level = argument.or(from_variable).or(config.level).unwrap_or(fallback);
@@ -24,10 +44,41 @@ pub(super) fn start(argument: Option<LevelFilter>, config: &LogConfig, fallback:
         .set_target_level(LevelFilter::Off)
         .set_location_level(LevelFilter::Off)
         .build();
+    let lines = TermLogger::new(level, format, TerminalMode::Stderr, ColorChoice::Never);
     // A second start (in a test) keeps the first logger.
-    let _ = TermLogger::init(level, format, TerminalMode::Stderr, ColorChoice::Never);
+    if log::set_boxed_logger(Box::new(Logger { lines, names_tasks })).is_ok() {
+        log::set_max_level(level);
+    }
     if let (Some(text), None) = (&variable, from_variable) {
         log::warn!("{VARIABLE}={text} is no level; write DEBUG, INFO, WARNING, ERROR or CRITICAL");
+    }
+}
+
+/// Writes lines to standard error.
+struct Logger {
+    lines: Box<TermLogger>,
+    names_tasks: bool,
+}
+
+impl Log for Logger {
+    fn enabled(&self, metadata: &Metadata<'_>) -> bool {
+        self.lines.enabled(metadata)
+    }
+
+    fn log(&self, record: &Record<'_>) {
+        label::with(|label| match label {
+            Some(label) if self.names_tasks => {
+                let args = record.args();
+                let mut named = Record::builder();
+                named.metadata(record.metadata().clone());
+                self.lines.log(&named.args(format_args!("{label}: {args}")).build());
+            }
+            _ => self.lines.log(record),
+        });
+    }
+
+    fn flush(&self) {
+        self.lines.flush();
     }
 }
 

@@ -3,6 +3,7 @@
 mod bench;
 mod check;
 mod conf;
+mod files;
 mod influxdb;
 mod listen;
 mod logging;
@@ -11,12 +12,14 @@ mod run;
 mod serve;
 mod signals;
 mod state;
+mod stdout;
 mod sweep;
 mod tick;
 mod watch;
 
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use rhai_udf::agent::socket::STACK;
+use std::io::ErrorKind;
 use std::process::ExitCode;
 
 /// Runs Kapacitor UDFs written as Rhai scripts.
@@ -65,7 +68,11 @@ fn command() -> ExitCode {
     // What arrives over HTTP is in no file.
     let listen = |command: clap::Command| command.mut_arg("data", |data| data.hide(true));
     let command = Cli::command().mut_subcommand("listen", listen);
-    let cli = Cli::from_arg_matches(&command.get_matches()).unwrap_or_else(|error| error.exit());
+    let parsed = command.try_get_matches().and_then(|matches| Cli::from_arg_matches(&matches));
+    let cli = match parsed {
+        Ok(cli) => cli,
+        Err(error) => return told(&error),
+    };
     let result = match &cli.command {
         Command::Run(args) => run::run(args, cli.log_level),
         Command::Replay(args) => replay::run(args, cli.log_level),
@@ -81,9 +88,25 @@ fn command() -> ExitCode {
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
+        Err(_) if stdout::is_closed() => ExitCode::SUCCESS,
         Err(error) => {
             logging::fatal(&error);
             ExitCode::from(if error.is::<Usage>() { 2 } else { 1 })
         }
+    }
+}
+
+/// Prints the help that was asked for, or what is wrong with the arguments.
+fn told(error: &clap::Error) -> ExitCode {
+    let wanted = u8::try_from(error.exit_code()).unwrap_or(2);
+    match error.print() {
+        // Standard error that cannot be written changes nothing.
+        Err(failed) if !error.use_stderr() && failed.kind() != ErrorKind::BrokenPipe => {
+            logging::fatal(
+                &anyhow::Error::new(failed).context("standard output cannot be written"),
+            );
+            ExitCode::FAILURE
+        }
+        _ => ExitCode::from(wanted),
     }
 }

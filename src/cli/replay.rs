@@ -1,6 +1,7 @@
 //! `replay`: recorded data through a script, with no daemon.
 
 use super::influxdb::{self, InfluxArgs, Wanted};
+use super::stdout::Stdout;
 use super::sweep::{self, Judge, Variant};
 use super::{logging, run, tick, usage, watch};
 use anyhow::Context;
@@ -251,7 +252,7 @@ fn pipeline(args: &Args, config: &Config, variants: &[Variant]) -> anyhow::Resul
     if wants == EdgeType::Stream && args.period.is_some() {
         return usage("the script wants a stream of points: leave out --period and --every");
     }
-    let stdout = Stdout::default();
+    let stdout = SharedStdout::default();
     let has_alerts = instances.iter().any(|instance| !instance.watches.is_empty());
     let shown = has_alerts && args.sweep.is_empty();
     Ok(Pipeline {
@@ -368,7 +369,7 @@ fn grouping(args: &Args) -> Option<Grouping> {
 }
 
 /// The output goes to its file, or to standard output if it is asked for or there are no alerts.
-fn output(args: &Args, has_alerts: bool, stdout: &Stdout) -> anyhow::Result<Option<Sink>> {
+fn output(args: &Args, has_alerts: bool, stdout: &SharedStdout) -> anyhow::Result<Option<Sink>> {
     let writer: Box<dyn Write> = match &args.output {
         Some(path) => {
             let file = std::fs::File::create(path)
@@ -383,15 +384,15 @@ fn output(args: &Args, has_alerts: bool, stdout: &Stdout) -> anyhow::Result<Opti
 
 /// Standard output, shared by the output and the alerts so that they come in order.
 #[derive(Clone)]
-struct Stdout(Rc<RefCell<BufWriter<std::io::Stdout>>>);
+struct SharedStdout(Rc<RefCell<BufWriter<Stdout>>>);
 
-impl Default for Stdout {
+impl Default for SharedStdout {
     fn default() -> Self {
-        Self(Rc::new(BufWriter::with_capacity(1 << 16, std::io::stdout()).into()))
+        Self(Rc::new(BufWriter::with_capacity(1 << 16, Stdout).into()))
     }
 }
 
-impl Write for Stdout {
+impl Write for SharedStdout {
     fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
         self.0.borrow_mut().write(bytes)
     }

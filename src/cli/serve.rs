@@ -2,21 +2,22 @@
 
 use super::run::{self, Host};
 use super::signals::{self, Wish};
-use super::{logging, usage};
+use super::{files, logging, usage};
 use anyhow::Context;
-use rhai_udf::agent::Control;
-use rhai_udf::agent::socket::{Access, Sessions, bind};
+use rhai_udf::agent::socket::{Accepted, Acceptor, Access, Sessions, SocketFile};
+use rhai_udf::agent::{Control, Pulse};
 use rhai_udf::protocol::duration;
-use rhai_udf::script::Watcher;
+use rhai_udf::script::{Program, ScriptText, Watcher};
 use std::collections::BTreeMap;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, mpsc};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-/// How often the folder of `--dir` is looked at.
+/// How often the folder of `--dir` and the files of the sockets are looked at.
 const LOOK: Duration = Duration::from_secs(1);
+
+/// How long nothing is accepted when the system has nothing left to serve a connection with.
+const PAUSE: Duration = Duration::from_millis(100);
 
 /// Serve scripts on Unix sockets, for all uses of the daemon
 ///
@@ -78,21 +79,53 @@ pub(super) fn run(args: &Args, level: Option<log::LevelFilter>) -> anyhow::Resul
     let beside = first.or(args.dir.as_ref().map(|d| d.join("x"))).unwrap_or_default();
     let config = args.host.config(&beside);
     let log = config.as_ref().map_or_else(|_| Default::default(), |c| c.log.clone());
-    logging::start(level, &log, log::LevelFilter::Info);
+    logging::start_for_many(level, &log, log::LevelFilter::Info);
+    files::allow_many();
     let mut signals = signals::listen()?;
+    let (acceptor, stopper) = Acceptor::new().context("connections cannot be waited for")?;
+    let sessions = Sessions::default();
+    let listeners = listeners(args, &sessions)?;
+    let folders = args.dir.clone().zip(args.socket.first().cloned());
+    let thread = std::thread::Builder::new()
+        .name("listeners".into())
+        .spawn(move || keep(listeners, folders, &acceptor))?;
+    notify(&[sd_notify::NotifyState::Ready]);
+    for signal in signals.forever() {
+        match signals::wish(signal) {
+            Wish::Report => {
+                log::info!("status: {} sessions", sessions.count());
+                sessions.report();
+            }
+            Wish::Stop => break,
+        }
+    }
+    signals::end_at_once(signals)?;
+    notify(&[sd_notify::NotifyState::Stopping]);
+    stopper.stop();
+    let _ = thread.join();
+    let patience = Duration::from_nanos(u64::try_from(args.stop_timeout).unwrap_or(0));
+    log::info!("ending: {} sessions", sessions.count());
+    match sessions.stop(patience) {
+        0 => log::info!("ended"),
+        // Their threads end with the process.
+        n => log::warn!("ended with {n} sessions still busy after {patience:?}"),
+    }
+    Ok(())
+}
+
+/// Listens on the sockets that the arguments name.
+fn listeners(args: &Args, sessions: &Sessions) -> anyhow::Result<Listeners> {
     let server = Server {
         host: args.host.clone(),
         access: Access { mode: args.mode, owner: args.owner },
-        sessions: Sessions::default(),
+        sessions: sessions.clone(),
         watcher: Watcher::start().context("scripts cannot be watched")?,
     };
-    let mut inherited = inherited()?;
-    let (stop, stopped) = mpsc::channel::<()>();
-    let mut listeners = Listeners { server: server.clone(), running: BTreeMap::new() };
+    let mut listeners = Listeners { server, running: BTreeMap::new(), inherited: inherited()? };
     match &args.dir {
         None => {
             for (script, socket) in pairs(&args.scripts, &args.socket)? {
-                listeners.add(&script, &socket, &mut inherited)?;
+                listeners.add(&script, &socket)?;
             }
         }
         Some(dir) => {
@@ -102,34 +135,10 @@ pub(super) fn run(args: &Args, level: Option<log::LevelFilter>) -> anyhow::Resul
             dir.read_dir().with_context(|| format!("--dir {}", dir.display()))?;
             std::fs::create_dir_all(sockets)
                 .with_context(|| format!("--socket {}", sockets.display()))?;
-            listeners.follow(dir, sockets, &mut inherited);
+            listeners.follow(dir, sockets);
         }
     }
-    let folders = args.dir.clone().zip(args.socket.first().cloned());
-    let thread = std::thread::Builder::new().name("listeners".into()).spawn(move || {
-        keep(listeners, folders, &stopped);
-    })?;
-    notify(&[sd_notify::NotifyState::Ready]);
-    for signal in signals.forever() {
-        match signals::wish(signal) {
-            Wish::Report => {
-                log::info!("status: {} sessions", server.sessions.count());
-                server.sessions.report();
-            }
-            Wish::Stop => break,
-        }
-    }
-    notify(&[sd_notify::NotifyState::Stopping]);
-    drop(stop);
-    let _ = thread.join();
-    let patience = Duration::from_nanos(u64::try_from(args.stop_timeout).unwrap_or(0));
-    log::info!("ending: {} sessions", server.sessions.count());
-    match server.sessions.stop(patience) {
-        0 => log::info!("ended"),
-        // Their threads end with the process.
-        n => log::warn!("ended with {n} sessions still busy after {patience:?}"),
-    }
-    Ok(())
+    Ok(listeners)
 }
 
 /// Tells systemd, if it started us.
@@ -191,57 +200,47 @@ struct Server {
 struct Listeners {
     server: Server,
     running: BTreeMap<PathBuf, Listening>,
+    /// Sockets of systemd that no script has yet.
+    inherited: BTreeMap<PathBuf, UnixListener>,
 }
 
 struct Listening {
-    socket: PathBuf,
-    /// systemd made the socket, and keeps it.
-    inherited: bool,
-    stop: Arc<AtomicBool>,
-    thread: Option<std::thread::JoinHandle<()>>,
+    socket: SocketFile,
+    /// It was told that nobody can connect any more.
+    lost: bool,
 }
 
 impl Listeners {
-    fn add(
-        &mut self,
-        script: &Path,
-        socket: &Path,
-        inherited: &mut BTreeMap<PathBuf, UnixListener>,
-    ) -> anyhow::Result<()> {
-        let absolute = std::path::absolute(socket)?;
-        let (listener, from_systemd) = match inherited.remove(&absolute) {
-            Some(listener) => (listener, true),
-            None => (bind(socket, self.server.access)?, false),
+    fn add(&mut self, script: &Path, path: &Path) -> anyhow::Result<()> {
+        let socket = match self.inherited.remove(&std::path::absolute(path)?) {
+            Some(listener) => SocketFile::inherited(listener, path)
+                .with_context(|| format!("socket {}", path.display()))?,
+            None => SocketFile::bind(path, self.server.access)?,
         };
-        log::info!("script {}: served on {}", script.display(), socket.display());
-        let stop = Arc::new(AtomicBool::new(false));
-        let (server, path, stops) = (self.server.clone(), script.to_path_buf(), stop.clone());
-        let thread = std::thread::Builder::new().name("listener".into()).spawn(move || {
-            accept(&listener, &server, &path, &stops);
-        })?;
-        let socket = socket.to_path_buf();
-        let listening = Listening { socket, inherited: from_systemd, stop, thread: Some(thread) };
-        self.running.insert(script.to_path_buf(), listening);
+        match self.server.problem(script) {
+            None => log::info!("script {}: served on {}", script.display(), path.display()),
+            Some(problem) => log::error!(
+                "{problem}; socket {} is there, but every task that uses it is refused until the \
+                 script is mended",
+                path.display()
+            ),
+        }
+        self.running.insert(script.to_path_buf(), Listening { socket, lost: false });
         Ok(())
     }
 
     /// Serves the scripts that are in the folder now, and no others.
-    fn follow(
-        &mut self,
-        dir: &Path,
-        sockets: &Path,
-        inherited: &mut BTreeMap<PathBuf, UnixListener>,
-    ) {
+    fn follow(&mut self, dir: &Path, sockets: &Path) {
         let Ok(entries) = dir.read_dir() else { return };
         let there: Vec<PathBuf> = entries
             .filter_map(|entry| Some(entry.ok()?.path()))
             .filter(|path| path.extension().is_some_and(|e| e == "rhai") && path.is_file())
             .collect();
-        self.running.retain(|script, listening| {
+        // Sessions that run go on.
+        self.running.retain(|script, _| {
             let stays = there.contains(script);
             if !stays {
                 log::info!("script {}: gone, no longer served", script.display());
-                listening.end();
             }
             stays
         });
@@ -250,9 +249,50 @@ impl Listeners {
                 continue;
             }
             let socket = socket_of(&script, sockets);
-            if let Err(error) = self.add(&script, &socket, inherited) {
+            if let Err(error) = self.add(&script, &socket) {
                 log::error!("script {}: cannot be served: {error:#}", script.display());
             }
+        }
+    }
+
+    /// Takes the connections that come within `time`; false when it is time to stop.
+    fn accept(&self, acceptor: &Acceptor, time: Duration) -> bool {
+        let sockets: Vec<&SocketFile> = self.running.values().map(|l| &l.socket).collect();
+        let accepted = match acceptor.wait(&sockets, time) {
+            Ok(Accepted::Connections(accepted)) => accepted,
+            Ok(Accepted::Stopped) => return false,
+            Err(error) => {
+                log::error!("connections cannot be waited for: {error}");
+                acceptor.pause(PAUSE);
+                return true;
+            }
+        };
+        let scripts: Vec<&PathBuf> = self.running.keys().collect();
+        for (i, connection) in accepted {
+            let script = scripts[i];
+            let started = connection.and_then(|stream| self.server.start(script, stream));
+            if let Err(error) = started {
+                // No descriptors or threads are left; some will be given back.
+                log::error!("script {}: a connection is refused: {error}", script.display());
+                acceptor.pause(PAUSE);
+            }
+        }
+        true
+    }
+
+    /// Says, once, where a socket has lost its file.
+    fn look_for_files(&mut self) {
+        for (script, listening) in &mut self.running {
+            let lost = !listening.socket.is_reachable();
+            if lost && !listening.lost {
+                log::warn!(
+                    "script {}: the file of its socket {} is gone, so nobody can connect any more; \
+                     sessions go on (to make it again, restart this server)",
+                    script.display(),
+                    listening.socket.path().display()
+                );
+            }
+            listening.lost = lost;
         }
     }
 }
@@ -262,53 +302,40 @@ fn declares(script: &Path) -> bool {
     std::fs::read_to_string(script).is_ok_and(|text| text.contains("fn info"))
 }
 
-impl Listening {
-    /// Ends listening; sessions go on.
-    fn end(&mut self) {
-        self.stop.store(true, Ordering::Release);
-        // Whoever waits for a connection gets one.
-        let _ = UnixStream::connect(&self.socket);
-        if let Some(thread) = self.thread.take() {
-            let _ = thread.join();
+/// Keeps the listeners until it is time to stop; follows the folder, if there is one.
+fn keep(mut listeners: Listeners, folders: Option<(PathBuf, PathBuf)>, acceptor: &Acceptor) {
+    let mut looked = Instant::now();
+    while listeners.accept(acceptor, LOOK.saturating_sub(looked.elapsed())) {
+        if looked.elapsed() < LOOK {
+            continue;
         }
-        if !self.inherited {
-            let _ = std::fs::remove_file(&self.socket);
-        }
-    }
-}
-
-/// Keeps the listeners until `stopped` closes; follows the folder, if there is one.
-fn keep(
-    mut listeners: Listeners,
-    folders: Option<(PathBuf, PathBuf)>,
-    stopped: &mpsc::Receiver<()>,
-) {
-    while stopped.recv_timeout(LOOK) == Err(mpsc::RecvTimeoutError::Timeout) {
+        looked = Instant::now();
         if let Some((dir, sockets)) = &folders {
-            listeners.follow(dir, sockets, &mut BTreeMap::new());
+            listeners.follow(dir, sockets);
         }
+        listeners.look_for_files();
     }
-    listeners.running.values_mut().for_each(Listening::end);
 }
 
-/// Takes connections, each as a session of its own.
-fn accept(listener: &UnixListener, server: &Server, script: &Path, stop: &AtomicBool) {
-    loop {
-        let accepted = listener.accept();
-        if stop.load(Ordering::Acquire) {
-            return;
-        }
-        let started = accepted.and_then(|(stream, _)| {
-            let (server, script) = (server.clone(), script.to_path_buf());
-            let name = "session".to_owned();
-            let sessions = server.sessions.clone();
-            sessions.spawn(name, move |control| session(&server, &script, control, stream))
-        });
-        if let Err(error) = started {
-            // No descriptors or threads are left; some will be given back.
-            log::error!("script {}: a connection is refused: {error}", script.display());
-            std::thread::park_timeout(Duration::from_millis(100));
-        }
+impl Server {
+    /// What is wrong with a script, if anything; a broken one is served all the same, so that it can
+    /// be mended without a restart of the daemon.
+    fn problem(&self, script: &Path) -> Option<String> {
+        let config = match self.host.config(script) {
+            Ok(config) => config,
+            Err(error) => return Some(format!("script {}: {error}", script.display())),
+        };
+        let program = ScriptText::read(script)
+            .and_then(|text| Program::load(text, &config.limits, &Pulse::default()));
+        program.err().map(|error| error.to_string())
+    }
+
+    /// Serves a connection in a thread of its own.
+    fn start(&self, script: &Path, stream: UnixStream) -> std::io::Result<()> {
+        let (server, script) = (self.clone(), script.to_path_buf());
+        self.sessions.spawn("session".into(), move |control| {
+            session(&server, &script, control, stream);
+        })
     }
 }
 

@@ -24,6 +24,20 @@ pub(super) fn wish(signal: i32) -> Wish {
     if signal == SIGUSR1 { Wish::Report } else { Wish::Stop }
 }
 
+/// Ends the process at the next request to end: somebody does not want to wait any longer.
+pub(super) fn end_at_once(mut signals: Signals) -> anyhow::Result<()> {
+    let thread = std::thread::Builder::new().name("signals".into());
+    thread
+        .spawn(move || {
+            if signals.forever().any(|signal| wish(signal) == Wish::Stop) {
+                log::warn!("asked to end again: ended at once");
+                std::process::exit(1);
+            }
+        })
+        .context("the thread for signals cannot be started")?;
+    Ok(())
+}
+
 /// Hands the signals on to one session; a second request to end ends at once.
 pub(super) fn hand_on(control: Control) -> anyhow::Result<()> {
     let mut signals = listen()?;

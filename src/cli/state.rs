@@ -1,9 +1,9 @@
 //! `state`: a snapshot in readable form.
 
+use super::stdout;
 use anyhow::Context;
 use rhai_udf::script::SnapshotView;
 use std::fmt::Write as _;
-use std::io::Write;
 use std::path::PathBuf;
 
 /// Print a snapshot, from --state-dir or from the daemon, in readable form
@@ -32,9 +32,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<()> {
         Format::Json => serde_json::to_string_pretty(&view)?,
         Format::Text => text(&view),
     };
-    // Whoever closed the output has seen enough.
-    let _ = writeln!(std::io::stdout().lock(), "{text}");
-    Ok(())
+    stdout::print(&format!("{text}\n"))
 }
 
 fn text(view: &SnapshotView) -> String {

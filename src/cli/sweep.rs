@@ -1,12 +1,11 @@
 //! `replay --sweep` and `--labels`: variants of options and conditions, and how good each is.
 
 use super::replay::{Args, FormatName};
-use super::usage;
+use super::{stdout, usage};
 use rhai_udf::protocol::duration;
 use rhai_udf::replay::Pipeline;
 use rhai_udf::replay::quality::{Labels, Quality, Record};
 use serde_json::{Map, Value, json};
-use std::io::Write;
 use std::path::Path;
 
 /// The names that mean a condition and no option.
@@ -110,11 +109,7 @@ impl Judge {
                 table(&names, &rows)
             }
         };
-        let mut out = std::io::stdout().lock();
-        match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
-            Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(error.into()),
-            _ => Ok(()),
-        }
+        stdout::print(&text)
     }
 }
 

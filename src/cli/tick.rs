@@ -2,6 +2,7 @@
 
 use super::influxdb::{self, Wanted};
 use super::replay::{Args, Pace, Progress};
+use super::stdout::Stdout;
 use anyhow::Context;
 use rhai_udf::replay::ReplayError;
 use rhai_udf::replay::files::Files;
@@ -129,7 +130,7 @@ impl Session {
         }
         let name = script.to_string_lossy();
         let graph = Graph::new(&TickText { name: &name, text: &text }, &task, &mut registry)?;
-        let stdout = BufWriter::with_capacity(1 << 16, std::io::stdout());
+        let stdout = BufWriter::with_capacity(1 << 16, Stdout);
         let mut files = Files::new(args.tick.out.clone(), Box::new(stdout));
         if args.influx.write {
             files.database = args.influx.client()?.map(Writer::new);

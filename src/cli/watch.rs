@@ -5,6 +5,7 @@
 //! the next.
 
 use super::replay::Args;
+use super::stdout;
 use anyhow::Context;
 use rhai_udf::agent::Pulse;
 use rhai_udf::script::config::Config;
@@ -31,10 +32,7 @@ pub(super) fn run(args: &Args, config: &Config) -> anyhow::Result<()> {
                 None => output.clone(),
                 Some(before) => difference(before, &output),
             };
-            let mut stdout = std::io::stdout().lock();
-            if stdout.write_all(shown.as_bytes()).and_then(|()| stdout.flush()).is_err() {
-                return Ok(()); // Nobody looks any more.
-            }
+            stdout::print(&shown)?;
             before = Some(output);
         }
         let _ = writeln!(std::io::stderr(), "-- waiting for a change of {}", args.script.display());

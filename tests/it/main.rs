@@ -19,6 +19,7 @@
 //! - `reload`: a changed script takes over, or does not, and nothing is lost
 //! - `keeping`: snapshots, groups that go, the state folder, broken scripts at the daemon's start
 //! - `sockets`: many uses on sockets, scripts that come and go
+//! - `standard_output`: a full disk or a closed pipe behind what a command prints
 //! - `night`: signals, full disks, the flight recorder
 //! - `fuzz`: no bytes make anything panic
 //! - `trials`: faults of every kind, with a driver that plays the daemon (`daemon`)
@@ -48,6 +49,7 @@ mod reload;
 mod replay;
 mod restore;
 mod sockets;
+mod standard_output;
 mod state;
 mod surroundings;
 mod trials;

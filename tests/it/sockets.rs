@@ -189,3 +189,120 @@ fn a_socket_that_systemd_made_is_used_and_systemd_is_told() {
     assert!(child.wait().unwrap().success());
     assert!(socket.exists(), "systemd keeps its socket");
 }
+
+#[test]
+fn a_server_whose_socket_file_is_gone_ends_on_a_signal() {
+    let folder = Folder::new("socket-gone");
+    let (mut server, socket) = served(&folder, &[]);
+    let mut daemon = Daemon::connect(&socket);
+    daemon.init(&[]);
+    std::fs::remove_file(&socket).unwrap();
+    server.log.wait("is gone, so nobody can connect any more", 1);
+    assert_eq!(count(&mut daemon), 1.0, "sessions go on");
+    server.signal("TERM");
+    assert_eq!(server.wait().0, Some(0));
+}
+
+#[test]
+fn a_script_that_is_removed_after_its_socket_ends_nothing_else() {
+    let folder = Folder::new("dir-gone");
+    std::fs::create_dir(folder.path("scripts")).unwrap();
+    folder.write("scripts/one.rhai", COUNTER);
+    folder.write("scripts/two.rhai", COUNTER);
+    let (scripts, sockets) = (folder.path("scripts"), folder.path("run"));
+    let mut server =
+        serve(&["--dir", scripts.to_str().unwrap(), "--socket", sockets.to_str().unwrap()]);
+    server.log.wait("served on", 2);
+    std::fs::remove_file(sockets.join("one.sock")).unwrap();
+    std::fs::remove_file(scripts.join("one.rhai")).unwrap();
+    server.log.wait("gone, no longer served", 1);
+    let mut daemon = Daemon::connect(&sockets.join("two.sock"));
+    daemon.init(&[]);
+    assert_eq!(count(&mut daemon), 1.0);
+    server.signal("TERM");
+    assert_eq!(server.wait().0, Some(0));
+}
+
+#[test]
+fn a_socket_that_another_server_has_made_since_is_left_alone() {
+    let folder = Folder::new("taken-over");
+    let (mut first, socket) = served(&folder, &[]);
+    std::fs::remove_file(&socket).unwrap();
+    let (mut second, _) = served(&folder, &[]);
+    first.signal("TERM");
+    assert_eq!(first.wait().0, Some(0));
+    first.log.wait("another server has made it anew", 1);
+    let mut daemon = Daemon::connect(&socket);
+    daemon.init(&[]);
+    assert_eq!(count(&mut daemon), 1.0);
+    second.signal("TERM");
+    assert_eq!(second.wait().0, Some(0));
+    assert!(!socket.exists());
+}
+
+#[test]
+fn a_second_signal_does_not_wait_for_busy_sessions() {
+    let folder = Folder::new("twice");
+    folder.write("rhai-udf.toml", "[limits]\noperations = 0\ncall_timeout = '0'");
+    let (mut server, socket) = served(&folder, &["--stop-timeout", "1h"]);
+    let mut stuck = Daemon::connect(&socket);
+    stuck.init(&[]);
+    stuck.send(point(1, "a", &[("x", 1000.0)]));
+    server.signal("TERM");
+    server.log.wait("ending: 1 sessions", 1);
+    server.signal("TERM");
+    assert_eq!(server.wait().0, Some(1));
+}
+
+#[test]
+fn a_folder_that_is_missing_is_named() {
+    let folder = Folder::new("no-folder");
+    let script = folder.write("counter.rhai", COUNTER);
+    let socket = folder.path("nope/deep/x.sock");
+    let run = feed(binary().arg("serve").arg("--socket").arg(&socket).arg(&script), b"");
+    assert_eq!(run.code, Some(1));
+    let missing = format!("the folder {} does not exist", folder.path("nope").display());
+    assert!(run.stderr.contains(&missing), "{}", run.stderr);
+}
+
+#[test]
+fn a_script_that_cannot_be_used_is_not_said_to_be_served() {
+    let folder = Folder::new("broken-served");
+    folder.write("broken.rhai", "fn info() { #{ wants: ");
+    for name in ["nope.rhai", "broken.rhai"] {
+        let (script, socket) = (folder.path(name), folder.path("x.sock"));
+        let mut server = serve(&["--socket", socket.to_str().unwrap(), script.to_str().unwrap()]);
+        let line = server.log.wait("every task that uses it is refused", 1);
+        assert!(line.contains(name) && line.contains("[ERROR]"), "{line}");
+        // The daemon can start all the same.
+        let mut daemon = Daemon::connect(&socket);
+        daemon.send(Request::Info(Default::default()));
+        assert!(matches!(daemon.next(), Answer::Info(_)));
+        assert!(!server.log.text().contains("served on"), "{}", server.log.text());
+        server.signal("TERM");
+        assert_eq!(server.wait().0, Some(0));
+    }
+}
+
+#[test]
+fn lines_of_a_session_name_its_task_and_node() {
+    let folder = Folder::new("named-lines");
+    let (server, socket) = served(&folder, &["--watch"]);
+    let mut daemons = [(); 2].map(|()| Daemon::connect(&socket));
+    for (i, daemon) in daemons.iter_mut().enumerate() {
+        let request = rhai_udf::protocol::message::InitRequest {
+            options: Vec::new(),
+            task_id: format!("task{i}"),
+            node_id: "jump3".into(),
+        };
+        daemon.send(Request::Init(request));
+        assert!(matches!(daemon.next(), Answer::Init(init) if init.success));
+        assert_eq!(count(daemon), 1.0);
+    }
+    let snapshot = daemons[0].snapshot();
+    daemons[1].restore(snapshot).unwrap();
+    server.log.wait("task 'task1', node 'jump3': snapshot: restored 1 groups", 1);
+    folder.write("counter.rhai", &COUNTER.replace("+= 1.0", "+= 10.0"));
+    server.log.wait("task 'task0', node 'jump3': reload: version", 1);
+    server.log.wait("task 'task1', node 'jump3': reload: version", 1);
+}
