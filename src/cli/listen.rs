@@ -70,7 +70,7 @@ pub(super) fn run(args: &Args, level: Option<log::LevelFilter>) -> anyhow::Resul
         player.play(&mut feed)?;
     }
     if let Some(recorder) = feed.recorder {
-        recorder.finish()?;
+        recorder.finish(None)?;
     }
     if listener.refused() > 0 {
         let _ = writeln!(std::io::stderr(), "{} requests refused", listener.refused());

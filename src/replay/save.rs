@@ -103,31 +103,33 @@ impl Recorder {
         writeln!(file, "{}", record(batch)).map_err(|e| unwritten(path, &e))
     }
 
-    /// Ends the recording.
+    /// Ends the recording; `queries` is how many queries the task has, whether or not they gave batches.
     ///
     /// # Errors
     /// A file that cannot be written.
-    pub fn finish(self) -> Result<(), ReplayError> {
+    pub fn finish(self, queries: Option<usize>) -> Result<(), ReplayError> {
         let Self { path, form } = self;
         let failed = |e: std::io::Error| unwritten(&path, &e);
         match form {
             Form::Stream(stream) => {
                 stream.file.finish().and_then(|mut file| file.flush()).map_err(failed)
             }
-            Form::Batch(parts) => pack(&path, parts).map_err(failed),
+            Form::Batch(parts) => pack(&path, parts, queries.unwrap_or(1)).map_err(failed),
         }
     }
 }
 
-/// Puts the batches of each query into an entry.
+/// Puts the batches of each query into an entry, the script's last query first, as the daemon reads
+/// and writes them.
 fn pack(
     path: &Path,
     mut parts: BTreeMap<usize, (PathBuf, BufWriter<File>)>,
+    queries: usize,
 ) -> std::io::Result<()> {
     let mut zip = ZipWriter::new(BufWriter::new(File::create(path)?));
     let last = parts.keys().next_back().copied().unwrap_or(0);
-    for query in 0..=last {
-        zip.start_file(query.to_string(), SimpleFileOptions::default())?;
+    for (entry, query) in (0..queries.max(last + 1)).rev().enumerate() {
+        zip.start_file(entry.to_string(), SimpleFileOptions::default())?;
         if let Some((part, mut file)) = parts.remove(&query) {
             file.flush()?;
             std::io::copy(&mut BufReader::new(File::open(&part)?), &mut zip)?;
@@ -203,11 +205,15 @@ impl Source for Saved<'_> {
             (Some(Item::Batch), Some(recorder)) => recorder.batch(scratch.query, &scratch.batch)?,
             (None, recorder) => {
                 if let Some(recorder) = recorder.take() {
-                    recorder.finish()?;
+                    recorder.finish(self.source.queries())?;
                 }
             }
             _ => {}
         }
         Ok(item)
+    }
+
+    fn queries(&self) -> Option<usize> {
+        self.source.queries()
     }
 }

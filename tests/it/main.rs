@@ -11,6 +11,7 @@
 //! - `listen`: points that arrive over HTTP
 //! - `tutorial`: the commands of the book's tutorial do what it says
 //! - `replay`, `judging`: recorded data through a script; CSV, labels, sweeps, detectors on bad input
+//! - `recordings`: batch recordings are read as the daemon reads them
 //! - `bench`: figures for every shipped script, and what is wrong use
 //! - `examples`: each shipped script does what its example shows
 //! - `docs`: the documents are true
@@ -45,6 +46,7 @@ mod listen;
 mod night;
 mod on_error;
 mod options;
+mod recordings;
 mod reload;
 mod replay;
 mod restore;

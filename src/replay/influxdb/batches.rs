@@ -97,6 +97,10 @@ impl Source for Queries {
             }
         }
     }
+
+    fn queries(&self) -> Option<usize> {
+        Some(self.schedules.len())
+    }
 }
 
 /// Makes a batch of a series, as the daemon does: every number is a double, rows without a value are

@@ -34,7 +34,7 @@ pub struct Scratch {
     pub point: Point,
     /// The latest batch.
     pub batch: Batch,
-    /// The number of the query that gave the latest batch, from 0.
+    /// The number of the query that gave the latest batch, from 0, in the order of the script.
     pub query: usize,
     /// The latest request.
     pub frame: Vec<u8>,
@@ -47,6 +47,11 @@ pub trait Source {
     /// # Errors
     /// Data that cannot be read, with the place.
     fn next(&mut self, scratch: &mut Scratch) -> Result<Option<Item>, ReplayError>;
+
+    /// How many queries the batches come from; `None` for data that is not in batches.
+    fn queries(&self) -> Option<usize> {
+        None
+    }
 }
 
 /// How files are read.
