@@ -4,9 +4,9 @@
 //! What counts is what the daemon takes: it ignores `group` and computes it from the tags and `byname`,
 //! gives points without tags those of their batch, and ends a batch no earlier than its last point.
 
+use crate::protocol::group::regroup;
 use crate::protocol::message::{BeginBatch, EndBatch};
 use crate::protocol::{Batch, Point};
-use crate::replay::tick::flow::regroup;
 use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use std::borrow::Cow;
 use std::collections::BTreeMap;
