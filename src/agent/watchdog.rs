@@ -46,6 +46,12 @@ impl Pulse {
         self.0.greedy.load(Ordering::Relaxed)
     }
 
+    /// The call at hand is over its budget, as the watchdog says it.
+    #[cfg(test)]
+    pub(crate) fn expire(&self) {
+        self.0.expired.store(true, Ordering::Relaxed);
+    }
+
     /// A call begins with a full budget.
     #[inline]
     pub(crate) fn reset(&self) {

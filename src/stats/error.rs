@@ -86,6 +86,41 @@ pub enum StatsError {
         /// Why.
         reason: &'static str,
     },
+    /// A result beyond the largest double.
+    #[error(
+        "{name} is about 1e{power}, which is more than a double can hold (1.8e308); divide the values \
+         by a power of ten first"
+    )]
+    TooLarge {
+        /// The statistic.
+        name: &'static str,
+        /// The power of ten.
+        power: i32,
+    },
+    /// A result that is not 0 and nearer to it than the smallest double.
+    #[error(
+        "{name} is about 1e{power}, which is less than a double can hold (4.9e-324) and not 0; \
+         multiply the values by a power of ten first"
+    )]
+    TooSmall {
+        /// The statistic.
+        name: &'static str,
+        /// The power of ten.
+        power: i32,
+    },
+    /// The caller has asked for an end: see [`Progress`](super::Progress).
+    #[error("interrupted")]
+    Interrupted,
+    /// A computation that needs more memory than it may take.
+    #[error("{name} needs about {} of memory, and may take {}", bytes(*.needed), bytes(*.limit))]
+    Memory {
+        /// What needs it.
+        name: &'static str,
+        /// Bytes.
+        needed: usize,
+        /// Bytes.
+        limit: usize,
+    },
     /// A stored state that no object can be in.
     #[error("stored {name} is damaged: {reason}")]
     Damaged {
@@ -94,6 +129,15 @@ pub enum StatsError {
         /// What does not fit.
         reason: &'static str,
     },
+}
+
+/// A number of bytes for people.
+fn bytes(n: usize) -> String {
+    match n {
+        0..1_000_000 => format!("{n} bytes"),
+        1_000_000..1_000_000_000 => format!("{} MB", n / 1_000_000),
+        _ => format!("{:.1} GB", n as f64 / 1e9),
+    }
 }
 
 /// What the fallible functions of this module return.
@@ -125,6 +169,15 @@ pub(crate) fn size(name: &'static str, got: usize, min: usize, max: usize) -> Re
 
 pub(crate) fn range(name: &'static str, got: f64, ok: bool, wanted: &'static str) -> Result<f64> {
     if ok { Ok(got) } else { Err(StatsError::Range { name, wanted, got }) }
+}
+
+/// The largest value of statistics that add squares up as plain doubles.
+pub(crate) const MODERATE: f64 = 1e150;
+
+/// Checks that `x` is finite and within ±1e150.
+pub(crate) fn moderate(name: &'static str, x: f64) -> Result<f64> {
+    finite(name, x)?;
+    range(name, x, x.abs() <= MODERATE, "within ±1e150, so that its square is a double")
 }
 
 /// Checks `0 < p < 1`.

@@ -18,16 +18,20 @@ pub mod error;
 pub mod hypothesis;
 pub mod moments;
 pub mod order;
+mod progress;
 pub mod ring;
 pub mod rng;
 pub mod season;
 pub mod series;
 mod snapshot;
+mod sorting;
 pub mod tail;
 #[cfg(test)]
 mod testing;
 pub mod trend;
+mod wide;
 
 pub use error::{MAX_WINDOW, StatsError};
+pub use progress::Progress;
 pub use ring::Ring;
 pub use rng::Rng;

@@ -96,11 +96,6 @@ impl Ring {
         older.iter().chain(newer).copied()
     }
 
-    /// The values, in no order: the fastest way to look at all of them.
-    pub(crate) fn unordered(&self) -> &[f64] {
-        &self.values
-    }
-
     /// Forgets every value and gives the memory back.
     pub(crate) fn clear(&mut self) {
         self.values = Vec::new();

@@ -4,8 +4,8 @@ use super::series::Series;
 use super::{Fallible, fail, fail_in};
 use crate::protocol::duration;
 use crate::script::host::Host;
-use crate::stats::StatsError;
-use rhai::{Array, Dynamic, Engine, EvalAltResult, ImmutableString, Map};
+use crate::stats::{Progress, StatsError};
+use rhai::{Array, Dynamic, Engine, EvalAltResult, ImmutableString, Map, Position};
 use std::any::TypeId;
 use std::ops::Deref;
 use std::rc::Rc;
@@ -149,17 +149,25 @@ impl From<Box<EvalAltResult>> for Refusal {
 }
 
 impl Refusal {
-    pub(super) fn named(self, function: &str) -> Box<EvalAltResult> {
+    pub(super) fn named(self, host: &Host, function: &str) -> Box<EvalAltResult> {
         match self {
             Self::Complete(error) => error,
-            Self::Statistic(error) => refuse(function, &error),
+            Self::Statistic(error) => refuse(host, function, &error),
         }
     }
 }
 
-/// The error of a statistic, with the function's name and what can be done about a gap.
-pub(super) fn refuse(function: &str, error: &StatsError) -> Box<EvalAltResult> {
+/// The error of a statistic, with the function's name and what can be done about a gap. A call that is
+/// out of time ends as it does inside the interpreter.
+pub(super) fn refuse(host: &Host, function: &str, error: &StatsError) -> Box<EvalAltResult> {
     match error {
+        StatsError::Interrupted => {
+            let reason = host.budget.spent().unwrap_or_else(|| "interrupted".into());
+            Box::new(EvalAltResult::ErrorTerminated(reason.into(), Position::NONE))
+        }
+        StatsError::Memory { .. } => {
+            fail_in(function, format_args!("{error} in one call ([limits] memory)"))
+        }
         StatsError::NotFinite { .. } => fail_in(
             function,
             format_args!(
@@ -196,6 +204,11 @@ impl<'a> Arguments<'a> {
 
     pub(super) fn function(&self) -> &'static str {
         self.function
+    }
+
+    /// What a long computation asks while it works.
+    pub(super) fn progress(&self) -> Progress<'a> {
+        self.host.budget.progress()
     }
 
     /// An error that names the function.
@@ -373,7 +386,7 @@ pub(super) fn function<R: Into<Dynamic>>(
         let known = Vec::new();
         let mut arguments =
             Arguments { host: &host, function: name, names, values, settings, known, next: 0 };
-        let result = work(&mut arguments).map_err(|e| e.named(name))?;
+        let result = work(&mut arguments).map_err(|e| e.named(&host, name))?;
         arguments.finish()?;
         Ok(result.into())
     });

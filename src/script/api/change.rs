@@ -2,7 +2,7 @@
 
 use super::answer::{Step, map, optional_text};
 use super::arguments::function;
-use super::object::Binder;
+use super::object::{Binder, Measures};
 use super::{Fallible, Native, NativeTypes};
 use crate::script::host::Host;
 use crate::stats::change::{
@@ -22,7 +22,8 @@ pub(super) fn register(engine: &mut Engine, host: &Rc<Host>, registry: &mut Nati
         let values = a.numbers()?;
         let cost = a.text_or("cost", "mean")?.parse()?;
         let penalty = a.number_or("penalty", 3.0 * (values.len().max(2) as f64).ln())?;
-        let changes = pelt(&values, cost, penalty, a.count_or("min_size", 2)?)?;
+        let least = a.count_or("min_size", 2)?;
+        let changes = pelt(&values, cost, penalty, least, &a.progress())?;
         Ok(changes.into_iter().map(|at| (at as i64).into()).collect::<Array>())
     });
 }
@@ -102,14 +103,15 @@ fn page_hinkley(engine: &mut Engine, host: &Rc<Host>, registry: &mut NativeTypes
 }
 
 fn windows(engine: &mut Engine, host: &Rc<Host>, registry: &mut NativeTypes) {
+    const ADWIN: Measures<Adwin> = &[
+        ("mean", |s| Ok(s.mean())),
+        ("variance", Adwin::variance),
+        ("stddev", |s| Ok(s.moments().stddev())),
+    ];
     Binder::new(engine, host, registry, "adwin", Adwin::reset)
         .made_by("adwin", &[], |a| Ok(Adwin::new(a.number_or("delta", 0.002)?)?))
         .judges(Adwin::push)
-        .answers(&[
-            ("mean", Adwin::mean),
-            ("variance", Adwin::variance),
-            ("stddev", |s| s.moments().stddev()),
-        ])
+        .answers(ADWIN)
         .count("count", Adwin::count)
         .ready(Adwin::ready);
     Binder::new(engine, host, registry, "kswin", Kswin::reset)

@@ -5,6 +5,7 @@ use super::arguments::{Numbers, function, refuse};
 use super::series::{Mask, Series};
 use super::{Fallible, fail_in};
 use crate::script::host::Host;
+use crate::stats::Progress;
 use crate::stats::error::Result as Stats;
 use crate::stats::moments;
 use crate::stats::order::QuantileMethod;
@@ -15,7 +16,7 @@ use rhai::{Array, Dynamic, Engine, Map};
 use std::rc::Rc;
 
 pub(super) fn register(engine: &mut Engine, host: &Rc<Host>) {
-    arithmetic(engine);
+    arithmetic(engine, host);
     comparisons(engine);
     elements(engine, host);
     summaries(engine, host);
@@ -24,23 +25,31 @@ pub(super) fn register(engine: &mut Engine, host: &Rc<Host>) {
     gaps_and_joins(engine, host);
 }
 
-fn arithmetic(engine: &mut Engine) {
+fn arithmetic(engine: &mut Engine, host: &Rc<Host>) {
     for name in ["+", "-", "*", "/", "%", "**", "min", "max"] {
         let operation: Operation = name.parse().expect("the name of an operation");
-        engine.register_fn(name, move |a: Series, b: Series| -> Fallible<Series> {
-            combine(operation, &a.0, &b.0).map(Series::new).map_err(|e| fail_in(name, e))
+        let series = |h: &Rc<Host>, result: Stats<Vec<f64>>| {
+            result.map(Series::new).map_err(|e| refuse(h, name, &e))
+        };
+        let h = host.clone();
+        engine.register_fn(name, move |a: Series, b: Series| {
+            series(&h, combine(operation, &a.0, &b.0, &h.budget.progress()))
         });
+        let h = host.clone();
         engine.register_fn(name, move |a: Series, b: f64| {
-            Series::new(map_scalar(operation, &a.0, b))
+            series(&h, map_scalar(operation, &a.0, b, &h.budget.progress()))
         });
+        let h = host.clone();
         engine.register_fn(name, move |a: Series, b: i64| {
-            Series::new(map_scalar(operation, &a.0, b as f64))
+            series(&h, map_scalar(operation, &a.0, b as f64, &h.budget.progress()))
         });
+        let h = host.clone();
         engine.register_fn(name, move |a: f64, b: Series| {
-            Series::new(scalar_map(operation, a, &b.0))
+            series(&h, scalar_map(operation, a, &b.0, &h.budget.progress()))
         });
+        let h = host.clone();
         engine.register_fn(name, move |a: i64, b: Series| {
-            Series::new(scalar_map(operation, a as f64, &b.0))
+            series(&h, scalar_map(operation, a as f64, &b.0, &h.budget.progress()))
         });
     }
     let each: [(&str, fn(f64) -> f64); 6] = [
@@ -52,8 +61,10 @@ fn arithmetic(engine: &mut Engine) {
         ("round", f64::round),
     ];
     for (name, apply) in each {
-        engine.register_fn(name, move |s: Series| {
-            Series::new(s.0.iter().map(|&x| apply(x)).collect())
+        let h = host.clone();
+        engine.register_fn(name, move |s: Series| -> Fallible<Series> {
+            let mapped = series::map(&s.0, apply, &h.budget.progress());
+            mapped.map(Series::new).map_err(|e| refuse(&h, name, &e))
         });
     }
 }
@@ -85,8 +96,10 @@ fn mask(values: Stats<Vec<bool>>) -> Stats<Mask> {
 fn elements(engine: &mut Engine, host: &Rc<Host>) {
     engine.register_get("indices", |m: &mut Mask| ints(series::indices(&m.0)));
     engine.register_iterator::<Mask>();
-    engine.register_fn("to_array", |m: &mut Mask| -> Array {
-        m.0.iter().map(|yes| (*yes).into()).collect()
+    let h = host.clone();
+    engine.register_fn("to_array", move |m: &mut Mask| -> Fallible<Array> {
+        h.room_in_array("to_array", m.0.len())?;
+        Ok(m.0.iter().map(|yes| (*yes).into()).collect())
     });
     engine.register_fn("==", |a: Mask, b: Mask| a == b);
     engine.register_fn("!=", |a: Mask, b: Mask| a != b);
@@ -129,8 +142,13 @@ fn elements(engine: &mut Engine, host: &Rc<Host>) {
         };
         indices.iter().map(place).collect::<Fallible<_>>().map(Series::new)
     });
-    engine.register_fn("concat", |a: &mut Series, b: Series| {
-        Series::new([&a.0[..], &b.0[..]].concat())
+    let h = host.clone();
+    engine.register_fn("concat", move |a: &mut Series, b: Series| -> Fallible<Series> {
+        let len = a.0.len() + b.0.len();
+        h.room_in_array("concat", len)?;
+        let room = h.budget.progress().room("the result", len.saturating_mul(size_of::<f64>()));
+        room.map_err(|e| refuse(&h, "concat", &e))?;
+        Ok(Series::new([&a.0[..], &b.0[..]].concat()))
     });
 }
 
@@ -143,35 +161,41 @@ impl IntoIterator for Mask {
     }
 }
 
+/// A property of a series and a function of an array: its name, the values it needs, and itself.
+pub(super) type Summary = (&'static str, usize, fn(&[f64]) -> Stats<Option<f64>>);
+
+/// The summaries of values.
+pub(super) const SUMMARIES: [Summary; 6] = [
+    ("mean", 1, |v| Ok(moments::mean(v))),
+    ("variance", 2, moments::variance),
+    ("stddev", 2, |v| Ok(moments::stddev(v))),
+    ("sum", 0, |v| moments::sum(v).map(Some)),
+    ("min", 1, |v| Ok(v.iter().copied().reduce(f64::min))),
+    ("max", 1, |v| Ok(v.iter().copied().reduce(f64::max))),
+];
+
 fn ints(positions: Vec<usize>) -> Array {
     positions.into_iter().map(|at| (at as i64).into()).collect()
 }
 
 /// `mean(values)` and the like, for arrays and series; and `series.median`.
 fn summaries(engine: &mut Engine, host: &Rc<Host>) {
-    let summaries: [(&'static str, usize, fn(&[f64]) -> Option<f64>); 6] = [
-        ("mean", 1, moments::mean),
-        ("variance", 2, moments::variance),
-        ("stddev", 2, moments::stddev),
-        ("sum", 0, |v| Some(moments::sum(v))),
-        ("min", 1, |v| v.iter().copied().reduce(f64::min)),
-        ("max", 1, |v| v.iter().copied().reduce(f64::max)),
-    ];
-    for (name, needed, summary) in summaries {
+    for (name, needed, summary) in SUMMARIES {
         function(engine, host, name, &["values"], move |a| {
             let values = a.numbers()?;
             crate::stats::error::sample("values", &values, needed)?;
-            Ok(super::object::known(a.host(), name, summary(&values)))
+            Ok(super::object::known(a.host(), name, summary(&values)?))
         });
     }
-    let orders: [(&'static str, fn(&[f64]) -> Stats<f64>); 3] = [
+    let orders: [(&'static str, fn(&[f64], &Progress<'_>) -> Stats<f64>); 3] = [
         ("median", crate::stats::order::median),
         ("mad", crate::stats::order::mad),
         ("iqr", crate::stats::order::iqr),
     ];
     for (name, order) in orders {
+        let h = host.clone();
         engine.register_get(name, move |s: &mut Series| -> Fallible<f64> {
-            order(&s.0).map_err(|e| refuse(name, &e))
+            order(&s.0, &h.budget.progress()).map_err(|e| refuse(&h, name, &e))
         });
     }
 }
@@ -181,25 +205,34 @@ fn transform(
     engine: &mut Engine,
     host: &Rc<Host>,
     name: &'static str,
-    work: fn(&[f64]) -> Stats<Vec<f64>>,
+    work: fn(&[f64], &Progress<'_>) -> Stats<Vec<f64>>,
 ) {
     function(engine, host, name, &["values"], move |a| {
-        Ok(Dynamic::from(Series::new(work(&a.gappy()?)?)))
+        Ok(Dynamic::from(Series::new(work(&a.gappy()?, &a.progress())?)))
     });
 }
 
 fn transforms(engine: &mut Engine, host: &Rc<Host>) {
-    transform(engine, host, "diff", |v| series::diff(v, 1));
-    transform(engine, host, "cumsum", |v| Ok(series::cumsum(v)));
-    transform(engine, host, "ranks", |v| Ok(series::ranks(v)));
+    transform(engine, host, "diff", |v, _| series::diff(v, 1));
+    transform(engine, host, "cumsum", |v, _| series::cumsum(v));
+    transform(engine, host, "ranks", series::ranks);
     transform(engine, host, "power_spectrum", series::power_spectrum);
-    engine.register_fn("sort", |s: Series| Series::new(series::sort(&s.0)));
-    engine.register_fn("argsort", |s: Series| ints(series::argsort(&s.0)));
+    let h = host.clone();
+    engine.register_fn("sort", move |s: Series| -> Fallible<Series> {
+        let sorted = series::sort(&s.0, &h.budget.progress());
+        sorted.map(Series::new).map_err(|e| refuse(&h, "sort", &e))
+    });
+    let h = host.clone();
+    engine.register_fn("argsort", move |s: Series| -> Fallible<Array> {
+        h.room_in_array("argsort", s.0.len())?;
+        let positions = series::argsort(&s.0, &h.budget.progress());
+        positions.map(ints).map_err(|e| refuse(&h, "argsort", &e))
+    });
     function(engine, host, "diff", &["values", "lag"], |a| {
         Ok(Dynamic::from(Series::new(series::diff(&a.gappy()?, a.count()?)?)))
     });
     function(engine, host, "autocorrelation", &["values", "max_lag"], |a| {
-        let lags = series::autocorrelation(&a.numbers()?, a.count()?)?;
+        let lags = series::autocorrelation(&a.numbers()?, a.count()?, &a.progress())?;
         Ok(Dynamic::from(Series::new(lags)))
     });
     function(engine, host, "dot", &["a", "b"], |a| {
@@ -211,7 +244,7 @@ fn transforms(engine: &mut Engine, host: &Rc<Host>) {
 }
 
 fn rolling(engine: &mut Engine, host: &Rc<Host>) {
-    let windows: [(&'static str, fn(&[f64], usize) -> Stats<Vec<f64>>); 6] = [
+    let windows: [(&'static str, fn(&[f64], usize, &Progress<'_>) -> Stats<Vec<f64>>); 6] = [
         ("rolling_mean", series::rolling_mean),
         ("rolling_sum", series::rolling_sum),
         ("rolling_stddev", series::rolling_stddev),
@@ -221,13 +254,14 @@ fn rolling(engine: &mut Engine, host: &Rc<Host>) {
     ];
     for (name, window) in windows {
         function(engine, host, name, &["values", "size"], move |a| {
-            Ok(Dynamic::from(Series::new(window(&a.numbers()?, a.count()?)?)))
+            Ok(Dynamic::from(Series::new(window(&a.numbers()?, a.count()?, &a.progress())?)))
         });
     }
     function(engine, host, "rolling_quantile", &["values", "size", "q"], |a| {
         let (values, size, q) = (a.numbers()?, a.count()?, a.number()?);
         let method: QuantileMethod = a.text_or("method", "linear")?.parse()?;
-        Ok(Dynamic::from(Series::new(series::rolling_quantile(&values, size, q, method)?)))
+        let result = series::rolling_quantile(&values, size, q, method, &a.progress())?;
+        Ok(Dynamic::from(Series::new(result)))
     });
 }
 

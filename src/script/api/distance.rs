@@ -23,7 +23,8 @@ pub(super) fn register(engine: &mut Engine, host: &Rc<Host>, registry: &mut Nati
             let columns = a.columns()?;
             let columns: Vec<&[f64]> = columns.iter().map(|column| &**column).collect();
             let (trees, sample) = (a.count_or("trees", 100)?, a.count_or("sample", 256)?);
-            Ok(IsolationForest::fit(&columns, trees, sample, a.int_or("seed", 0)? as u64)?)
+            let seed = a.int_or("seed", 0)? as u64;
+            Ok(IsolationForest::fit(&columns, trees, sample, seed, &a.progress())?)
         })
         .asked_rows("score", |s, row| s.score(row).map(Some))
         .count("columns", |s| s.columns() as u64);
@@ -45,7 +46,7 @@ pub(super) fn register(engine: &mut Engine, host: &Rc<Host>, registry: &mut Nati
             let (window, seed) = (a.count_or("window", 250)?, a.int_or("seed", 0)? as u64);
             Ok(HalfSpaceTrees::new(&ranges, trees, depth, window, seed)?)
         })
-        .judges_rows(HalfSpaceTrees::push)
+        .judges_rows(|s, row, _| s.push(row))
         .asked_rows("score", HalfSpaceTrees::score)
         .count("count", HalfSpaceTrees::count)
         .ready(HalfSpaceTrees::ready);

@@ -4,6 +4,7 @@ use super::arguments::{Arguments, Refusal, function, is_column, number, numbers}
 use super::series::Series;
 use super::{Fallible, fail_in};
 use crate::script::host::Host;
+use crate::stats::StatsError;
 use crate::stats::distribution::{ChiSquare, Fisher, Normal, Student};
 use rhai::{Dynamic, Engine};
 use std::rc::Rc;
@@ -59,10 +60,21 @@ fn bind<D: 'static, const N: usize>(
         function(engine, host, name, names, move |a| {
             let (x_name, x) = a.any();
             let distribution = make(a)?;
-            let checked = |x| checked(name, x, inverse).map(|x| compute(&distribution, x));
+            let progress = a.progress();
+            let checked = |x| -> Result<f64, Refusal> {
+                let x = checked(name, x, inverse)?;
+                progress.steps(64)?;
+                match compute(&distribution, x) {
+                    // Only the ends of a distribution are infinite.
+                    y if y.is_infinite() && inverse && x > 0.0 && x < 1.0 => {
+                        Err(StatsError::TooLarge { name: "the quantile", power: 308 }.into())
+                    }
+                    y => Ok(y),
+                }
+            };
             if is_column(x) {
                 let values = numbers(a.host(), name, x_name, x, false)?;
-                let values = values.iter().map(|&x| checked(x)).collect::<Fallible<_>>()?;
+                let values = values.iter().map(|&x| checked(x)).collect::<Result<_, Refusal>>()?;
                 return Ok(Dynamic::from(Series::new(values)));
             }
             Ok(checked(number(a.host(), name, x_name, x)?)?.into())

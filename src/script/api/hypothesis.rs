@@ -12,7 +12,7 @@ use crate::stats::hypothesis::{
     generalized_esd, grubbs, ks_2samp, ks_normal, levene, mann_whitney, one_sample_ttest,
     paired_ttest, pooled_ttest, welch_ttest,
 };
-use crate::stats::moments::{MovingStats, RunningStats, TimedStats};
+use crate::stats::moments::{MovingStats, RunningStats, TimedStats, Window};
 use rhai::{Engine, Map};
 use std::rc::Rc;
 
@@ -101,7 +101,7 @@ fn variances(engine: &mut Engine, host: &Rc<Host>) {
     function(engine, host, "levene", &["samples"], |a| {
         let samples = a.columns()?;
         let samples: Vec<&[f64]> = samples.iter().map(|sample| &**sample).collect();
-        Ok(f_map(&levene(&samples, a.text_or("centre", "median")?.parse()?)?))
+        Ok(f_map(&levene(&samples, a.text_or("centre", "median")?.parse()?, &a.progress())?))
     });
 }
 
@@ -111,15 +111,16 @@ fn ks_map(test: &KsTest) -> Map {
 
 fn distributions(engine: &mut Engine, host: &Rc<Host>) {
     function(engine, host, "mann_whitney", &["first sample", "second sample"], |a| {
-        let test = mann_whitney(&values(a)?, &values(a)?)?;
+        let test = mann_whitney(&values(a)?, &values(a)?, &a.progress())?;
         Ok(number_map([("u", test.u), ("pvalue", test.pvalue), ("effect", test.effect)]))
     });
     function(engine, host, "ks_2samp", &["first sample", "second sample"], |a| {
-        Ok(ks_map(&ks_2samp(&values(a)?, &values(a)?)?))
+        Ok(ks_map(&ks_2samp(&values(a)?, &values(a)?, &a.progress())?))
     });
     function(engine, host, "ks_normal", &["sample", "mean", "stddev"], |a| {
         let values = values(a)?;
-        Ok(ks_map(&ks_normal(&values, &Normal::new(a.number()?, a.number()?)?)?))
+        let normal = Normal::new(a.number()?, a.number()?)?;
+        Ok(ks_map(&ks_normal(&values, &normal, &a.progress())?))
     });
 }
 
@@ -151,6 +152,7 @@ fn outlying(engine: &mut Engine, host: &Rc<Host>) {
     });
     function(engine, host, "generalized_esd", &["values", "most"], |a| {
         let (values, most) = (values(a)?, a.count()?);
-        Ok(outliers(generalized_esd(&values, most, a.number_or("alpha", 0.05)?, tails(a)?)?))
+        let (alpha, tails) = (a.number_or("alpha", 0.05)?, tails(a)?);
+        Ok(outliers(generalized_esd(&values, most, alpha, tails, &a.progress())?))
     });
 }

@@ -12,6 +12,8 @@ mod distance;
 mod distributions;
 mod emit;
 mod hypothesis;
+#[cfg(test)]
+mod limits_tests;
 mod log;
 mod moments;
 mod object;

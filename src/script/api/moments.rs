@@ -1,10 +1,12 @@
 //! Mean, variance and the rest: of a window by count or by time, of all, exponentially weighted.
 
 use super::arguments::function;
-use super::object::{Answers, Binder, Scores};
+use super::object::{Binder, Measures, Scores};
 use super::{Fallible, Native, NativeTypes};
 use crate::script::host::Host;
-use crate::stats::moments::{EwStats, MovingStats, RunningStats, TimedStats, UnevenEwStats};
+use crate::stats::moments::{
+    EwStats, MovingStats, RunningStats, TimedStats, UnevenEwStats, Window,
+};
 use rhai::{Array, Engine};
 use std::rc::Rc;
 
@@ -21,21 +23,21 @@ pub(super) fn register(engine: &mut Engine, host: &Rc<Host>, registry: &mut Nati
 macro_rules! moments {
     ($type:ty) => {
         &[
-            ("mean", <$type>::mean),
+            ("mean", |s| Ok(s.mean())),
             ("variance", <$type>::variance),
-            ("stddev", <$type>::stddev),
-            ("sum", |s: &$type| Some(s.sum())),
-            ("min", <$type>::min),
-            ("max", <$type>::max),
-            ("skewness", <$type>::skewness),
-            ("kurtosis", <$type>::kurtosis),
+            ("stddev", |s| Ok(s.stddev())),
+            ("sum", |s| s.sum().map(Some)),
+            ("min", |s| Ok(s.min())),
+            ("max", |s| Ok(s.max())),
+            ("skewness", |s| Ok(s.skewness())),
+            ("kurtosis", |s| Ok(s.kurtosis())),
         ]
     };
 }
 
 fn moving(engine: &mut Engine, host: &Rc<Host>, registry: &mut NativeTypes) {
-    const ANSWERS: Answers<MovingStats> = moments!(MovingStats);
-    const SCORES: Scores<MovingStats> = &[("z", MovingStats::z)];
+    const ANSWERS: Measures<MovingStats> = moments!(MovingStats);
+    const SCORES: Scores<MovingStats> = &[("z", |s, x| s.z(x))];
     Binder::new(engine, host, registry, "moving_stats", MovingStats::reset)
         .made_by("moving_stats", &["size"], |a| Ok(MovingStats::new(a.count()?)?))
         .takes(MovingStats::push, MovingStats::extend)
@@ -52,7 +54,7 @@ fn moving(engine: &mut Engine, host: &Rc<Host>, registry: &mut NativeTypes) {
 }
 
 fn running(engine: &mut Engine, host: &Rc<Host>, registry: &mut NativeTypes) {
-    const ANSWERS: Answers<RunningStats> = moments!(RunningStats);
+    const ANSWERS: Measures<RunningStats> = moments!(RunningStats);
     const SCORES: Scores<RunningStats> = &[("z", RunningStats::z)];
     Binder::new(engine, host, registry, "running_stats", RunningStats::reset)
         .made_by("running_stats", &[], |_| Ok(RunningStats::new()))
@@ -70,10 +72,11 @@ fn running(engine: &mut Engine, host: &Rc<Host>, registry: &mut NativeTypes) {
 }
 
 fn timed(engine: &mut Engine, host: &Rc<Host>, registry: &mut NativeTypes) {
+    const TIMED: Measures<TimedStats> = moments!(TimedStats);
     Binder::new(engine, host, registry, "timed_stats", TimedStats::reset)
         .made_by("timed_stats", &["duration"], |a| Ok(TimedStats::new(a.nanoseconds()?)?))
         .takes_at(TimedStats::push)
-        .answers(moments!(TimedStats))
+        .answers(TIMED)
         .asked("z", |s, x| Ok(s.z(x)))
         .count("count", |s| s.count() as u64)
         .ready(TimedStats::ready);
@@ -86,8 +89,11 @@ fn timed(engine: &mut Engine, host: &Rc<Host>, registry: &mut NativeTypes) {
 }
 
 fn weighted(engine: &mut Engine, host: &Rc<Host>, registry: &mut NativeTypes) {
-    const ANSWERS: Answers<EwStats> =
-        &[("mean", EwStats::mean), ("variance", EwStats::variance), ("stddev", EwStats::stddev)];
+    const ANSWERS: Measures<EwStats> = &[
+        ("mean", |s| Ok(s.mean())),
+        ("variance", EwStats::variance),
+        ("stddev", |s| Ok(s.stddev())),
+    ];
     const SCORES: Scores<EwStats> = &[("z", EwStats::z)];
     Binder::new(engine, host, registry, "ew_stats", EwStats::reset)
         .made_by("ew_stats", &["alpha"], |a| Ok(EwStats::new(a.number()?)?))
@@ -104,16 +110,17 @@ fn weighted(engine: &mut Engine, host: &Rc<Host>, registry: &mut NativeTypes) {
 }
 
 fn uneven(engine: &mut Engine, host: &Rc<Host>, registry: &mut NativeTypes) {
+    const ANSWERS: Measures<UnevenEwStats> = &[
+        ("mean", |s| Ok(s.stats().mean())),
+        ("variance", |s| s.stats().variance()),
+        ("stddev", |s| Ok(s.stats().stddev())),
+    ];
     Binder::new(engine, host, registry, "timed_ew_stats", UnevenEwStats::reset)
         .made_by("timed_ew_stats", &["time_constant"], |a| {
             Ok(UnevenEwStats::new(a.nanoseconds()?)?)
         })
         .judges_at(UnevenEwStats::push)
-        .answers(&[
-            ("mean", |s| s.stats().mean()),
-            ("variance", |s| s.stats().variance()),
-            ("stddev", |s| s.stats().stddev()),
-        ])
+        .answers(ANSWERS)
         .asked("z", |s, x| Ok(s.stats().z(x)))
         .count("count", |s| s.stats().count())
         .ready(|s| s.stats().count() > 1);

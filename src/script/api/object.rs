@@ -12,14 +12,36 @@ use super::arguments::{
 use super::series::Series;
 use super::{Fallible, Native, NativeTypes, fail_in};
 use crate::script::host::Host;
+use crate::stats::Progress;
 use crate::stats::error::Result as Stats;
 use rhai::{Dynamic, Engine, ImmutableString};
 use serde::{Serialize, de::DeserializeOwned};
 use std::marker::PhantomData;
 use std::rc::Rc;
 
-/// What a statistic can tell of itself.
-pub(super) type Answers<T> = &'static [(&'static str, fn(&T) -> Option<f64>)];
+/// What a statistic can tell of itself: numbers that may not exist yet (`Option<f64>`), or that may not
+/// fit into a double either (`Stats<Option<f64>>`).
+pub(super) type Answers<T, R = Option<f64>> = &'static [(&'static str, fn(&T) -> R)];
+
+/// [`Answers`] that may be errors.
+pub(super) type Measures<T> = Answers<T, Stats<Option<f64>>>;
+
+/// A number that a statistic tells of itself.
+pub(super) trait Told: 'static {
+    fn told(self) -> Stats<Option<f64>>;
+}
+
+impl Told for Option<f64> {
+    fn told(self) -> Stats<Option<f64>> {
+        Ok(self)
+    }
+}
+
+impl Told for Stats<Option<f64>> {
+    fn told(self) -> Stats<Option<f64>> {
+        self
+    }
+}
 
 /// What a statistic can tell of a value, before it takes it in.
 pub(super) type Scores<T> = &'static [(&'static str, fn(&T, f64) -> Option<f64>)];
@@ -104,11 +126,12 @@ where
     }
 
     /// Numbers that may not exist yet.
-    pub(super) fn answers(&mut self, answers: Answers<T>) -> &mut Self {
+    pub(super) fn answers<R: Told>(&mut self, answers: Answers<T, R>) -> &mut Self {
         for &(name, answer) in answers {
             let (host, function) = self.function(name);
-            self.engine.register_get(name, move |s: &mut Native<T>| -> Dynamic {
-                known(&host, &function, answer(&s.0))
+            self.engine.register_get(name, move |s: &mut Native<T>| -> Fallible<Dynamic> {
+                let answer = answer(&s.0).told().map_err(|e| refuse(&host, &function, &e))?;
+                Ok(known(&host, &function, answer))
             });
         }
         self
@@ -124,11 +147,13 @@ where
         let asked = move |s: &mut Native<T>, x: Dynamic| -> Fallible<Dynamic> {
             if is_column(&x) {
                 let values = numbers(&host, &function, "the value", &x, false)?;
-                let answers = values.iter().map(|&x| ask(&s.0, x)).collect::<Stats<_>>();
-                return Ok(Answer::column(answers.map_err(|e| refuse(&function, &e))?));
+                let progress = host.budget.progress();
+                let ask = |&x: &f64| progress.check().and_then(|()| ask(&s.0, x));
+                let answers = values.iter().map(ask).collect::<Stats<_>>();
+                return Ok(Answer::column(answers.map_err(|e| refuse(&host, &function, &e))?));
             }
             let x = number(&host, &function, "the value", &x)?;
-            let answer = ask(&s.0, x).map_err(|e| refuse(&function, &e))?;
+            let answer = ask(&s.0, x).map_err(|e| refuse(&host, &function, &e))?;
             Ok(known(&host, &function, answer))
         };
         self.engine.register_fn(name, asked);
@@ -146,13 +171,12 @@ where
             let take = move |s: &mut Native<T>, x: Dynamic| -> Fallible<Native<T>> {
                 if is_column(&x) {
                     let values = numbers(&host, &function, "the value", &x, s.1)?;
-                    let taken = match s.1 {
-                        true => extend(s.change(), &present(&values)),
-                        false => extend(s.change(), &values),
-                    };
-                    taken.map_err(|e| refuse(&function, &e))?;
+                    let values = if s.1 { Numbers::Own(present(&values)) } else { values };
+                    let progress = host.budget.progress();
+                    take_all(s, &values, extend, &progress)
+                        .map_err(|e| refuse(&host, &function, &e))?;
                 } else if let Some(x) = one(&host, &function, &x, s.1)? {
-                    push(s.change(), x).map_err(|e| refuse(&function, &e))?;
+                    push(s.change(), x).map_err(|e| refuse(&host, &function, &e))?;
                 }
                 Ok(s.clone())
             };
@@ -170,11 +194,12 @@ where
         let judge = move |s: &mut Native<T>, x: Dynamic| -> Fallible<Dynamic> {
             if is_column(&x) {
                 let values = numbers(&host, &function, "the value", &x, s.1)?;
-                let answers = each(s, &values, push).map_err(|e| refuse(&function, &e))?;
+                let answers = each(s, &values, push, &host.budget.progress())
+                    .map_err(|e| refuse(&host, &function, &e))?;
                 return Ok(R::column(answers));
             }
             let answer = match one(&host, &function, &x, s.1)? {
-                Some(x) => push(s.change(), x).map_err(|e| refuse(&function, &e))?,
+                Some(x) => push(s.change(), x).map_err(|e| refuse(&host, &function, &e))?,
                 None => R::absent(),
             };
             Ok(verdict(&host, &function, answer))
@@ -185,10 +210,10 @@ where
 
     /// `push_each(values, name)`: a series of one statistic, after each value, or of a score,
     /// before it.
-    pub(super) fn each(
+    pub(super) fn each<R: Told>(
         &mut self,
         push: fn(&mut T, f64) -> Stats<()>,
-        answers: Answers<T>,
+        answers: Answers<T, R>,
         scores: Scores<T>,
     ) -> &mut Self {
         let (host, function) = self.function("push_each");
@@ -196,12 +221,19 @@ where
             let values = numbers(&host, &function, "values", &x, s.1)?;
             let after = answers.iter().find(|(known, _)| *known == name);
             let before = scores.iter().find(|(known, _)| *known == name);
+            let progress = host.budget.progress();
             let result = match (after, before) {
-                (Some((_, answer)), _) => each(s, &values, |s, x| push(s, x).map(|()| answer(s))),
-                (None, Some((_, score))) => each(s, &values, |s, x| {
-                    let score = score(s, x);
-                    push(s, x).map(|()| score)
-                }),
+                (Some((_, answer)), _) => {
+                    let step = |s: &mut T, x| push(s, x).and_then(|()| answer(s).told());
+                    each(s, &values, step, &progress)
+                }
+                (None, Some((_, score))) => {
+                    let step = |s: &mut T, x| {
+                        let score = score(s, x);
+                        push(s, x).map(|()| score)
+                    };
+                    each(s, &values, step, &progress)
+                }
                 (None, None) => {
                     let names = answers.iter().map(|a| a.0).chain(scores.iter().map(|s| s.0));
                     return Err(fail_in(
@@ -213,7 +245,7 @@ where
                     ));
                 }
             };
-            let answers = result.map_err(|e| refuse(&function, &e))?;
+            let answers = result.map_err(|e| refuse(&host, &function, &e))?;
             Ok(Series::new(answers.into_iter().map(|x| x.unwrap_or(f64::NAN)).collect()))
         };
         self.engine.register_fn("push_each", each_of);
@@ -226,13 +258,14 @@ where
         let take = move |s: &mut Native<T>, time: Dynamic, x: Dynamic| -> Fallible<Native<T>> {
             if is_column(&x) {
                 let (times, values) = timed(&host, &function, &time, &x, s.1)?;
-                each_at(s, &times, &values, |s, t, x| push(s, t, x).map(|()| false))
-                    .map_err(|e| refuse(&function, &e))?;
+                let step = |s: &mut T, t, x| push(s, t, x).map(|()| false);
+                each_at(s, &times, &values, step, &host.budget.progress())
+                    .map_err(|e| refuse(&host, &function, &e))?;
                 return Ok(s.clone());
             }
             let time = int(&host, &function, "the time", &time)?;
             if let Some(x) = one(&host, &function, &x, s.1)? {
-                push(s.change(), time, x).map_err(|e| refuse(&function, &e))?;
+                push(s.change(), time, x).map_err(|e| refuse(&host, &function, &e))?;
             }
             Ok(s.clone())
         };
@@ -249,13 +282,13 @@ where
         let judge = move |s: &mut Native<T>, time: Dynamic, x: Dynamic| -> Fallible<Dynamic> {
             if is_column(&x) {
                 let (times, values) = timed(&host, &function, &time, &x, s.1)?;
-                let answers =
-                    each_at(s, &times, &values, push).map_err(|e| refuse(&function, &e))?;
+                let answers = each_at(s, &times, &values, push, &host.budget.progress())
+                    .map_err(|e| refuse(&host, &function, &e))?;
                 return Ok(R::column(answers));
             }
             let time = int(&host, &function, "the time", &time)?;
             let answer = match one(&host, &function, &x, s.1)? {
-                Some(x) => push(s.change(), time, x).map_err(|e| refuse(&function, &e))?,
+                Some(x) => push(s.change(), time, x).map_err(|e| refuse(&host, &function, &e))?,
                 None => R::absent(),
             };
             Ok(verdict(&host, &function, answer))
@@ -272,16 +305,18 @@ where
                 let a = numbers(&host, &function, "a", &a, s.1)?;
                 let b = numbers(&host, &function, "b", &b, s.1)?;
                 equally_long(&function, ("a", a.len()), ("b", b.len()))?;
+                let progress = host.budget.progress();
                 let mut changed = (*s.0).clone();
                 for (&a, &b) in a.iter().zip(&*b).filter(|(a, b)| !s.1 || (*a + *b).is_finite()) {
-                    push(&mut changed, a, b).map_err(|e| refuse(&function, &e))?;
+                    progress.steps(4).map_err(|e| refuse(&host, &function, &e))?;
+                    push(&mut changed, a, b).map_err(|e| refuse(&host, &function, &e))?;
                 }
                 s.0 = Rc::new(changed);
                 return Ok(s.clone());
             }
             let pair = one(&host, &function, &a, s.1)?.zip(one(&host, &function, &b, s.1)?);
             if let Some((a, b)) = pair {
-                push(s.change(), a, b).map_err(|e| refuse(&function, &e))?;
+                push(s.change(), a, b).map_err(|e| refuse(&host, &function, &e))?;
             }
             Ok(s.clone())
         };
@@ -331,31 +366,69 @@ pub(super) fn equally_long(
     ))
 }
 
-/// Pushes all values, or none if one is refused.
+/// Values that an object takes in between two looks at the clock.
+const PORTION: usize = 64;
+
+/// Takes all values in, or none if one is refused or the call is out of time.
+fn take_all<T: Clone>(
+    s: &mut Native<T>,
+    values: &[f64],
+    extend: fn(&mut T, &[f64]) -> Stats<()>,
+    progress: &Progress<'_>,
+) -> Stats<()> {
+    // `extend` itself takes all or none.
+    if values.len() <= PORTION {
+        return extend(s.change(), values);
+    }
+    let mut changed = (*s.0).clone();
+    for portion in values.chunks(PORTION) {
+        progress.check()?;
+        extend(&mut changed, portion)?;
+    }
+    s.0 = Rc::new(changed);
+    Ok(())
+}
+
+/// Pushes all values, or none if one is refused or the call is out of time.
 fn each<T: Clone, R: Answer>(
     s: &mut Native<T>,
     values: &[f64],
     push: impl Fn(&mut T, f64) -> Stats<R>,
+    progress: &Progress<'_>,
 ) -> Stats<Vec<R>> {
+    let skip = s.1;
+    let step = |changed: &mut T, x: f64| match skip && !x.is_finite() {
+        true => Ok(R::absent()),
+        false => push(changed, x),
+    };
+    // A single value is refused or taken in: there is nothing to undo, and so nothing to copy.
+    if let [x] = values {
+        return Ok(vec![step(s.change(), *x)?]);
+    }
+    progress.room("the results", values.len().saturating_mul(size_of::<R>()))?;
     let mut changed = (*s.0).clone();
     let mut answers = Vec::with_capacity(values.len());
     for &x in values {
-        let left_out = s.1 && !x.is_finite();
-        answers.push(if left_out { R::absent() } else { push(&mut changed, x)? });
+        progress.check()?;
+        answers.push(step(&mut changed, x)?);
     }
     s.0 = Rc::new(changed);
     Ok(answers)
 }
 
+/// As [`each`], with times.
 fn each_at<T: Clone, R: Answer>(
     s: &mut Native<T>,
     times: &[i64],
     values: &[f64],
     push: impl Fn(&mut T, i64, f64) -> Stats<R>,
+    progress: &Progress<'_>,
 ) -> Stats<Vec<R>> {
+    progress.room("the results", values.len().saturating_mul(size_of::<R>()))?;
     let mut changed = (*s.0).clone();
     let mut answers = Vec::with_capacity(values.len());
     for (&time, &x) in times.iter().zip(values) {
+        progress.check()?;
         let left_out = s.1 && !x.is_finite();
         answers.push(if left_out { R::absent() } else { push(&mut changed, time, x)? });
     }

@@ -2,10 +2,11 @@
 
 use super::answer::{Step, number_map};
 use super::arguments::{Refusal, function, number};
-use super::object::{Answers, Binder, Scores, known};
+use super::object::{Binder, Measures, Scores, known};
 use super::series::Series;
 use super::{Fallible, Native, NativeTypes, fail_in};
 use crate::script::host::Host;
+use crate::stats::Progress;
 use crate::stats::order::{
     DdSketch, Fences, Hampel, Histogram, MovingOrder, P2Quantile, QuantileMethod, iqr, mad,
     quantile, tukey_fences,
@@ -27,15 +28,17 @@ impl Step for Hampel {
 }
 
 fn moving(engine: &mut Engine, host: &Rc<Host>, registry: &mut NativeTypes) {
-    const ANSWERS: Answers<MovingOrder> = &[
-        ("median", MovingOrder::median),
+    const ANSWERS: Measures<MovingOrder> = &[
+        ("median", |s| Ok(s.median())),
         ("mad", MovingOrder::mad),
         ("iqr", MovingOrder::iqr),
-        ("min", MovingOrder::min),
-        ("max", MovingOrder::max),
+        ("min", |s| Ok(s.min())),
+        ("max", |s| Ok(s.max())),
     ];
-    const SCORES: Scores<MovingOrder> =
-        &[("hampel", |s, x| s.hampel(x).map(|h| h.score)), ("rank", MovingOrder::rank)];
+    const SCORES: Scores<MovingOrder> = &[
+        ("hampel", |s, x| s.hampel(x).ok().flatten().map(|hampel| hampel.score)),
+        ("rank", MovingOrder::rank),
+    ];
     Binder::new(engine, host, registry, "moving_order", MovingOrder::reset)
         .made_by("moving_order", &["size"], |a| Ok(MovingOrder::new(a.count()?)?))
         .takes(MovingOrder::push, MovingOrder::extend)
@@ -52,7 +55,9 @@ fn moving(engine: &mut Engine, host: &Rc<Host>, registry: &mut NativeTypes) {
     let h = host.clone();
     engine.register_fn("hampel", move |s: &mut Order, x: Dynamic| -> Fallible<Dynamic> {
         let x = number(&h, "moving_order.hampel", "the value", &x)?;
-        Ok(super::object::verdict(&h, "moving_order.hampel", s.0.hampel(x)))
+        let function = "moving_order.hampel";
+        let verdict = s.0.hampel(x).map_err(|e| fail_in(function, e))?;
+        Ok(super::object::verdict(&h, function, verdict))
     });
     let h = host.clone();
     let by_method = move |s: &mut Order, q: Dynamic, method: &str| -> Fallible<Dynamic> {
@@ -115,26 +120,31 @@ fn histogram(engine: &mut Engine, host: &Rc<Host>, registry: &mut NativeTypes) {
 fn functions(engine: &mut Engine, host: &Rc<Host>) {
     function(engine, host, "quantile", &["values", "q"], |a| {
         let (values, q) = (a.numbers()?, a.number()?);
-        Ok(quantile(&values, q, a.text_or("method", "linear")?.parse()?)?)
+        Ok(quantile(&values, q, a.text_or("method", "linear")?.parse()?, &a.progress())?)
     });
     function(engine, host, "quantile", &["values", "q", "method"], |a| {
         let (values, q) = (a.numbers()?, a.number()?);
-        Ok(quantile(&values, q, a.text()?.parse()?)?)
+        Ok(quantile(&values, q, a.text()?.parse()?, &a.progress())?)
     });
     function(engine, host, "median", &["values"], |a| {
-        Ok(quantile(&a.numbers()?, 0.5, QuantileMethod::Linear)?)
+        Ok(quantile(&a.numbers()?, 0.5, QuantileMethod::Linear, &a.progress())?)
     });
-    function(engine, host, "mad", &["values"], |a| Ok(mad(&a.numbers()?)?));
-    function(engine, host, "iqr", &["values"], |a| Ok(iqr(&a.numbers()?)?));
-    fn fences(values: &[f64], scale: f64, method: &str) -> Result<Map, Refusal> {
-        let fences = tukey_fences(values, scale, method.parse()?)?;
+    function(engine, host, "mad", &["values"], |a| Ok(mad(&a.numbers()?, &a.progress())?));
+    function(engine, host, "iqr", &["values"], |a| Ok(iqr(&a.numbers()?, &a.progress())?));
+    fn fences(
+        values: &[f64],
+        scale: f64,
+        method: &str,
+        progress: &Progress<'_>,
+    ) -> Result<Map, Refusal> {
+        let fences = tukey_fences(values, scale, method.parse()?, progress)?;
         let Fences { lower, upper, q1, q3 } = fences;
         Ok(number_map([("lower", lower), ("upper", upper), ("q1", q1), ("q3", q3)]))
     }
     function(engine, host, "tukey_fences", &["values", "scale"], |a| {
-        fences(&a.numbers()?, a.number()?, &a.text_or("method", "linear")?)
+        fences(&a.numbers()?, a.number()?, &a.text_or("method", "linear")?, &a.progress())
     });
     function(engine, host, "tukey_fences", &["values", "scale", "method"], |a| {
-        fences(&a.numbers()?, a.number()?, &a.text()?)
+        fences(&a.numbers()?, a.number()?, &a.text()?, &a.progress())
     });
 }

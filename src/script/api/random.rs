@@ -1,6 +1,6 @@
 //! `random(seed)`: numbers that are the same in each run, and go on after a restore.
 
-use super::arguments::{function, number};
+use super::arguments::{function, number, refuse};
 use super::series::Series;
 use super::{Fallible, Native, NativeTypes, fail_in};
 use crate::script::host::Host;
@@ -41,14 +41,19 @@ pub(super) fn register(engine: &mut Engine, host: &Rc<Host>, registry: &mut Nati
         })?;
         Ok(low.wrapping_add_unsigned(s.change().below(span) as u64))
     });
-    engine.register_fn("series", |s: &mut Random, len: i64| -> Fallible<Series> {
+    let h = host.clone();
+    engine.register_fn("series", move |s: &mut Random, len: i64| -> Fallible<Series> {
         let max = crate::stats::MAX_WINDOW;
         let len = usize::try_from(len).ok().filter(|len| *len <= max);
         let len = len.ok_or_else(|| {
             fail_in("random.series", format_args!("the length must be from 0 to {max}"))
         })?;
+        h.room_in_array("random.series", len)?;
+        let progress = h.budget.progress();
         let random = s.change();
-        Ok(Series::new((0..len).map(|_| normal(random)).collect()))
+        let next = |_| progress.steps(8).map(|()| normal(random));
+        let numbers = (0..len).map(next).collect::<Result<_, _>>();
+        numbers.map(Series::new).map_err(|e| refuse(&h, "random.series", &e))
     });
     engine.register_fn("==", |a: Random, b: Random| a == b);
     engine.register_fn("!=", |a: Random, b: Random| a != b);

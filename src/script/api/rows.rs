@@ -5,6 +5,7 @@ use super::arguments::{Numbers, is_column, numbers, refuse};
 use super::object::{Binder, equally_long, verdict};
 use super::{Fallible, Native};
 use crate::script::host::Host;
+use crate::stats::Progress;
 use crate::stats::error::Result as Stats;
 use rhai::{Array, Dynamic};
 use serde::{Serialize, de::DeserializeOwned};
@@ -17,21 +18,23 @@ where
     /// `push` of a row, or of a list of columns for a series of answers.
     pub(super) fn judges_rows(
         &mut self,
-        push: fn(&mut T, &[f64]) -> Stats<Option<f64>>,
+        push: fn(&mut T, &[f64], &Progress<'_>) -> Stats<Option<f64>>,
     ) -> &mut Self {
         let (host, function) = self.function("push");
         let judge = move |s: &mut Native<T>, row: Dynamic| -> Fallible<Dynamic> {
             let rows = Rows::read(&host, &function, &row, s.1)?;
             let Rows::One(row) = &rows else {
                 let mut changed = (*s.0).clone();
-                let scores = rows.each(s.1, |row| push(&mut changed, row));
-                let scores = scores.map_err(|e| refuse(&function, &e))?;
+                let progress = host.budget.progress();
+                let scores = rows.each(s.1, |row| push(&mut changed, row, &progress), &progress);
+                let scores = scores.map_err(|e| refuse(&host, &function, &e))?;
                 s.0 = Rc::new(changed);
                 return Ok(Answer::column(scores));
             };
             let answer = match s.1 && row.iter().any(|x| !x.is_finite()) {
                 true => None,
-                false => push(s.change(), row).map_err(|e| refuse(&function, &e))?,
+                false => push(s.change(), row, &host.budget.progress())
+                    .map_err(|e| refuse(&host, &function, &e))?,
             };
             Ok(verdict(&host, &function, answer))
         };
@@ -48,7 +51,8 @@ where
         let (host, function) = self.function(name);
         let asked = move |s: &mut Native<T>, row: Dynamic| -> Fallible<Dynamic> {
             let rows = Rows::read(&host, &function, &row, s.1)?;
-            let scores = rows.each(s.1, |row| ask(&s.0, row)).map_err(|e| refuse(&function, &e))?;
+            let scores = rows.each(s.1, |row| ask(&s.0, row), &host.budget.progress());
+            let scores = scores.map_err(|e| refuse(&host, &function, &e))?;
             Ok(match rows {
                 Rows::One(_) => verdict(&host, &function, scores.first().copied().flatten()),
                 Rows::Columns(_) => Answer::column(scores),
@@ -84,10 +88,14 @@ impl Rows {
         &self,
         skip: bool,
         mut judge: impl FnMut(&[f64]) -> Stats<Option<f64>>,
+        progress: &Progress<'_>,
     ) -> Stats<Vec<Option<f64>>> {
-        let mut judge = |row: &[f64]| match skip && row.iter().any(|x| !x.is_finite()) {
-            true => Ok(None),
-            false => judge(row),
+        let mut judge = |row: &[f64]| {
+            progress.check()?;
+            match skip && row.iter().any(|x| !x.is_finite()) {
+                true => Ok(None),
+                false => judge(row),
+            }
         };
         match self {
             Self::One(row) => Ok(vec![judge(row)?]),

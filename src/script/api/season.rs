@@ -103,7 +103,8 @@ fn functions(engine: &mut Engine, host: &Rc<Host>) {
     function(engine, host, "stl", &["values", "period"], |a| {
         let (values, period) = (a.numbers()?, a.count()?);
         let window = a.optional_count("seasonal_window")?;
-        let parts = stl(&values, period, window, a.flag_or("robust", false)?)?;
+        let robust = a.flag_or("robust", false)?;
+        let parts = stl(&values, period, window, robust, &a.progress())?;
         let series = |values| Dynamic::from(Series::new(values));
         Ok(map([
             ("seasonal", series(parts.seasonal)),
@@ -112,7 +113,7 @@ fn functions(engine: &mut Engine, host: &Rc<Host>) {
         ]))
     });
     function(engine, host, "period", &["values"], |a| {
-        let found = period(&a.numbers()?)?;
+        let found = period(&a.numbers()?, &a.progress())?;
         Ok(found.map_or_else(
             || {
                 a.host().note("period: the values have no clear one");
@@ -124,6 +125,7 @@ fn functions(engine: &mut Engine, host: &Rc<Host>) {
     function(engine, host, "seasonal_hybrid_esd", &["values", "period"], |a| {
         let (values, period) = (a.numbers()?, a.count()?);
         let (share, alpha) = (a.number_or("max_share", 0.02)?, a.number_or("alpha", 0.05)?);
-        Ok(outliers(seasonal_hybrid_esd(&values, period, share, alpha, tails(a)?)?))
+        let (tails, progress) = (tails(a)?, a.progress());
+        Ok(outliers(seasonal_hybrid_esd(&values, period, share, alpha, tails, &progress)?))
     });
 }

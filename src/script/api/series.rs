@@ -3,7 +3,6 @@
 use super::arguments::number;
 use super::{Fallible, Kind, NativeTypes, fail, fail_in};
 use crate::script::host::Host;
-use crate::stats::moments;
 use rhai::{Array, Dynamic, Engine};
 use std::rc::Rc;
 
@@ -87,21 +86,15 @@ fn register_series(engine: &mut Engine, host: &Rc<Host>) {
         Fallible::Ok(())
     });
     engine.register_iterator::<Series>();
-    engine.register_fn("to_array", |s: &mut Series| -> Array {
-        s.0.iter().map(|v| (*v).into()).collect()
+    let h = host.clone();
+    engine.register_fn("to_array", move |s: &mut Series| -> Fallible<Array> {
+        h.room_in_array("to_array", s.0.len())?;
+        Ok(s.0.iter().map(|v| (*v).into()).collect())
     });
     engine.register_fn("present", |s: &mut Series| {
         Series::new(s.0.iter().copied().filter(|v| v.is_finite()).collect())
     });
-    let summaries: [(&str, fn(&[f64]) -> Option<f64>); 6] = [
-        ("mean", moments::mean),
-        ("variance", moments::variance),
-        ("stddev", moments::stddev),
-        ("sum", |v| Some(moments::sum(v))),
-        ("min", |v| v.iter().copied().reduce(f64::min)),
-        ("max", |v| v.iter().copied().reduce(f64::max)),
-    ];
-    for (name, summary) in summaries {
+    for (name, _, summary) in super::columns::SUMMARIES {
         let h = host.clone();
         let summarise = move |s: &mut Series| -> Fallible<Dynamic> {
             if let Some(at) = s.0.iter().position(|v| v.is_nan()) {
@@ -110,7 +103,8 @@ fn register_series(engine: &mut Engine, host: &Rc<Host>) {
                     format_args!("value {at} of {} is NaN or missing; use present()", s.0.len()),
                 ));
             }
-            Ok(summary(&s.0).map_or_else(
+            let summary = summary(&s.0).map_err(|e| fail_in(name, e))?;
+            Ok(summary.map_or_else(
                 || {
                     h.note(&format!("{name} of {} values does not exist", s.0.len()));
                     Dynamic::UNIT

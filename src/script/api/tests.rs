@@ -132,6 +132,83 @@ fn every_object_goes_on_after_a_snapshot() {
     }
 }
 
+/// Statistics of the same values at scales from 1e-308 to 1e308, with exact references.
+#[test]
+fn the_scale_of_the_values_does_not_matter() {
+    let cases: serde_json::Value =
+        serde_json::from_str(include_str!("../../../tests/reference/extremes.json")).unwrap();
+    let (engine, _, _) = engine();
+    let number = |text: &serde_json::Value| text.as_str().unwrap().parse::<f64>().unwrap();
+    let mut failures = Vec::new();
+    let mut compared = 0;
+    for case in cases.as_array().unwrap() {
+        let array = |name: &str| -> rhai::Array {
+            case[name].as_array().unwrap().iter().map(|text| number(text).into()).collect()
+        };
+        let a = array("a");
+        let counts: rhai::Array = a.iter().map(|x| x.as_float().unwrap().abs().into()).collect();
+        let t: rhai::Array = (0..a.len()).map(|i| (i as f64).into()).collect();
+        let times: rhai::Array = (0..a.len() as i64).map(|i| (i * 1_000_000_000).into()).collect();
+        for (expression, exact) in case["exact"].as_object().unwrap() {
+            let mut scope = Scope::new();
+            scope.push("a", a.clone()).push("b", array("b")).push("x", number(&case["x"]));
+            scope.push("counts", counts.clone()).push("t", t.clone()).push("times", times.clone());
+            let found = engine.eval_with_scope::<Dynamic>(&mut scope, expression);
+            let expected = number(exact);
+            let zero = exact.as_str().unwrap().starts_with("0.0e") || exact == "0.0";
+            let too_small = expected == 0.0 && !zero;
+            let right = match &found {
+                // Subnormal numbers have fewer digits.
+                Ok(value) => value.as_float().is_ok_and(|x| {
+                    let tolerance = 1e-9 * expected.abs() + 3e-323;
+                    (x - expected).abs() <= tolerance && !too_small && x.is_finite()
+                }),
+                Err(error) if expected.is_infinite() => {
+                    error.to_string().contains("more than a double can hold")
+                }
+                Err(error) if too_small => error.to_string().contains("less than a double can"),
+                Err(_) => false,
+            };
+            compared += 1;
+            if !right {
+                let found = found.map_or_else(|e| e.to_string(), |v| v.to_string());
+                let scale = &case["scale"];
+                failures.push(format!("1e{scale}: {expression}: {found} instead of {exact}"));
+            }
+        }
+    }
+    assert!(failures.is_empty(), "{} of {compared}:\n{}", failures.len(), failures.join("\n"));
+}
+
+/// What has no scale-free reference says nothing, a finite number, or an error.
+#[test]
+fn no_object_answers_nan_or_infinity_at_any_scale() {
+    let (engine, _, _) = engine();
+    for (_, make, step) in OBJECTS {
+        // Infinite scores beside a window without spread are meant, at every scale.
+        let ordinary = silent_answers(&engine, make, step, 1.0);
+        for power in [-308, -200, -150, 150, 200, 300, 307] {
+            let found = silent_answers(&engine, make, step, 10f64.powi(power));
+            let more: Vec<_> = found.iter().filter(|at| !ordinary.contains(*at)).collect();
+            assert!(more.is_empty(), "{make}: {step} at 1e{power}: {more:?}");
+        }
+    }
+}
+
+/// The steps that answered with NaN or infinity.
+fn silent_answers(engine: &Engine, make: &str, step: &str, scale: f64) -> Vec<i64> {
+    let mut scope = Scope::new();
+    let object: Dynamic = engine.eval(make).unwrap();
+    scope.push_dynamic("s", object).push("x", 0.0).push("t", 0i64);
+    let mut silent = |i: &i64| {
+        scope.set_value("x", ((i * 37 % 11) as f64 + *i as f64 * 0.01 - 4.0) * scale);
+        scope.set_value("t", i * 1_000_000_000);
+        let value = engine.eval_with_scope::<Dynamic>(&mut scope, step).map(|value| show(&value));
+        value.is_ok_and(|shown| shown.contains("NaN") || shown.contains("inf"))
+    };
+    (0..120).filter(|i| silent(i)).collect()
+}
+
 #[test]
 fn a_copy_does_not_change_with_the_original() {
     let (engine, _, _) = engine();

@@ -5,6 +5,7 @@ use super::arguments::{function, number, refuse};
 use super::object::{Binder, known};
 use super::{Fallible, Native, NativeTypes};
 use crate::script::host::Host;
+use crate::stats::Progress;
 use crate::stats::error::Result as Stats;
 use crate::stats::trend::{
     Line, MovingCorrelation, MovingTrend, linear_fit, pearson, spearman, theil_sen,
@@ -38,14 +39,16 @@ fn trend(engine: &mut Engine, host: &Rc<Host>, registry: &mut NativeTypes) {
         .count("count", |s| s.count() as u64)
         .ready(MovingTrend::ready);
     type Trend = Native<MovingTrend>;
-    type Fit = fn(&MovingTrend) -> Stats<Line>;
+    type Fit = fn(&MovingTrend, &Progress<'_>) -> Stats<Line>;
     let fits: [(&'static str, &'static str, Fit); 2] = [
-        ("linear", "time_to", MovingTrend::linear),
+        ("linear", "time_to", |s, _| s.linear()),
         ("robust", "robust_time_to", MovingTrend::robust),
     ];
     for (name, time_to, fit) in fits {
+        let h = host.clone();
         let fitted = move |s: &mut Trend| -> Fallible<Map> {
-            let line = fit(&s.0).map_err(|e| refuse(&format!("moving_trend.{name}"), &e))?;
+            let line = fit(&s.0, &h.budget.progress());
+            let line = line.map_err(|e| refuse(&h, &format!("moving_trend.{name}"), &e))?;
             Ok(line_map(&line))
         };
         engine.register_get(name, fitted);
@@ -53,7 +56,8 @@ fn trend(engine: &mut Engine, host: &Rc<Host>, registry: &mut NativeTypes) {
         engine.register_fn(time_to, move |s: &mut Trend, limit: Dynamic| -> Fallible<Dynamic> {
             let function = format!("moving_trend.{time_to}");
             let limit = number(&h, &function, "limit", &limit)?;
-            let line = fit(&s.0).map_err(|e| refuse(&function, &e))?;
+            let line = fit(&s.0, &h.budget.progress());
+            let line = line.map_err(|e| refuse(&h, &function, &e))?;
             let seconds = line.distance_to(limit, 0.0);
             if seconds.is_none() {
                 h.note(&format!("{function}: the line is level or leads away from {limit}"));
@@ -64,18 +68,20 @@ fn trend(engine: &mut Engine, host: &Rc<Host>, registry: &mut NativeTypes) {
 }
 
 fn functions(engine: &mut Engine, host: &Rc<Host>) {
-    let fits: [(&'static str, fn(&[f64], &[f64]) -> Stats<Line>); 2] =
-        [("linear_fit", linear_fit), ("theil_sen", theil_sen)];
+    type Fit = fn(&[f64], &[f64], &Progress<'_>) -> Stats<Line>;
+    let fits: [(&'static str, Fit); 2] =
+        [("linear_fit", |x, y, _| linear_fit(x, y)), ("theil_sen", theil_sen)];
     for (name, fit) in fits {
         function(engine, host, name, &["x", "y"], move |a| {
-            Ok(line_map(&fit(&a.numbers()?, &a.numbers()?)?))
+            Ok(line_map(&fit(&a.numbers()?, &a.numbers()?, &a.progress())?))
         });
     }
-    let correlations: [(&'static str, fn(&[f64], &[f64]) -> Stats<Option<f64>>); 2] =
-        [("pearson", pearson), ("spearman", spearman)];
+    type Correlation = fn(&[f64], &[f64], &Progress<'_>) -> Stats<Option<f64>>;
+    let correlations: [(&'static str, Correlation); 2] =
+        [("pearson", |a, b, _| pearson(a, b)), ("spearman", spearman)];
     for (name, correlation) in correlations {
         function(engine, host, name, &["a", "b"], move |a| {
-            let value = correlation(&a.numbers()?, &a.numbers()?)?;
+            let value = correlation(&a.numbers()?, &a.numbers()?, &a.progress())?;
             Ok(known(a.host(), name, value))
         });
     }

@@ -1,6 +1,9 @@
 //! The engine that scripts run on: only the packages they may use, and the limits of one call.
 
+mod budget;
 pub(super) mod modules;
+
+pub(super) use budget::Budget;
 
 use crate::agent::Pulse;
 use crate::script::config::Limits;
@@ -45,21 +48,8 @@ pub(crate) fn engine(limits: &Limits, pulse: &Pulse) -> Engine {
     engine.register_fn("sleep", |_: i64| no_sleep());
     engine.register_fn("sleep", |_: f64| no_sleep());
     growing(&mut engine);
-    let (budget, memory) = (limits.call_timeout, limits.memory);
-    let pulse = pulse.clone();
-    engine.on_progress(move |_| {
-        pulse.expired().then(|| {
-            if pulse.is_greedy() {
-                return format!(
-                    "the call takes more than {memory} bytes of memory; does something grow for \
-                     ever? ([limits] memory)"
-                )
-                .into();
-            }
-            format!("the call takes longer than {budget:?}; is there an endless loop? ([limits] call_timeout)")
-                .into()
-        })
-    });
+    let budget = Budget::new(limits, pulse);
+    engine.on_progress(move |_| budget.spent().map(Into::into));
     engine
 }
 

@@ -1,9 +1,12 @@
 //! What the host lends to a script while a callback runs: the way out, the time, and the memory of
 //! which field was missing.
 
-use crate::agent::{Output, OutputError};
+use crate::agent::{Output, OutputError, Pulse};
 use crate::protocol::message::EdgeType;
 use crate::protocol::{Batch, Point};
+use crate::script::config::Limits;
+use crate::script::engine::Budget;
+use rhai::{EvalAltResult, Position};
 use std::cell::{Cell, RefCell};
 use std::fmt::Write;
 use std::path::PathBuf;
@@ -22,6 +25,8 @@ pub(crate) struct Host {
     pub(crate) now: Cell<Option<i64>>,
     /// What `now()` gave for the message at hand.
     pub(crate) asked: Cell<Option<i64>>,
+    /// What a call may use.
+    pub(crate) budget: Budget,
 }
 
 /// Where emitted points go.
@@ -89,8 +94,14 @@ pub(crate) enum EmitError {
 }
 
 impl Host {
+    /// A host whose natives may take as long as they like.
     pub(crate) fn new(script: PathBuf) -> Self {
+        Self::with_budget(script, Budget::new(&Limits::default(), &Pulse::default()))
+    }
+
+    pub(crate) fn with_budget(script: PathBuf, budget: Budget) -> Self {
         Self {
+            budget,
             output: RefCell::new(Output::new(EdgeType::Stream)),
             emission: RefCell::new(Emission::Closed),
             note: RefCell::default(),
@@ -98,6 +109,20 @@ impl Host {
             now: Cell::new(None),
             asked: Cell::new(None),
         }
+    }
+
+    /// An error, before it is made, for an array or a series of more elements than one may have.
+    pub(crate) fn room_in_array(
+        &self,
+        function: &str,
+        len: usize,
+    ) -> Result<(), Box<EvalAltResult>> {
+        let most = self.budget.array();
+        if len <= most {
+            return Ok(());
+        }
+        let text = format!("{function}: {len} elements are more than {most} ([limits] array)");
+        Err(Box::new(EvalAltResult::ErrorRuntime(text.into(), Position::NONE)))
     }
 
     /// Forgets what an earlier call left.

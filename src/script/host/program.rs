@@ -159,7 +159,8 @@ impl Program {
     /// # Errors
     /// Every problem that can be found, with its place.
     pub fn load(source: ScriptText, limits: &Limits, pulse: &Pulse) -> Result<Self, ScriptError> {
-        let host = Rc::new(Host::new(source.path.clone()));
+        let host =
+            Rc::new(Host::with_budget(source.path.clone(), engine::Budget::new(limits, pulse)));
         let mut registry = NativeTypes::default();
         let mut engine = engine::engine(limits, pulse);
         api::register(&mut engine, &host, &mut registry);

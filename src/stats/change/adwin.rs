@@ -38,13 +38,13 @@ impl Adwin {
         Ok(Adwin { delta: error::fraction("delta", delta)?, ticks: 0, rows: Vec::new() })
     }
 
-    /// Takes in `x` and says whether the window was cut; an error if `x` is not finite.
+    /// Takes in `x` and says whether the window was cut; an error if `x` is not within ±1e150.
     ///
     /// The bound supposes values of about unit range; scale them, or expect it to be cautious or
     /// quick.
     pub fn push(&mut self, x: f64) -> Result<bool> {
         let mut bucket = MeanVar::default();
-        bucket.push(error::finite("value", x)?);
+        bucket.push(error::moderate("value", x)?);
         self.ticks = self.ticks.saturating_add(1);
         self.insert(bucket);
         let mut changed = false;
@@ -81,7 +81,7 @@ impl Adwin {
     fn must_shrink(&self) -> bool {
         let total = self.moments();
         let n = total.count() as f64;
-        let variance = total.m2() / n;
+        let variance = total.m2().value() / n;
         let confidence = (2.0 * n.ln() / self.delta).ln();
         let mut newer = MeanVar::default();
         let cuts: Vec<MeanVar> = self
@@ -136,7 +136,7 @@ impl Adwin {
     }
 
     /// The variance of the window, divided by n - 1; `None` below two values.
-    pub fn variance(&self) -> Option<f64> {
+    pub fn variance(&self) -> Result<Option<f64>> {
         self.moments().variance()
     }
 
@@ -193,7 +193,7 @@ mod tests {
     fn stands_still_on_a_constant() {
         let mut adwin = Adwin::new(0.002).unwrap();
         assert!((0..1000).all(|_| !adwin.push(3.0).unwrap()));
-        assert_eq!((adwin.count(), adwin.variance()), (1000, Some(0.0)));
+        assert_eq!((adwin.count(), adwin.variance()), (1000, Ok(Some(0.0))));
         adwin.reset();
         (0..40).for_each(|i| drop(adwin.push(i as f64)));
         survives_damage(&adwin, |adwin| (0..70).for_each(|_| drop(adwin.push(1.0))));

@@ -10,6 +10,7 @@ use crate::stats::{
     error::{self, MAX_WINDOW, Result},
     moments::{MeanVar, RunningStats},
     snapshot::checked_snapshot,
+    wide::Wide,
 };
 
 /// A CUSUM of standardised values, with a baseline that is given or learned.
@@ -94,7 +95,9 @@ impl Cusum {
 
     fn z(&self, x: f64) -> Option<f64> {
         match self.given {
-            Some((mean, stddev)) => Some((x - mean) / stddev),
+            Some((mean, stddev)) => {
+                Some(Wide::difference(x, mean).over(Wide::from(stddev)).saturated())
+            }
             None => self.ready().then(|| self.baseline.z(x)).flatten(),
         }
     }

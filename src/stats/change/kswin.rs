@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::stats::{
     error::{self, MAX_WINDOW, Result},
     hypothesis::ks_2samp,
+    progress::Progress,
     ring::Ring,
     rng::Rng,
     snapshot::checked_snapshot,
@@ -54,7 +55,7 @@ impl Kswin {
         let mut older: Vec<f64> = self.window.iter().collect();
         let newest = older.split_off(older.len() - self.recent as usize);
         self.rng.sample(&mut older, newest.len());
-        let test = ks_2samp(&older[..newest.len()], &newest)?;
+        let test = ks_2samp(&older[..newest.len()], &newest, &Progress::free())?;
         self.pvalue = test.pvalue;
         let changed = test.pvalue <= self.alpha && test.statistic > 0.1;
         if changed {

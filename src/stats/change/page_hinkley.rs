@@ -54,9 +54,9 @@ impl PageHinkley {
         })
     }
 
-    /// Takes in `x`; an error if it is not finite. After an alarm everything starts anew.
+    /// Takes in `x`; an error if it is not within ±1e150. After an alarm everything starts anew.
     pub fn push(&mut self, x: f64) -> Result<PageHinkleyStep> {
-        self.moments.push(error::finite("value", x)?);
+        self.moments.push(error::moderate("value", x)?);
         let deviation = self.moments.deviation(x);
         self.rising += deviation - self.delta;
         self.falling += deviation + self.delta;

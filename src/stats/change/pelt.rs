@@ -8,6 +8,8 @@ use std::str::FromStr;
 use crate::stats::{
     error::{self, MAX_WINDOW, Result, StatsError},
     moments::MeanVar,
+    progress::Progress,
+    wide::{power_of, scaled_down},
 };
 
 /// What changes at a change point.
@@ -46,16 +48,23 @@ pub const MAX_PELT: usize = 50_000;
 ///
 /// An error if a value is not finite, for more than [`MAX_PELT`] values, or for a negative penalty; a
 /// constant or too short series has no change.
-pub fn pelt(values: &[f64], cost: PeltCost, penalty: f64, min_size: usize) -> Result<Vec<usize>> {
+pub fn pelt(
+    values: &[f64],
+    cost: PeltCost,
+    penalty: f64,
+    min_size: usize,
+    progress: &Progress<'_>,
+) -> Result<Vec<usize>> {
     error::all_finite("values", values)?;
     error::size("length of values", values.len(), 0, MAX_PELT)?;
     error::not_negative("penalty", penalty)?;
     let least = if cost == PeltCost::Mean { 1 } else { 2 };
     error::size("min_size", min_size, least, MAX_WINDOW)?;
     let n = values.len();
-    let moments = MeanVar::of(values);
-    let scale = (moments.m2() / n as f64).sqrt();
-    if n < 2 * min_size || scale == 0.0 {
+    let values = scaled_down(values, power_of(values));
+    let moments = MeanVar::of(&values);
+    let scale = moments.m2().over_count(n as f64).root().value();
+    if n / 2 < min_size || scale == 0.0 {
         return Ok(Vec::new());
     }
     let sums = Sums::of(values.iter().map(|&x| moments.deviation(x) / scale), n);
@@ -67,7 +76,7 @@ pub fn pelt(values: &[f64], cost: PeltCost, penalty: f64, min_size: usize) -> Re
             size * (sums.squares(from, to) / size).max(1e-12).ln()
         }
     };
-    let previous = best_starts(n, penalty, min_size, segment);
+    let previous = best_starts(n, penalty, min_size, segment, progress)?;
     let mut changes = Vec::new();
     let mut at = previous[n];
     while at > 0 {
@@ -84,7 +93,8 @@ fn best_starts(
     penalty: f64,
     min_size: usize,
     segment: impl Fn(usize, usize) -> f64,
-) -> Vec<usize> {
+    progress: &Progress<'_>,
+) -> Result<Vec<usize>> {
     let mut best = vec![f64::INFINITY; n + 1];
     let mut previous = vec![0; n + 1];
     best[0] = -penalty;
@@ -95,6 +105,7 @@ fn best_starts(
             candidates.push((to - min_size, usize::MAX));
         }
         candidates.retain(|&(_, until)| to < until);
+        progress.steps(8 * candidates.len())?;
         for &(from, _) in &candidates {
             let total = best[from] + segment(from, to) + penalty;
             if total < best[to] {
@@ -108,7 +119,7 @@ fn best_starts(
             }
         }
     }
-    previous
+    Ok(previous)
 }
 
 /// Prefix sums of values and squares, each in two doubles so that differences keep their digits.
@@ -158,7 +169,7 @@ fn add(a: (f64, f64), b: (f64, f64)) -> (f64, f64) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::stats::testing::{number, numbers, reference};
+    use crate::stats::testing::{free, number, numbers, reference};
 
     #[test]
     fn agrees_with_exhaustive_search() {
@@ -167,7 +178,7 @@ mod tests {
             let values = numbers(&case["values"]);
             let cost = case["cost"].as_str().unwrap().parse().unwrap();
             let min_size = case["min_size"].as_u64().unwrap() as usize;
-            let found = pelt(&values, cost, number(&case["penalty"]), min_size).unwrap();
+            let found = pelt(&values, cost, number(&case["penalty"]), min_size, &free()).unwrap();
             let found: Vec<f64> = found.into_iter().map(|i| i as f64).collect();
             let expected: Vec<f64> =
                 case["changes"].as_array().unwrap().iter().map(|i| i.as_f64().unwrap()).collect();
@@ -177,10 +188,10 @@ mod tests {
 
     #[test]
     fn finds_nothing_where_there_is_nothing() {
-        assert!(pelt(&[], PeltCost::Mean, 1.0, 1).unwrap().is_empty());
-        assert!(pelt(&[5.0; 50], PeltCost::MeanVariance, 1.0, 2).unwrap().is_empty());
-        assert!(pelt(&[1.0, f64::NAN], PeltCost::Mean, 1.0, 1).is_err());
-        assert!(pelt(&[1.0, 2.0], PeltCost::MeanVariance, 1.0, 1).is_err());
+        assert!(pelt(&[], PeltCost::Mean, 1.0, 1, &free()).unwrap().is_empty());
+        assert!(pelt(&[5.0; 50], PeltCost::MeanVariance, 1.0, 2, &free()).unwrap().is_empty());
+        assert!(pelt(&[1.0, f64::NAN], PeltCost::Mean, 1.0, 1, &free()).is_err());
+        assert!(pelt(&[1.0, 2.0], PeltCost::MeanVariance, 1.0, 1, &free()).is_err());
     }
 
     #[test]
@@ -188,7 +199,7 @@ mod tests {
         let mut values = vec![0.0; 60];
         values[30..].fill(1.0);
         values[10] = 1e6;
-        let changes = pelt(&values, PeltCost::Mean, 1e-12, 1).unwrap();
+        let changes = pelt(&values, PeltCost::Mean, 1e-12, 1, &free()).unwrap();
         assert_eq!(changes, [10, 11, 30]);
     }
 }

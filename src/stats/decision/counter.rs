@@ -6,6 +6,7 @@ use super::rate::SECOND;
 use crate::stats::{
     error::{self, Result},
     snapshot::checked_snapshot,
+    wide::Wide,
 };
 
 /// Turns a counter into increases and rates.
@@ -56,8 +57,8 @@ impl Counter {
             (true, None) => x,
             (true, Some(modulus)) => modulus - before + x,
         };
-        self.last = Some((time, x));
-        self.total += increase;
+        let total = Wide::from(self.total).plus(Wide::from(increase)).exact("total")?;
+        (self.last, self.total) = (Some((time, x)), total);
         self.resets = self.resets.saturating_add(u64::from(reset));
         let rate = (elapsed > 0.0).then(|| increase / elapsed);
         Ok(Some(CounterStep { increase, rate, reset }))

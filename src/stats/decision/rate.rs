@@ -2,7 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::stats::error::{self, Result};
+use crate::stats::{
+    error::{self, Result},
+    wide::Wide,
+};
 
 /// Nanoseconds a second.
 pub(crate) const SECOND: f64 = 1e9;
@@ -23,14 +26,16 @@ impl Rate {
     /// The change a second since the value before; `time` in nanoseconds.
     ///
     /// `None` for the first value and for a second one at the same instant (which then replaces the
-    /// first). An error if `x` is not finite or `time` lies before the last.
+    /// first). An error if `x` is not finite, `time` lies before the last, or the rate does not fit into a
+    /// double.
     pub fn push(&mut self, time: i64, x: f64) -> Result<Option<f64>> {
         error::finite("value", x)?;
         let rate = match self.last {
             None => None,
             Some((last, before)) => {
                 let elapsed = error::elapsed(last, time)? as f64 / SECOND;
-                (elapsed > 0.0).then(|| (x - before) / elapsed)
+                let rate = || Wide::difference(x, before).over(Wide::from(elapsed)).exact("rate");
+                (elapsed > 0.0).then(rate).transpose()?
             }
         };
         self.last = Some((time, x));

@@ -181,7 +181,7 @@ mod tests {
     use super::*;
     use crate::stats::{
         series::ranks,
-        testing::{continues_the_same, numbers, reference, survives_damage},
+        testing::{continues_the_same, free, numbers, reference, survives_damage},
         trend::pearson,
     };
 
@@ -197,7 +197,10 @@ mod tests {
         let probes = column("probe_x").into_iter().zip(column("probe_y"));
         let scores: Vec<f64> =
             probes.map(|(x, y)| trees.score(&[x, y]).unwrap().unwrap()).collect();
-        let rho = pearson(&ranks(&scores), &ranks(&column("scores"))).unwrap().unwrap();
+        let rho =
+            pearson(&ranks(&scores, &free()).unwrap(), &ranks(&column("scores"), &free()).unwrap())
+                .unwrap()
+                .unwrap();
         assert!(rho > 0.9, "{rho}");
     }
 

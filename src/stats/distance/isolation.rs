@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::stats::{
     error::{self, Result},
+    progress::Progress,
     rng::Rng,
     snapshot::checked_snapshot,
 };
@@ -45,6 +46,7 @@ impl IsolationForest {
         trees: usize,
         sample: usize,
         seed: u64,
+        progress: &Progress<'_>,
     ) -> Result<IsolationForest> {
         error::size("columns", columns.len(), 1, 1_000)?;
         for column in columns {
@@ -53,16 +55,18 @@ impl IsolationForest {
         }
         error::size("trees", trees, 1, MAX_TREES)?;
         let sample = error::size("sample", sample, 2, MAX_SAMPLE)?.min(columns[0].len());
+        let nodes = trees.saturating_mul(2 * sample * size_of::<Node>());
+        progress.room("isolation_forest", nodes.saturating_add(columns[0].len() * 8))?;
         let mut rng = Rng::new(seed);
         let mut rows: Vec<usize> = (0..columns[0].len()).collect();
         let depth = (sample as f64).log2().ceil() as u32;
         let grow = |_| {
             rng.sample(&mut rows, sample);
             let mut nodes = Vec::new();
-            grow(&mut nodes, columns, &mut rows[..sample], depth, &mut rng);
-            nodes
+            grow(&mut nodes, columns, &mut rows[..sample], depth, &mut rng, progress)?;
+            Ok(nodes)
         };
-        let trees = (0..trees).map(grow).collect();
+        let trees = (0..trees).map(grow).collect::<Result<_>>()?;
         let narrow = |n: usize| u32::try_from(n).expect("limits fit u32");
         Ok(IsolationForest { columns: narrow(columns.len()), sample: narrow(sample), trees })
     }
@@ -100,12 +104,20 @@ impl IsolationForest {
     }
 }
 
-fn grow(nodes: &mut Vec<Node>, columns: &[&[f64]], rows: &mut [usize], depth: u32, rng: &mut Rng) {
+fn grow(
+    nodes: &mut Vec<Node>,
+    columns: &[&[f64]],
+    rows: &mut [usize],
+    depth: u32,
+    rng: &mut Rng,
+    progress: &Progress<'_>,
+) -> Result<()> {
+    progress.steps(1 + rows.len() * columns.len())?;
     let at = nodes.len();
     let size = u32::try_from(rows.len()).unwrap_or(LEAF - 1);
     nodes.push(Node { right: LEAF, column: 0, size, cut: 0.0 });
     if depth == 0 || rows.len() < 2 {
-        return;
+        return Ok(());
     }
     let range = |column: &[f64]| {
         let values = || rows.iter().map(|&row| column[row]);
@@ -114,7 +126,7 @@ fn grow(nodes: &mut Vec<Node>, columns: &[&[f64]], rows: &mut [usize], depth: u3
     let ranges: Vec<(f64, f64)> = columns.iter().map(|column| range(column)).collect();
     let wide: Vec<usize> = (0..columns.len()).filter(|&i| ranges[i].0 < ranges[i].1).collect();
     if wide.is_empty() {
-        return;
+        return Ok(());
     }
     let column = wide[rng.below(wide.len())];
     let (min, max) = ranges[column];
@@ -130,10 +142,11 @@ fn grow(nodes: &mut Vec<Node>, columns: &[&[f64]], rows: &mut [usize], depth: u3
         }
     }
     let (lower, upper) = rows.split_at_mut(left);
-    grow(nodes, columns, lower, depth - 1, rng);
+    grow(nodes, columns, lower, depth - 1, rng, progress)?;
     let right = u32::try_from(nodes.len()).unwrap_or(LEAF);
-    grow(nodes, columns, upper, depth - 1, rng);
+    grow(nodes, columns, upper, depth - 1, rng, progress)?;
     nodes[at] = Node { right, column: column as u32, size, cut };
+    Ok(())
 }
 
 fn path_length(tree: &[Node], row: &[f64]) -> f64 {
@@ -169,7 +182,7 @@ mod tests {
     use crate::stats::{
         distribution::Normal,
         series::ranks,
-        testing::{assert_close, continues_the_same, numbers, reference, survives_damage},
+        testing::{assert_close, continues_the_same, free, numbers, reference, survives_damage},
         trend::pearson,
     };
 
@@ -183,10 +196,12 @@ mod tests {
         }
         let (x, y) = (numbers(&case["x"]), numbers(&case["y"]));
         let expected = numbers(&case["scores"]);
-        let forest = IsolationForest::fit(&[&x, &y], 500, 256, 3).unwrap();
+        let forest = IsolationForest::fit(&[&x, &y], 500, 256, 3, &free()).unwrap();
         let scores: Vec<f64> =
             x.iter().zip(&y).map(|(&x, &y)| forest.score(&[x, y]).unwrap()).collect();
-        let rho = pearson(&ranks(&scores), &ranks(&expected)).unwrap().unwrap();
+        let rho = pearson(&ranks(&scores, &free()).unwrap(), &ranks(&expected, &free()).unwrap())
+            .unwrap()
+            .unwrap();
         assert!(rho > 0.99, "{rho}");
         let farthest = scores.iter().zip(&expected).map(|(a, b)| (a - b).abs()).fold(0.0, f64::max);
         assert!(farthest < 0.02, "{farthest}");
@@ -201,12 +216,12 @@ mod tests {
         let x: Vec<f64> = (0..1000).map(|_| normal()).collect();
         // The second column follows the first.
         let y: Vec<f64> = x.iter().map(|x| 2.0 * x + 0.1 * normal()).collect();
-        let forest = IsolationForest::fit(&[&x, &y], 100, 256, 7).unwrap();
+        let forest = IsolationForest::fit(&[&x, &y], 100, 256, 7, &free()).unwrap();
         let score = |row: [f64; 2]| forest.score(&row).unwrap();
         assert!(score([0.0, 0.0]) < 0.45, "{}", score([0.0, 0.0]));
         assert!(score([6.0, 12.0]) > 0.7, "{}", score([6.0, 12.0]));
         assert!(score([1.5, -3.0]) > score([1.5, 3.0]) + 0.03);
-        assert_eq!(forest, IsolationForest::fit(&[&x, &y], 100, 256, 7).unwrap());
+        assert_eq!(forest, IsolationForest::fit(&[&x, &y], 100, 256, 7, &free()).unwrap());
         assert!(forest.score(&[1.0]).is_err() && forest.score(&[1.0, f64::NAN]).is_err());
         continues_the_same(&forest, |forest| forest.score(&[1.0, 0.0]));
     }
@@ -214,12 +229,12 @@ mod tests {
     #[test]
     fn survives_odd_data() {
         assert_close(expected_path(256), 10.244_770_920_116_851, 1e-12);
-        let constant = IsolationForest::fit(&[&[3.0; 9]], 5, 256, 1).unwrap();
+        let constant = IsolationForest::fit(&[&[3.0; 9]], 5, 256, 1, &free()).unwrap();
         assert_close(constant.score(&[3.0]).unwrap(), 0.5, 1e-12);
         let extreme = [f64::MAX, -f64::MAX, 0.0, 5e-324, 0.0];
-        let forest = IsolationForest::fit(&[&extreme], 3, 256, 1).unwrap();
+        let forest = IsolationForest::fit(&[&extreme], 3, 256, 1, &free()).unwrap();
         assert!(forest.score(&[1.0]).unwrap() > 0.0);
-        assert!(IsolationForest::fit(&[], 5, 256, 1).is_err());
+        assert!(IsolationForest::fit(&[], 5, 256, 1, &free()).is_err());
         survives_damage(&forest, |forest| drop(forest.score(&vec![1.0; forest.columns().min(9)])));
     }
 }

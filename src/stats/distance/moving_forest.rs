@@ -8,7 +8,14 @@ use std::collections::VecDeque;
 use serde::{Deserialize, Serialize};
 
 use super::isolation::IsolationForest;
-use crate::stats::error::{self, MAX_WINDOW, Result, StatsError};
+use crate::stats::{
+    error::{self, MAX_WINDOW, Result, StatsError},
+    progress::Progress,
+};
+
+/// The most trees times rows of a sample times columns: growing a forest from so many takes some seconds,
+/// which a stored one takes when it is read back.
+const MAX_CELLS: usize = 50_000_000;
 
 /// The last `window` rows and a forest of them, grown after each `refit` rows.
 ///
@@ -40,7 +47,7 @@ struct Stored {
 impl MovingForest {
     /// Makes one for rows of `columns` (1 to 1,000) values: a `window` of 2 rows or more, a new forest
     /// every `refit` rows (1 to `window`), of `trees` (1 to 1,000) on samples of `sample` (2 to
-    /// 4,096) rows, from `seed`.
+    /// 4,096) rows, from `seed`. Trees times sample times columns are at most 50 million.
     pub fn new(
         columns: usize,
         window: usize,
@@ -54,6 +61,8 @@ impl MovingForest {
         error::size("refit", refit, 1, window)?;
         error::size("trees", trees, 1, 1_000)?;
         error::size("sample", sample, 2, 4_096)?;
+        let cells = trees * sample.min(window) * columns;
+        error::size("trees times sample times columns", cells, 1, MAX_CELLS)?;
         let narrow = |n: usize| u32::try_from(n).expect("limits fit u32");
         let stored = Stored {
             columns: narrow(columns),
@@ -72,8 +81,9 @@ impl MovingForest {
     /// Scores a row as [`IsolationForest::score`] does, then takes it in; `None` until the first
     /// forest is grown, after `refit` rows (at least 2).
     ///
-    /// An error unless the row has a finite value for each column.
-    pub fn push(&mut self, row: &[f64]) -> Result<Option<f64>> {
+    /// An error unless the row has a finite value for each column; one that is interrupted while a forest
+    /// grows leaves that to the next.
+    pub fn push(&mut self, row: &[f64], progress: &Progress<'_>) -> Result<Option<f64>> {
         let stored = &mut self.stored;
         error::same_length(("row", row.len()), ("the forest", stored.columns as usize))?;
         error::all_finite("value", row)?;
@@ -82,10 +92,16 @@ impl MovingForest {
         stored.count = stored.count.saturating_add(1);
         stored.since += 1;
         if stored.since >= stored.refit.max(2) {
-            stored.since = 0;
+            let due = std::mem::take(&mut stored.since);
             let surplus = stored.rows().saturating_sub(stored.window as usize);
             stored.values.drain(..surplus * stored.columns as usize);
-            self.forest = stored.grow()?;
+            match stored.grow(progress) {
+                Ok(forest) => self.forest = forest,
+                Err(error) => {
+                    stored.since = due - 1;
+                    return Err(error);
+                }
+            }
         }
         Ok(score)
     }
@@ -114,7 +130,7 @@ impl Stored {
     }
 
     /// The forest of the rows before the last `since`.
-    fn grow(&self) -> Result<Option<IsolationForest>> {
+    fn grow(&self, progress: &Progress<'_>) -> Result<Option<IsolationForest>> {
         let rows = self.rows().saturating_sub(self.since as usize);
         if rows < 2 {
             return Ok(None);
@@ -124,7 +140,8 @@ impl Stored {
         let columns: Vec<Vec<f64>> = (0..width).map(column).collect();
         let columns: Vec<&[f64]> = columns.iter().map(Vec::as_slice).collect();
         let seed = self.seed.wrapping_add(self.count - u64::from(self.since));
-        IsolationForest::fit(&columns, self.trees as usize, self.sample as usize, seed).map(Some)
+        let (trees, sample) = (self.trees as usize, self.sample as usize);
+        IsolationForest::fit(&columns, trees, sample, seed, progress).map(Some)
     }
 }
 
@@ -162,7 +179,7 @@ impl TryFrom<Stored> for MovingForest {
         let count = stored.count >= stored.rows() as u64;
         error::intact("moving_forest", count, "more rows than it has seen")?;
         error::intact("moving_forest", stored.values.iter().all(|x| x.is_finite()), "not finite")?;
-        let forest = stored.grow()?;
+        let forest = stored.grow(&Progress::free())?;
         Ok(MovingForest { stored, forest })
     }
 }
@@ -172,14 +189,14 @@ mod tests {
     use super::*;
     use crate::stats::{
         Rng,
-        testing::{continues_the_same, survives_damage},
+        testing::{continues_the_same, free, survives_damage},
     };
 
     fn filled(rows: usize) -> MovingForest {
         let mut rng = Rng::new(1);
         let mut forest = MovingForest::new(2, 60, 20, 25, 32, 7).unwrap();
         for _ in 0..rows {
-            forest.push(&[rng.uniform(), rng.uniform()]).unwrap();
+            forest.push(&[rng.uniform(), rng.uniform()], &free()).unwrap();
         }
         forest
     }
@@ -188,21 +205,21 @@ mod tests {
     fn follows_the_stream() {
         let mut forest = filled(19);
         assert!(!forest.ready());
-        assert_eq!(forest.push(&[0.5, 0.5]), Ok(None));
+        assert_eq!(forest.push(&[0.5, 0.5], &free()), Ok(None));
         assert!(forest.ready());
         let mut forest = filled(200);
-        let inside = forest.push(&[0.5, 0.5]).unwrap().unwrap();
-        let outside = forest.push(&[5.0, -5.0]).unwrap().unwrap();
+        let inside = forest.push(&[0.5, 0.5], &free()).unwrap().unwrap();
+        let outside = forest.push(&[5.0, -5.0], &free()).unwrap().unwrap();
         assert!(inside < 0.5 && outside > 0.6, "{inside} {outside}");
         // What was far out is not, once the stream is there.
         let mut rng = Rng::new(2);
         let mut there = || [5.0 + rng.uniform(), -5.0 + rng.uniform()];
         for _ in 0..80 {
-            forest.push(&there()).unwrap();
+            forest.push(&there(), &free()).unwrap();
         }
-        assert!(forest.push(&[5.5, -4.5]).unwrap().unwrap() < 0.55);
-        assert!(forest.push(&[0.5]).is_err());
-        assert!(forest.push(&[0.5, f64::NAN]).is_err());
+        assert!(forest.push(&[5.5, -4.5], &free()).unwrap().unwrap() < 0.55);
+        assert!(forest.push(&[0.5], &free()).is_err());
+        assert!(forest.push(&[0.5, f64::NAN], &free()).is_err());
     }
 
     #[test]
@@ -210,13 +227,15 @@ mod tests {
         for rows in [0, 1, 19, 20, 33, 60, 75, 200] {
             let rest = [[0.1, 0.2], [3.0, 0.4], [0.5, 0.6]];
             continues_the_same(&filled(rows), |forest| {
-                let scores: Vec<_> =
-                    (0..30).flat_map(|_| rest).map(|row| forest.push(&row).unwrap()).collect();
+                let scores: Vec<_> = (0..30)
+                    .flat_map(|_| rest)
+                    .map(|row| forest.push(&row, &free()).unwrap())
+                    .collect();
                 scores
             });
         }
         survives_damage(&filled(5), |forest| {
-            let _ = forest.push(&[0.0, 0.0]);
+            let _ = forest.push(&[0.0, 0.0], &free());
         });
     }
 }

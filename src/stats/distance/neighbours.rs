@@ -11,6 +11,7 @@ use crate::stats::{
     error::{self, Result},
     ring::Ring,
     snapshot::checked_snapshot,
+    wide::{Wide, power_of},
 };
 
 /// Compares the last `dimension` values with all such runs in a training window.
@@ -74,7 +75,12 @@ impl KnnConformal {
     /// The mean distance of the newest run to its neighbours among the oldest `training` runs.
     fn nonconformity(&self) -> f64 {
         let (training, dimension) = (self.training as usize, self.dimension as usize);
-        let values: Vec<f64> = self.values.iter().collect();
+        let mut values: Vec<f64> = self.values.iter().collect();
+        // In this unit all squares are doubles.
+        let power = power_of(&values);
+        if power != 0 {
+            values.iter_mut().for_each(|x| *x = libm::scalbn(*x, -power));
+        }
         let newest = &values[values.len() - dimension..];
         let runs = values.windows(dimension).take(training.min(values.len() - dimension));
         let squared =
@@ -84,7 +90,8 @@ impl KnnConformal {
         if k < distances.len() {
             distances.select_nth_unstable_by(k, f64::total_cmp);
         }
-        distances[..k].iter().sum::<f64>() / k.max(1) as f64
+        let mean = distances[..k].iter().sum::<f64>() / k.max(1) as f64;
+        if power == 0 { mean } else { Wide::new(mean, power).saturated() }
     }
 
     fn share_below(&self, nonconformity: f64) -> f64 {

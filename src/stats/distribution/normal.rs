@@ -23,7 +23,11 @@ impl Normal {
     }
 
     fn z(&self, x: f64) -> f64 {
-        (x - self.mean) / self.stddev
+        let distance = x - self.mean;
+        if distance.is_infinite() && x.is_finite() {
+            return (x / 4.0 - self.mean / 4.0) / self.stddev * 4.0;
+        }
+        distance / self.stddev
     }
 
     /// The density at `x`.

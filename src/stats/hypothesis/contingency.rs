@@ -5,6 +5,7 @@
 use crate::stats::{
     distribution::ChiSquare,
     error::{self, Result, StatsError},
+    wide::{Wide, power_of, scaled_down},
 };
 
 /// The outcome of a chi-square test.
@@ -27,17 +28,20 @@ pub fn chi_square_fit(observed: &[f64], expected: Option<&[f64]>) -> Result<ChiS
     for &x in observed {
         error::not_negative("observed", x)?;
     }
-    let total = error::positive("sum of observed", observed.iter().sum())?;
+    let power = power_of(observed);
+    let counts = scaled_down(observed, power);
+    let total = error::positive("sum of observed", counts.iter().sum())?;
     let even = vec![1.0; observed.len()];
     let expected = expected.unwrap_or(&even);
     error::same_length(("observed", observed.len()), ("expected", expected.len()))?;
     for &x in expected {
         error::positive("expected", x)?;
     }
+    let expected = scaled_down(expected, power_of(expected));
     let scale = total / expected.iter().sum::<f64>();
-    let chi2 =
-        observed.iter().zip(expected).map(|(o, e)| (o - e * scale).powi(2) / (e * scale)).sum();
-    outcome(chi2, (observed.len() - 1) as f64)
+    let term = |(o, e): (&f64, &f64)| (o - e * scale).powi(2) / (e * scale);
+    let chi2 = counts.iter().zip(&*expected).map(term).sum();
+    outcome(chi2, power, (observed.len() - 1) as f64)
 }
 
 /// Tests whether rows and columns of a table of counts are independent.
@@ -59,13 +63,16 @@ pub fn chi_square_table(rows: &[&[f64]], correction: bool) -> Result<ChiSquareTe
             error::not_negative("count", x)?;
         }
     }
+    let power = power_of(rows.iter().copied().flatten());
+    let rows: Vec<_> = rows.iter().map(|row| scaled_down(row, power)).collect();
     let row_sums: Vec<f64> = rows.iter().map(|row| row.iter().sum()).collect();
     let column_sums: Vec<f64> = (0..width).map(|j| rows.iter().map(|row| row[j]).sum()).collect();
     for &sum in row_sums.iter().chain(&column_sums) {
         error::positive("sum of a row or column", sum)?;
     }
     let total: f64 = row_sums.iter().sum();
-    let shift = if correction && rows.len() == 2 && width == 2 { 0.5 } else { 0.0 };
+    let corrected = correction && rows.len() == 2 && width == 2;
+    let shift = if corrected { Wide::new(0.5, -power).value() } else { 0.0 };
     let mut chi2 = 0.0;
     for (row, row_sum) in rows.iter().zip(&row_sums) {
         for (observed, column_sum) in row.iter().zip(&column_sums) {
@@ -74,10 +81,12 @@ pub fn chi_square_table(rows: &[&[f64]], correction: bool) -> Result<ChiSquareTe
             chi2 += (distance - distance.min(shift)).powi(2) / expected;
         }
     }
-    outcome(chi2, ((rows.len() - 1) * (width - 1)) as f64)
+    outcome(chi2, power, ((rows.len() - 1) * (width - 1)) as f64)
 }
 
-fn outcome(chi2: f64, df: f64) -> Result<ChiSquareTest> {
+/// The outcome for counts that were divided by 2^`power`.
+fn outcome(chi2: f64, power: i32, df: f64) -> Result<ChiSquareTest> {
+    let chi2 = Wide::new(chi2, power).exact("chi2")?;
     Ok(ChiSquareTest { chi2, df, pvalue: ChiSquare::new(df)?.sf(chi2) })
 }
 

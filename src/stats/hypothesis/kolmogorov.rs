@@ -7,7 +7,7 @@
 
 use statrs::function::gamma::ln_gamma;
 
-use crate::stats::{distribution::Normal, error::Result, order::sorted};
+use crate::stats::{distribution::Normal, error::Result, order::sorted, progress::Progress};
 
 /// The largest product of both sizes with an exact p-value.
 const MAX_EXACT: usize = 250_000;
@@ -25,11 +25,11 @@ pub struct KsTest {
 ///
 /// It is exact up to n · m = 250,000 (taking ties as if there were none, as SciPy does), beyond it
 /// asymptotic. An error if a side is empty or not finite.
-pub fn ks_2samp(a: &[f64], b: &[f64]) -> Result<KsTest> {
-    let (a, b) = (sorted("a", a)?, sorted("b", b)?);
-    let statistic = largest_gap(&a, &b);
+pub fn ks_2samp(a: &[f64], b: &[f64], progress: &Progress<'_>) -> Result<KsTest> {
+    let (a, b) = (sorted("a", a, progress)?, sorted("b", b, progress)?);
+    let statistic = largest_gap(&a, &b, progress)?;
     let (n, m) = (a.len() as f64, b.len() as f64);
-    let pvalue = if a.len() * b.len() <= MAX_EXACT {
+    let pvalue = if a.len().saturating_mul(b.len()) <= MAX_EXACT {
         path_probability(a.len(), b.len(), statistic)
     } else {
         kolmogorov_sf(statistic * (n * m / (n + m)).sqrt())
@@ -41,26 +41,31 @@ pub fn ks_2samp(a: &[f64], b: &[f64]) -> Result<KsTest> {
 ///
 /// With a fitted one the p-value is too large (Lilliefors). Exact up to 200 values and in the tail,
 /// else right to about 1e-4. An error when empty or not finite.
-pub fn ks_normal(values: &[f64], normal: &Normal) -> Result<KsTest> {
-    let sorted = sorted("values", values)?;
+pub fn ks_normal(values: &[f64], normal: &Normal, progress: &Progress<'_>) -> Result<KsTest> {
+    let sorted = sorted("values", values, progress)?;
     let n = sorted.len() as f64;
     let gap = |(i, &x): (usize, &f64)| {
         let below = normal.cdf(x) - i as f64 / n;
         below.max((i + 1) as f64 / n - normal.cdf(x))
     };
-    let statistic = sorted.iter().enumerate().map(gap).fold(0.0, f64::max);
-    Ok(KsTest { statistic, pvalue: one_sample_sf(sorted.len(), statistic) })
+    let mut statistic = 0.0f64;
+    for value in sorted.iter().enumerate() {
+        progress.steps(16)?;
+        statistic = statistic.max(gap(value));
+    }
+    Ok(KsTest { statistic, pvalue: one_sample_sf(sorted.len(), statistic, progress)? })
 }
 
-fn largest_gap(a: &[f64], b: &[f64]) -> f64 {
+fn largest_gap(a: &[f64], b: &[f64], progress: &Progress<'_>) -> Result<f64> {
     let (mut i, mut j, mut gap) = (0, 0, 0.0f64);
     while i < a.len() && j < b.len() {
+        progress.steps(1)?;
         let x = a[i].min(b[j]);
         i += a[i..].iter().take_while(|y| **y <= x).count();
         j += b[j..].iter().take_while(|y| **y <= x).count();
         gap = gap.max((i as f64 / a.len() as f64 - j as f64 / b.len() as f64).abs());
     }
-    gap
+    Ok(gap)
 }
 
 /// The share of lattice paths from (0, 0) to (n, m) that stray `distance` or more.
@@ -98,27 +103,28 @@ fn kolmogorov_sf(x: f64) -> f64 {
     2.0 * (1..20).map(|k| if k % 2 == 1 { term(k) } else { -term(k) }).sum::<f64>()
 }
 
-fn one_sample_sf(n: usize, distance: f64) -> f64 {
+fn one_sample_sf(n: usize, distance: f64, progress: &Progress<'_>) -> Result<f64> {
     let size = n as f64;
     let scaled = size * distance * distance;
     if distance <= 0.5 / size {
-        return 1.0;
+        return Ok(1.0);
     }
     if distance >= 1.0 {
-        return 0.0;
+        return Ok(0.0);
     }
     if scaled > 4.0 {
-        return (2.0 * smirnov_sf(n, distance)).min(1.0);
+        return Ok((2.0 * smirnov_sf(n, distance, progress)?).min(1.0));
     }
     if n <= 200 {
-        return 1.0 - marsaglia_cdf(n, distance);
+        return Ok(1.0 - marsaglia_cdf(n, distance));
     }
     let root = size.sqrt() * distance;
-    kolmogorov_sf(root + 1.0 / (6.0 * size.sqrt()) + (root - 1.0) / (4.0 * size)).clamp(0.0, 1.0)
+    let x = root + 1.0 / (6.0 * size.sqrt()) + (root - 1.0) / (4.0 * size);
+    Ok(kolmogorov_sf(x).clamp(0.0, 1.0))
 }
 
 /// The probability that the one-sided statistic of `n` values reaches `d`: all terms positive.
-fn smirnov_sf(n: usize, d: f64) -> f64 {
+fn smirnov_sf(n: usize, d: f64, progress: &Progress<'_>) -> Result<f64> {
     let size = n as f64;
     let ln_choose = |j: f64| ln_gamma(size + 1.0) - ln_gamma(j + 1.0) - ln_gamma(size - j + 1.0);
     let term = |j: usize| {
@@ -129,7 +135,12 @@ fn smirnov_sf(n: usize, d: f64) -> f64 {
         }
         (ln_choose(j) + (j - 1.0) * up.ln() + (size - j) * down.ln()).exp()
     };
-    d * (0..=(size * (1.0 - d)) as usize).map(term).sum::<f64>()
+    let mut sum = 0.0;
+    for j in 0..=(size * (1.0 - d)) as usize {
+        progress.steps(32)?;
+        sum += term(j);
+    }
+    Ok(d * sum)
 }
 
 /// The exact distribution function, as a power of a matrix.
@@ -199,18 +210,18 @@ fn product(a: &[f64], b: &[f64], m: usize) -> Vec<f64> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::stats::testing::{assert_close, number, numbers, reference};
+    use crate::stats::testing::{assert_close, free, number, numbers, reference};
 
     #[test]
     fn agrees_with_scipy() {
         let cases = reference(include_str!("../../../tests/reference/ks.json"));
         for case in cases["two"].as_array().unwrap() {
-            let test = ks_2samp(&numbers(&case["a"]), &numbers(&case["b"])).unwrap();
+            let test = ks_2samp(&numbers(&case["a"]), &numbers(&case["b"]), &free()).unwrap();
             assert_close(test.statistic, number(&case["statistic"]), 1e-12);
             assert_close(test.pvalue, number(&case["pvalue"]), 1e-9);
         }
         for case in cases["normal"].as_array().unwrap() {
-            let test = ks_normal(&numbers(&case["values"]), &Normal::STANDARD).unwrap();
+            let test = ks_normal(&numbers(&case["values"]), &Normal::STANDARD, &free()).unwrap();
             assert_close(test.statistic, number(&case["statistic"]), 1e-12);
             assert_close(test.pvalue, number(&case["pvalue"]), number(&case["tolerance"]));
         }
@@ -221,9 +232,18 @@ mod tests {
 
     #[test]
     fn is_defined_for_the_smallest_samples() {
-        assert_eq!(ks_2samp(&[1.0], &[1.0]).unwrap(), KsTest { statistic: 0.0, pvalue: 1.0 });
-        assert_eq!(ks_2samp(&[1.0], &[2.0]).unwrap(), KsTest { statistic: 1.0, pvalue: 1.0 });
-        assert!(ks_2samp(&[], &[2.0]).is_err() && ks_2samp(&[f64::NAN], &[2.0]).is_err());
-        assert_eq!(ks_normal(&[0.0], &Normal::STANDARD).unwrap().pvalue, 1.0);
+        assert_eq!(
+            ks_2samp(&[1.0], &[1.0], &free()).unwrap(),
+            KsTest { statistic: 0.0, pvalue: 1.0 }
+        );
+        assert_eq!(
+            ks_2samp(&[1.0], &[2.0], &free()).unwrap(),
+            KsTest { statistic: 1.0, pvalue: 1.0 }
+        );
+        assert!(
+            ks_2samp(&[], &[2.0], &free()).is_err()
+                && ks_2samp(&[f64::NAN], &[2.0], &free()).is_err()
+        );
+        assert_eq!(ks_normal(&[0.0], &Normal::STANDARD, &free()).unwrap().pvalue, 1.0);
     }
 }

@@ -6,7 +6,9 @@
 use crate::stats::{
     distribution::Normal,
     error::{self, Result},
+    progress::Progress,
     series::ranks,
+    sorting,
 };
 
 /// The larger sample size up to which the p-value is exact.
@@ -27,14 +29,15 @@ pub struct MannWhitney {
 ///
 /// Exact when the smaller sample has at most 8 values and the larger at most 50, without ties; else
 /// asymptotic. When all values are equal, p is 1. An error if a side is empty or not finite.
-pub fn mann_whitney(a: &[f64], b: &[f64]) -> Result<MannWhitney> {
+pub fn mann_whitney(a: &[f64], b: &[f64], progress: &Progress<'_>) -> Result<MannWhitney> {
     error::sample("a", a, 1)?;
     error::sample("b", b, 1)?;
-    let ranks = ranks(&[a, b].concat());
+    progress.room_for("mann_whitney", a.len() + b.len())?;
+    let ranks = ranks(&[a, b].concat(), progress)?;
     let (n, m) = (a.len() as f64, b.len() as f64);
     let u = ranks[..a.len()].iter().sum::<f64>() - n * (n + 1.0) / 2.0;
     let larger = u.max(n * m - u);
-    let tie_term = tie_term(ranks);
+    let tie_term = tie_term(ranks, progress)?;
     let small = a.len().min(b.len()) <= 8 && a.len().max(b.len()) <= MAX_EXACT;
     let upper = if small && tie_term == 0.0 {
         exact_sf(a.len(), b.len(), larger as usize)
@@ -51,10 +54,10 @@ pub fn mann_whitney(a: &[f64], b: &[f64]) -> Result<MannWhitney> {
 }
 
 /// Σ t³ - t over groups of t equal ranks.
-fn tie_term(mut ranks: Vec<f64>) -> f64 {
-    ranks.sort_unstable_by(f64::total_cmp);
+fn tie_term(mut ranks: Vec<f64>, progress: &Progress<'_>) -> Result<f64> {
+    sorting::sort("mann_whitney", &mut ranks, progress)?;
     let ties = ranks.chunk_by(|a, b| a == b).map(|group| group.len() as f64);
-    ties.map(|t| t * t * t - t).sum()
+    Ok(ties.map(|t| t * t * t - t).sum())
 }
 
 /// The probability that U is at least `u`, by counting arrangements.
@@ -82,13 +85,13 @@ fn exact_sf(n: usize, m: usize, u: usize) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::stats::testing::{assert_close, number, numbers, reference};
+    use crate::stats::testing::{assert_close, free, number, numbers, reference};
 
     #[test]
     fn agrees_with_scipy() {
         let cases = reference(include_str!("../../../tests/reference/mann_whitney.json"));
         for case in cases.as_array().unwrap() {
-            let test = mann_whitney(&numbers(&case["a"]), &numbers(&case["b"])).unwrap();
+            let test = mann_whitney(&numbers(&case["a"]), &numbers(&case["b"]), &free()).unwrap();
             assert_close(test.u, number(&case["u"]), 1e-15);
             assert_close(test.pvalue, number(&case["pvalue"]), 1e-11);
         }
@@ -96,9 +99,12 @@ mod tests {
 
     #[test]
     fn is_defined_for_the_smallest_samples() {
-        assert_eq!(mann_whitney(&[1.0; 9], &[1.0; 9]).unwrap().pvalue, 1.0);
-        let test = mann_whitney(&[1.0], &[2.0]).unwrap();
+        assert_eq!(mann_whitney(&[1.0; 9], &[1.0; 9], &free()).unwrap().pvalue, 1.0);
+        let test = mann_whitney(&[1.0], &[2.0], &free()).unwrap();
         assert_eq!((test.u, test.pvalue, test.effect), (0.0, 1.0, 0.0));
-        assert!(mann_whitney(&[], &[2.0]).is_err() && mann_whitney(&[f64::NAN], &[2.0]).is_err());
+        assert!(
+            mann_whitney(&[], &[2.0], &free()).is_err()
+                && mann_whitney(&[f64::NAN], &[2.0], &free()).is_err()
+        );
     }
 }

@@ -8,6 +8,8 @@ use crate::stats::{
     error::{self, Result, StatsError},
     moments::MeanVar,
     order::{self, MAD_TO_SIGMA, mad_sorted},
+    progress::Progress,
+    wide::{power_of, scaled_down},
 };
 
 /// Which side an outlier may lie on.
@@ -46,7 +48,9 @@ pub struct Grubbs {
 /// Without variance G is 0 and p is 1. An error below three values or if one is not finite.
 pub fn grubbs(values: &[f64]) -> Result<Grubbs> {
     error::sample("values", values, 3)?;
-    let moments = MeanVar::of(values);
+    // The statistic does not depend on the unit; in this one all distances are doubles.
+    let values = scaled_down(values, power_of(values));
+    let moments = MeanVar::of(&values);
     let distance = |x: f64| moments.deviation(x).abs();
     let farthest = |best: usize, i: usize| {
         if distance(values[i]) > distance(values[best]) { i } else { best }
@@ -67,23 +71,25 @@ pub fn grubbs(values: &[f64]) -> Result<Grubbs> {
 /// The generalised ESD test for up to `most` outliers among normal values, the strongest first.
 ///
 /// `alpha` is the significance. `most` is from 1 to n - 2. An error below three values or if one is
-/// not finite; O(n · most).
+/// not finite; O(n log n + n · most).
 pub fn generalized_esd(
     values: &[f64],
     most: usize,
     alpha: f64,
     tails: Tails,
+    progress: &Progress<'_>,
 ) -> Result<Vec<EsdOutlier>> {
-    esd(values, most, alpha, tails, |sorted| {
+    let measure = |sorted: &[f64]| {
         let moments = MeanVar::of(sorted);
         (moments.mean().unwrap_or(0.0), moments.stddev().unwrap_or(0.0))
-    })
+    };
+    esd(values, most, alpha, tails, measure, progress)
 }
 
 /// Centre and spread that outliers do not move: the median and the scaled MAD.
 pub(crate) fn middle_and_mad(sorted: &[f64]) -> (f64, f64) {
     let median = order::QuantileMethod::Linear.pick(0.5, sorted.len(), |i| sorted[i]);
-    (median, mad_sorted(sorted.len(), |i| sorted[i]) * MAD_TO_SIGMA)
+    (median, mad_sorted(sorted.len(), |i| sorted[i]).scaled(MAD_TO_SIGMA).saturated())
 }
 
 /// The ESD test with any measure of centre and spread of sorted values.
@@ -95,16 +101,20 @@ pub(crate) fn esd(
     alpha: f64,
     tails: Tails,
     measure: impl Fn(&[f64]) -> (f64, f64),
+    progress: &Progress<'_>,
 ) -> Result<Vec<EsdOutlier>> {
     error::sample("values", values, 3)?;
     error::size("most", most, 1, values.len() - 2)?;
     error::fraction("alpha", alpha)?;
-    let positions = crate::stats::series::argsort(values);
+    let values = scaled_down(values, power_of(values));
+    let positions = crate::stats::series::argsort(&values, progress)?;
+    progress.room_for("esd", 2 * values.len())?;
     let sorted: Vec<f64> = positions.iter().map(|&i| values[i]).collect();
     let (mut low, mut high) = (0, sorted.len());
-    let mut removed = Vec::with_capacity(most);
+    let mut removed = Vec::new();
     let mut outliers = 0;
     for i in 1..=most {
+        progress.steps(16 + high - low)?;
         let (centre, spread) = measure(&sorted[low..high]);
         if spread == 0.0 {
             break;
@@ -142,7 +152,7 @@ fn critical_value(n: usize, i: usize, alpha: f64, tails: Tails) -> Result<f64, S
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::stats::testing::assert_close;
+    use crate::stats::testing::{assert_close, free};
 
     // Rosner's data, as in the NIST/SEMATECH e-Handbook, 1.3.5.17.3: three outliers of ten at most.
     #[rustfmt::skip]
@@ -155,7 +165,7 @@ mod tests {
 
     #[test]
     fn repeats_the_handbook() {
-        let found = generalized_esd(&ROSNER, 10, 0.05, Tails::Both).unwrap();
+        let found = generalized_esd(&ROSNER, 10, 0.05, Tails::Both, &free()).unwrap();
         let indices: Vec<usize> = found.iter().map(|outlier| outlier.index).collect();
         assert_eq!(indices, [53, 52, 51]);
         assert_close(found[0].score, 3.118_906, 1e-6);
@@ -172,10 +182,10 @@ mod tests {
     #[test]
     fn finds_nothing_without_spread() {
         assert_eq!(grubbs(&[1.0; 4]).unwrap().pvalue, 1.0);
-        assert!(generalized_esd(&[1.0; 9], 3, 0.05, Tails::Both).unwrap().is_empty());
+        assert!(generalized_esd(&[1.0; 9], 3, 0.05, Tails::Both, &free()).unwrap().is_empty());
         assert!(
             grubbs(&[1.0, 2.0]).is_err()
-                && esd(&[1.0; 3], 2, 0.1, Tails::Both, middle_and_mad).is_err()
+                && esd(&[1.0; 3], 2, 0.1, Tails::Both, middle_and_mad, &free()).is_err()
         );
     }
 }

@@ -7,7 +7,8 @@
 use crate::stats::{
     distribution::Student,
     error::{self, Result, StatsError},
-    moments::{MeanVar, MovingStats, RunningStats},
+    moments::{MeanVar, MovingStats, RunningStats, Window},
+    wide::{Wide, power_of, scaled_down},
 };
 
 /// What a t-test needs to know of a sample.
@@ -16,7 +17,7 @@ pub struct Sample {
     /// The arithmetic mean.
     pub mean: f64,
     /// The variance, divided by n - 1.
-    pub variance: f64,
+    pub(crate) variance: Wide,
     /// The number of values.
     pub n: u64,
     /// What the mean's rounding left out, where it is known.
@@ -44,7 +45,7 @@ impl Sample {
     /// Takes over moments; an error below two values.
     pub fn from_moments(name: &'static str, moments: &MeanVar) -> Result<Sample> {
         let n = moments.count();
-        let (Some(mean), Some(variance)) = (moments.mean(), moments.variance()) else {
+        let (Some(mean), Some(variance)) = (moments.mean(), moments.wide_variance()) else {
             return Err(StatsError::TooFew { name, needed: 2, got: n as usize });
         };
         Ok(Sample { mean, variance, n, low: moments.low() })
@@ -58,15 +59,15 @@ impl Sample {
         if n < 2 {
             return Err(StatsError::TooFew { name: "sample", needed: 2, got: n as usize });
         }
-        Ok(Sample { mean, variance: stddev * stddev, n, low: 0.0 })
+        Ok(Sample { mean, variance: Wide::product(stddev, stddev), n, low: 0.0 })
     }
 
-    fn above(&self, other: &Sample) -> f64 {
-        (self.mean - other.mean) + (self.low - other.low)
+    fn above(&self, other: &Sample) -> Wide {
+        Wide::difference(self.mean, other.mean).plus(Wide::from(self.low - other.low))
     }
 
-    fn squared_error(&self) -> f64 {
-        self.variance / self.n as f64
+    fn squared_error(&self) -> Wide {
+        self.variance.over_count(self.n as f64)
     }
 }
 
@@ -92,27 +93,29 @@ impl TryFrom<&RunningStats> for Sample {
 pub fn welch_ttest(a: &Sample, b: &Sample) -> TTest {
     let (error_a, error_b) = (a.squared_error(), b.squared_error());
     let (free_a, free_b) = ((a.n - 1) as f64, (b.n - 1) as f64);
-    let total = error_a + error_b;
-    let (part_a, part_b) = (error_a / total, error_b / total);
+    let total = error_a.plus(error_b);
+    if total.is_zero() {
+        return outcome(a.above(b), total, free_a + free_b);
+    }
+    let (part_a, part_b) = (error_a.over(total).value(), error_b.over(total).value());
     let df = 1.0 / (part_a * part_a / free_a + part_b * part_b / free_b);
-    let df = if total > 0.0 && df.is_finite() { df } else { free_a + free_b };
-    outcome(a.above(b), total.sqrt(), df)
+    outcome(a.above(b), total.root(), df)
 }
 
 /// Student's t-test of equal means, with the variances pooled.
 pub fn pooled_ttest(a: &Sample, b: &Sample) -> TTest {
     let (free_a, free_b) = ((a.n - 1) as f64, (b.n - 1) as f64);
     let df = free_a + free_b;
-    let pooled = (free_a * a.variance + free_b * b.variance) / df;
-    let error = (pooled * (1.0 / a.n as f64 + 1.0 / b.n as f64)).sqrt();
+    let pooled = a.variance.scaled(free_a).plus(b.variance.scaled(free_b)).over_count(df);
+    let error = pooled.scaled(1.0 / a.n as f64 + 1.0 / b.n as f64).root();
     outcome(a.above(b), error, df)
 }
 
 /// The t-test of a mean of `expected`.
 pub fn one_sample_ttest(sample: &Sample, expected: f64) -> TTest {
     outcome(
-        (sample.mean - expected) + sample.low,
-        sample.squared_error().sqrt(),
+        Wide::difference(sample.mean, expected).plus(Wide::from(sample.low)),
+        sample.squared_error().root(),
         (sample.n - 1) as f64,
     )
 }
@@ -137,13 +140,21 @@ pub fn paired_ttest(a: &[f64], b: &[f64]) -> Result<TTest> {
     error::same_length(("a", a.len()), ("b", b.len()))?;
     error::sample("a", a, 2)?;
     error::sample("b", b, 2)?;
+    // The statistic does not depend on the unit; in this one all differences are doubles.
+    let power = power_of(a.iter().chain(b));
+    let (a, b) = (scaled_down(a, power), scaled_down(b, power));
     let mut moments = MeanVar::default();
-    a.iter().zip(b).for_each(|(a, b)| moments.push(a - b));
+    a.iter().zip(&*b).for_each(|(a, b)| moments.push(a - b));
     Ok(one_sample_ttest(&Sample::from_moments("pairs", &moments)?, 0.0))
 }
 
-fn outcome(difference: f64, error: f64, df: f64) -> TTest {
-    let t = if difference == 0.0 { 0.0 } else { difference / error };
+/// A statistic beyond the doubles is the largest of them: its p-value is 0 all the same.
+fn outcome(difference: Wide, error: Wide, df: f64) -> TTest {
+    let t = match (difference.is_zero(), error.is_zero()) {
+        (true, _) => 0.0,
+        (false, true) => f64::INFINITY.copysign(difference.value()),
+        (false, false) => difference.over(error).saturated(),
+    };
     let pvalue = Student::new(df).map_or(f64::NAN, |student| student.two_sided(t));
     TTest { t, df, pvalue }
 }

@@ -11,6 +11,8 @@ use crate::stats::{
     error::{Result, StatsError},
     moments::MeanVar,
     order,
+    progress::Progress,
+    wide::{power_of, scaled_down},
 };
 
 /// The outcome of a test whose statistic follows an F distribution.
@@ -55,13 +57,15 @@ impl FromStr for Centre {
 
 /// The F test of equal variances of two normal samples: F = s²a / s²b, two-sided.
 ///
-/// Without variance on both sides F is 1 and p is 1; on one side F is 0 or infinite and p is 0.
+/// Without variance on both sides F is 1 and p is 1; on one side F is 0 or infinite and p is 0. An error
+/// where F does not fit into a double.
 pub fn f_test(a: &Sample, b: &Sample) -> Result<FTest> {
     let (df1, df2) = ((a.n - 1) as f64, (b.n - 1) as f64);
-    if a.variance == 0.0 && b.variance == 0.0 {
-        return Ok(FTest { f: 1.0, df1, df2, pvalue: 1.0 });
-    }
-    let f = a.variance / b.variance;
+    let f = match (a.variance.is_zero(), b.variance.is_zero()) {
+        (true, true) => return Ok(FTest { f: 1.0, df1, df2, pvalue: 1.0 }),
+        (false, true) => f64::INFINITY,
+        _ => a.variance.over(b.variance).exact("f")?,
+    };
     let distribution = Fisher::new(df1, df2)?;
     let pvalue = (2.0 * distribution.cdf(f).min(distribution.sf(f))).min(1.0);
     Ok(FTest { f, df1, df2, pvalue })
@@ -71,13 +75,15 @@ pub fn f_test(a: &Sample, b: &Sample) -> Result<FTest> {
 ///
 /// Where all distances within samples are equal: p is 1 if they are equal between them, else 0. An
 /// error below two samples, for an empty one, for less than three values, or if one is not finite.
-pub fn levene(samples: &[&[f64]], centre: Centre) -> Result<FTest> {
+pub fn levene(samples: &[&[f64]], centre: Centre, progress: &Progress<'_>) -> Result<FTest> {
     if samples.len() < 2 {
         return Err(StatsError::TooFew { name: "samples", needed: 2, got: samples.len() });
     }
+    // The statistic does not depend on the unit; in this one all squares are doubles.
+    let power = power_of(samples.iter().copied().flatten());
     let mut groups = Vec::with_capacity(samples.len());
     for sample in samples {
-        groups.push(MeanVar::of(&distances(sample, centre)?));
+        groups.push(MeanVar::of(&distances(&scaled_down(sample, power), centre, progress)?));
     }
     let mut total = MeanVar::default();
     groups.iter().for_each(|group| total.merge(group));
@@ -88,7 +94,7 @@ pub fn levene(samples: &[&[f64]], centre: Centre) -> Result<FTest> {
     }
     let between: f64 =
         groups.iter().map(|group| group.count() as f64 * total.distance(group).powi(2)).sum();
-    let within: f64 = groups.iter().map(MeanVar::m2).sum();
+    let within: f64 = groups.iter().map(|group| group.m2().value()).sum();
     let (df1, df2) = (k - 1.0, n - k);
     if between == 0.0 {
         return Ok(FTest { f: 0.0, df1, df2, pvalue: 1.0 });
@@ -97,8 +103,8 @@ pub fn levene(samples: &[&[f64]], centre: Centre) -> Result<FTest> {
     Ok(FTest { f, df1, df2, pvalue: Fisher::new(df1, df2)?.sf(f) })
 }
 
-fn distances(sample: &[f64], centre: Centre) -> Result<Vec<f64>> {
-    let sorted = order::sorted("sample", sample)?;
+fn distances(sample: &[f64], centre: Centre, progress: &Progress<'_>) -> Result<Vec<f64>> {
+    let sorted = order::sorted("sample", sample, progress)?;
     let cut = (sorted.len() as f64 * 0.05) as usize;
     let mean = |values: &[f64]| MeanVar::of(values).mean().unwrap_or(0.0);
     let middle = match centre {
@@ -112,7 +118,7 @@ fn distances(sample: &[f64], centre: Centre) -> Result<Vec<f64>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::stats::testing::{assert_close, number, numbers, reference};
+    use crate::stats::testing::{assert_close, free, number, numbers, reference};
 
     #[test]
     fn agrees_with_scipy() {
@@ -122,7 +128,7 @@ mod tests {
                 case["samples"].as_array().unwrap().iter().map(numbers).collect();
             let slices: Vec<&[f64]> = samples.iter().map(Vec::as_slice).collect();
             for centre in ["median", "mean", "trimmed"] {
-                let test = levene(&slices, centre.parse().unwrap()).unwrap();
+                let test = levene(&slices, centre.parse().unwrap(), &free()).unwrap();
                 assert_close(test.f, number(&case[centre]["f"]), 1e-11);
                 assert_close(test.pvalue, number(&case[centre]["pvalue"]), 1e-10);
             }
@@ -140,9 +146,12 @@ mod tests {
         assert_eq!(f_test(&constant, &constant).unwrap().pvalue, 1.0);
         assert_eq!(f_test(&constant, &other).unwrap().pvalue, 0.0);
         assert_eq!(f_test(&other, &constant).unwrap().pvalue, 0.0);
-        assert_eq!(levene(&[&[1.0, 1.0], &[2.0, 2.0]], Centre::Median).unwrap().pvalue, 1.0);
-        assert_eq!(levene(&[&[1.0, 3.0], &[2.0, 2.0]], Centre::Mean).unwrap().pvalue, 0.0);
-        assert!(levene(&[&[1.0, 2.0]], Centre::Mean).is_err());
-        assert!(levene(&[&[1.0], &[2.0]], Centre::Mean).is_err());
+        assert_eq!(
+            levene(&[&[1.0, 1.0], &[2.0, 2.0]], Centre::Median, &free()).unwrap().pvalue,
+            1.0
+        );
+        assert_eq!(levene(&[&[1.0, 3.0], &[2.0, 2.0]], Centre::Mean, &free()).unwrap().pvalue, 0.0);
+        assert!(levene(&[&[1.0, 2.0]], Centre::Mean, &free()).is_err());
+        assert!(levene(&[&[1.0], &[2.0]], Centre::Mean, &free()).is_err());
     }
 }

@@ -10,6 +10,7 @@ use super::mean_var::standardised;
 use crate::stats::{
     error::{self, Result},
     snapshot::checked_snapshot,
+    wide::Wide,
 };
 
 /// Mean, variance and z-score with weights that fall by 1 - alpha at each value.
@@ -20,7 +21,7 @@ pub struct EwStats {
     warmup: u64,
     count: u64,
     mean: f64,
-    variance: f64,
+    variance: Wide,
 }
 
 /// [`EwStats`] over time: weights fall by e every `time_constant`, however unevenly values come.
@@ -38,7 +39,7 @@ impl EwStats {
         error::range("alpha", alpha, alpha > 0.0 && alpha <= 1.0, "above 0 and up to 1")?;
         // The mean weight of the past is 1 / alpha values; NaN cannot reach the cast.
         let warmup = (1.0 / alpha).ceil().min(1e15) as u64;
-        Ok(EwStats { alpha, warmup, count: 0, mean: 0.0, variance: 0.0 })
+        Ok(EwStats { alpha, warmup, count: 0, mean: 0.0, variance: Wide::ZERO })
     }
 
     /// Makes one by span: alpha = 2 / (span + 1), span at least 1.
@@ -71,20 +72,25 @@ impl EwStats {
     fn update(&mut self, x: f64, alpha: f64) {
         self.count = self.count.saturating_add(1);
         if self.count == 1 {
-            (self.mean, self.variance) = (x, 0.0);
+            (self.mean, self.variance) = (x, Wide::ZERO);
             return;
         }
-        let deviation = x - self.mean;
-        let step = alpha * deviation;
-        self.mean += step;
-        self.variance = (1.0 - alpha) * (self.variance + deviation * step);
+        let deviation = Wide::difference(x, self.mean);
+        let step = deviation.scaled(alpha);
+        self.mean += step.value();
+        self.variance = self.variance.plus(deviation.times(step)).scaled(1.0 - alpha);
     }
 
     /// How many standard deviations `x` lies above the mean.
     ///
     /// `None` below two values; with no variance 0 at the mean and infinite beside it.
     pub fn z(&self, x: f64) -> Option<f64> {
-        self.stddev().map(|stddev| standardised(x - self.mean, stddev))
+        let stddev = self.stddev()?;
+        match x - self.mean {
+            deviation if deviation.is_finite() => Some(standardised(deviation, stddev)),
+            _ if stddev == 0.0 => Some(f64::INFINITY.copysign(x)),
+            _ => Some(Wide::difference(x, self.mean).over(Wide::from(stddev)).saturated()),
+        }
     }
 
     /// How many values were seen.
@@ -102,22 +108,24 @@ impl EwStats {
         (self.count > 0).then_some(self.mean)
     }
 
-    /// The weighted variance, not corrected for bias; `None` below two values.
-    pub fn variance(&self) -> Option<f64> {
-        (self.count > 1).then_some(self.variance)
+    /// The weighted variance, not corrected for bias; `None` below two values, an error where a double
+    /// has no room for it.
+    pub fn variance(&self) -> Result<Option<f64>> {
+        (self.count > 1).then(|| self.variance.exact("variance")).transpose()
     }
 
     /// The root of the variance; `None` below two values.
     pub fn stddev(&self) -> Option<f64> {
-        self.variance().map(f64::sqrt)
+        (self.count > 1).then(|| self.variance.root().saturated())
     }
 
     /// Forgets all values.
     pub fn reset(&mut self) {
-        (self.count, self.mean, self.variance) = (0, 0.0, 0.0);
+        (self.count, self.mean, self.variance) = (0, 0.0, Wide::ZERO);
     }
 
     fn check(&self) -> Result<()> {
+        error::intact("ew_stats", self.variance.is_sound(), "its variance is no number")?;
         EwStats::new(self.alpha).map(drop)
     }
 }
@@ -178,7 +186,7 @@ mod tests {
         for (i, &x) in values.iter().enumerate() {
             even.push(x).unwrap();
             assert_close(even.mean().unwrap(), means[i], 1e-13);
-            assert_close(even.variance().unwrap_or(0.0), variances[i], 1e-11);
+            assert_close(even.variance().unwrap().unwrap_or(0.0), variances[i], 1e-11);
         }
         let mut uneven = UnevenEwStats::new(10_000_000_000).unwrap();
         let times = numbers(&case["times"]);
@@ -193,7 +201,7 @@ mod tests {
         let mut stats = EwStats::new(0.5).unwrap();
         assert_eq!(stats.push(1.0).unwrap(), None);
         assert_eq!(stats.push(3.0).unwrap(), None);
-        assert_eq!((stats.mean(), stats.variance()), (Some(2.0), Some(1.0)));
+        assert_eq!((stats.mean(), stats.variance()), (Some(2.0), Ok(Some(1.0))));
         assert_eq!(stats.push(5.0).unwrap(), Some(3.0));
         assert!(stats.ready());
         assert!(stats.push(f64::NAN).is_err() && EwStats::new(0.0).is_err());

@@ -1,8 +1,9 @@
 //! Mean, variance and their kin: unbounded, sliding by count, sliding by time, exponentially weighted.
 //!
 //! Sample conventions everywhere: the variance divides by n - 1; skewness is g1 = m3 / m2^1.5 and
-//! kurtosis the excess g2 = m4 / m2² - 3, both with population moments (SciPy's defaults). Deviations below
-//! 1e-154 or above 1e154 leave the range of a double when squared: the variance is then 0 or infinite.
+//! kurtosis the excess g2 = m4 / m2² - 3, both with population moments (SciPy's defaults). Sums of squares
+//! are kept in a wider range than a double has, so values of any size give right results; the variance
+//! alone is an error where no double can hold it.
 
 mod exponential;
 mod mean_var;
@@ -11,6 +12,7 @@ mod running;
 mod shape;
 mod stacks;
 mod timed;
+mod window;
 
 pub use exponential::{EwStats, UnevenEwStats};
 pub use mean_var::MeanVar;
@@ -18,3 +20,4 @@ pub use moving::MovingStats;
 pub use running::RunningStats;
 pub use shape::{kurtosis, mean, skewness, stddev, sum, variance};
 pub use timed::TimedStats;
+pub use window::Window;

@@ -6,14 +6,17 @@
 use serde::{Deserialize, Serialize};
 
 use super::MeanVar;
-use crate::stats::error::{self, Result};
+use crate::stats::{
+    error::{self, Result},
+    wide::Wide,
+};
 
 /// Mean, variance, extremes and shape of an unbounded stream, in constant memory; two can be merged.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct RunningStats {
     moments: MeanVar,
-    m3: f64,
-    m4: f64,
+    m3: Wide,
+    m4: Wide,
     min: f64,
     max: f64,
 }
@@ -40,7 +43,7 @@ impl RunningStats {
     fn merge_one(&mut self, x: f64) {
         let mut moments = MeanVar::default();
         moments.push(x);
-        self.merge(&RunningStats { moments, m3: 0.0, m4: 0.0, min: x, max: x });
+        self.merge(&RunningStats { moments, m3: Wide::ZERO, m4: Wide::ZERO, min: x, max: x });
     }
 
     /// Takes in what `other` has seen.
@@ -52,20 +55,48 @@ impl RunningStats {
             *self = other.clone();
             return;
         }
-        let (a, b) = (self.count() as f64, other.count() as f64);
-        let n = a + b;
-        let delta = self.moments.distance(&other.moments);
-        let (a2, b2) = (self.moments.m2(), other.moments.m2());
-        let step = delta / n;
-        let pair = delta * step * a * b;
-        self.m4 += other.m4
-            + pair * step * step * (a * a - a * b + b * b)
-            + 6.0 * step * step * (a * a * b2 + b * b * a2)
-            + 4.0 * step * (a * other.m3 - b * self.m3);
-        self.m3 += other.m3 + pair * step * (a - b) + 3.0 * step * (a * b2 - b * a2);
+        let (m3, m4) = self.joined(other).unwrap_or_else(|| self.joined_wide(other));
+        (self.m3, self.m4) = (self.m3.plus(m3), self.m4.plus(m4));
         self.moments.merge(&other.moments);
         self.min = self.min.min(other.min);
         self.max = self.max.max(other.max);
+    }
+
+    /// What a merge adds to the third and fourth moments, by plain doubles; `None` where they may not do.
+    fn joined(&self, other: &RunningStats) -> Option<(Wide, Wide)> {
+        let (a, b) = (self.count() as f64, other.count() as f64);
+        let n = a + b;
+        let delta = self.moments.distance(&other.moments);
+        let size = delta.abs();
+        if !(1e-30..1e30).contains(&size) && size != 0.0 {
+            return None;
+        }
+        let (a2, b2) = (self.moments.m2().plain()?, other.moments.m2().plain()?);
+        let (a3, b3) = (self.m3.plain()?, other.m3.plain()?);
+        let step = delta / n;
+        let pair = delta * step * a * b;
+        let m4 = pair * step * step * (a * a - a * b + b * b)
+            + 6.0 * step * step * (a * a * b2 + b * b * a2)
+            + 4.0 * step * (a * b3 - b * a3);
+        let m3 = pair * step * (a - b) + 3.0 * step * (a * b2 - b * a2);
+        Some((Wide::from(m3).plus(other.m3), Wide::from(m4).plus(other.m4)))
+    }
+
+    /// The same for values whose powers leave the doubles.
+    fn joined_wide(&self, other: &RunningStats) -> (Wide, Wide) {
+        let (a, b) = (self.count() as f64, other.count() as f64);
+        let n = a + b;
+        let step = self.moments.wide_distance(&other.moments).over_count(n);
+        let (a2, b2) = (self.moments.m2(), other.moments.m2());
+        let square = step.times(step);
+        let fourth = square.scaled(n * a * b * (a * a - a * b + b * b));
+        let second = b2.scaled(6.0 * a * a).plus(a2.scaled(6.0 * b * b));
+        let third = other.m3.scaled(4.0 * a).minus(self.m3.scaled(4.0 * b));
+        let m4 = square.times(fourth.plus(second)).plus(step.times(third));
+        let cube = square.scaled(n * a * b * (a - b));
+        let first = b2.scaled(3.0 * a).minus(a2.scaled(3.0 * b));
+        let m3 = step.times(cube.plus(first));
+        (m3.plus(other.m3), m4.plus(other.m4))
     }
 
     /// Count, mean and variance together.
@@ -88,13 +119,14 @@ impl RunningStats {
         self.moments.mean()
     }
 
-    /// The sum; 0 when empty.
-    pub fn sum(&self) -> f64 {
+    /// The sum; 0 when empty, an error where a double has no room for it.
+    pub fn sum(&self) -> Result<f64> {
         self.moments.sum()
     }
 
-    /// The variance, divided by n - 1; `None` below two values, 0 when all are equal.
-    pub fn variance(&self) -> Option<f64> {
+    /// The variance, divided by n - 1; `None` below two values, 0 when all are equal, an error where a
+    /// double has no room for it.
+    pub fn variance(&self) -> Result<Option<f64>> {
         self.moments.variance()
     }
 
@@ -120,16 +152,16 @@ impl RunningStats {
 
     /// The skewness g1; `None` when empty or when all values are equal.
     pub fn skewness(&self) -> Option<f64> {
-        let n = self.count() as f64;
         let m2 = self.moments.m2();
-        (m2 > 0.0).then(|| self.m3 / m2 * (n / m2).sqrt())
+        let n = self.count() as f64;
+        (!m2.is_zero()).then(|| self.m3.over(m2).over(m2.over_count(n).root()).value())
     }
 
     /// The excess kurtosis g2; `None` when empty or when all values are equal.
     pub fn kurtosis(&self) -> Option<f64> {
-        let n = self.count() as f64;
         let m2 = self.moments.m2();
-        (m2 > 0.0).then(|| self.m4 / m2 * (n / m2) - 3.0)
+        let n = self.count() as f64;
+        (!m2.is_zero()).then(|| self.m4.over(m2).over(m2.over_count(n)).value() - 3.0)
     }
 
     /// Forgets everything.
@@ -171,7 +203,7 @@ mod tests {
             for stats in [&merged, &of(&all)] {
                 let error = (stats.mean().unwrap() - exact.mean().unwrap()).abs();
                 prop_assert!(error <= 1e-14 * (offset + 1e3));
-                assert_close(stats.variance().unwrap(), exact.variance().unwrap(), 1e-11);
+                assert_close(stats.variance().unwrap().unwrap(), exact.variance().unwrap().unwrap(), 1e-11);
                 assert_close(1.0 + stats.skewness().unwrap(), 1.0 + skewness(&all).unwrap(), 1e-8);
                 assert_close(3.0 + stats.kurtosis().unwrap(), 3.0 + kurtosis(&all).unwrap(), 1e-8);
             }
@@ -185,14 +217,17 @@ mod tests {
         let mut stats = RunningStats::new();
         (0..210_000u32).for_each(|i| stats.push(1e9 + f64::from(i % 7)).unwrap());
         assert_eq!(stats.mean(), Some(1e9 + 3.0));
-        assert_close(stats.variance().unwrap(), 4.0 * 210_000.0 / 209_999.0, 1e-13);
+        assert_close(stats.variance().unwrap().unwrap(), 4.0 * 210_000.0 / 209_999.0, 1e-13);
         assert_close(stats.kurtosis().unwrap(), -1.25, 1e-12);
     }
 
     #[test]
     fn a_constant_has_no_shape() {
         let stats = of(&[2.5; 9]);
-        assert_eq!((stats.variance(), stats.skewness(), stats.kurtosis()), (Some(0.0), None, None));
+        assert_eq!(
+            (stats.variance(), stats.skewness(), stats.kurtosis()),
+            (Ok(Some(0.0)), None, None)
+        );
         assert_eq!((stats.z(2.5), stats.z(3.0)), (Some(0.0), Some(f64::INFINITY)));
     }
 }

@@ -155,7 +155,7 @@ mod tests {
     use super::*;
     use crate::stats::{
         order::{QuantileMethod, quantile},
-        testing::{continues_the_same, survives_damage},
+        testing::{continues_the_same, free, survives_damage},
     };
 
     proptest! {
@@ -175,7 +175,7 @@ mod tests {
             other.extend(&b).unwrap();
             sketch.merge(&other).unwrap();
             let all = [a, b].concat();
-            let exact = quantile(&all, q, QuantileMethod::Lower).unwrap();
+            let exact = quantile(&all, q, QuantileMethod::Lower, &free()).unwrap();
             let found = sketch.quantile(q).unwrap().unwrap();
             prop_assert!((found - exact).abs() <= 0.0201 * exact.abs(), "{} {}", found, exact);
             prop_assert_eq!(sketch.count(), all.len() as u64);

@@ -6,7 +6,11 @@
 use std::str::FromStr;
 
 use super::quantile::{QuantileMethod, quantile_sorted, sorted};
-use crate::stats::error::{self, Result, StatsError};
+use crate::stats::{
+    error::{self, Result, StatsError},
+    progress::Progress,
+    wide::Wide,
+};
 
 /// How the quartiles are found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -65,13 +69,26 @@ impl FromStr for QuartileRule {
 /// The fences `scale` interquartile ranges outside the quartiles; O(n log n).
 ///
 /// 1.5 is usual. A single value is its own quartiles; no spread puts the fences on the quartiles. An
-/// error when empty, if a value is not finite, or for a negative `scale`.
-pub fn tukey_fences(values: &[f64], scale: f64, rule: QuartileRule) -> Result<Fences> {
+/// error when empty, if a value is not finite, for a negative `scale`, or where a fence is too large for a
+/// double.
+pub fn tukey_fences(
+    values: &[f64],
+    scale: f64,
+    rule: QuartileRule,
+    progress: &Progress<'_>,
+) -> Result<Fences> {
     error::not_negative("scale", scale)?;
-    let sorted = sorted("values", values)?;
+    let sorted = sorted("values", values, progress)?;
     let (q1, q3) = quartiles(&sorted, rule)?;
     let reach = scale * (q3 - q1);
-    Ok(Fences { lower: q1 - reach, upper: q3 + reach, q1, q3 })
+    let (lower, upper) = (q1 - reach, q3 + reach);
+    if lower.is_finite() && upper.is_finite() {
+        return Ok(Fences { lower, upper, q1, q3 });
+    }
+    let reach = Wide::difference(q3, q1).scaled(scale);
+    let lower = Wide::from(q1).minus(reach).exact("the lower fence")?;
+    let upper = Wide::from(q3).plus(reach).exact("the upper fence")?;
+    Ok(Fences { lower, upper, q1, q3 })
 }
 
 fn quartiles(sorted: &[f64], rule: QuartileRule) -> Result<(f64, f64)> {
@@ -105,16 +122,17 @@ fn kapacitor_quartiles(sorted: &[f64]) -> (f64, f64) {
 fn kapacitor_median(sorted: &[f64], from: usize, to: usize) -> f64 {
     let len = to - from;
     let at = |i: usize| sorted[(from + i).min(sorted.len() - 1)];
-    if len.is_multiple_of(2) { (at(len / 2) + at(len / 2 + 1)) / 2.0 } else { at(len / 2) }
+    if len.is_multiple_of(2) { f64::midpoint(at(len / 2), at(len / 2 + 1)) } else { at(len / 2) }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::stats::testing::free;
 
     fn check(rule: &str, n: u32, q1: f64, q3: f64) {
         let values: Vec<f64> = (1..=n).rev().map(f64::from).collect();
-        let fences = tukey_fences(&values, 1.5, rule.parse().unwrap()).unwrap();
+        let fences = tukey_fences(&values, 1.5, rule.parse().unwrap(), &free()).unwrap();
         assert_eq!((fences.q1, fences.q3), (q1, q3), "{rule} of {n}");
         assert_eq!(fences.upper, q3 + 1.5 * (q3 - q1));
         assert!(fences.exclude(1e3) && !fences.exclude(q1));
@@ -142,7 +160,7 @@ mod tests {
         check("kapacitor_example", 2, 2.0, 2.0);
         for n in 1..20 {
             let values: Vec<f64> = (1..=n).map(f64::from).collect();
-            assert!(tukey_fences(&values, 1.5, QuartileRule::KapacitorExample).is_ok());
+            assert!(tukey_fences(&values, 1.5, QuartileRule::KapacitorExample, &free()).is_ok());
         }
     }
 }

@@ -13,6 +13,7 @@ use crate::stats::{
     error::{self, Result},
     moments::MeanVar,
     ring::Ring,
+    wide::Wide,
 };
 
 /// Sliding median, quantiles, MAD, IQR and Hampel filter.
@@ -89,26 +90,40 @@ impl MovingOrder {
         self.pick(0.5, QuantileMethod::Linear)
     }
 
-    /// The median absolute deviation, unscaled; `None` when empty.
-    pub fn mad(&self) -> Option<f64> {
+    /// The median absolute deviation, unscaled; `None` when empty, an error where it is too large for a
+    /// double.
+    pub fn mad(&self) -> Result<Option<f64>> {
+        self.wide_mad().map(|mad| mad.exact("mad")).transpose()
+    }
+
+    fn wide_mad(&self) -> Option<Wide> {
         let n = self.sorted.len();
         (n > 0).then(|| mad_sorted(n, |i| self.sorted[i]))
     }
 
-    /// The third quartile less the first, by type 7; `None` when empty.
-    pub fn iqr(&self) -> Option<f64> {
+    /// The third quartile less the first, by type 7; `None` when empty, an error where it is too large
+    /// for a double.
+    pub fn iqr(&self) -> Result<Option<f64>> {
         let quartile = |q| self.pick(q, QuantileMethod::Linear);
-        Some(quartile(0.75)? - quartile(0.25)?)
+        let range = quartile(0.75).zip(quartile(0.25));
+        range.map(|(upper, lower)| Wide::difference(upper, lower).exact("iqr")).transpose()
     }
 
-    /// Compares `x` with the window, without taking it in (Hampel 1974); `None` when empty.
+    /// Compares `x` with the window, without taking it in (Hampel 1974); `None` when empty, an error
+    /// where sigma is too large for a double.
     ///
     /// A score beyond ±3 is usually called an outlier.
-    pub fn hampel(&self, x: f64) -> Option<Hampel> {
-        let median = self.median()?;
-        let sigma = self.mad()? * MAD_TO_SIGMA;
-        let score = if x == median { 0.0 } else { (x - median) / sigma };
-        Some(Hampel { median, sigma, score })
+    pub fn hampel(&self, x: f64) -> Result<Option<Hampel>> {
+        let (Some(median), Some(mad)) = (self.median(), self.wide_mad()) else {
+            return Ok(None);
+        };
+        let sigma = mad.scaled(MAD_TO_SIGMA).exact("sigma")?;
+        let score = match x - median {
+            0.0 => 0.0,
+            distance if sigma == 0.0 => f64::INFINITY.copysign(distance),
+            _ => Wide::difference(x, median).over(Wide::from(sigma)).saturated(),
+        };
+        Ok(Some(Hampel { median, sigma, score }))
     }
 
     /// The share of values below `x`, half of those equal to it; `None` when empty.
@@ -191,7 +206,7 @@ mod tests {
     use super::*;
     use crate::stats::{
         order::{iqr, mad, median, sorted},
-        testing::{continues_the_same, survives_damage},
+        testing::{continues_the_same, free, survives_damage},
     };
 
     proptest! {
@@ -205,13 +220,13 @@ mod tests {
             for i in 0..values.len() {
                 order.push(values[i]).unwrap();
                 let window = &values[(i + 1).saturating_sub(size)..=i];
-                prop_assert_eq!(order.sorted(), sorted("window", window).unwrap());
-                let centre = median(window).unwrap();
+                prop_assert_eq!(order.sorted(), sorted("window", window, &free()).unwrap());
+                let centre = median(window, &free()).unwrap();
                 prop_assert_eq!(order.median().unwrap(), centre);
                 let distances: Vec<f64> = window.iter().map(|x| (x - centre).abs()).collect();
-                prop_assert!((order.mad().unwrap() - median(&distances).unwrap()).abs() < 1e-12);
-                prop_assert_eq!(mad(window).unwrap(), order.mad().unwrap());
-                prop_assert_eq!(iqr(window).unwrap(), order.iqr().unwrap());
+                prop_assert!((order.mad().unwrap().unwrap() - median(&distances, &free()).unwrap()).abs() < 1e-12);
+                prop_assert_eq!(mad(window, &free()).unwrap(), order.mad().unwrap().unwrap());
+                prop_assert_eq!(iqr(window, &free()).unwrap(), order.iqr().unwrap().unwrap());
             }
             continues_the_same(&order, |order| {
                 order.extend(&values).unwrap();
@@ -230,10 +245,10 @@ mod tests {
     #[test]
     fn judges_without_spread() {
         let mut order = MovingOrder::new(9).unwrap();
-        assert_eq!((order.hampel(1.0), order.mad(), order.rank(1.0)), (None, None, None));
+        assert_eq!((order.hampel(1.0), order.mad(), order.rank(1.0)), (Ok(None), Ok(None), None));
         order.extend(&[2.0; 9]).unwrap();
-        assert_eq!(order.hampel(2.0).unwrap().score, 0.0);
-        assert_eq!(order.hampel(1.0).unwrap().score, f64::NEG_INFINITY);
+        assert_eq!(order.hampel(2.0).unwrap().unwrap().score, 0.0);
+        assert_eq!(order.hampel(1.0).unwrap().unwrap().score, f64::NEG_INFINITY);
         assert_eq!((order.rank(2.0), order.rank(9.0)), (Some(0.5), Some(1.0)));
         assert_eq!(order.trimmed_mean(0.2).unwrap(), Some(2.0));
         survives_damage(&order, |order| drop((order.extend(&[1.0; 20]), order.hampel(2.0))));

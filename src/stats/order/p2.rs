@@ -57,7 +57,15 @@ impl P2Quantile {
                 self.positions[i] += 1.0;
             }
         }
+        // The differences of quarters always are doubles.
+        let far = (self.heights[4] - self.heights[0]).is_infinite();
+        if far {
+            self.heights.iter_mut().for_each(|height| *height /= 4.0);
+        }
         (1..4).for_each(|i| self.adjust(i));
+        if far {
+            self.heights.iter_mut().for_each(|height| *height *= 4.0);
+        }
     }
 
     /// Moves marker `i` by one position towards where it should be.

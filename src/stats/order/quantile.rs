@@ -5,7 +5,11 @@
 
 use std::str::FromStr;
 
-use crate::stats::error::{self, Result, StatsError};
+use crate::stats::{
+    error::{self, Result, StatsError},
+    progress::Progress,
+    sorting,
+};
 
 /// How a quantile between two values is chosen.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -116,6 +120,9 @@ impl QuantileMethod {
         let high = value(below as usize + 1);
         // As NumPy, from the nearer end, so that equal neighbours give themselves.
         let gap = high - low;
+        if gap.is_infinite() {
+            return low * (1.0 - rest) + high * rest;
+        }
         if rest < 0.5 { low + gap * rest } else { high - gap * (1.0 - rest) }
     }
 }
@@ -123,8 +130,14 @@ impl QuantileMethod {
 /// The quantile `q` from 0 to 1; O(n log n).
 ///
 /// An error when empty, if a value is not finite, or for another `q`.
-pub fn quantile(values: &[f64], q: f64, method: QuantileMethod) -> Result<f64> {
-    quantile_sorted(&sorted("values", values)?, q, method)
+pub fn quantile(
+    values: &[f64],
+    q: f64,
+    method: QuantileMethod,
+    progress: &Progress<'_>,
+) -> Result<f64> {
+    error::probability("q", q)?;
+    quantile_sorted(&sorted("values", values, progress)?, q, method)
 }
 
 /// The quantile `q` from 0 to 1 of values that are sorted and finite; O(1).
@@ -137,22 +150,23 @@ pub fn quantile_sorted(values: &[f64], q: f64, method: QuantileMethod) -> Result
 }
 
 /// The median; an error when empty or if a value is not finite.
-pub fn median(values: &[f64]) -> Result<f64> {
-    quantile(values, 0.5, QuantileMethod::Linear)
+pub fn median(values: &[f64], progress: &Progress<'_>) -> Result<f64> {
+    quantile(values, 0.5, QuantileMethod::Linear, progress)
 }
 
 /// A sorted copy; an error when empty or if a value is not finite.
-pub fn sorted(name: &'static str, values: &[f64]) -> Result<Vec<f64>> {
+pub fn sorted(name: &'static str, values: &[f64], progress: &Progress<'_>) -> Result<Vec<f64>> {
     error::sample(name, values, 1)?;
+    progress.room_for(name, values.len())?;
     let mut sorted = values.to_vec();
-    sorted.sort_unstable_by(f64::total_cmp);
+    sorting::sort(name, &mut sorted, progress)?;
     Ok(sorted)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::stats::testing::{assert_close, number, numbers, reference};
+    use crate::stats::testing::{assert_close, free, number, numbers, reference};
 
     #[test]
     fn agrees_with_numpy() {
@@ -161,7 +175,7 @@ mod tests {
             let values = numbers(&case["values"]);
             let q = number(&case["q"]);
             for (method, expected) in case["quantiles"].as_object().unwrap() {
-                let actual = quantile(&values, q, method.parse().unwrap()).unwrap();
+                let actual = quantile(&values, q, method.parse().unwrap(), &free()).unwrap();
                 assert_close(actual, number(expected), 1e-15);
             }
         }
@@ -169,9 +183,9 @@ mod tests {
 
     #[test]
     fn refuses_what_has_no_quantile() {
-        assert!(median(&[]).is_err());
-        assert!(median(&[1.0, f64::NAN]).is_err());
-        let error = quantile(&[1.0], 1.5, QuantileMethod::Linear).unwrap_err();
+        assert!(median(&[], &free()).is_err());
+        assert!(median(&[1.0, f64::NAN], &free()).is_err());
+        let error = quantile(&[1.0], 1.5, QuantileMethod::Linear, &free()).unwrap_err();
         assert_eq!(error.to_string(), "q must be from 0 to 1, got 1.5");
         let error = "cubic".parse::<QuantileMethod>().unwrap_err().to_string();
         assert!(error.starts_with("method 'cubic' is not known; use one of inverted_cdf"));

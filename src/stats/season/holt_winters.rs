@@ -53,9 +53,9 @@ impl HoltWinters {
 
     /// How far `x` is above what was expected, and takes it in.
     ///
-    /// `None` during the first two periods; an error if `x` is not finite.
+    /// `None` during the first two periods; an error if `x` is not within ±1e150.
     pub fn push(&mut self, x: f64) -> Result<Option<f64>> {
-        error::finite("value", x)?;
+        error::moderate("value", x)?;
         if !self.ready() {
             self.count += 1;
             self.season.push(x);

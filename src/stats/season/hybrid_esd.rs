@@ -10,6 +10,8 @@ use crate::stats::{
     error::{self, Result},
     hypothesis::{esd, middle_and_mad},
     order,
+    progress::Progress,
+    wide::{power_of, scaled_down},
 };
 
 /// The outliers of a series of at least two periods, the strongest first.
@@ -24,6 +26,7 @@ pub fn seasonal_hybrid_esd(
     max_share: f64,
     alpha: f64,
     tails: Tails,
+    progress: &Progress<'_>,
 ) -> Result<Vec<EsdOutlier>> {
     error::range(
         "max_share",
@@ -32,11 +35,13 @@ pub fn seasonal_hybrid_esd(
         "above 0 and below 0.5",
     )?;
     error::fraction("alpha", alpha)?;
-    let seasonal = stl(values, period, None, true)?.seasonal;
-    let median = order::median(values)?;
+    // Scores do not depend on the unit; in this one all differences are doubles.
+    let values = &*scaled_down(values, power_of(values));
+    let seasonal = stl(values, period, None, true, progress)?.seasonal;
+    let median = order::median(values, progress)?;
     let rest: Vec<f64> = values.iter().zip(&seasonal).map(|(x, s)| x - s - median).collect();
     let most = ((values.len() as f64 * max_share) as usize).max(1);
-    esd(&rest, most, alpha, tails, middle_and_mad)
+    esd(&rest, most, alpha, tails, middle_and_mad, progress)
 }
 
 #[cfg(test)]
@@ -44,7 +49,7 @@ mod tests {
     use super::*;
     use crate::stats::{
         Rng,
-        testing::{assert_close, number, numbers, reference},
+        testing::{assert_close, free, number, numbers, reference},
     };
 
     /// The paper's steps in Python, with the decomposition of statsmodels.
@@ -53,9 +58,15 @@ mod tests {
         let cases = reference(include_str!("../../../tests/reference/seasonal_hybrid_esd.json"));
         for case in cases.as_array().unwrap() {
             let period = case["period"].as_u64().unwrap() as usize;
-            let found =
-                seasonal_hybrid_esd(&numbers(&case["values"]), period, 0.1, 0.05, Tails::Both)
-                    .unwrap();
+            let found = seasonal_hybrid_esd(
+                &numbers(&case["values"]),
+                period,
+                0.1,
+                0.05,
+                Tails::Both,
+                &free(),
+            )
+            .unwrap();
             let expected = case["outliers"].as_array().unwrap();
             assert_eq!(found.len(), expected.len());
             for (found, expected) in found.iter().zip(expected) {
@@ -74,7 +85,7 @@ mod tests {
         values[100] += 6.0;
         values[150] -= 7.0;
         let find = |tails| {
-            let found = seasonal_hybrid_esd(&values, 24, 0.05, 0.01, tails).unwrap();
+            let found = seasonal_hybrid_esd(&values, 24, 0.05, 0.01, tails, &free()).unwrap();
             let mut found: Vec<usize> = found.into_iter().map(|outlier| outlier.index).collect();
             found.sort_unstable();
             found
@@ -82,6 +93,6 @@ mod tests {
         assert_eq!(find(Tails::Both), [100, 150]);
         assert_eq!(find(Tails::Upper), [100]);
         assert_eq!(find(Tails::Lower), [150]);
-        assert!(seasonal_hybrid_esd(&values, 24, 0.5, 0.05, Tails::Both).is_err());
+        assert!(seasonal_hybrid_esd(&values, 24, 0.5, 0.05, Tails::Both, &free()).is_err());
     }
 }

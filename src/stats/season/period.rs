@@ -1,9 +1,11 @@
 //! The period of a series, by its autocorrelation.
 
 use crate::stats::{
-    error::{self, Result},
-    series::autocorrelation,
+    error::{self, Result, StatsError},
+    progress::Progress,
+    series::{MAX_TRANSFORM, autocorrelation},
     trend::linear_fit,
+    wide::{power_of, scaled_down},
 };
 
 /// The share of the highest peak that an earlier one must reach to be the period.
@@ -17,8 +19,10 @@ const LEAST: f64 = 0.25;
 /// fall below 0, that is nearly as high as the highest. `None` if none is above 0.25 and above what
 /// noise would give (1.96 / √n), below four values, or when all are equal. An error if a value is
 /// not finite.
-pub fn period(values: &[f64]) -> Result<Option<usize>> {
+pub fn period(values: &[f64], progress: &Progress<'_>) -> Result<Option<usize>> {
     error::all_finite("values", values)?;
+    error::size("length of values", values.len(), 0, MAX_TRANSFORM)?;
+    let values = &*scaled_down(values, power_of(values));
     let n = values.len();
     if n < 4 {
         return Ok(None);
@@ -30,8 +34,9 @@ pub fn period(values: &[f64]) -> Result<Option<usize>> {
     if largest(&level) <= 1e-12 * largest(values) {
         return Ok(None);
     }
-    let Ok(correlation) = autocorrelation(&level, n / 2) else {
-        return Ok(None);
+    let correlation = match autocorrelation(&level, n / 2, progress) {
+        Err(StatsError::Undefined { .. }) => return Ok(None),
+        other => other?,
     };
     let Some(fall) = correlation.iter().position(|r| *r < 0.0) else {
         return Ok(None);
@@ -51,7 +56,7 @@ pub fn period(values: &[f64]) -> Result<Option<usize>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::stats::Rng;
+    use crate::stats::{Rng, testing::free};
 
     #[test]
     fn finds_the_period() {
@@ -60,7 +65,7 @@ mod tests {
             let wave = |i: usize| (i as f64 * std::f64::consts::TAU / wanted as f64).sin();
             let values: Vec<f64> =
                 (0..500).map(|i| 1e6 + i as f64 * 0.3 + 5.0 * wave(i) + rng.uniform()).collect();
-            assert_eq!(period(&values).unwrap(), Some(wanted));
+            assert_eq!(period(&values, &free()).unwrap(), Some(wanted));
         }
     }
 
@@ -68,11 +73,11 @@ mod tests {
     fn finds_none_where_there_is_none() {
         let mut rng = Rng::new(6);
         let noise: Vec<f64> = (0..500).map(|_| rng.uniform()).collect();
-        assert_eq!(period(&noise).unwrap(), None);
-        assert_eq!(period(&[3.0; 50]).unwrap(), None);
+        assert_eq!(period(&noise, &free()).unwrap(), None);
+        assert_eq!(period(&[3.0; 50], &free()).unwrap(), None);
         let line: Vec<f64> = (0..50).map(f64::from).collect();
-        assert_eq!(period(&line).unwrap(), None);
-        assert_eq!(period(&[1.0, 2.0]).unwrap(), None);
-        assert!(period(&[1.0, f64::NAN]).is_err());
+        assert_eq!(period(&line, &free()).unwrap(), None);
+        assert_eq!(period(&[1.0, 2.0], &free()).unwrap(), None);
+        assert!(period(&[1.0, f64::NAN], &free()).is_err());
     }
 }

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::stats::{
     error::{self, Result},
     snapshot::checked_snapshot,
+    wide::Wide,
 };
 
 const HOUR: u64 = 3_600_000_000_000;
@@ -30,7 +31,7 @@ pub struct SeasonalSlots {
 struct Slot {
     count: u32,
     mean: f64,
-    variance: f64,
+    variance: Wide,
 }
 
 impl SeasonalSlots {
@@ -77,8 +78,12 @@ impl SeasonalSlots {
     /// `None` below two values there; with no variance 0 at the mean and infinite beside it.
     pub fn z(&self, time: i64, x: f64) -> Option<f64> {
         let stddev = self.stddev(time)?;
-        let deviation = x - self.mean(time)?;
-        Some(if deviation == 0.0 { 0.0 } else { deviation / stddev })
+        let deviation = Wide::difference(x, self.mean(time)?);
+        Some(match () {
+            () if deviation.is_zero() => 0.0,
+            () if stddev == 0.0 => f64::INFINITY.copysign(deviation.value()),
+            () => deviation.over(Wide::from(stddev)).saturated(),
+        })
     }
 
     /// The mean of the slot of a time; `None` when it is empty.
@@ -91,7 +96,7 @@ impl SeasonalSlots {
     pub fn stddev(&self, time: i64) -> Option<f64> {
         let slot = &self.slots[self.slot(time)];
         let n = f64::from(slot.count.min(self.memory));
-        (slot.count > 1).then(|| (slot.variance * (n / (n - 1.0))).sqrt())
+        (slot.count > 1).then(|| slot.variance.scaled(n / (n - 1.0)).root().saturated())
     }
 
     /// How many values the slot of a time has seen.
@@ -118,7 +123,9 @@ impl SeasonalSlots {
         error::size("slots", self.slots.len(), 1, MAX_SLOTS)?;
         SeasonalSlots::new(self.period, self.origin, 1, self.memory)?;
         let fits = self.period >= self.slots.len() as u64;
-        error::intact("seasonal_slots", fits, "more slots than nanoseconds")
+        error::intact("seasonal_slots", fits, "more slots than nanoseconds")?;
+        let sound = self.slots.iter().all(|slot| slot.variance.is_sound());
+        error::intact("seasonal_slots", sound, "a variance is no number")
     }
 }
 
@@ -127,10 +134,10 @@ impl Slot {
     fn push(&mut self, x: f64, memory: u32) {
         self.count = self.count.saturating_add(1);
         let weight = 1.0 / f64::from(self.count.min(memory));
-        let deviation = x - self.mean;
-        let step = weight * deviation;
-        self.mean += step;
-        self.variance = (1.0 - weight) * (self.variance + deviation * step);
+        let deviation = Wide::difference(x, self.mean);
+        let step = deviation.scaled(weight);
+        self.mean += step.value();
+        self.variance = self.variance.plus(deviation.times(step)).scaled(1.0 - weight);
     }
 }
 

@@ -5,7 +5,16 @@
 
 use stlrs::Stl;
 
-use crate::stats::error::{self, Result, StatsError};
+use crate::stats::{
+    error::{self, Result, StatsError},
+    progress::Progress,
+    wide::{power_of, scaled_down, scaled_up},
+};
+
+/// The longest series, plain and robust: a decomposition cannot be ended half-way, and takes about a
+/// second for so many values.
+const MAX_PLAIN: usize = 2_000_000;
+const MAX_ROBUST: usize = 250_000;
 
 /// A series taken apart: the sum of the three gives it back.
 #[derive(Clone, Debug, PartialEq)]
@@ -29,20 +38,35 @@ pub fn stl(
     period: usize,
     seasonal_window: Option<usize>,
     robust: bool,
+    progress: &Progress<'_>,
 ) -> Result<Decomposition> {
     error::size("period", period, 2, error::MAX_WINDOW)?;
     error::sample("values", values, 2 * period)?;
+    let most = if robust { MAX_ROBUST } else { MAX_PLAIN };
+    error::size("length of values", values.len(), 2 * period, most)?;
+    progress.room_for("stl", 12 * values.len())?;
+    progress.check()?;
+    let power = power_of(values);
+    let values = &*scaled_down(values, power);
     let window = match seasonal_window {
         None => 10 * values.len() + 1,
         Some(window) => error::size("seasonal_window", window, 7, error::MAX_WINDOW)? | 1,
     };
     let undefined = |_| StatsError::Undefined { name: "stl", reason: "the decomposition failed" };
     let fit = Stl::params().robust(robust).seasonal_length(window).fit(values, period);
-    let (mut seasonal, trend, mut remainder, _) = fit.map_err(undefined)?.into_parts();
+    let (mut seasonal, mut trend, mut remainder, _) = fit.map_err(undefined)?.into_parts();
     if seasonal_window.is_none() {
         repeat_mean(&mut seasonal, period);
         for (i, rest) in remainder.iter_mut().enumerate() {
             *rest = values[i] - seasonal[i] - trend[i];
+        }
+    }
+    progress.check()?;
+    if power != 0 {
+        for part in [&mut seasonal, &mut trend, &mut remainder] {
+            for x in part {
+                *x = scaled_up("stl", *x, power)?;
+            }
         }
     }
     Ok(Decomposition { seasonal, trend, remainder })
@@ -62,7 +86,7 @@ fn repeat_mean(seasonal: &mut [f64], period: usize) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::stats::testing::{assert_all_close, numbers, reference};
+    use crate::stats::testing::{assert_all_close, free, numbers, reference};
 
     #[test]
     fn agrees_with_statsmodels() {
@@ -70,7 +94,7 @@ mod tests {
         for case in cases.as_array().unwrap() {
             let values = numbers(&case["values"]);
             let robust = case["robust"].as_bool().unwrap();
-            let found = stl(&values, 12, Some(7), robust).unwrap();
+            let found = stl(&values, 12, Some(7), robust, &free()).unwrap();
             assert_all_close(&found.seasonal, &numbers(&case["seasonal"]), 1e-9);
             assert_all_close(&found.trend, &numbers(&case["trend"]), 1e-9);
         }
@@ -79,10 +103,13 @@ mod tests {
     #[test]
     fn a_season_that_stays_repeats() {
         let values: Vec<f64> = (0..60).map(|i| f64::from(i) * 0.1 + f64::from(i % 5)).collect();
-        let found = stl(&values, 5, None, true).unwrap();
+        let found = stl(&values, 5, None, true, &free()).unwrap();
         assert_eq!(found.seasonal[3], found.seasonal[53]);
         let sum = |i: usize| found.seasonal[i] + found.trend[i] + found.remainder[i];
         assert!((0..60).all(|i| (sum(i) - values[i]).abs() < 1e-12));
-        assert!(stl(&values, 40, None, false).is_err() && stl(&values, 1, None, false).is_err());
+        assert!(
+            stl(&values, 40, None, false, &free()).is_err()
+                && stl(&values, 1, None, false, &free()).is_err()
+        );
     }
 }

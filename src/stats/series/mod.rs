@@ -12,7 +12,7 @@ mod order;
 mod rolling;
 mod spectrum;
 
-pub use arithmetic::{Operation, combine, cumsum, diff, dot, map_scalar, scalar_map};
+pub use arithmetic::{Operation, combine, cumsum, diff, dot, map, map_scalar, scalar_map};
 pub use autocorrelation::autocorrelation;
 pub use gaps::{fill, interpolate};
 pub use join::{asof_join, inner_join};
@@ -22,4 +22,5 @@ pub use rolling::{
     rolling_max, rolling_mean, rolling_median, rolling_min, rolling_quantile, rolling_stddev,
     rolling_sum,
 };
+pub(crate) use spectrum::MAX_TRANSFORM;
 pub use spectrum::power_spectrum;

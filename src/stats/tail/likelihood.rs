@@ -9,8 +9,9 @@ use serde::{Deserialize, Serialize};
 use crate::stats::{
     distribution::Normal,
     error::{self, Result},
-    moments::MovingStats,
+    moments::{MovingStats, Window},
     snapshot::checked_snapshot,
+    wide::Wide,
 };
 
 /// The anomaly likelihood of a stream of scores; O(min(size, 64)) a score.
@@ -68,8 +69,12 @@ impl AnomalyLikelihood {
     fn judge(&self) -> Option<Likelihood> {
         let history = self.history.moments();
         let stddev = history.stddev()?.max(self.floor);
-        let above = history.deviation(self.recent.mean()?);
-        let z = if above == 0.0 { 0.0 } else { above / stddev };
+        let above = history.wide_deviation(self.recent.mean()?);
+        let z = match () {
+            () if above.is_zero() => 0.0,
+            () if stddev == 0.0 => f64::INFINITY.copysign(above.value()),
+            () => above.over(Wide::from(stddev)).saturated(),
+        };
         let tail = Normal::STANDARD.sf(z);
         let score = (tail.max(f64::MIN_POSITIVE).ln() / 1e-10f64.ln()).clamp(0.0, 1.0);
         Some(Likelihood { likelihood: 1.0 - tail, tail, score })

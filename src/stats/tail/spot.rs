@@ -8,8 +8,9 @@ use serde::{Deserialize, Serialize};
 use super::Pareto;
 use crate::stats::{
     error::{self, MAX_WINDOW, Result},
-    moments::MovingStats,
+    moments::{MovingStats, Window},
     order::{QuantileMethod, quantile},
+    progress::Progress,
     ring::Ring,
     snapshot::checked_snapshot,
 };
@@ -169,7 +170,7 @@ impl Spot {
 
 impl Tail {
     fn calibrate(heights: &[f64], level: f64, risk: f64) -> Result<Tail> {
-        let start = quantile(heights, level, QuantileMethod::Linear)?;
+        let start = quantile(heights, level, QuantileMethod::Linear, &Progress::free())?;
         let mut tail = Tail {
             start,
             threshold: start,

@@ -5,9 +5,11 @@ use serde::{Deserialize, Serialize};
 use crate::stats::{
     error::{self, Result},
     moments::MeanVar,
+    progress::Progress,
     ring::Ring,
     series::ranks,
     snapshot::checked_snapshot,
+    wide::{power_of, scaled_down},
 };
 
 /// Pearson's correlation, from -1 to 1; O(n).
@@ -22,16 +24,27 @@ pub fn pearson(a: &[f64], b: &[f64]) -> Result<Option<f64>> {
 }
 
 /// Spearman's rank correlation, with the mean rank for ties; O(n log n). Otherwise as [`pearson`].
-pub fn spearman(a: &[f64], b: &[f64]) -> Result<Option<f64>> {
+pub fn spearman(a: &[f64], b: &[f64], progress: &Progress<'_>) -> Result<Option<f64>> {
     error::same_length(("a", a.len()), ("b", b.len()))?;
     error::sample("a", a, 2)?;
     error::sample("b", b, 2)?;
-    pearson(&ranks(a), &ranks(b))
+    pearson(&ranks(a, progress)?, &ranks(b, progress)?)
 }
 
 fn correlation(a: [&[f64]; 2], b: [&[f64]; 2]) -> Option<f64> {
+    // A correlation does not depend on units, so each side is brought to where squares are doubles.
+    let powers = [a, b].map(|parts| power_of(parts[0].iter().chain(parts[1])));
+    if powers != [0, 0] {
+        let [a, b] = [a.concat(), b.concat()];
+        let (a, b) = (scaled_down(&a, powers[0]), scaled_down(&b, powers[1]));
+        return moderate_correlation([&a, &[]], [&b, &[]]);
+    }
+    moderate_correlation(a, b)
+}
+
+fn moderate_correlation(a: [&[f64]; 2], b: [&[f64]; 2]) -> Option<f64> {
     let (mean_a, mean_b) = (MeanVar::of_parts(a), MeanVar::of_parts(b));
-    let scale = mean_a.m2().sqrt() * mean_b.m2().sqrt();
+    let scale = mean_a.m2().root().value() * mean_b.m2().root().value();
     if scale == 0.0 {
         return None;
     }
@@ -97,7 +110,7 @@ checked_snapshot!(MovingCorrelation);
 mod tests {
     use super::*;
     use crate::stats::testing::{
-        assert_close, continues_the_same, number, numbers, reference, survives_damage,
+        assert_close, continues_the_same, free, number, numbers, reference, survives_damage,
     };
 
     #[test]
@@ -106,7 +119,11 @@ mod tests {
         for case in cases.as_array().unwrap() {
             let (x, y) = (numbers(&case["x"]), numbers(&case["y"]));
             assert_close(pearson(&x, &y).unwrap().unwrap(), number(&case["r"]), 1e-12);
-            assert_close(spearman(&x, &y).unwrap().unwrap(), number(&case["spearman"]), 1e-12);
+            assert_close(
+                spearman(&x, &y, &free()).unwrap().unwrap(),
+                number(&case["spearman"]),
+                1e-12,
+            );
             let mut moving = MovingCorrelation::new(x.len()).unwrap();
             moving.push(1e12, -1e12).unwrap();
             x.iter().zip(&y).for_each(|(&x, &y)| moving.push(x, y).unwrap());

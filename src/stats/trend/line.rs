@@ -6,6 +6,8 @@ use crate::stats::{
     error::{self, Result, StatsError},
     moments::MeanVar,
     order,
+    progress::Progress,
+    wide::{Wide, power_of, scaled_down},
 };
 
 /// The most points for [`theil_sen`], which looks at every pair of them.
@@ -37,16 +39,47 @@ impl Line {
 
 /// The line of least squares; O(n).
 ///
-/// An error unless both have the same length, two or more, are finite, and not all `x` are equal.
+/// An error unless both have the same length, two or more, are finite, and not all `x` are equal, or
+/// where slope or intercept do not fit into a double.
 pub fn linear_fit(x: &[f64], y: &[f64]) -> Result<Line> {
+    let units = Units::of(x, y);
+    units.restored(moderate_fit(&scaled_down(x, units.x), &scaled_down(y, units.y))?)
+}
+
+/// The powers of two by which both axes are divided, so that squares are doubles.
+struct Units {
+    x: i32,
+    y: i32,
+}
+
+impl Units {
+    fn of(x: &[f64], y: &[f64]) -> Units {
+        Units { x: power_of(x), y: power_of(y) }
+    }
+
+    /// The line in the units of the points.
+    fn restored(&self, line: Line) -> Result<Line> {
+        if self.x == 0 && self.y == 0 && line.slope.is_finite() && line.intercept.is_finite() {
+            return Ok(line);
+        }
+        Ok(Line {
+            slope: Wide::new(line.slope, self.y - self.x).exact("slope")?,
+            intercept: Wide::new(line.intercept, self.y).exact("intercept")?,
+            r: line.r,
+        })
+    }
+}
+
+fn moderate_fit(x: &[f64], y: &[f64]) -> Result<Line> {
     let (mean_x, mean_y) = centres(x, y)?;
     let (mut sxy, mut syy) = (0.0, 0.0);
     for (&x, &y) in x.iter().zip(y) {
         sxy += mean_x.deviation(x) * mean_y.deviation(y);
         syy += mean_y.deviation(y) * mean_y.deviation(y);
     }
-    let slope = sxy / mean_x.m2();
-    let r = (syy > 0.0).then(|| (sxy / (mean_x.m2().sqrt() * syy.sqrt())).clamp(-1.0, 1.0));
+    let sxx = mean_x.m2().value();
+    let slope = sxy / sxx;
+    let r = (syy > 0.0).then(|| (sxy / (sxx.sqrt() * syy.sqrt())).clamp(-1.0, 1.0));
     Ok(Line { slope, intercept: -mean_y.deviation(slope * centre(&mean_x)), r })
 }
 
@@ -54,17 +87,22 @@ pub fn linear_fit(x: &[f64], y: &[f64]) -> Result<Line> {
 /// O(n²), up to [`MAX_THEIL_SEN`] points.
 ///
 /// Errors as [`linear_fit`].
-pub fn theil_sen(x: &[f64], y: &[f64]) -> Result<Line> {
+pub fn theil_sen(x: &[f64], y: &[f64], progress: &Progress<'_>) -> Result<Line> {
     error::size("points", x.len(), 2, MAX_THEIL_SEN)?;
-    let r = linear_fit(x, y)?.r;
-    let mut slopes = Vec::with_capacity(x.len() * (x.len() - 1) / 2);
+    let units = Units::of(x, y);
+    let (x, y) = (&*scaled_down(x, units.x), &*scaled_down(y, units.y));
+    let r = moderate_fit(x, y)?.r;
+    let pairs = x.len() * (x.len() - 1) / 2;
+    progress.room_for("theil_sen", pairs)?;
+    let mut slopes = Vec::with_capacity(pairs);
     for i in 1..x.len() {
+        progress.steps(i)?;
         let pairs = (0..i).filter(|&j| x[i] != x[j]);
         slopes.extend(pairs.map(|j| (y[i] - y[j]) / (x[i] - x[j])));
     }
     let slope = middle(&mut slopes);
-    let intercept = order::median(y)? - slope * order::median(x)?;
-    Ok(Line { slope, intercept, r })
+    let intercept = order::median(y, progress)? - slope * order::median(x, progress)?;
+    units.restored(Line { slope, intercept, r })
 }
 
 /// The median of at least one number, by selection.
@@ -87,7 +125,7 @@ fn centres(x: &[f64], y: &[f64]) -> Result<(MeanVar, MeanVar)> {
     error::sample("x", x, 2)?;
     error::sample("y", y, 2)?;
     let (mean_x, mean_y) = (MeanVar::of(x), MeanVar::of(y));
-    if mean_x.m2() == 0.0 {
+    if mean_x.m2().is_zero() {
         return Err(StatsError::Undefined { name: "slope", reason: "all x are equal" });
     }
     Ok((mean_x, mean_y))
@@ -96,7 +134,7 @@ fn centres(x: &[f64], y: &[f64]) -> Result<(MeanVar, MeanVar)> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::stats::testing::{assert_close, number, numbers, reference};
+    use crate::stats::testing::{assert_close, free, number, numbers, reference};
 
     #[test]
     fn agrees_with_scipy() {
@@ -107,7 +145,7 @@ mod tests {
             assert_close(line.slope, number(&case["slope"]), 1e-12);
             assert_close(line.intercept, number(&case["intercept"]), 1e-11);
             assert_close(line.r.unwrap(), number(&case["r"]), 1e-12);
-            let robust = theil_sen(&x, &y).unwrap();
+            let robust = theil_sen(&x, &y, &free()).unwrap();
             assert_close(robust.slope, number(&case["theil_slope"]), 1e-12);
             assert_close(robust.intercept, number(&case["theil_intercept"]), 1e-12);
         }

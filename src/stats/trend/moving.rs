@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::line::{Line, linear_fit, theil_sen};
 use crate::stats::{
     error::{self, MAX_WINDOW, Result, StatsError},
+    progress::Progress,
     snapshot::checked_snapshot,
 };
 
@@ -50,9 +51,9 @@ impl MovingTrend {
     }
 
     /// The Theil-Sen line; errors as [`linear`](MovingTrend::linear), and above 2,000 points.
-    pub fn robust(&self) -> Result<Line> {
+    pub fn robust(&self, progress: &Progress<'_>) -> Result<Line> {
         let (x, y) = self.columns();
-        theil_sen(&x, &y)
+        theil_sen(&x, &y, progress)
     }
 
     fn columns(&self) -> (Vec<f64>, Vec<f64>) {
@@ -91,7 +92,7 @@ checked_snapshot!(MovingTrend);
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::stats::testing::{assert_close, continues_the_same, survives_damage};
+    use crate::stats::testing::{assert_close, continues_the_same, free, survives_damage};
 
     #[test]
     fn tells_when_a_disk_is_full() {
@@ -104,11 +105,11 @@ mod tests {
         let line = trend.linear().unwrap();
         assert_close(line.slope, 1.0 / 3600.0, 1e-12);
         assert_close(line.distance_to(100.0, 0.0).unwrap(), 21.0 * 3600.0, 1e-10);
-        assert_close(trend.robust().unwrap().intercept, 79.0, 1e-12);
+        assert_close(trend.robust(&free()).unwrap().intercept, 79.0, 1e-12);
         assert!(trend.push(0, 1.0).is_err());
         continues_the_same(&trend, |trend| (trend.push(i64::MAX, 1.0), trend.linear()));
         survives_damage(&trend, |trend| {
-            let _ = (trend.push(i64::MAX, 1.0), trend.linear(), trend.robust());
+            let _ = (trend.push(i64::MAX, 1.0), trend.linear(), trend.robust(&free()));
         });
     }
 }

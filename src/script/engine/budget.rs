@@ -1,0 +1,62 @@
+//! What one call may use, the same for the interpreter and for the native functions that it calls.
+
+use crate::agent::Pulse;
+use crate::script::config::Limits;
+use crate::stats::Progress;
+use std::fmt;
+use std::time::Duration;
+
+/// The limits of one call, and the pulse that tells when its time is up.
+pub(crate) struct Budget {
+    pulse: Pulse,
+    call_timeout: Duration,
+    memory: u64,
+    array: usize,
+    stop: Box<dyn Fn() -> bool>,
+}
+
+impl fmt::Debug for Budget {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Budget").field("call_timeout", &self.call_timeout).finish_non_exhaustive()
+    }
+}
+
+impl Budget {
+    pub(crate) fn new(limits: &Limits, pulse: &Pulse) -> Self {
+        let watched = pulse.clone();
+        Self {
+            pulse: pulse.clone(),
+            call_timeout: limits.call_timeout,
+            memory: limits.memory,
+            array: limits.array,
+            stop: Box::new(move || watched.expired()),
+        }
+    }
+
+    /// Why the call must end, once it must.
+    pub(crate) fn spent(&self) -> Option<String> {
+        let Self { call_timeout, memory, .. } = self;
+        match () {
+            () if !self.pulse.expired() => None,
+            () if self.pulse.is_greedy() => Some(format!(
+                "the call takes more than {memory} bytes of memory; does something grow for ever? \
+                 ([limits] memory)"
+            )),
+            () => Some(format!(
+                "the call takes longer than {call_timeout:?}; is there an endless loop? \
+                 ([limits] call_timeout)"
+            )),
+        }
+    }
+
+    /// What a native function asks while it works.
+    pub(crate) fn progress(&self) -> Progress<'_> {
+        let memory = if self.memory == 0 { u64::MAX } else { self.memory };
+        Progress::new(&*self.stop, usize::try_from(memory).unwrap_or(usize::MAX))
+    }
+
+    /// The most elements of an array, and of a series.
+    pub(crate) fn array(&self) -> usize {
+        if self.array == 0 { usize::MAX } else { self.array }
+    }
+}
