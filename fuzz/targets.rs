@@ -2,19 +2,22 @@
 //! cargo-fuzz (`fuzz/fuzz_targets`) and by the suite (`tests/it/fuzz.rs`).
 
 use rhai_udf::agent::{Handler, Output, Pulse, Session};
+use rhai_udf::http;
 use rhai_udf::protocol::line::{Cut, LineError, Reader, Writer, cut};
 use rhai_udf::protocol::message::{EdgeType, InitRequest};
 use rhai_udf::protocol::{Batch, FieldValue, Frames, Point, Request};
 use rhai_udf::replay::source::{Reading, Scratch, open};
 use rhai_udf::script::config::{Config, OnError};
 use rhai_udf::script::{Program, ScriptHandler, ScriptText, SnapshotView};
+use std::io::{self, Read, Write};
 use std::path::PathBuf;
+use std::time::Duration;
 
 /// A target's name and what it does.
 pub type Target = (&'static str, fn(&[u8]));
 
 /// All of them.
-pub const TARGETS: [Target; 8] = [
+pub const TARGETS: [Target; 9] = [
     ("frames", frames),
     ("points", points),
     ("options", options),
@@ -23,6 +26,7 @@ pub const TARGETS: [Target; 8] = [
     ("lines", lines),
     ("recordings", recordings),
     ("scripts", scripts),
+    ("requests", requests),
 ];
 
 const SCRIPT: &str = r#"
@@ -209,4 +213,66 @@ pub fn scripts(data: &[u8]) {
         ..Default::default()
     };
     let _ = Program::load(script(&String::from_utf8_lossy(data)), &limits, &Pulse::default());
+}
+
+/// A connection to the HTTP server: the first byte says into how small reads it is cut.
+pub fn requests(data: &[u8]) {
+    let Some((part, data)) = data.split_first() else { return };
+    let mut sender = Sender { bytes: data, part: usize::from(*part).max(1), received: Vec::new() };
+    http::serve_link(&mut sender, &Reads, http::Limits::default());
+    let answers = sender.received;
+    assert!(answers.is_empty() || answers.starts_with(b"HTTP/1.1 "));
+    assert!(answers.len() <= 1000 * (data.len() + 1), "many answers to little");
+}
+
+/// Reads each body, some of them only in part.
+struct Reads;
+
+impl http::Service for Reads {
+    fn respond(&self, request: &mut http::Request<'_>) -> http::Response {
+        let head = request.head;
+        let _ = http::Doorkeeper { loopback: true, ..Default::default() }.check(head);
+        let known = http::Secret::new("a:b");
+        let _ = http::Credentials { users: vec![known], ..Default::default() }.admit(head);
+        let mut body = Vec::new();
+        let most = if head.path.len() % 2 == 0 { u64::MAX } else { 3 };
+        match (&mut request.body).take(most).read_to_end(&mut body) {
+            Ok(_) => http::Response::new(204),
+            Err(error) => http::Response::text(400, &error.to_string()),
+        }
+    }
+}
+
+struct Sender<'b> {
+    bytes: &'b [u8],
+    part: usize,
+    received: Vec<u8>,
+}
+
+impl Read for Sender<'_> {
+    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
+        let count = self.part.min(self.bytes.len()).min(out.len());
+        out[..count].copy_from_slice(&self.bytes[..count]);
+        self.bytes = &self.bytes[count..];
+        Ok(count)
+    }
+}
+
+impl Write for Sender<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.received.extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl http::Link for Sender<'_> {
+    fn wait_at_most(&self, _: Duration) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn close_writing(&self) {}
 }

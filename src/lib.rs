@@ -1,6 +1,7 @@
 //! Runs Kapacitor UDFs written as Rhai scripts.
 
 pub mod agent;
+pub mod http;
 pub mod protocol;
 pub mod replay;
 pub mod script;

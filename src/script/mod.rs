@@ -12,7 +12,7 @@ mod error;
 mod expression;
 mod host;
 mod state;
-mod throttle;
+pub(crate) mod throttle;
 
 pub use declaration::{Declaration, OptionSpec, StateScope, type_name};
 pub use error::{OutputProblem, Problem, ScriptError};

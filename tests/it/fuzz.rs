@@ -106,6 +106,15 @@ fn seeds(target: &str) -> Vec<Vec<u8>> {
         "scripts" => ["moving_avg", "ttest", "outliers"]
             .map(|name| std::fs::read(repo(&format!("scripts/{name}.rhai"))).unwrap())
             .into(),
+        "requests" => [
+            "\x05GET /ping HTTP/1.1\r\nHost: localhost\r\n\r\nPOST /write?db=d&u=a&p=b \
+             HTTP/1.1\r\nHost: localhost\r\nExpect: 100-continue\r\nContent-Length: 7\r\n\r\nm x=1 1",
+            "\x40POST /w HTTP/1.1\r\nHost: [::1]:80\r\nAuthorization: Basic \
+             YTpi\r\nTransfer-Encoding: chunked\r\n\r\n5;x=y\r\nm x=1\r\n2\r\n \
+             1\r\n0\r\nA: b\r\n\r\nHEAD http://a/b?c HTTP/1.0\r\nConnection: keep-alive\r\n\r\n",
+        ]
+        .map(|text| text.as_bytes().to_vec())
+        .into(),
         other => panic!("no seeds for {other}"),
     }
 }

@@ -1,46 +1,59 @@
 //! InfluxDB read and written: against a server that says what a test wants.
 
 use crate::util::*;
+use rhai_udf::http::{Limits, Request, Response, Server, Service, Stopper};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
-use tiny_http::{Response, Server};
 
 /// A server in this process, and the requests it saw: path and body.
 struct Fake {
     url: String,
-    seen: Arc<Mutex<Vec<(String, String)>>>,
-    server: Arc<Server>,
+    requests: Arc<Requests>,
+    stopper: Stopper,
+}
+
+struct Requests {
+    answer: Mutex<Answer>,
+    seen: Mutex<Vec<(String, String)>>,
+}
+
+type Answer = Box<dyn FnMut(&str, &str) -> (u16, String) + Send>;
+
+impl Service for Requests {
+    fn respond(&self, request: &mut Request<'_>) -> Response {
+        let mut body = String::new();
+        std::io::Read::read_to_string(&mut request.body, &mut body).unwrap();
+        let body = percent_encoding::percent_decode_str(&body.replace('+', " "))
+            .decode_utf8_lossy()
+            .into_owned();
+        let url = match (&*request.head.path, &*request.head.query) {
+            (path, "") => path.to_owned(),
+            (path, query) => format!("{path}?{query}"),
+        };
+        let (status, text) = (self.answer.lock().unwrap())(&url, &body);
+        self.seen.lock().unwrap().push((url, body));
+        Response { body: text.into_bytes(), ..Response::new(status) }
+    }
 }
 
 impl Fake {
-    fn new(mut answer: impl FnMut(&str, &str) -> (u16, String) + Send + 'static) -> Self {
-        let server = Arc::new(Server::http("127.0.0.1:0").unwrap());
-        let seen = Arc::new(Mutex::new(Vec::new()));
-        let (serving, log) = (server.clone(), seen.clone());
-        std::thread::spawn(move || {
-            while let Ok(mut request) = serving.recv() {
-                let mut body = String::new();
-                request.as_reader().read_to_string(&mut body).unwrap();
-                let body = percent_encoding::percent_decode_str(&body.replace('+', " "))
-                    .decode_utf8_lossy()
-                    .into_owned();
-                let (status, text) = answer(request.url(), &body);
-                log.lock().unwrap().push((request.url().to_owned(), body));
-                let _ = request.respond(Response::from_string(text).with_status_code(status));
-            }
-        });
-        let url = format!("http://{}", server.server_addr().to_ip().unwrap());
-        Self { url, seen, server }
+    fn new(answer: impl FnMut(&str, &str) -> (u16, String) + Send + 'static) -> Self {
+        let server = Server::bind(([127, 0, 0, 1], 0).into()).unwrap();
+        let (url, stopper) = (format!("http://{}", server.address()), server.stopper());
+        let requests =
+            Arc::new(Requests { answer: Mutex::new(Box::new(answer)), seen: Mutex::default() });
+        server.start(requests.clone(), Limits::default()).unwrap();
+        Self { url, requests, stopper }
     }
 
     fn seen(&self) -> Vec<(String, String)> {
-        self.seen.lock().unwrap().clone()
+        self.requests.seen.lock().unwrap().clone()
     }
 }
 
 impl Drop for Fake {
     fn drop(&mut self) {
-        self.server.unblock();
+        self.stopper.stop();
     }
 }
 

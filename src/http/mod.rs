@@ -1,0 +1,60 @@
+//! A small HTTP/1.1 server of blocking threads, for machines on a network and for pages on loopback.
+//!
+//! A [`Server`] accepts connections and gives each a thread, up to a bound; a [`Service`] answers
+//! requests. What a sender can do is bounded on all sides by [`Limits`]: the size of a head, the time
+//! that a request may take, the number of connections. When all places are taken, the connection that
+//! has kept the server waiting longest loses its own, so that slow senders shut nobody out.
+//!
+//! Served are keep-alive, pipelined requests, bodies with a length and in chunks, `Expect:
+//! 100-continue`, `HEAD`. Not served are upgrades, compression of answers and HTTP/2. This room knows no
+//! other; a transport other than TCP (TLS) is a [`Link`].
+//!
+//! Written against RFC 9110 and RFC 9112; where they leave a choice about malformed requests, the
+//! strict one is taken: request smuggling lives on lenience.
+
+mod body;
+mod connection;
+mod credentials;
+mod doorkeeper;
+mod head;
+mod limits;
+mod places;
+mod response;
+mod server;
+mod wire;
+
+pub use body::Body;
+pub use connection::serve_link;
+pub use credentials::{Credentials, Secret};
+pub use doorkeeper::Doorkeeper;
+pub use head::{Framing, Head, Refusal};
+pub use limits::Limits;
+pub use response::Response;
+pub use server::{Server, Stopper};
+pub use wire::Link;
+
+/// A request: its head, and its body that is read from the connection on demand.
+#[derive(Debug)]
+pub struct Request<'a> {
+    /// The request line and the headers.
+    pub head: &'a Head,
+    /// The body.
+    pub body: Body<'a>,
+}
+
+/// What answers requests; it is called from many threads at once.
+pub trait Service: Send + Sync {
+    /// Answers a request.
+    fn respond(&self, request: &mut Request<'_>) -> Response;
+
+    /// The answer to a request that cannot be read, or that is refused before it is looked at.
+    fn refuse(&self, refusal: &Refusal) -> Response {
+        Response::text(refusal.status, &refusal.reason)
+    }
+
+    /// Every request that will ever be answered has been.
+    fn ended(&self) {}
+}
+
+#[cfg(test)]
+mod tests;
