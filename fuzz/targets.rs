@@ -235,7 +235,7 @@ impl http::Service for Reads {
         let known = http::Secret::new("a:b");
         let _ = http::Credentials { users: vec![known], ..Default::default() }.admit(head);
         let mut body = Vec::new();
-        let most = if head.path.len() % 2 == 0 { u64::MAX } else { 3 };
+        let most = if head.path.len().is_multiple_of(2) { u64::MAX } else { 3 };
         match (&mut request.body).take(most).read_to_end(&mut body) {
             Ok(_) => http::Response::new(204),
             Err(error) => http::Response::text(400, &error.to_string()),
