@@ -15,6 +15,7 @@ mod watchdog;
 
 pub use control::{Control, Wakeable};
 pub use handler::{Handler, HandlerError, Info};
+pub(crate) use output::Mark;
 pub use output::{Output, OutputError};
 pub use session::{Counts, Session};
 pub use watchdog::Pulse;

@@ -31,6 +31,15 @@ pub enum OutputError {
     EndWithoutBegin,
 }
 
+/// A place in the output.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Mark {
+    bytes: usize,
+    open: bool,
+    points: u64,
+    batches: u64,
+}
+
 /// What a handler writes to.
 #[derive(Debug)]
 pub struct Output {
@@ -168,27 +177,56 @@ impl Output {
         self.respond(response::Message::Error(ErrorResponse { error }));
     }
 
-    /// How much has been written: bytes and points.
-    pub(crate) fn written(&self) -> (usize, u64) {
-        (self.bytes.len(), self.points)
+    /// Where the output is.
+    pub(crate) fn mark(&self) -> Mark {
+        let Self { open, points, batches, .. } = *self;
+        Mark { bytes: self.bytes.len(), open, points, batches }
+    }
+
+    /// Takes back everything that was written since a mark, committed or not, and returns it. The
+    /// mark must be of this output, and nothing before it may be uncommitted.
+    pub(crate) fn go_back(&mut self, mark: &Mark) -> Vec<u8> {
+        let Mark { bytes, open, points, batches } = *mark;
+        (self.open, self.points, self.batches) = (open, points, batches);
+        let taken = self.bytes.split_off(bytes);
+        self.commit();
+        taken
+    }
+
+    /// Appends a piece of what [`Output::go_back`] returned for `start`.
+    pub(crate) fn append(&mut self, taken: &[u8], start: &Mark, piece: &Range<Mark>) {
+        let Range { start: from, end: to } = piece;
+        self.bytes.extend_from_slice(&taken[from.bytes - start.bytes..to.bytes - start.bytes]);
+        self.points += to.points - from.points;
+        self.batches += to.batches - from.batches;
+        self.open = to.open;
     }
 
     /// Brings the frames of several pieces of the output, which follow each other, into another order:
-    /// `order` names for each frame the piece that it is the next of. Anything that does not fit is
-    /// left as it is.
-    pub(crate) fn interleave(&mut self, pieces: &[Range<usize>], order: &[u32]) {
+    /// `order` names for each frame the piece that it is the next of. Where the pieces do not have the
+    /// frames that the order names, they are left as they are.
+    pub(crate) fn interleave(&mut self, pieces: &[Range<Mark>], order: &[u32]) {
         let (Some(first), Some(last)) = (pieces.first(), pieces.last()) else { return };
-        let mut next: Vec<usize> = pieces.iter().map(|piece| piece.start).collect();
+        let (first, last) = (first.start.bytes, last.end.bytes);
+        let mut left: Vec<u64> = pieces.iter().map(|p| p.end.points - p.start.points).collect();
+        order.iter().for_each(|place| {
+            let left = &mut left[*place as usize];
+            *left = left.wrapping_sub(1);
+        });
+        if left.iter().any(|left| *left != 0) || last != self.bytes.len() {
+            return;
+        }
+        let mut next: Vec<usize> = pieces.iter().map(|piece| piece.start.bytes).collect();
         self.spare.clear();
         for place in order {
             let place = *place as usize;
             let at = next[place];
-            let Some(frame) = frame_at(&self.bytes[at..pieces[place].end]) else { return };
+            let Some(frame) = frame_at(&self.bytes[at..pieces[place].end.bytes]) else { return };
             self.spare.extend_from_slice(frame);
             next[place] = at + frame.len();
         }
-        if self.spare.len() == last.end - first.start && last.end == self.bytes.len() {
-            self.bytes[first.start..last.end].copy_from_slice(&self.spare);
+        if self.spare.len() == last - first {
+            self.bytes[first..last].copy_from_slice(&self.spare);
         }
     }
 

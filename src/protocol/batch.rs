@@ -53,6 +53,14 @@ fn list(names: &[String]) -> String {
     }
 }
 
+/// Sets a text, using its memory again.
+fn set_text(text: &mut String, to: &str) {
+    if text != to {
+        text.clear();
+        text.push_str(to);
+    }
+}
+
 /// A batch of points.
 #[derive(Clone, Debug, Default)]
 pub struct Batch {
@@ -84,13 +92,23 @@ impl Batch {
 
     /// Takes the metadata that the points of a group have in common from one of them.
     pub fn describe(&mut self, point: &Point) {
-        self.name = point.name().into_owned();
-        self.group = point.group().into_owned();
+        set_text(&mut self.name, &point.name());
+        set_text(&mut self.group, &point.group());
         self.by_name = point.by_name();
-        self.tags = point
-            .dimensions()
-            .map(|d| (d.to_string(), point.tag(&d).unwrap_or_default().into_owned()))
-            .collect();
+        let tag = |name: &str| point.tag(name).unwrap_or_default();
+        let same = point.dimensions().count() == self.tags.len()
+            && point.dimensions().all(|d| self.tags.get(&*d).is_some_and(|v| *v == *tag(&d)));
+        if !same {
+            self.tags = point.dimensions().map(|d| (d.to_string(), tag(&d).into_owned())).collect();
+        }
+    }
+
+    /// Becomes a batch of one point, with its metadata and time; memory is used again.
+    pub fn hold(&mut self, point: &Point) {
+        self.clear_points();
+        self.describe(point);
+        self.tmax = point.time();
+        self.push(point);
     }
 
     /// Takes the metadata of the end, which is what counts: the daemon takes name, tags and time

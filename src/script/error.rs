@@ -78,6 +78,9 @@ pub enum ScriptError {
     /// `init` was asked for with options that do not fit.
     #[error("{}", .0.join("; "))]
     Options(Vec<String>),
+    /// Data arrived for a script that has not taken the options of a task.
+    #[error("data arrived before init was accepted")]
+    Unbound,
     /// The configuration cannot be used.
     #[error("{0}")]
     Config(String),

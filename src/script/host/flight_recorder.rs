@@ -30,7 +30,7 @@ const FLUSH: Duration = Duration::from_secs(1);
 pub(crate) struct FlightRecorder {
     dir: PathBuf,
     config: RecordConfig,
-    init: Option<InitRequest>,
+    init: InitRequest,
     file: Option<Recording>,
     bytes: Vec<u8>,
     errors: Throttle,
@@ -45,23 +45,19 @@ struct Recording {
 }
 
 impl FlightRecorder {
-    /// A recorder if the configuration asks for one.
-    pub(crate) fn new(config: &RecordConfig) -> Option<Self> {
-        Some(Self {
+    /// A recorder of a session that begins, if the configuration asks for one.
+    pub(crate) fn new(config: &RecordConfig, request: &InitRequest) -> Option<Self> {
+        let mut recorder = Self {
             dir: config.dir.clone()?,
             config: config.clone(),
-            init: None,
+            init: request.clone(),
             file: None,
             bytes: Vec::new(),
             errors: Throttle::default(),
             troubles: Throttle::default(),
-        })
-    }
-
-    /// A session begins.
-    pub(crate) fn init(&mut self, request: &InitRequest) {
-        self.init = Some(request.clone());
-        self.begin(None);
+        };
+        recorder.begin(None);
+        Some(recorder)
     }
 
     /// The session begins with this state.
@@ -71,16 +67,28 @@ impl FlightRecorder {
         self.write();
     }
 
-    /// A message was handled.
-    pub(crate) fn message(&mut self, message: &Message, instance: &Instance) {
-        if self.file.is_none() {
-            return;
+    /// A point of a stream has arrived.
+    pub(crate) fn point(&mut self, point: &Point) {
+        if self.file.is_some() {
+            point.put_frame(&mut self.bytes);
+            self.write();
         }
-        put_message(&mut self.bytes, message);
-        self.write();
+    }
+
+    /// A batch was handled.
+    pub(crate) fn batch(&mut self, batch: &Batch) {
+        if self.file.is_some() {
+            put_batch(&mut self.bytes, batch);
+            self.write();
+        }
+    }
+
+    /// Everything that was written has been handled: a file that is long enough ends, and the next
+    /// begins with the state.
+    pub(crate) fn settled(&mut self, instance: &Instance) {
         if self.file.as_ref().is_some_and(|file| file.size >= self.config.size) {
             let program = &instance.program;
-            match instance.groups.snapshot(&instance.origin, program.registry(), 0) {
+            match instance.groups.snapshot(&instance.origin, program.types(), 0) {
                 Ok(snapshot) => self.begin(Some(&snapshot)),
                 Err(error) => self.trouble(&format!("the state cannot be stored: {error}")),
             }
@@ -97,13 +105,14 @@ impl FlightRecorder {
         message: &Message,
         error: &ScriptError,
     ) {
-        let (Some(held), Some(init)) = (self.errors.pass(), self.init.clone()) else { return };
+        let Some(held) = self.errors.pass() else { return };
+        let init = self.init.clone();
         let mut bytes = Vec::new();
         put(&mut bytes, request::Message::Init(init.clone()));
         if let Some(group) = start {
             let group = std::iter::once((key, group));
-            let registry = instance.program.registry();
-            match snapshot::snapshot(group, 1, &instance.origin, registry, 0) {
+            let types = instance.program.types();
+            match snapshot::snapshot(group, 1, &instance.origin, types, 0) {
                 Ok(snapshot) => {
                     put(&mut bytes, request::Message::Restore(RestoreRequest { snapshot }));
                 }
@@ -141,7 +150,7 @@ impl FlightRecorder {
     /// Begins the next file of the ring.
     fn begin(&mut self, snapshot: Option<&[u8]>) {
         self.file = None;
-        let Some(init) = self.init.clone() else { return };
+        let init = self.init.clone();
         let name = file_name(&init.task_id, &init.node_id);
         let slot =
             oldest_slot(&self.dir, self.config.files, |i| format!("{name}.{i}.requests.bin.gz"));
@@ -198,6 +207,11 @@ fn put(out: &mut Vec<u8>, message: request::Message) {
 fn put_message(out: &mut Vec<u8>, message: &Message) {
     match message {
         Message::Point(bytes) => Point::put_message_frame(bytes, out),
+        Message::Chunk(batch) => {
+            (0..batch.len()).for_each(|i| {
+                Point::put_message_frame(batch.message(i).unwrap_or_default(), out);
+            });
+        }
         Message::Batch(batch) => put_batch(out, batch),
     }
 }

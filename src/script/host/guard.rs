@@ -2,7 +2,6 @@
 //! version before a reload brought back when the new one fails where the old one does not.
 
 use crate::agent::Output;
-use crate::protocol::message::InitRequest;
 use crate::protocol::{Batch, Point};
 use crate::script::api::{SharedBatch, SharedPoint};
 use crate::script::config::{Config, OnError};
@@ -30,6 +29,8 @@ pub(crate) struct Guard {
     pub(crate) journal: Journal,
     pub(crate) recorder: Option<FlightRecorder>,
     on_error: OnError,
+    /// Every message is kept, not only what undoes a chunk that failed.
+    full: bool,
     previous: Option<Previous>,
     message: Current,
 }
@@ -59,14 +60,28 @@ struct Current {
 }
 
 impl Guard {
-    pub(crate) fn new(config: &Config, recorder: Option<FlightRecorder>) -> Self {
+    /// A guard; `watched`: the script may be replaced while it runs.
+    pub(crate) fn new(config: &Config, recorder: Option<FlightRecorder>, watched: bool) -> Self {
         Self {
             journal: Journal::default(),
+            full: config.on_error != OnError::Stop || watched || recorder.is_some(),
             recorder,
             on_error: config.on_error,
             previous: None,
             message: Current::default(),
         }
+    }
+
+    /// From now on every message is kept.
+    pub(crate) fn keep_all(&mut self) {
+        self.full = true;
+    }
+
+    /// True if a call for one point of the group need not be guarded: if it fails the task stops, and no
+    /// earlier state of the group waits for the points that follow it.
+    #[inline]
+    pub(crate) fn ignores(&self, group: &Group) -> bool {
+        !self.full && group.checkpoint.is_none()
     }
 
     /// A point of a stream is at hand.
@@ -80,21 +95,87 @@ impl Guard {
         &self.message.point
     }
 
+    /// Runs `points` for a chunk. If it fails the state is what it was before, and the points are to be
+    /// handled one by one. What it returns is for [`Guard::finish_chunk`].
+    pub(crate) fn chunk(
+        &mut self,
+        instance: &mut Instance,
+        place: usize,
+        batch: &Rc<Batch>,
+        output: &mut Output,
+    ) -> Result<ChunkRun, ScriptError> {
+        self.message = Current::default();
+        instance.program.host().asked.set(None);
+        instance.program.pulse().renew();
+        let points = u32::try_from(batch.len()).unwrap_or(u32::MAX);
+        self.checkpoint(instance, place, points);
+        let began = Instant::now();
+        let argument = Dynamic::from(SharedBatch(batch.clone()));
+        let call = Call { callback: Callback::Points, place, argument };
+        match instance.attempt(call, Emission::Chunk, output) {
+            Ok(_) => {
+                if began.elapsed() > SLOW {
+                    begin_anew(instance, place);
+                }
+                let now = instance.program.host().asked.get();
+                Ok(ChunkRun { now, opened: self.message.opened })
+            }
+            Err(failure) => {
+                self.undo(instance, place);
+                Err(failure.error)
+            }
+        }
+    }
+
+    /// Brings the state of a group back to before its last chunk, which is not finished.
+    pub(crate) fn undo(&mut self, instance: &mut Instance, place: usize) {
+        self.message = Current::default();
+        self.rewind(instance, place, None);
+    }
+
+    /// A chunk has been handled for good.
+    pub(crate) fn finish_chunk(
+        &mut self,
+        instance: &mut Instance,
+        place: usize,
+        batch: &Rc<Batch>,
+        run: ChunkRun,
+    ) {
+        self.expire();
+        if !self.full {
+            // What the next chunk would begin with anew anyway need not be kept.
+            let group = instance.groups.at(place);
+            if group.checkpoint.as_ref().is_none_or(|checkpoint| checkpoint.calls >= CALLS) {
+                group.checkpoint = None;
+                return;
+            }
+        }
+        let entry = Entry {
+            message: Message::Chunk(batch.clone()),
+            group: instance.groups.id(place).to_vec(),
+            now: run.now,
+            failed: false,
+            opened: run.opened,
+        };
+        self.keep(instance, entry);
+    }
+
     /// Runs a call. If it fails the state is what it was before, and where the version before a
     /// reload can do it, that version takes over.
     pub(crate) fn call(
         &mut self,
         instance: &mut Box<Instance>,
-        call: Call<'_>,
+        call: Call,
         emission: Emission,
         batch: &Rc<Batch>,
         output: &mut Output,
     ) -> Result<Emission, Box<Failure>> {
-        let (callback, group, time) = (call.callback, call.group, call.time);
-        let key = instance.key(group);
+        let (callback, place) = (call.callback, call.place);
         instance.program.host().asked.set(self.message.now);
         if self.goes_back() {
-            self.checkpoint(instance, key);
+            self.checkpoint(instance, place, 1);
+        } else if let Some(checkpoint) = &mut instance.groups.at(place).checkpoint {
+            checkpoint.calls += 1;
         }
         let began = Instant::now();
         let result = instance.attempt(call, emission, output);
@@ -102,20 +183,19 @@ impl Guard {
         let result = match result {
             Ok(emission) => {
                 if self.goes_back() && began.elapsed() > SLOW {
-                    self.begin_anew(instance, key);
+                    begin_anew(instance, place);
                 }
                 Ok(emission)
             }
             Err(failure) => {
                 self.message.failed = true;
                 if self.goes_back() {
-                    self.rewind(instance, key, batch);
+                    self.rewind(instance, place, Some(batch));
                 }
-                let failing = Failing { callback, group, time };
-                match self.roll_back(instance, &failing, &failure, batch, output) {
+                match self.roll_back(instance, callback, &failure, batch, output) {
                     Some(emission) => Ok(emission),
                     None => {
-                        self.record_failure(instance, key, &failure.error, batch);
+                        self.record_failure(instance, place, &failure.error, batch);
                         Err(failure)
                     }
                 }
@@ -128,71 +208,60 @@ impl Guard {
         result
     }
 
-    /// True if states are brought back after a failed call.
+    /// True if states are brought back after every failed call.
     fn goes_back(&self) -> bool {
         self.on_error != OnError::Stop || self.recorder.is_some()
     }
 
-    /// Remembers the state of a group if that was last done too long ago.
-    fn checkpoint(&mut self, instance: &mut Instance, key: &[u8]) {
+    /// Remembers the state of a group if that was last done too many points ago.
+    fn checkpoint(&mut self, instance: &mut Instance, place: usize, points: u32) {
         let wants_batches = instance.wants_batches();
-        let mut group = instance.groups.get_mut(key);
+        let group = instance.groups.at(place);
         if self.recorder.is_some() && wants_batches && self.message.start.is_none() {
-            let start = group.as_deref().map(|g| Group::new(g.state.clone(), g.seen));
-            self.message.start = Some(start);
+            self.message.start = Some(group.state.clone().map(|s| Group::new(Some(s), group.seen)));
         }
-        let Some(group) = &mut group else { return };
+        let Some(state) = &group.state else { return };
         let first = self.journal.first();
         if let Some(checkpoint) = &mut group.checkpoint
             && checkpoint.number >= first
             && checkpoint.calls < CALLS
         {
-            checkpoint.calls += 1;
+            checkpoint.calls = checkpoint.calls.saturating_add(points);
             return;
         }
-        group.checkpoint = None;
         group.checkpoint = Some(Box::new(Checkpoint {
-            state: group.state.clone(),
-            seen: group.seen,
+            state: state.clone(),
             number: self.journal.next(),
             progress: self.message.progress,
-            calls: 1,
+            calls: points,
         }));
         self.message.opened = true;
     }
 
-    /// The next call of the group begins with a checkpoint.
-    fn begin_anew(&mut self, instance: &mut Instance, key: &[u8]) {
-        if let Some(checkpoint) =
-            instance.groups.get_mut(key).and_then(|group| group.checkpoint.as_mut())
-        {
-            checkpoint.calls = CALLS;
-        }
-    }
-
     /// Brings the state of a group back to before the call at hand.
-    fn rewind(&mut self, instance: &mut Instance, key: &[u8], batch: &Rc<Batch>) {
-        let Some(place) = instance.groups.find(key) else { return };
+    fn rewind(&mut self, instance: &mut Instance, place: usize, batch: Option<&Rc<Batch>>) {
         let group = instance.groups.at(place);
         let Some(checkpoint) = group.checkpoint.take() else {
             // The call was the group's first.
-            instance.groups.remove(place);
+            group.state = None;
+            instance.program.pulse().renew();
             return;
         };
-        let Checkpoint { state, seen, number, progress, .. } = *checkpoint;
-        (group.state, group.seen) = (state, seen);
+        let Checkpoint { state, number, progress, .. } = *checkpoint;
+        group.state = Some(state);
+        let key = instance.groups.id(place).to_vec();
         let from = |at: u64| if at == number { progress } else { Progress::default() };
         let mut scrap = instance.scrap();
         for (at, entry) in self.journal.since(number).filter(|(_, entry)| entry.group == key) {
-            if let Err(error) = instance.again(entry, from(at), &mut scrap) {
-                log::warn!("state of group {}: not quite what it was: {error}", shown(key));
+            if let Err(error) = instance.again_at(place, entry, from(at), &mut scrap) {
+                log::warn!("state of group {}: not quite what it was: {error}", shown(&key));
             }
         }
-        if instance.wants_batches() {
+        if let (true, Some(batch)) = (instance.wants_batches(), batch) {
             let to = self.message.progress;
             let now = from(self.journal.next());
-            if let Err(error) = instance.batch_again(batch, now, to, None, &mut scrap) {
-                log::warn!("state of group {}: not quite what it was: {error}", shown(key));
+            if let Err(error) = instance.batch_again(place, batch, now, to, None, &mut scrap) {
+                log::warn!("state of group {}: not quite what it was: {error}", shown(&key));
             }
         }
         instance.program.host().asked.set(self.message.now);
@@ -206,9 +275,7 @@ impl Guard {
         group: &[u8],
         batch: Option<&Rc<Batch>>,
     ) {
-        if self.previous.is_some() {
-            self.expire();
-        }
+        self.expire();
         let Current { point, mut key, now, failed, opened, .. } = std::mem::take(&mut self.message);
         key.clear();
         key.extend_from_slice(instance.key(group));
@@ -216,17 +283,35 @@ impl Guard {
             Some(batch) => Message::Batch(batch.clone()),
             None => Message::Point(point),
         };
-        if let Some(recorder) = &mut self.recorder {
-            recorder.message(&message, &*instance);
+        if let (Some(recorder), Message::Batch(batch)) = (&mut self.recorder, &message) {
+            recorder.batch(batch);
         }
+        self.keep(instance, Entry { message, group: key, now, failed, opened });
+    }
+
+    fn keep(&mut self, instance: &mut Instance, entry: Entry) {
         let groups = &mut instance.groups;
-        self.journal.push(Entry { message, group: key, now, failed, opened }, |id, number| {
+        self.journal.push(entry, |id, number| {
             if let Some(group) = groups.get_mut(id)
                 && group.checkpoint.as_ref().is_some_and(|c| c.number <= number)
             {
                 group.checkpoint = None;
             }
         });
+    }
+
+    /// A point of a stream has arrived.
+    pub(crate) fn record_point(&mut self, point: &Point) {
+        if let Some(recorder) = &mut self.recorder {
+            recorder.point(point);
+        }
+    }
+
+    /// Everything that has arrived has been handled: a recording that is long enough may end here.
+    pub(crate) fn record_settled(&mut self, instance: &Instance) {
+        if let Some(recorder) = &mut self.recorder {
+            recorder.settled(instance);
+        }
     }
 
     /// A new version has taken over; the old one is kept for a while.
@@ -248,7 +333,7 @@ impl Guard {
     fn roll_back(
         &mut self,
         instance: &mut Box<Instance>,
-        failing: &Failing<'_>,
+        callback: Callback,
         failure: &Failure,
         batch: &Rc<Batch>,
         output: &mut Output,
@@ -262,21 +347,10 @@ impl Guard {
         previous.errors = 0;
         let old = &mut previous.instance;
         let saved = old.groups.clone();
-        let first = self.journal.first();
-        let lost = first.saturating_sub(previous.since);
-        let mut scrap = old.scrap();
-        let mut caught_up = 0u64;
-        for (_, entry) in self.journal.since(previous.since) {
-            let before = entry.failed.then(|| old.groups.get(&entry.group).cloned()).flatten();
-            if old.again(entry, Progress::default(), &mut scrap).is_err()
-                && let Some(group) = before
-            {
-                old.groups.insert(&entry.group, group);
-            }
-            caught_up += 1;
-        }
+        let lost = self.journal.first().saturating_sub(previous.since);
+        let caught_up = catch_up(old, &self.journal, previous.since);
         output.rollback();
-        let retried = retry(old, failing, self.message.progress, batch, &self.message, output);
+        let retried = retry(old, callback, self.message.progress, batch, &self.message, output);
         let Ok(emission) = retried else {
             output.rollback();
             old.groups = saved;
@@ -298,75 +372,97 @@ impl Guard {
 
     fn record_failure(
         &mut self,
-        instance: &Instance,
-        key: &[u8],
+        instance: &mut Instance,
+        place: usize,
         error: &ScriptError,
         batch: &Rc<Batch>,
     ) {
         let Some(recorder) = &mut self.recorder else { return };
+        let key = instance.groups.id(place).to_vec();
         let (start, message) = if instance.wants_batches() {
             let start = self.message.start.as_ref().and_then(Option::as_ref);
             (start, Message::Batch(batch.clone()))
         } else {
-            (instance.groups.get(key), Message::Point(self.message.point.clone()))
+            let group: &Group = instance.groups.at(place);
+            (Some(group), Message::Point(self.message.point.clone()))
         };
-        recorder.failure(instance, key, start, &message, error);
+        let start = start.filter(|group| group.state.is_some()).cloned();
+        recorder.failure(instance, &key, start.as_ref(), &message, error);
     }
 
     /// The session begins with the states of an earlier one.
     pub(crate) fn record_restore(&mut self, instance: &Instance) {
         let Some(recorder) = &mut self.recorder else { return };
-        let registry = instance.program.registry();
-        if let Ok(snapshot) = instance.groups.snapshot(&instance.origin, registry, 0) {
+        let types = instance.program.types();
+        if let Ok(snapshot) = instance.groups.snapshot(&instance.origin, types, 0) {
             recorder.restore(&snapshot);
-        }
-    }
-
-    /// Starts the recording of a session.
-    pub(crate) fn record_init(&mut self, request: &InitRequest) {
-        if let Some(recorder) = &mut self.recorder {
-            recorder.init(request);
         }
     }
 }
 
-/// The call that failed.
-struct Failing<'c> {
-    callback: Callback,
-    group: &'c [u8],
-    time: i64,
+/// What a chunk that was handled leaves for the journal.
+#[derive(Debug)]
+pub(crate) struct ChunkRun {
+    now: Option<i64>,
+    opened: bool,
+}
+
+/// The next call of the group begins with a checkpoint.
+fn begin_anew(instance: &mut Instance, place: usize) {
+    if let Some(checkpoint) = &mut instance.groups.at(place).checkpoint {
+        checkpoint.calls = CALLS;
+    }
+}
+
+/// Handles the messages since a number in another version; gives their number.
+fn catch_up(old: &mut Instance, journal: &Journal, since: u64) -> u64 {
+    let mut scrap = old.scrap();
+    let mut caught_up = 0;
+    for (_, entry) in journal.since(since) {
+        let before = entry.failed.then(|| old.groups.get(&entry.group).cloned()).flatten();
+        if old.again(entry, &mut scrap).is_err()
+            && let Some(group) = before
+        {
+            old.groups.insert(&entry.group, group);
+        }
+        caught_up += 1;
+    }
+    caught_up
 }
 
 /// Runs the failing call in another version, after what came before it in its batch.
 fn retry(
     instance: &mut Instance,
-    failing: &Failing<'_>,
+    callback: Callback,
     progress: Progress,
     batch: &Rc<Batch>,
     message: &Current,
     output: &mut Output,
 ) -> Result<Emission, ScriptError> {
-    let argument = |point: &[u8]| {
-        Dynamic::from(SharedPoint::new(Point::from_message(point).unwrap_or_default()))
-    };
-    let Failing { callback, group, time } = *failing;
+    let read = |point: &[u8]| Point::from_message(point).unwrap_or_default();
     let (call, emission) = if instance.wants_batches() {
-        let to = match failing.callback {
+        let to = match callback {
             Callback::EndBatch => Progress { begun: true, points: batch.len() },
             Callback::Point => Progress { begun: true, points: batch.len().saturating_sub(1) },
             _ => progress,
         };
+        let place = instance.arrive_alone(batch.group.as_bytes(), batch.tmax);
         let mut scrap = instance.scrap();
-        let pending = instance.batch_again(batch, Progress::default(), to, None, &mut scrap)?;
+        let from = Progress::default();
+        let pending = instance.batch_again(place, batch, from, to, None, &mut scrap)?;
         let emission = Emission::Batch { meta: batch.clone(), pending };
-        let argument = match failing.callback {
-            Callback::Point => argument(batch.message(to.points).unwrap_or_default()),
+        let argument = match callback {
+            Callback::Point => {
+                Dynamic::from(SharedPoint::new(read(batch.message(to.points).unwrap_or_default())))
+            }
             Callback::BeginBatch => Dynamic::from(SharedBatch::new(batch.head())),
             _ => Dynamic::from(SharedBatch(batch.clone())),
         };
-        (Call { callback, group, time, argument }, emission)
+        (Call { callback, place, argument }, emission)
     } else {
-        instance.point_call(group, Point::from_message(&message.point).unwrap_or_default())
+        let point = read(&message.point);
+        let place = instance.arrive_alone(point.group_bytes(), point.time());
+        instance.point_call(place, point)
     };
     if !instance.program.has(call.callback) {
         return Ok(emission);

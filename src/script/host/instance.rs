@@ -6,11 +6,11 @@ use crate::protocol::{Batch, Point};
 use crate::script::api::{Options, SharedBatch, SharedPoint};
 use crate::script::declaration::StateScope;
 use crate::script::error::ScriptError;
-use crate::script::host::Emission;
 use crate::script::host::journal::{Entry, Message};
 use crate::script::host::program::{Callback, Program};
+use crate::script::host::{Emission, Host};
 use crate::script::state::checkpoint::Progress;
-use crate::script::state::groups::{Bounds, Group, Groups};
+use crate::script::state::groups::{Bounds, Group, Groups, PointsWait};
 use crate::script::state::snapshot::Origin;
 use rhai::{Dynamic, EvalAltResult, Map};
 use std::rc::Rc;
@@ -22,16 +22,15 @@ pub(crate) struct Instance {
     pub(crate) options: Dynamic,
     pub(crate) origin: Origin,
     pub(crate) groups: Groups,
+    host: Rc<Host>,
 }
 
 /// A data callback that is to be run.
 #[derive(Debug)]
-pub(crate) struct Call<'c> {
+pub(crate) struct Call {
     pub(crate) callback: Callback,
-    /// The group, as the daemon names it.
-    pub(crate) group: &'c [u8],
-    /// The data's time; `i64::MIN` if it is not known yet.
-    pub(crate) time: i64,
+    /// The place of the group's state.
+    pub(crate) place: usize,
     pub(crate) argument: Dynamic,
 }
 
@@ -45,8 +44,11 @@ pub(crate) struct Failure {
 impl Instance {
     /// A program that is not bound to options yet.
     pub(crate) fn new(program: Program, bounds: Bounds) -> Self {
-        let origin = Origin { script: program.hash().into(), options: String::new() };
-        Self { program, options: Dynamic::UNIT, origin, groups: Groups::new(bounds) }
+        let file = program.source().path.file_name().unwrap_or_default();
+        let file = file.to_string_lossy().into_owned();
+        let origin = Origin { script: program.hash().into(), options: String::new(), file };
+        let host = program.host().clone();
+        Self { program, options: Dynamic::UNIT, origin, groups: Groups::new(bounds), host }
     }
 
     /// Binds the options and runs `init`.
@@ -56,7 +58,7 @@ impl Instance {
         self.options = Dynamic::from(Options(Rc::new(map)));
         if self.program.has(Callback::Init) {
             let ran = self.program.call(Callback::Init, None, None, &self.options);
-            ran.map(drop).map_err(|error| self.error(Callback::Init, b"", &error))?;
+            ran.map(drop).map_err(|error| self.error_of(Callback::Init, b"", &error))?;
         }
         Ok(())
     }
@@ -70,64 +72,71 @@ impl Instance {
         }
     }
 
+    /// Notes that data of a group has arrived, and gives the place of its state.
+    ///
+    /// # Errors
+    /// See [`Groups::arrive`].
+    #[inline]
+    pub(crate) fn arrive(&mut self, group: &[u8], time: i64) -> Result<usize, PointsWait> {
+        let key = self.key(group);
+        self.groups.arrive(key, time)
+    }
+
+    /// As [`Instance::arrive`], where no points wait.
+    pub(crate) fn arrive_alone(&mut self, group: &[u8], time: i64) -> usize {
+        self.arrive(group, time).unwrap_or_else(|PointsWait| {
+            self.groups.end_waiting();
+            let key = self.key(group);
+            self.groups.insert(key, Group::new(None, time))
+        })
+    }
+
     /// Runs a data callback with the state of its group, and lends it the output.
     #[inline]
     pub(crate) fn attempt(
         &mut self,
-        call: Call<'_>,
+        call: Call,
         emission: Emission,
         output: &mut Output,
     ) -> Result<Emission, Box<Failure>> {
-        let key = self.key(call.group);
-        let place = match self.place(key, call.time) {
-            Ok(place) => place,
-            Err(error) => return Err(Box::new(Failure { error, emission })),
-        };
-        let Self { program, options, groups, .. } = self;
-        let group = groups.at(place);
-        group.seen = group.seen.max(call.time);
-        let host = program.host().clone();
+        let Call { callback, place, argument } = call;
+        if self.groups.at(place).state.is_none() {
+            match self.first_state(place) {
+                Ok(state) => self.groups.at(place).state = Some(state),
+                Err(error) => return Err(Box::new(Failure { error, emission })),
+            }
+        }
+        let Self { program, options, groups, host, .. } = self;
         let emitted = emission.len();
         std::mem::swap(&mut *host.output.borrow_mut(), output);
         host.emission.replace(emission);
         let result =
-            program.call(call.callback, Some(&mut group.state), Some(call.argument), options);
+            program.call(callback, groups.at(place).state.as_mut(), Some(argument), options);
         let mut emission = host.emission.take();
         std::mem::swap(&mut *host.output.borrow_mut(), output);
-        groups.advance(call.time);
         match result {
             Ok(_) => Ok(emission),
             Err(error) => {
                 emission.truncate(emitted);
-                Err(Box::new(Failure { error: self.error(call.callback, key, &error), emission }))
+                Err(Box::new(Failure { error: self.error(callback, place, &error), emission }))
             }
         }
     }
 
-    /// The place of a group's state, made if it is new or was not seen for too long.
-    #[inline]
-    fn place(&mut self, key: &[u8], time: i64) -> Result<usize, ScriptError> {
-        if let Some(place) = self.groups.find(key) {
-            if !self.groups.has_outlived(place, time) {
-                self.groups.touch(place);
-                return Ok(place);
-            }
-            self.groups.outlive(place);
-        }
-        let state = self.first_state(key)?;
-        Ok(self.groups.insert(key, Group::new(state, time)))
+    /// The state of a group that has none yet.
+    #[cold]
+    fn first_state(&mut self, place: usize) -> Result<Dynamic, ScriptError> {
+        let state = self.new_state();
+        state.map_err(|error| self.error(Callback::State, place, &error))
     }
 
-    /// The state of a group that is seen for the first time.
-    fn first_state(&mut self, key: &[u8]) -> Result<Dynamic, ScriptError> {
+    /// What `state(opt)` gives.
+    pub(crate) fn new_state(&mut self) -> Result<Dynamic, Box<EvalAltResult>> {
         if !self.program.has(Callback::State) {
             return Ok(Map::new().into());
         }
-        match self.program.call(Callback::State, None, None, &self.options) {
-            Ok(state) if state.is_unit() => Ok(Map::new().into()),
-            Ok(state) => Ok(state),
-            Err(error) => Err(self.error(Callback::State, key, &error)),
-        }
+        let state = self.program.call(Callback::State, None, None, &self.options)?;
+        Ok(if state.is_unit() { Map::new().into() } else { state })
     }
 
     /// Takes a state of another version, or of other options, through `migrate`.
@@ -135,10 +144,14 @@ impl Instance {
         self.program.pulse().renew();
         self.program
             .call(Callback::Migrate, None, Some(old), &self.options)
-            .map_err(|error| self.error(Callback::Migrate, key, &error))
+            .map_err(|error| self.error_of(Callback::Migrate, key, &error))
     }
 
-    fn error(&self, callback: Callback, key: &[u8], error: &EvalAltResult) -> ScriptError {
+    fn error(&self, callback: Callback, place: usize, error: &EvalAltResult) -> ScriptError {
+        self.error_of(callback, self.groups.id(place), error)
+    }
+
+    fn error_of(&self, callback: Callback, key: &[u8], error: &EvalAltResult) -> ScriptError {
         ScriptError::Call {
             callback: callback.name(),
             group: (!key.is_empty()).then(|| String::from_utf8_lossy(key).into_owned()),
@@ -146,61 +159,99 @@ impl Instance {
         }
     }
 
-    /// An output for what nobody shall see.
+    /// An output that is thrown away, for calls that are run again.
     pub(crate) fn scrap(&self) -> Output {
         Output::new(self.program.declaration().provides)
     }
 
-    /// Runs a message again with its output thrown away.
-    pub(crate) fn again(
+    /// Handles a message again as if it had just arrived, with its output thrown away.
+    pub(crate) fn again(&mut self, entry: &Entry, scrap: &mut Output) -> Result<(), ScriptError> {
+        let place = match &entry.message {
+            Message::Point(bytes) => {
+                let time = Point::from_message(bytes).map_or(i64::MIN, |point| point.time());
+                self.arrive_alone(&entry.group, time)
+            }
+            Message::Chunk(batch) => {
+                let times = batch.points().map(|point| point.time());
+                times
+                    .map(|time| self.arrive_alone(&entry.group, time))
+                    .last()
+                    .unwrap_or_else(|| self.arrive_alone(&entry.group, i64::MIN))
+            }
+            Message::Batch(batch) => self.arrive_alone(&entry.group, batch.tmax),
+        };
+        self.again_at(place, entry, Progress::default(), scrap)
+    }
+
+    /// Runs the calls of a message again with the state at a place, their output thrown away.
+    pub(crate) fn again_at(
         &mut self,
+        place: usize,
         entry: &Entry,
         from: Progress,
         scrap: &mut Output,
     ) -> Result<(), ScriptError> {
-        self.program.host().asked.set(entry.now);
+        self.host.asked.set(entry.now);
         match &entry.message {
             Message::Point(bytes) => {
                 let point = Point::from_message(bytes).unwrap_or_default();
-                let (call, emission) = self.point_call(&entry.group, point);
-                self.once_more(call, emission, scrap)?;
+                self.point_again(place, point, scrap)
             }
+            Message::Chunk(batch) => self.chunk_again(place, batch, scrap),
             Message::Batch(batch) => {
                 let to = Progress { begun: true, points: batch.len() };
-                let pending = self.batch_again(batch, from, to, None, scrap)?;
+                let pending = self.batch_again(place, batch, from, to, None, scrap)?;
                 if self.program.has(Callback::EndBatch) {
-                    let call = Call {
-                        callback: Callback::EndBatch,
-                        group: batch.group.as_bytes(),
-                        time: batch.tmax,
-                        argument: Dynamic::from(SharedBatch(batch.clone())),
-                    };
+                    let argument = Dynamic::from(SharedBatch(batch.clone()));
+                    let call = Call { callback: Callback::EndBatch, place, argument };
                     let emission = Emission::Batch { meta: batch.clone(), pending };
                     self.once_more(call, emission, scrap)?;
                 }
+                Ok(())
             }
         }
-        Ok(())
+    }
+
+    fn point_again(
+        &mut self,
+        place: usize,
+        point: Point,
+        scrap: &mut Output,
+    ) -> Result<(), ScriptError> {
+        let (call, emission) = self.point_call(place, point);
+        self.once_more(call, emission, scrap).map(drop)
+    }
+
+    fn chunk_again(
+        &mut self,
+        place: usize,
+        batch: &Rc<Batch>,
+        scrap: &mut Output,
+    ) -> Result<(), ScriptError> {
+        if !self.program.has(Callback::Points) {
+            return batch.points().try_for_each(|point| self.point_again(place, point, scrap));
+        }
+        let argument = Dynamic::from(SharedBatch(batch.clone()));
+        let call = Call { callback: Callback::Points, place, argument };
+        self.once_more(call, Emission::Chunk, scrap).map(drop)
     }
 
     /// The call for one point of a stream: to `point`, or to `points` with a chunk of one.
-    pub(crate) fn point_call<'c>(&self, group: &'c [u8], point: Point) -> (Call<'c>, Emission) {
-        let time = point.time();
+    pub(crate) fn point_call(&self, place: usize, point: Point) -> (Call, Emission) {
         if self.program.has(Callback::Point) {
             let argument = Dynamic::from(SharedPoint::new(point));
-            return (Call { callback: Callback::Point, group, time, argument }, Emission::Stream);
+            return (Call { callback: Callback::Point, place, argument }, Emission::Stream);
         }
         let mut batch = Batch::default();
-        batch.describe(&point);
-        batch.tmax = time;
-        batch.push(&point);
+        batch.hold(&point);
         let argument = Dynamic::from(SharedBatch::new(batch));
-        (Call { callback: Callback::Points, group, time, argument }, Emission::Chunk)
+        (Call { callback: Callback::Points, place, argument }, Emission::Chunk)
     }
 
     /// Runs a part of a batch again; what it emits is added to `pending`.
     pub(crate) fn batch_again(
         &mut self,
+        place: usize,
         batch: &Rc<Batch>,
         from: Progress,
         to: Progress,
@@ -209,12 +260,8 @@ impl Instance {
     ) -> Result<Option<Batch>, ScriptError> {
         let meta = Rc::new(batch.metadata());
         if to.begun && !from.begun && self.program.has(Callback::BeginBatch) {
-            let call = Call {
-                callback: Callback::BeginBatch,
-                group: meta.group.as_bytes(),
-                time: i64::MIN,
-                argument: Dynamic::from(SharedBatch(meta.clone())),
-            };
+            let argument = Dynamic::from(SharedBatch(meta.clone()));
+            let call = Call { callback: Callback::BeginBatch, place, argument };
             let emission = Emission::Batch { meta: meta.clone(), pending };
             pending = self.once_more(call, emission, scrap)?.pending();
         }
@@ -226,12 +273,8 @@ impl Instance {
             if !batch.read(i, &mut point).unwrap_or(false) {
                 break;
             }
-            let call = Call {
-                callback: Callback::Point,
-                group: meta.group.as_bytes(),
-                time: point.time(),
-                argument: Dynamic::from(SharedPoint::new(point)),
-            };
+            let argument = Dynamic::from(SharedPoint::new(point));
+            let call = Call { callback: Callback::Point, place, argument };
             let emission = Emission::Batch { meta: meta.clone(), pending };
             pending = self.once_more(call, emission, scrap)?.pending();
         }
@@ -240,7 +283,7 @@ impl Instance {
 
     fn once_more(
         &mut self,
-        call: Call<'_>,
+        call: Call,
         emission: Emission,
         scrap: &mut Output,
     ) -> Result<Emission, ScriptError> {

@@ -9,7 +9,7 @@ use crate::protocol::Batch;
 use std::collections::VecDeque;
 use std::rc::Rc;
 
-/// Calls that are run again at most when one has failed.
+/// Points and batches that are run again at most when a call has failed.
 pub(crate) const CALLS: u32 = 64;
 
 /// Messages that are kept.
@@ -23,6 +23,8 @@ const BYTES: usize = 8 << 20;
 pub(crate) enum Message {
     /// A point of a stream: its bytes.
     Point(Vec<u8>),
+    /// Points of a group that were handled by one call.
+    Chunk(Rc<Batch>),
     /// A whole batch.
     Batch(Rc<Batch>),
 }
@@ -46,7 +48,7 @@ impl Entry {
         self.group.len()
             + match &self.message {
                 Message::Point(bytes) => bytes.len(),
-                Message::Batch(batch) => batch.size_in_memory(),
+                Message::Chunk(batch) | Message::Batch(batch) => batch.size_in_memory(),
             }
     }
 }

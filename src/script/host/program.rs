@@ -136,7 +136,7 @@ pub struct Program {
     entries: [Entry; Callback::ALL.len()],
     declaration: Declaration,
     host: Rc<Host>,
-    registry: Rc<NativeTypes>,
+    types: Rc<NativeTypes>,
     loaded: Loaded,
     pulse: Pulse,
     global: GlobalRuntimeState,
@@ -161,9 +161,9 @@ impl Program {
     pub fn load(source: ScriptText, limits: &Limits, pulse: &Pulse) -> Result<Self, ScriptError> {
         let host =
             Rc::new(Host::with_budget(source.path.clone(), engine::Budget::new(limits, pulse)));
-        let mut registry = NativeTypes::default();
+        let mut types = NativeTypes::default();
         let mut engine = engine::engine(limits, pulse);
-        api::register(&mut engine, &host, &mut registry);
+        api::register(&mut engine, &host, &mut types);
         let loaded = Loaded::default();
         engine.set_module_resolver(BesideResolver::new(&source.path, loaded.clone()));
         let mut ast = engine
@@ -178,7 +178,7 @@ impl Program {
             entries: entries(&ast),
             declaration: Declaration::default(),
             host,
-            registry: Rc::new(registry),
+            types: Rc::new(types),
             loaded,
             pulse: pulse.clone(),
             global,
@@ -298,8 +298,8 @@ impl Program {
         &self.host
     }
 
-    pub(crate) fn registry(&self) -> &NativeTypes {
-        &self.registry
+    pub(crate) fn types(&self) -> &NativeTypes {
+        &self.types
     }
 
     /// Calls a function with `this`, one argument of its own, and the options if it takes them.

@@ -1,14 +1,23 @@
 //! The declaration of a script that cannot be loaded: its `fn info()` alone may still be whole, and
 //! the daemon must get an answer, or it does not start.
 
-use crate::agent::Pulse;
+use crate::agent::{Info, Pulse};
 use crate::script::config::Limits;
 use crate::script::declaration::Declaration;
 use crate::script::engine;
 use rhai::Scope;
 
+/// What is known of the declaration of a script that cannot be loaded; `kept` gives the last good one.
+pub(crate) fn info(
+    text: &str,
+    limits: &Limits,
+    kept: impl FnOnce() -> Option<Info>,
+) -> Option<Info> {
+    declaration(text, limits).map(|declaration| declaration.info()).or_else(kept)
+}
+
 /// The declaration of a script's `info()`, compiled without the rest.
-pub(crate) fn declaration(text: &str, limits: &Limits) -> Option<Declaration> {
+fn declaration(text: &str, limits: &Limits) -> Option<Declaration> {
     let function = info_function(text)?;
     let engine = engine::engine(limits, &Pulse::default());
     let ast = engine.compile(function).ok()?;

@@ -10,6 +10,7 @@ use crate::script::host::program::{Callback, Program, ScriptText};
 use crate::script::state::checkpoint::Progress;
 use crate::script::state::groups::{Bounds, Group, Groups};
 use rhai::Dynamic;
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 /// The last messages that a new version is tried with.
@@ -115,8 +116,8 @@ fn inherit(new: &mut Instance, groups: &Groups) -> Result<(), Refusal> {
     let migrates = new.program.has(Callback::Migrate);
     for (key, group) in groups.iter() {
         let mut state = group.state.clone();
-        if migrates {
-            state = new.migrate(key, state).map_err(Refusal::Migrate)?;
+        if let (true, Some(old)) = (migrates, &mut state) {
+            state = Some(new.migrate(key, std::mem::take(old)).map_err(Refusal::Migrate)?);
         }
         new.groups.insert(key, Group::new(state, group.seen));
     }
@@ -127,14 +128,12 @@ fn inherit(new: &mut Instance, groups: &Groups) -> Result<(), Refusal> {
 fn try_out(new: &mut Instance, journal: &Journal) -> Result<(), Refusal> {
     let end = Instant::now() + TRIAL_TIME;
     let mut scrap = new.scrap();
-    let mut saved: Vec<(Vec<u8>, Option<(Dynamic, i64)>)> = Vec::new();
+    let mut saved: BTreeMap<usize, Option<Dynamic>> = BTreeMap::new();
     let mut result = Ok(());
     for entry in journal.last(TRIALS).filter(|entry| !entry.failed) {
-        if !saved.iter().any(|(key, _)| *key == entry.group) {
-            let state = new.groups.get(&entry.group).map(|g| (g.state.clone(), g.seen));
-            saved.push((entry.group.clone(), state));
-        }
-        if let Err(error) = new.again(entry, Progress::default(), &mut scrap) {
+        let Some(place) = new.groups.find(&entry.group) else { continue };
+        saved.entry(place).or_insert_with(|| new.groups.at(place).state.clone());
+        if let Err(error) = new.again_at(place, entry, Progress::default(), &mut scrap) {
             result = Err(Refusal::Trial(error));
             break;
         }
@@ -142,12 +141,8 @@ fn try_out(new: &mut Instance, journal: &Journal) -> Result<(), Refusal> {
             break;
         }
     }
-    for (key, state) in saved {
-        match (new.groups.find(&key), state) {
-            (_, Some((state, seen))) => drop(new.groups.insert(&key, Group::new(state, seen))),
-            (Some(place), None) => new.groups.remove(place),
-            (None, None) => {}
-        }
+    for (place, state) in saved {
+        new.groups.at(place).state = state;
     }
     new.program.host().asked.set(None);
     new.program.pulse().renew();

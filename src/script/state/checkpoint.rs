@@ -8,13 +8,11 @@ use rhai::Dynamic;
 pub(crate) struct Checkpoint {
     /// `this`.
     pub(crate) state: Dynamic,
-    /// The latest time of its data.
-    pub(crate) seen: i64,
     /// The number of the message that came next.
     pub(crate) number: u64,
     /// Inside that batch: what had been called already.
     pub(crate) progress: Progress,
-    /// Calls since.
+    /// Points and batches since.
     pub(crate) calls: u32,
 }
 

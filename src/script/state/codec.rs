@@ -48,13 +48,13 @@ pub(crate) enum CodecError {
 /// Writes values one after the other.
 pub(crate) struct Writer<'r> {
     pub(crate) bytes: Vec<u8>,
-    registry: &'r NativeTypes,
+    types: &'r NativeTypes,
     texts: HashMap<ImmutableString, u64, ahash::RandomState>,
 }
 
 impl<'r> Writer<'r> {
-    pub(crate) fn new(registry: &'r NativeTypes) -> Self {
-        Self { bytes: Vec::new(), registry, texts: HashMap::default() }
+    pub(crate) fn new(types: &'r NativeTypes) -> Self {
+        Self { bytes: Vec::new(), types, texts: HashMap::default() }
     }
 
     pub(crate) fn number(&mut self, mut value: u64) {
@@ -134,7 +134,7 @@ impl<'r> Writer<'r> {
     }
 
     fn native(&mut self, value: &Dynamic) -> Result<(), CodecError> {
-        let Some(native) = self.registry.of_value(value) else {
+        let Some(native) = self.types.of_value(value) else {
             return Err(CodecError::Unstorable(value.type_name().into()));
         };
         self.bytes.push(NATIVE);
@@ -152,13 +152,13 @@ impl<'r> Writer<'r> {
 /// Reads what a [`Writer`] wrote, whatever else the bytes may hold.
 pub(crate) struct Reader<'b, 'r> {
     bytes: &'b [u8],
-    registry: &'r NativeTypes,
+    types: &'r NativeTypes,
     texts: Vec<ImmutableString>,
 }
 
 impl<'b, 'r> Reader<'b, 'r> {
-    pub(crate) fn new(bytes: &'b [u8], registry: &'r NativeTypes) -> Self {
-        Self { bytes, registry, texts: Vec::new() }
+    pub(crate) fn new(bytes: &'b [u8], types: &'r NativeTypes) -> Self {
+        Self { bytes, types, texts: Vec::new() }
     }
 
     pub(crate) fn is_empty(&self) -> bool {
@@ -261,7 +261,7 @@ impl<'b, 'r> Reader<'b, 'r> {
                 let name = self.text()?;
                 let body = self.slice()?;
                 let native = self
-                    .registry
+                    .types
                     .of_name(&name)
                     .ok_or_else(|| CodecError::UnknownNative(name.to_string()))?;
                 (native.read)(body)
@@ -286,10 +286,10 @@ mod tests {
     use proptest::prelude::*;
 
     fn round_trip(value: &Dynamic) -> Dynamic {
-        let registry = NativeTypes::default();
-        let mut writer = Writer::new(&registry);
+        let types = NativeTypes::default();
+        let mut writer = Writer::new(&types);
         writer.value(value).unwrap();
-        let mut reader = Reader::new(&writer.bytes, &registry);
+        let mut reader = Reader::new(&writer.bytes, &types);
         let back = reader.value().unwrap();
         assert!(reader.is_empty());
         back
@@ -324,15 +324,15 @@ mod tests {
 
         #[test]
         fn no_bytes_make_it_panic(bytes in prop::collection::vec(any::<u8>(), 0..100)) {
-            let registry = NativeTypes::default();
-            let _ = Reader::new(&bytes, &registry).value();
+            let types = NativeTypes::default();
+            let _ = Reader::new(&bytes, &types).value();
         }
     }
 
     #[test]
     fn the_keys_of_many_groups_are_written_once() {
-        let registry = NativeTypes::default();
-        let mut writer = Writer::new(&registry);
+        let types = NativeTypes::default();
+        let mut writer = Writer::new(&types);
         let map: Map = [("a_rather_long_key".into(), 1i64.into())].into();
         for _ in 0..100 {
             writer.value(&map.clone().into()).unwrap();
@@ -342,9 +342,9 @@ mod tests {
 
     #[test]
     fn a_function_cannot_be_stored() {
-        let registry = NativeTypes::default();
+        let types = NativeTypes::default();
         let pointer = Dynamic::from(rhai::FnPtr::new("f").unwrap());
-        let error = Writer::new(&registry).value(&pointer).unwrap_err();
+        let error = Writer::new(&types).value(&pointer).unwrap_err();
         assert!(error.to_string().starts_with("a Fn cannot be stored"), "{error}");
     }
 }

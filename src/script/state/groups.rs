@@ -1,32 +1,42 @@
 //! The states of all groups, in the order in which they were last seen: the first to go is the one
 //! that was not seen for the longest time.
+//!
+//! What happens to this table depends on the data that arrive, never on what the script makes of
+//! them: [`Groups::arrive`] notes the data of a group and finds its place, and the call may come later.
+//! So points that wait to be handled together have the effect that they would have one by one.
 
 use super::checkpoint::Checkpoint;
+use super::id::GroupId;
 use crate::script::config::Config;
 use crate::script::throttle::{Throttle, held_back};
+use hashbrown::HashTable;
 use rhai::Dynamic;
-use std::collections::HashMap;
-use std::rc::Rc;
 
 /// The end of a chain.
-const NONE: usize = usize::MAX;
+const NONE: u32 = u32::MAX;
 
 /// The state of one group.
 #[derive(Clone, Debug)]
 pub(crate) struct Group {
-    /// `this`.
-    pub(crate) state: Dynamic,
+    /// `this`; `None` until the first call.
+    pub(crate) state: Option<Dynamic>,
     /// The latest time of its data, in nanoseconds since the epoch.
     pub(crate) seen: i64,
     /// Where the state was a few calls ago; see `checkpoint.rs`.
     pub(crate) checkpoint: Option<Box<Checkpoint>>,
+    /// The chunk of points that waits for this group, and the round in which it does.
+    waiting: (u32, u32),
 }
 
 impl Group {
-    pub(crate) fn new(state: Dynamic, seen: i64) -> Self {
-        Self { state, seen, checkpoint: None }
+    pub(crate) fn new(state: Option<Dynamic>, seen: i64) -> Self {
+        Self { state, seen, checkpoint: None, waiting: (0, 0) }
     }
 }
+
+/// Data cannot be noted yet: a group has to go whose points still wait.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct PointsWait;
 
 /// How many groups there may be, and for how long.
 #[derive(Clone, Copy, Debug, Default)]
@@ -42,30 +52,42 @@ impl Bounds {
         let ttl = i64::try_from(config.state.group_ttl.as_nanos()).unwrap_or(i64::MAX);
         Self { groups: config.limits.groups, ttl }
     }
+
+    /// True if groups go at all, so that their order matters.
+    fn any(self) -> bool {
+        self.groups > 0 || self.ttl > 0
+    }
 }
 
 #[derive(Clone, Debug)]
 struct Slot {
-    id: Rc<[u8]>,
+    id: GroupId,
     /// `None`: the slot is free.
     group: Option<Group>,
-    older: usize,
-    newer: usize,
+    older: u32,
+    newer: u32,
 }
 
 /// The states by the group's id.
 #[derive(Clone, Debug)]
 pub(crate) struct Groups {
-    by_id: HashMap<Rc<[u8]>, usize, ahash::RandomState>,
+    by_id: HashTable<u32>,
+    hasher: ahash::RandomState,
     slots: Vec<Slot>,
-    free: Vec<usize>,
-    oldest: usize,
-    newest: usize,
+    free: Vec<u32>,
+    oldest: u32,
+    newest: u32,
+    /// The group that was found last.
+    last: u32,
     bounds: Bounds,
     /// How far the data's time has come: the lower of the last two times, so that one point from
-    /// the future forgets nobody.
+    /// the future does not remove any group.
     watermark: i64,
     last_time: i64,
+    /// A group's time is over, and its points still wait.
+    overdue: bool,
+    /// The round of points that wait, from 1.
+    round: u32,
     /// Groups that went because there were too many.
     pub(crate) evicted: u64,
     /// Groups that went because they were not seen for `group_ttl`.
@@ -76,14 +98,18 @@ pub(crate) struct Groups {
 impl Default for Groups {
     fn default() -> Self {
         Self {
-            by_id: HashMap::default(),
+            by_id: HashTable::new(),
+            hasher: ahash::RandomState::new(),
             slots: Vec::new(),
             free: Vec::new(),
             oldest: NONE,
             newest: NONE,
+            last: NONE,
             bounds: Bounds::default(),
             watermark: i64::MIN,
             last_time: i64::MIN,
+            overdue: false,
+            round: 1,
             evicted: 0,
             expired: 0,
             notice: Throttle::default(),
@@ -101,35 +127,132 @@ impl Groups {
         self.by_id.len()
     }
 
-    /// Where a group is.
+    /// The number of groups that have a state.
+    pub(crate) fn with_state(&self) -> usize {
+        let states = self.slots.iter().filter_map(|slot| slot.group.as_ref()?.state.as_ref());
+        states.count()
+    }
+
+    /// Notes that data of a group has arrived, and gives the group's place. A group that is new, or
+    /// comes back after `group_ttl`, is there without a state.
+    ///
+    /// # Errors
+    /// A group has to go first whose points wait. Nothing has changed then; once those points were
+    /// handled it works.
     #[inline]
-    pub(crate) fn find(&self, id: &[u8]) -> Option<usize> {
-        match self.slots.get(self.newest) {
-            Some(slot) if *slot.id == *id => Some(self.newest),
-            _ => self.by_id.get(id).copied(),
+    pub(crate) fn arrive(&mut self, id: &[u8], time: i64) -> Result<usize, PointsWait> {
+        if self.overdue {
+            self.expire();
+            if self.overdue {
+                return Err(PointsWait);
+            }
+        }
+        let place = match self.find(id) {
+            Some(place) if !self.has_outlived(place, time) => place,
+            Some(place) => self.revive(place)?,
+            None => self.enter(id)?,
+        };
+        if self.bounds.any() {
+            self.touch(place);
+            self.at(place).seen = self.at(place).seen.max(time);
+            self.advance(time);
+        } else {
+            let group = self.at(place);
+            group.seen = group.seen.max(time);
+        }
+        Ok(place)
+    }
+
+    /// The chunk of points that waits for a group.
+    #[inline]
+    pub(crate) fn waiting(&self, place: usize) -> Option<u32> {
+        let group = self.slots[place].group.as_ref()?;
+        (group.waiting.0 == self.round).then_some(group.waiting.1)
+    }
+
+    /// Points of a group wait in a chunk.
+    #[inline]
+    pub(crate) fn wait(&mut self, place: usize, chunk: u32) {
+        self.at(place).waiting = (self.round, chunk);
+    }
+
+    /// No points wait any more.
+    pub(crate) fn end_waiting(&mut self) {
+        self.round = self.round.wrapping_add(1).max(1);
+        if self.overdue {
+            self.expire();
         }
     }
 
-    /// The group at a place that [`Groups::find`] or [`Groups::insert`] gave.
+    /// A group comes back after `group_ttl`: it starts fresh.
+    #[cold]
+    fn revive(&mut self, place: usize) -> Result<usize, PointsWait> {
+        if self.waiting(place).is_some() {
+            return Err(PointsWait);
+        }
+        self.tell_forgotten(place, "it comes back after more than [state] group_ttl");
+        self.expired += 1;
+        *self.at(place) = Group::new(None, i64::MIN);
+        Ok(place)
+    }
+
+    /// A group is seen for the first time: where there are too many, the oldest goes.
+    fn enter(&mut self, id: &[u8]) -> Result<usize, PointsWait> {
+        if self.bounds.groups > 0
+            && self.len() >= self.bounds.groups
+            && self.waiting(self.oldest as usize).is_some()
+        {
+            return Err(PointsWait);
+        }
+        Ok(self.insert(id, Group::new(None, i64::MIN)))
+    }
+
+    /// Where a group is.
+    #[inline]
+    pub(crate) fn find(&mut self, id: &[u8]) -> Option<usize> {
+        if self
+            .slots
+            .get(self.last as usize)
+            .is_some_and(|s| s.group.is_some() && s.id.bytes() == id)
+        {
+            return Some(self.last as usize);
+        }
+        let place = self.look_up(id)?;
+        self.last = place as u32;
+        Some(place)
+    }
+
+    fn look_up(&self, id: &[u8]) -> Option<usize> {
+        let hash = self.hasher.hash_one(id);
+        let found = self.by_id.find(hash, |place| self.slots[*place as usize].id.bytes() == id);
+        found.map(|place| *place as usize)
+    }
+
+    /// The group at a place that [`Groups::arrive`] or [`Groups::find`] gave.
     #[inline]
     pub(crate) fn at(&mut self, place: usize) -> &mut Group {
         self.slots[place].group.as_mut().expect("the place is taken")
     }
 
+    /// The id of the group at a place.
+    pub(crate) fn id(&self, place: usize) -> &[u8] {
+        self.slots[place].id.bytes()
+    }
+
     pub(crate) fn get(&self, id: &[u8]) -> Option<&Group> {
-        self.find(id).and_then(|place| self.slots[place].group.as_ref())
+        self.look_up(id).and_then(|place| self.slots[place].group.as_ref())
     }
 
     pub(crate) fn get_mut(&mut self, id: &[u8]) -> Option<&mut Group> {
-        self.find(id).and_then(|place| self.slots[place].group.as_mut())
+        self.look_up(id).and_then(|place| self.slots[place].group.as_mut())
     }
 
-    /// The group is the one that was seen last.
+    /// Makes the group the one that was seen last.
     #[inline]
-    pub(crate) fn touch(&mut self, place: usize) {
-        if place != self.newest {
-            self.unlink(place);
-            self.link(place);
+    fn touch(&mut self, place: usize) {
+        if place as u32 != self.newest {
+            self.unlink(place as u32);
+            self.link(place as u32);
         }
     }
 
@@ -144,68 +267,81 @@ impl Groups {
             self.forget(self.oldest, "there are more than [limits] groups");
             self.evicted += 1;
         }
-        let id: Rc<[u8]> = id.into();
-        let slot = Slot { id: id.clone(), group: Some(group), older: NONE, newer: NONE };
+        let slot = Slot { id: id.into(), group: Some(group), older: NONE, newer: NONE };
         let place = match self.free.pop() {
             Some(place) => {
-                self.slots[place] = slot;
+                self.slots[place as usize] = slot;
                 place
             }
             None => {
                 self.slots.push(slot);
-                self.slots.len() - 1
+                self.slots.len() as u32 - 1
             }
         };
-        self.by_id.insert(id, place);
+        let hash = self.hasher.hash_one(id);
+        let (slots, hasher) = (&self.slots, &self.hasher);
+        self.by_id.insert_unique(hash, place, |p| hasher.hash_one(slots[*p as usize].id.bytes()));
         self.link(place);
-        place
+        self.last = place;
+        place as usize
     }
 
     pub(crate) fn remove(&mut self, place: usize) {
-        self.unlink(place);
+        self.unlink(place as u32);
+        let hash = self.hasher.hash_one(self.slots[place].id.bytes());
+        if let Ok(entry) = self.by_id.find_entry(hash, |p| *p as usize == place) {
+            entry.remove();
+        }
         let slot = &mut self.slots[place];
         slot.group = None;
-        self.by_id.remove(&slot.id);
-        slot.id = Rc::from(&b""[..]);
-        self.free.push(place);
+        slot.id = GroupId::from(&b""[..]);
+        self.free.push(place as u32);
     }
 
-    fn forget(&mut self, place: usize, why: &str) {
+    fn forget(&mut self, place: u32, why: &str) {
+        self.tell_forgotten(place as usize, why);
+        self.remove(place as usize);
+    }
+
+    fn tell_forgotten(&mut self, place: usize, why: &str) {
         if let Some(held) = self.notice.pass() {
-            let id = String::from_utf8_lossy(&self.slots[place].id).replace('\n', " ");
+            let id = String::from_utf8_lossy(self.id(place)).replace('\n', " ");
             log::info!("group '{id}' is forgotten: {why}{}", held_back(held));
         }
-        self.remove(place);
-    }
-
-    /// The group starts fresh when it comes back after `group_ttl`.
-    pub(crate) fn outlive(&mut self, place: usize) {
-        self.forget(place, "it comes back after more than [state] group_ttl");
-        self.expired += 1;
     }
 
     /// True if the group was not seen for `group_ttl` when it is seen again at `time`.
     #[inline]
-    pub(crate) fn has_outlived(&self, place: usize, time: i64) -> bool {
+    fn has_outlived(&self, place: usize, time: i64) -> bool {
+        if self.bounds.ttl == 0 {
+            return false;
+        }
         let Some(group) = &self.slots[place].group else { return false };
-        self.bounds.ttl > 0
-            && group.seen != i64::MIN
-            && time.saturating_sub(group.seen) > self.bounds.ttl
+        group.seen != i64::MIN && time.saturating_sub(group.seen) > self.bounds.ttl
     }
 
     /// The data's time moves on: groups that were not seen for `group_ttl` go. The group at hand is
     /// the newest and stays.
-    #[inline]
-    pub(crate) fn advance(&mut self, time: i64) {
+    fn advance(&mut self, time: i64) {
         if self.bounds.ttl == 0 || time == i64::MIN {
             return;
         }
         self.watermark = self.watermark.max(time.min(self.last_time));
         self.last_time = time;
+        self.expire();
+    }
+
+    /// Removes the groups whose time is over, up to one whose points wait.
+    fn expire(&mut self) {
+        self.overdue = false;
         while self.oldest != NONE
             && self.oldest != self.newest
-            && self.has_outlived(self.oldest, self.watermark)
+            && self.has_outlived(self.oldest as usize, self.watermark)
         {
+            if self.waiting(self.oldest as usize).is_some() {
+                self.overdue = true;
+                return;
+            }
             self.forget(self.oldest, "it was not seen for [state] group_ttl");
             self.expired += 1;
         }
@@ -213,43 +349,51 @@ impl Groups {
 
     /// The groups, the one that was not seen for the longest time first.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (&[u8], &Group)> {
-        let mut place = self.oldest;
-        std::iter::from_fn(move || {
-            let slot = self.slots.get(place)?;
-            place = slot.newer;
-            slot.group.as_ref().map(|group| (&*slot.id, group))
+        self.places().into_iter().filter_map(|place| {
+            let slot = &self.slots[place];
+            slot.group.as_ref().map(|group| (slot.id.bytes(), group))
         })
     }
 
     /// The ids, the one that was not seen for the longest time first.
-    pub(crate) fn ids(&self) -> Vec<Rc<[u8]>> {
-        let mut ids = Vec::with_capacity(self.len());
-        let mut place = self.oldest;
-        while let Some(slot) = self.slots.get(place) {
-            ids.push(slot.id.clone());
-            place = slot.newer;
-        }
-        ids
+    pub(crate) fn ids(&self) -> Vec<Box<[u8]>> {
+        self.iter().map(|(id, _)| id.into()).collect()
     }
 
-    fn link(&mut self, place: usize) {
+    /// The places, the one that was not seen for the longest time first.
+    fn places(&self) -> Vec<usize> {
+        let mut places = Vec::with_capacity(self.len());
+        let mut place = self.oldest;
+        while let Some(slot) = self.slots.get(place as usize) {
+            places.push(place as usize);
+            place = slot.newer;
+        }
+        if !self.bounds.any() {
+            // The chain is not kept up to date where it is not needed.
+            let seen = |place: &usize| self.slots[*place].group.as_ref().map(|group| group.seen);
+            places.sort_by_key(seen);
+        }
+        places
+    }
+
+    fn link(&mut self, place: u32) {
         let newest = self.newest;
-        self.slots[place].older = newest;
-        self.slots[place].newer = NONE;
-        match self.slots.get_mut(newest) {
+        let slot = &mut self.slots[place as usize];
+        (slot.older, slot.newer) = (newest, NONE);
+        match self.slots.get_mut(newest as usize) {
             Some(slot) => slot.newer = place,
             None => self.oldest = place,
         }
         self.newest = place;
     }
 
-    fn unlink(&mut self, place: usize) {
-        let (older, newer) = (self.slots[place].older, self.slots[place].newer);
-        match self.slots.get_mut(older) {
+    fn unlink(&mut self, place: u32) {
+        let Slot { older, newer, .. } = self.slots[place as usize];
+        match self.slots.get_mut(older as usize) {
             Some(slot) => slot.newer = newer,
             None => self.oldest = newer,
         }
-        match self.slots.get_mut(newer) {
+        match self.slots.get_mut(newer as usize) {
             Some(slot) => slot.older = older,
             None => self.newest = older,
         }
@@ -265,13 +409,7 @@ mod tests {
     }
 
     fn see(groups: &mut Groups, id: &str, time: i64) {
-        let place = match groups.find(id.as_bytes()) {
-            Some(place) => place,
-            None => groups.insert(id.as_bytes(), Group::new(Dynamic::UNIT, time)),
-        };
-        groups.touch(place);
-        groups.at(place).seen = time;
-        groups.advance(time);
+        groups.arrive(id.as_bytes(), time).unwrap();
     }
 
     #[test]
@@ -298,7 +436,7 @@ mod tests {
     }
 
     #[test]
-    fn one_point_from_the_future_forgets_nobody() {
+    fn one_point_from_the_future_removes_no_group() {
         let mut groups = Groups::new(Bounds { groups: 0, ttl: 10 });
         for (id, time) in [("a", 0), ("b", i64::MAX), ("a", 1), ("c", 2), ("a", 3)] {
             see(&mut groups, id, time);
@@ -313,5 +451,30 @@ mod tests {
             see(&mut groups, &i.to_string(), 0);
         }
         assert_eq!((groups.slots.len(), groups.len()), (2, 2));
+    }
+
+    #[test]
+    fn a_group_whose_points_wait_does_not_go_before_they_are_handled() {
+        for bounds in [Bounds { groups: 2, ttl: 0 }, Bounds { groups: 0, ttl: 10 }] {
+            let mut groups = Groups::new(bounds);
+            see(&mut groups, "a", 0);
+            let place = groups.find(b"a").unwrap();
+            groups.wait(place, 0);
+            see(&mut groups, "b", 100);
+            let refused = groups.arrive(b"c", 101).and_then(|_| groups.arrive(b"c", 102));
+            assert_eq!(refused, Err(PointsWait));
+            groups.end_waiting();
+            see(&mut groups, "c", 102);
+            assert_eq!(ids(&groups), "bc");
+        }
+    }
+
+    #[test]
+    fn where_groups_never_go_their_order_is_that_of_their_times() {
+        let mut groups = Groups::default();
+        for (id, time) in [("a", 3), ("b", 1), ("c", 2), ("b", 4)] {
+            see(&mut groups, id, time);
+        }
+        assert_eq!(ids(&groups), "cab");
     }
 }

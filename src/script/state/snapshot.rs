@@ -1,22 +1,27 @@
 //! The state of every group, and its snapshot.
 //!
-//! A snapshot is `RUDF`, a version byte, a CRC-32 of the rest, then the script's hash, a digest of
-//! its options, and for each group its id, when it was last seen, and the value of `this`.
+//! A snapshot is `RUDF`, a version byte, a CRC-32 of the rest, then the script's hash, its options, the
+//! name of its file (since version 2), and for each group its id, when it was last seen, and the value
+//! of `this`, which names the types of native objects.
 
 use crate::script::api::NativeTypes;
 use crate::script::state::codec::{CodecError, Reader, Writer};
 use crate::script::state::groups::{Bounds, Group, Groups};
+use rhai::Dynamic;
 
 const MAGIC: &[u8; 4] = b"RUDF";
-const VERSION: u8 = 1;
+/// What is written; version 1, without the name of the file, is read too.
+const VERSION: u8 = 2;
 
 /// What a snapshot says of itself.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Origin {
     /// The hash of the script that made it.
     pub(crate) script: String,
     /// The options it ran with, as text.
     pub(crate) options: String,
+    /// The name of the script's file, without its folder; empty where it is not known.
+    pub(crate) file: String,
 }
 
 /// A snapshot that cannot be read.
@@ -49,40 +54,44 @@ impl Groups {
     pub(crate) fn snapshot(
         &self,
         origin: &Origin,
-        registry: &NativeTypes,
+        types: &NativeTypes,
         limit: usize,
     ) -> Result<Vec<u8>, SaveError> {
-        let groups = self.iter();
-        snapshot(groups, self.len(), origin, registry, limit)
+        // A group whose first call has not succeeded has nothing to store.
+        let groups = || self.iter().filter(|(_, group)| group.state.is_some());
+        snapshot(groups(), groups().count(), origin, types, limit)
     }
 
     /// Reads a snapshot; of more groups than allowed, the last seen are kept.
     pub(crate) fn restore(
         snapshot: &[u8],
-        registry: &NativeTypes,
+        types: &NativeTypes,
         bounds: Bounds,
     ) -> Result<(Self, Origin), SnapshotError> {
         let foreign = || SnapshotError::Foreign(snapshot.len());
         let rest = snapshot.strip_prefix(MAGIC).ok_or_else(foreign)?;
         let (version, rest) = rest.split_first().ok_or_else(foreign)?;
-        if *version != VERSION {
+        if !(1..=VERSION).contains(version) {
             return Err(SnapshotError::Version(*version));
         }
         let (crc, body) = rest.split_first_chunk().ok_or(SnapshotError::Checksum)?;
         if u32::from_le_bytes(*crc) != crc32fast::hash(body) {
             return Err(SnapshotError::Checksum);
         }
-        let mut reader = Reader::new(body, registry);
+        let mut reader = Reader::new(body, types);
         let mut text = || -> Result<String, CodecError> {
             String::from_utf8(reader.slice()?.to_vec()).map_err(|_| CodecError::Text)
         };
-        let origin = Origin { script: text()?, options: text()? };
+        let mut origin = Origin { script: text()?, options: text()?, file: String::new() };
+        if *version > 1 {
+            origin.file = text()?;
+        }
         let count = reader.number()?;
         let mut groups = Self::new(bounds);
         for _ in 0..count {
             let id = reader.slice()?;
             let seen = reader.number()? as i64;
-            groups.insert(id, Group::new(reader.value()?, seen));
+            groups.insert(id, Group::new(Some(reader.value()?), seen));
         }
         if !reader.is_empty() {
             return Err(SnapshotError::Codec(CodecError::Short));
@@ -96,17 +105,18 @@ pub(crate) fn snapshot<'g>(
     groups: impl Iterator<Item = (&'g [u8], &'g Group)>,
     count: usize,
     origin: &Origin,
-    registry: &NativeTypes,
+    types: &NativeTypes,
     limit: usize,
 ) -> Result<Vec<u8>, SaveError> {
-    let mut writer = Writer::new(registry);
+    let mut writer = Writer::new(types);
     writer.slice(origin.script.as_bytes());
     writer.slice(origin.options.as_bytes());
+    writer.slice(origin.file.as_bytes());
     writer.number(count as u64);
     for (id, group) in groups {
         writer.slice(id);
         writer.number(group.seen as u64);
-        writer.value(&group.state)?;
+        writer.value(group.state.as_ref().unwrap_or(&Dynamic::UNIT))?;
         if limit > 0 && writer.bytes.len() > limit {
             return Err(SaveError::TooLarge { groups: count, limit });
         }
@@ -128,25 +138,40 @@ mod tests {
         let mut groups = Groups::default();
         for i in 0..3i64 {
             let state = rhai::Map::from([("count".into(), i.into())]).into();
-            groups.insert(format!("host={i}").as_bytes(), Group::new(state, -i));
+            groups.insert(format!("host={i}").as_bytes(), Group::new(Some(state), -i));
         }
         groups
     }
 
     fn origin() -> Origin {
-        Origin { script: "abc".into(), options: "size=10".into() }
+        Origin { script: "abc".into(), options: "size=10".into(), file: "a.rhai".into() }
     }
 
     #[test]
     fn groups_come_back() {
-        let registry = NativeTypes::default();
-        let snapshot = groups().snapshot(&origin(), &registry, 0).unwrap();
-        let (back, from) = Groups::restore(&snapshot, &registry, Bounds::default()).unwrap();
+        let types = NativeTypes::default();
+        let snapshot = groups().snapshot(&origin(), &types, 0).unwrap();
+        let (back, from) = Groups::restore(&snapshot, &types, Bounds::default()).unwrap();
         assert_eq!(from, origin());
         assert_eq!(back.len(), 3);
         let group = back.get(b"host=2").unwrap();
         assert_eq!(group.seen, -2);
-        assert_eq!(format!("{:?}", group.state), r#"#{"count": 2}"#);
+        assert_eq!(format!("{:?}", group.state), r#"Some(#{"count": 2})"#);
+    }
+
+    #[test]
+    fn a_snapshot_of_version_1_is_read() {
+        let types = NativeTypes::default();
+        let mut old =
+            groups().snapshot(&Origin { file: String::new(), ..origin() }, &types, 0).unwrap();
+        // Version 1 has no name of a file: here an empty one, whose length stands after the options.
+        let at = 9 + 1 + "abc".len() + 1 + "size=10".len();
+        assert_eq!(old.remove(at), 0);
+        old[4] = 1;
+        let crc = crc32fast::hash(&old[9..]).to_le_bytes();
+        old[5..9].copy_from_slice(&crc);
+        let (back, from) = Groups::restore(&old, &types, Bounds::default()).unwrap();
+        assert_eq!((back.len(), from), (3, Origin { file: String::new(), ..origin() }));
     }
 
     #[test]
@@ -157,15 +182,15 @@ mod tests {
 
     #[test]
     fn every_flipped_bit_and_every_cut_is_noticed() {
-        let registry = NativeTypes::default();
-        let snapshot = groups().snapshot(&origin(), &registry, 0).unwrap();
+        let types = NativeTypes::default();
+        let snapshot = groups().snapshot(&origin(), &types, 0).unwrap();
         for i in 0..snapshot.len() {
-            assert!(Groups::restore(&snapshot[..i], &registry, Bounds::default()).is_err());
+            assert!(Groups::restore(&snapshot[..i], &types, Bounds::default()).is_err());
             for bit in 0..8 {
                 let mut flipped = snapshot.clone();
                 flipped[i] ^= 1 << bit;
                 assert!(
-                    Groups::restore(&flipped, &registry, Bounds::default()).is_err(),
+                    Groups::restore(&flipped, &types, Bounds::default()).is_err(),
                     "byte {i}, bit {bit}"
                 );
             }

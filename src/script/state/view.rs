@@ -17,6 +17,8 @@ use std::rc::Rc;
 pub struct SnapshotView {
     /// The hash of the script that made it.
     pub script: String,
+    /// The name of the script's file; empty in snapshots of rhai-udf 0.1.
+    pub file: String,
     /// The options it ran with.
     pub options: String,
     /// Bytes of the snapshot.
@@ -42,18 +44,19 @@ impl SnapshotView {
     /// # Errors
     /// Bytes that are no snapshot of this version.
     pub fn read(snapshot: &[u8]) -> Result<Self, ScriptError> {
-        let mut registry = NativeTypes::default();
+        let mut types = NativeTypes::default();
         let mut engine = engine::engine(&Limits::default(), &Pulse::default());
-        api::register(&mut engine, &Rc::new(Host::new(PathBuf::new())), &mut registry);
-        let (groups, origin) = Groups::restore(snapshot, &registry, Bounds::default())
+        api::register(&mut engine, &Rc::new(Host::new(PathBuf::new())), &mut types);
+        let (groups, origin) = Groups::restore(snapshot, &types, Bounds::default())
             .map_err(|e| ScriptError::Snapshot(e.to_string()))?;
         let view = |(id, group): (&[u8], &super::groups::Group)| GroupView {
             group: String::from_utf8_lossy(id).into_owned(),
             seen: (group.seen != i64::MIN).then(|| crate::protocol::time::rfc3339(group.seen)),
-            state: shown(&group.state, &registry),
+            state: group.state.as_ref().map_or(Value::Null, |state| shown(state, &types)),
         };
         Ok(Self {
             script: origin.script,
+            file: origin.file,
             options: origin.options,
             bytes: snapshot.len(),
             groups: groups.iter().map(view).collect(),
@@ -62,7 +65,7 @@ impl SnapshotView {
 }
 
 /// A script's value as JSON; native objects under their name.
-fn shown(value: &Dynamic, registry: &NativeTypes) -> Value {
+fn shown(value: &Dynamic, types: &NativeTypes) -> Value {
     if value.is_unit() {
         Value::Null
     } else if let Ok(flag) = value.as_bool() {
@@ -75,13 +78,13 @@ fn shown(value: &Dynamic, registry: &NativeTypes) -> Value {
     } else if let Some(text) = value.read_lock::<ImmutableString>() {
         text.as_str().into()
     } else if let Some(array) = value.read_lock::<Array>() {
-        array.iter().map(|value| shown(value, registry)).collect()
+        array.iter().map(|value| shown(value, types)).collect()
     } else if let Some(map) = value.read_lock::<Map>() {
-        map.iter().map(|(key, value)| (key.to_string(), shown(value, registry))).collect()
+        map.iter().map(|(key, value)| (key.to_string(), shown(value, types))).collect()
     } else if let Some(blob) = value.read_lock::<Blob>() {
         json!({ "blob": blob.iter().map(|b| format!("{b:02x}")).collect::<String>() })
-    } else if let Some(kind) = registry.of_value(value) {
-        let inner = registry.show(value).unwrap_or_else(|| value.to_string().into());
+    } else if let Some(kind) = types.of_value(value) {
+        let inner = types.show(value).unwrap_or_else(|| value.to_string().into());
         Value::Object([(kind.name.to_owned(), inner)].into_iter().collect())
     } else {
         value.to_string().into()
