@@ -5,6 +5,8 @@
 
 mod batch;
 mod bound;
+#[cfg(test)]
+mod cuts_tests;
 mod keeping;
 mod reloading;
 mod stream;

@@ -171,8 +171,8 @@ impl Bound {
         }
         let began = Instant::now();
         let mut round = self.stream.chunks.take();
-        self.instance.groups.end_waiting();
         let result = self.run_round(&mut round, output);
+        self.instance.groups.end_waiting();
         if let Some(guard) = &mut self.guard {
             guard.record_settled(&self.instance);
         }
