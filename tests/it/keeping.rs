@@ -143,6 +143,40 @@ fn a_migrate_that_fails_for_a_group_starts_that_group_fresh() {
 }
 
 #[test]
+fn a_snapshot_of_an_unrelated_script_starts_fresh_and_says_so() {
+    for (rule, fresh) in [("fresh", true), ("refuse", false)] {
+        let folder = folder(&format!("alien-{rule}"), &format!("[state]\non_snapshot = '{rule}'"));
+        let snapshot = snapshot(&folder, &[]);
+        let text = COUNTER.replace("moving_stats(opt.size)", "running_stats()");
+        let other = folder.write("other.rhai", &text);
+        let mut daemon = Daemon::run(&other, &[]);
+        daemon.init(&[]);
+        match daemon.restore(snapshot) {
+            Ok(()) => {
+                daemon.log.wait("it was made by script.rhai, and this is other.rhai", 1);
+                assert_eq!((fresh, count(&mut daemon, 9, "a")), (true, 1.0));
+            }
+            Err(error) => {
+                assert!(!fresh && error.contains("it was made by script.rhai"), "{error}")
+            }
+        }
+    }
+}
+
+#[test]
+fn a_moving_mean_does_not_go_on_as_a_running_one() {
+    let folder = folder("kind", "");
+    let snapshot = snapshot(&folder, &[]);
+    folder.write("script.rhai", &COUNTER.replace("moving_stats(opt.size)", "running_stats()"));
+    let mut daemon = start(&folder, &[]);
+    daemon.init(&[]);
+    daemon.restore(snapshot).unwrap();
+    let line = "this.w is moving_stats, and state() makes running_stats; such groups start fresh";
+    daemon.log.wait(line, 1);
+    assert_eq!(count(&mut daemon, 9, "a"), 1.0);
+}
+
+#[test]
 fn a_damaged_snapshot_starts_fresh_or_is_refused() {
     for (rule, fresh) in [("fresh", true), ("refuse", false)] {
         let folder =

@@ -3,6 +3,7 @@
 //! - `captures`: real sessions of the daemon give the answers that the official UDFs gave
 //! - `restore`: a snapshot taken anywhere continues as if nothing had happened
 //! - `contract`: callbacks, edges, emit
+//! - `chunks`: `points` gives what `point` would
 //! - `state`: `this`, values, snapshots, versions
 //! - `options`: types, defaults, ranges, what is refused
 //! - `fields`: points as a script sees them
@@ -32,6 +33,7 @@
 mod bad_input;
 mod bench;
 mod captures;
+mod chunks;
 mod contract;
 mod daemon;
 mod docs;

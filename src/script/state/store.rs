@@ -5,17 +5,42 @@ use crate::agent::Info;
 use crate::protocol::message::{EdgeType, ValueType};
 use crate::script::declaration::type_name;
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
+use std::fmt::Write;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, SystemTime};
 
-/// A name that is safe as a part of a file's name.
+/// Bytes of a name that is not shortened.
+const LONG: usize = 80;
+
+/// A name as a part of a file's name: different for different names. What is not plain is written as
+/// in URLs, and a long name ends with its hash.
 pub(crate) fn safe(name: &str) -> String {
-    let safe = |c: char| if c.is_alphanumeric() || matches!(c, '-' | '_') { c } else { '_' };
-    match name.chars().take(80).map(safe).collect::<String>() {
-        name if name.is_empty() => "_".into(),
-        name => name,
+    let mut safe = String::new();
+    for byte in name.bytes() {
+        if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_') {
+            safe.push(char::from(byte));
+        } else {
+            let _ = write!(safe, "%{byte:02X}");
+        }
     }
+    if safe.is_empty() {
+        // No other name gives this.
+        safe.push('%');
+    }
+    if safe.len() > LONG {
+        let hash = Sha256::digest(name.as_bytes());
+        safe.truncate(LONG - 17);
+        safe.push('~');
+        for byte in hash.iter().take(8) {
+            let _ = write!(safe, "{byte:02x}");
+        }
+    }
+    safe
 }
 
 /// The name of the files of one use of a script.
@@ -41,10 +66,45 @@ pub(crate) fn oldest_slot(
     Ok(oldest.map_or_else(|| dir.join(name(0)), |(_, path)| path))
 }
 
+/// The end of the names of files that are being written.
+const TEMPORARY: &str = ".tmp";
+
+/// A file that is being written is not older than this.
+const WRITING: Duration = Duration::from_secs(600);
+
+/// Removes what a process that was killed in the middle of writing has left.
+fn remove_leftovers(dir: &Path) {
+    static FIRST_LOOK: OnceLock<SystemTime> = OnceLock::new();
+    let first_look = *FIRST_LOOK.get_or_init(SystemTime::now);
+    let Ok(entries) = std::fs::read_dir(dir) else { return };
+    for path in entries.flatten().map(|entry| entry.path()) {
+        if is_leftover(&path, first_look).unwrap_or(false) {
+            let _ = std::fs::remove_file(&path);
+        }
+    }
+}
+
+/// True for a temporary file whose writer is gone; `None` for any other file.
+fn is_leftover(path: &Path, first_look: SystemTime) -> Option<bool> {
+    let name = path.file_name()?.to_str()?.strip_suffix(TEMPORARY)?;
+    let (_, writer) = name.rsplit_once('.')?;
+    let process: u32 = writer.split('-').next()?.parse().ok()?;
+    let written = path.metadata().ok()?.modified().ok()?;
+    if process == std::process::id() {
+        // Of an earlier process with the same number, as in a container.
+        return Some(written < first_look);
+    }
+    let alive =
+        !Path::new("/proc/self").exists() || Path::new(&format!("/proc/{process}")).exists();
+    Some(!alive || written.elapsed().is_ok_and(|age| age > WRITING))
+}
+
 /// Writes a file whole or not at all.
 fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    static COUNT: AtomicU64 = AtomicU64::new(0);
     let mut temporary = path.as_os_str().to_owned();
-    temporary.push(format!(".{}.tmp", std::process::id()));
+    let count = COUNT.fetch_add(1, Ordering::Relaxed);
+    temporary.push(format!(".{}-{count}{TEMPORARY}", std::process::id()));
     let written =
         std::fs::write(&temporary, bytes).and_then(|()| std::fs::rename(&temporary, path));
     if written.is_err() {
@@ -62,6 +122,7 @@ pub(crate) struct Store {
 
 impl Store {
     pub(crate) fn new(dir: &Path, keep: usize) -> Self {
+        remove_leftovers(dir);
         Self { dir: dir.into(), keep }
     }
 
@@ -148,13 +209,14 @@ impl From<Declared> for Info {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::collections::BTreeSet;
 
     #[test]
     fn the_last_snapshots_stay() {
         let dir = tempfile::tempdir().unwrap();
         let store = Store::new(dir.path(), 3);
         let name = file_name("my task", "udf/4");
-        assert_eq!(name, "my_task.udf_4");
+        assert_eq!(name, "my%20task.udf%2F4");
         for i in 0..5u8 {
             let path = store.snapshot(&name, &[i]).unwrap();
             let time = std::time::SystemTime::UNIX_EPOCH + std::time::Duration::from_secs(i.into());
@@ -166,6 +228,46 @@ mod tests {
             .collect();
         kept.sort_unstable();
         assert_eq!(kept, [2, 3, 4]);
+    }
+
+    #[test]
+    fn tasks_with_alike_names_do_not_write_over_each_other() {
+        let long = "x".repeat(100);
+        let names =
+            ["a.b", "a_b", "a b", "a%20b", "A_b", "ä", "", "%", "_", &long, &format!("{long}y")];
+        let files: BTreeSet<_> =
+            names.iter().flat_map(|task| names.iter().map(|node| file_name(task, node))).collect();
+        assert_eq!(files.len(), names.len() * names.len());
+        assert!(files.iter().all(|name| name.len() < 170 && !name.contains('/')), "{files:?}");
+    }
+
+    #[test]
+    fn what_a_killed_process_was_writing_is_removed() {
+        let dir = tempfile::tempdir().unwrap();
+        let write = |name: String| std::fs::write(dir.path().join(name), "").unwrap();
+        // No process has this number.
+        write(format!("task.udf.end.rudf.{}-0.tmp", u32::MAX));
+        write(format!("task.udf.end.rudf.{}.tmp", u32::MAX));
+        write("mine.tmp".into());
+        write("task.udf.end.rudf".into());
+        write("task.udf.end.rudf.1-0.tmp".into());
+        Store::new(dir.path(), 1);
+        write(format!("task.udf.end.rudf.{}-9.tmp", std::process::id()));
+        Store::new(dir.path(), 1);
+        let mut left: Vec<_> = std::fs::read_dir(dir.path())
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .collect();
+        left.sort();
+        let mine = format!("task.udf.end.rudf.{}-9.tmp", std::process::id());
+        let mut expected = [
+            "mine.tmp".to_owned(),
+            "task.udf.end.rudf".into(),
+            "task.udf.end.rudf.1-0.tmp".into(),
+            mine,
+        ];
+        expected.sort();
+        assert_eq!(left, expected);
     }
 
     #[test]

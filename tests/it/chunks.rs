@@ -1,0 +1,103 @@
+//! `points`: what comes out is what would come out if the points had come one by one.
+
+use crate::util::*;
+
+const MEAN: &str = r#"
+fn info() { #{ wants: "stream", provides: "stream" } }
+fn state() { moving_stats(10) }
+fn points(chunk) {
+    chunk.mean = this.push_each(chunk.x, "mean");
+    emit(chunk);
+}
+"#;
+
+/// Points of one group, a nanosecond after each other.
+fn points(group: &str, start: i64, values: impl IntoIterator<Item = f64>) -> Vec<Request> {
+    let values = values.into_iter().enumerate();
+    values.map(|(i, x)| point(start + i as i64, group, &[("x", x)])).collect()
+}
+
+fn means(run: &Run) -> Vec<f64> {
+    run.points().iter().map(|point| point.fields_double["mean"]).collect()
+}
+
+fn run(name: &str, config: &str, data: Vec<Request>) -> Run {
+    let folder = Folder::new(name);
+    folder.write("rhai-udf.toml", config);
+    let script = folder.write("script.rhai", MEAN);
+    run_udf(&script, &stream([vec![init(&[])], data].concat()))
+}
+
+#[test]
+fn twenty_good_points_before_a_nan_come_out_of_a_burst_too() {
+    let values = (0..20).map(f64::from).chain([f64::NAN, 1.0, 2.0]);
+    let run = run("nan", "", points("a", 0, values));
+    assert_eq!(run.points().len(), 20, "{}", run.stderr);
+    assert!(run.error().contains("script.rhai:5:"), "{}", run.error());
+    assert_eq!(run.code, Some(1));
+}
+
+#[test]
+fn groups_that_came_before_a_failing_point_are_written_and_those_after_it_are_not() {
+    let mut data = points("b", 0, [1.0, 2.0, 3.0]);
+    data.extend(points("a", 3, [1.0, 2.0]));
+    data.extend(points("lone", 5, [1.0]));
+    data.extend(points("c", 6, [1.0]));
+    data.extend(points("a", 7, [f64::NAN, 5.0]));
+    data.extend(points("b", 9, [4.0]));
+    data.extend(points("c", 10, [4.0]));
+    data.extend(points("d", 11, [4.0]));
+    let run = run("groups", "", data);
+    let times: Vec<i64> = run.points().iter().map(|point| point.time).collect();
+    assert_eq!(times, [0, 1, 2, 3, 4, 5, 6], "{}", run.stderr);
+    assert!(run.error().contains("group 'a'"), "{}", run.error());
+}
+
+#[test]
+fn a_gap_inside_a_burst_that_is_longer_than_group_ttl_starts_fresh() {
+    let config = "[state]\ngroup_ttl = '100ns'";
+    let data =
+        [points("a", 0, [1.0, 3.0]), points("a", 1000, [100.0]), points("a", 2000, [50.0, 60.0])];
+    assert_eq!(means(&run("gap", config, data.concat())), [1.0, 2.0, 100.0, 50.0, 55.0]);
+}
+
+#[test]
+fn more_groups_in_a_burst_than_limits_groups_make_the_oldest_start_fresh() {
+    let config = "[limits]\ngroups = 2";
+    let data: Vec<Request> = ["a", "b", "a", "c", "b", "b", "a"]
+        .iter()
+        .enumerate()
+        .map(|(i, group)| point(i as i64, group, &[("x", i as f64)]))
+        .collect();
+    let mut run = run("limit", config, data).points();
+    run.sort_by_key(|point| point.time);
+    let means: Vec<f64> = run.iter().map(|point| point.fields_double["mean"]).collect();
+    // b is gone when c comes, and a when b comes back.
+    assert_eq!(means, [0.0, 1.0, 1.0, 3.0, 4.0, 4.5, 6.0]);
+}
+
+#[test]
+fn a_bad_point_in_a_burst_is_skipped_or_passed_on_alone() {
+    let values = || (0..30).map(|i| if i % 10 == 5 { f64::INFINITY } else { 1.0 });
+    for (rule, count) in [("skip", 27), ("pass", 30)] {
+        let run = run(rule, &format!("on_error = '{rule}'"), points("a", 0, values()));
+        assert_eq!(run.code, Some(0), "{}", run.stderr);
+        assert_eq!(run.points().len(), count);
+        let means = run.points().into_iter().filter_map(|p| p.fields_double.get("mean").copied());
+        assert!(means.eq([1.0; 27]), "{}", run.stderr);
+        assert!(run.stderr.contains("3 errors did not stop the task"), "{}", run.stderr);
+    }
+}
+
+#[test]
+fn now_goes_on_between_messages() {
+    let script = r#"
+        fn info() { #{ wants: "stream", provides: "stream" } }
+        fn point(p) {
+            if "first" in this { if now() == this.first { return; } p.moved = true; emit(p); throw "done"; }
+            this.first = now();
+        }"#;
+    let data: Vec<_> = (0..200_000).map(|i| point(i, "", &[("x", 1.0)])).collect();
+    let (lines, error) = play_to_error("now", script, data);
+    assert!(error.contains("done"), "{lines:?}");
+}
