@@ -2,6 +2,7 @@
 
 pub mod agent;
 pub mod http;
+pub mod model;
 pub mod protocol;
 pub mod replay;
 pub mod script;

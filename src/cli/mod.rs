@@ -7,6 +7,7 @@ mod files;
 mod influxdb;
 mod listen;
 mod logging;
+mod model;
 mod replay;
 mod run;
 mod serve;
@@ -40,6 +41,7 @@ enum Command {
     Replay(Box<replay::Args>),
     Listen(Box<listen::Args>),
     Check(check::Args),
+    Model(model::Args),
     Bench(bench::Args),
     Conf(conf::Args),
     State(state::Args),
@@ -81,6 +83,10 @@ fn command() -> ExitCode {
         Command::Check(args) => {
             logging::start(cli.log_level, &Default::default(), log::LevelFilter::Warn);
             check::run(args)
+        }
+        Command::Model(args) => {
+            logging::start(cli.log_level, &Default::default(), log::LevelFilter::Warn);
+            model::run(args)
         }
         Command::Conf(args) => conf::run(args),
         Command::Serve(args) => serve::run(args, cli.log_level),

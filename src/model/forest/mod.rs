@@ -1,0 +1,109 @@
+//! Forests of decision trees, as ONNX and the boosting libraries write them.
+//!
+//! All trees lie in one flat array; the two children of a node are neighbours, so a step is a
+//! comparison and an addition. A leaf is its own child: several walks go side by side without
+//! asking which of them has arrived, which keeps the processor busy while memory answers.
+//!
+//! The sums of a row are added up in the order of the trees, whether it comes alone or in a batch.
+
+mod build;
+mod walk;
+
+pub(crate) use build::{Branch, Builder, Grown, Test};
+
+use std::ops::AddAssign;
+
+/// Floats of either precision, for thresholds and for weights.
+pub(crate) trait Real:
+    Copy + Default + PartialOrd + PartialEq + AddAssign + Send + Sync + 'static
+{
+    /// Larger than everything else.
+    const INFINITY: Self;
+
+    fn of(value: f64) -> Self;
+    fn to_f64(self) -> f64;
+
+    fn is_missing(self) -> bool {
+        self.to_f64().is_nan()
+    }
+}
+
+impl Real for f32 {
+    const INFINITY: Self = f32::INFINITY;
+
+    fn of(value: f64) -> Self {
+        value as f32
+    }
+
+    fn to_f64(self) -> f64 {
+        self.into()
+    }
+}
+
+impl Real for f64 {
+    const INFINITY: Self = f64::INFINITY;
+
+    fn of(value: f64) -> Self {
+        value
+    }
+
+    fn to_f64(self) -> f64 {
+        self
+    }
+}
+
+/// A node of a tree. A leaf has itself as a child and is never left.
+#[derive(Clone, Copy)]
+struct Node<X> {
+    value: X,
+    feature: u32,
+    /// The child for `x <= value`; the other one follows it.
+    child: u32,
+}
+
+/// What is added up when a walk ends in a leaf.
+enum Leaves<W> {
+    /// One weight in each leaf, for the only target.
+    Single(Vec<W>),
+    /// Where the weights of each leaf start, and a target with each weight.
+    Many(Vec<u32>, Vec<(u32, W)>),
+}
+
+/// What the weights of the trees are made into.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Aggregate {
+    Sum,
+    Average,
+    Smallest,
+    Largest,
+}
+
+/// Trees with thresholds of type `X` and weights of type `W`.
+pub(crate) struct Forest<X, W> {
+    nodes: Vec<Node<X>>,
+    /// The kind of test of each node, and where a missing value goes.
+    tests: Vec<Test>,
+    /// The number of the leaf at each node; meaningless at branches.
+    leaf: Vec<u32>,
+    leaves: Leaves<W>,
+    /// The first node and the depth of each tree.
+    trees: Vec<(u32, u32)>,
+    /// The values that lead to the first child, for tests of membership.
+    sets: Vec<Vec<f32>>,
+    /// Whether all tests are `<=`.
+    plain: bool,
+    features: usize,
+    targets: usize,
+}
+
+impl<X: Real, W: Real> Forest<X, W> {
+    /// The number of columns that the trees look at.
+    pub(crate) fn features(&self) -> usize {
+        self.features
+    }
+
+    /// The number of trees.
+    pub(crate) fn trees(&self) -> usize {
+        self.trees.len()
+    }
+}
