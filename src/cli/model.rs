@@ -60,9 +60,9 @@ fn outputs(model: &Model, file: &Path, config: &Config) -> anyhow::Result<String
     let inputs = json::inputs(&document).with_context(place)?;
     let (start, limits) = (Instant::now(), &config.limits);
     let budget = limits.call_budget().unwrap_or(Duration::MAX);
-    let pulse = || start.elapsed() < budget;
+    let stop = || start.elapsed() > budget;
     let memory = if limits.memory == 0 { usize::MAX } else { limits.memory as usize };
-    let outputs = model.run(&inputs, &Run::new(&pulse, memory))?;
+    let outputs = model.run(&inputs, &Run::new(&stop, memory))?;
     Ok(json::outputs(&outputs).to_string())
 }
 

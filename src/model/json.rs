@@ -39,9 +39,9 @@ fn tensor(value: &Json) -> Result<Value> {
         value => value.as_f64().ok_or_else(|| error(value)),
     };
     let elements = match kind {
-        "float" => Data::Float(
-            data.iter().map(|x| number(x).map(|x| x as f32)).collect::<Result<_>>()?,
-        ),
+        "float" => {
+            Data::Float(data.iter().map(|x| number(x).map(|x| x as f32)).collect::<Result<_>>()?)
+        }
         "double" => Data::Double(data.iter().map(number).collect::<Result<_>>()?),
         "int" => Data::Int(
             data.iter()

@@ -26,7 +26,7 @@ mod value;
 pub use error::ModelError;
 pub use port::{Port, PortKind};
 pub use predict::{Answer, Layout, Meaning, Prediction, Rows};
-pub use run::{Pulse, Run};
+pub use run::Run;
 pub use tensor::{Data, Kind, MAX_RANK, Shape, Tensor};
 pub use value::{Labels, Maps, Value};
 

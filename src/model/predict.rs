@@ -1,12 +1,12 @@
 //! Predictions: rows of features in, what the outputs mean out.
 
+use super::Model;
 use super::error::{ModelError, Result};
 use super::math::argmax;
 use super::port::{Port, PortKind};
 use super::run::Run;
 use super::tensor::{Data, Kind, Shape, Tensor};
 use super::value::{Labels, Value};
-use super::Model;
 use std::sync::Arc;
 
 /// Rows of features, as many columns as the model has features.
@@ -118,7 +118,11 @@ impl Model {
     ///
     /// # Errors
     /// As [`Model::run`], and rows that do not fit the inputs.
-    pub fn predict(&self, rows: Rows, run: &Run<'_>) -> std::result::Result<Prediction, ModelError> {
+    pub fn predict(
+        &self,
+        rows: Rows,
+        run: &Run<'_>,
+    ) -> std::result::Result<Prediction, ModelError> {
         self.predict_named(rows, None, run)
     }
 
@@ -242,7 +246,11 @@ impl Model {
                     let wide = |labels: &&Arc<Labels>| labels.len() == maps.keys.len();
                     let keys = given.filter(wide).cloned().unwrap_or(maps.keys);
                     let meaning = Meaning::Classes(keys);
-                    answers.push(Answer { name: "probabilities".into(), meaning, values: maps.values });
+                    answers.push(Answer {
+                        name: "probabilities".into(),
+                        meaning,
+                        values: maps.values,
+                    });
                 }
                 Value::Sequence(tensors) => {
                     for (at, values) in tensors.into_iter().enumerate() {
@@ -290,11 +298,7 @@ fn classify(answers: &mut Vec<Answer>, labels: &Arc<Labels>) -> Result<()> {
 }
 
 /// Labels under the names that the user gave instead of the model's own.
-fn relabelled(
-    values: Tensor,
-    own: Option<&Labels>,
-    given: Option<&Arc<Labels>>,
-) -> Result<Tensor> {
+fn relabelled(values: Tensor, own: Option<&Labels>, given: Option<&Arc<Labels>>) -> Result<Tensor> {
     let Some(given) = given else { return Ok(values) };
     let error = || ModelError::Input("the given labels are not as many as the model's".into());
     let places: Vec<usize> = match (values.data(), own) {
@@ -318,9 +322,7 @@ fn relabelled(
 /// Numbers as the kind that an input wants.
 fn of_kind(port: &Port, shape: Shape, numbers: Vec<f32>) -> Result<Tensor> {
     let data = match port.kind {
-        PortKind::Tensor(Kind::Double) => {
-            Data::Double(numbers.iter().map(|&x| x.into()).collect())
-        }
+        PortKind::Tensor(Kind::Double) => Data::Double(numbers.iter().map(|&x| x.into()).collect()),
         PortKind::Tensor(Kind::Int) => Data::Int(numbers.iter().map(|&x| x as i64).collect()),
         PortKind::Tensor(Kind::Bool) => Data::Bool(numbers.iter().map(|&x| x != 0.0).collect()),
         _ => Data::Float(numbers),
@@ -338,8 +340,7 @@ fn part(port: &Port, rows: &Rows, first: usize, wide: usize, columns: usize) -> 
         let columns = (0..wide)
             .map(|at| column(at).filter(|(_, v)| v.len() == rows.rows).ok_or_else(missing))
             .collect::<Result<Vec<_>>>()?;
-        let texts =
-            (0..rows.rows).flat_map(|row| columns.iter().map(move |(_, v)| v[row].clone()));
+        let texts = (0..rows.rows).flat_map(|row| columns.iter().map(move |(_, v)| v[row].clone()));
         return Tensor::new(shape, Data::Text(texts.collect()));
     }
     let numbers = rows

@@ -1,15 +1,12 @@
 //! What one run of a model may use: memory, time, rounds of loops.
 //!
-//! Operators tell the run what they are about to do; the run looks at the caller's pulse every so
-//! often, so that a long product or a loop without end can be stopped from outside.
+//! Operators tell the run what they are about to do; the run asks its caller every so often whether
+//! to stop, so that a long product or a loop without end can be ended from outside.
 
 use super::error::{ModelError, Result};
 use std::cell::Cell;
 
-/// Asks whether a run may go on; `false` stops it with [`ModelError::Stopped`].
-pub type Pulse<'a> = &'a dyn Fn() -> bool;
-
-/// Work between two looks at the pulse, in multiplications or moved elements.
+/// Work between two questions whether to stop, in multiplications or moved elements.
 const STRIDE: u64 = 1 << 17;
 
 /// The rounds that all loops of one run may take together.
@@ -17,7 +14,7 @@ const ROUNDS: u64 = 2_000_000;
 
 /// The account of one run.
 pub struct Run<'a> {
-    pulse: Pulse<'a>,
+    stop: &'a dyn Fn() -> bool,
     memory: usize,
     held: Cell<usize>,
     unseen: Cell<u64>,
@@ -26,10 +23,11 @@ pub struct Run<'a> {
 }
 
 impl<'a> Run<'a> {
-    /// A run that asks `pulse` and whose tensors may take `memory` bytes at the same time.
-    pub fn new(pulse: Pulse<'a>, memory: usize) -> Self {
+    /// A run that ends once `stop` gives true, and whose tensors may take `memory` bytes at the
+    /// same time.
+    pub fn new(stop: &'a dyn Fn() -> bool, memory: usize) -> Self {
         Self {
-            pulse,
+            stop,
             memory,
             held: Cell::new(0),
             unseen: Cell::new(0),
@@ -40,7 +38,7 @@ impl<'a> Run<'a> {
 
     /// A run that ends after a fixed amount of work: constants are computed with it at load.
     pub(crate) fn short(work: u64, memory: usize) -> Run<'static> {
-        let run = Run::new(&|| true, memory);
+        let run = Run::new(&|| false, memory);
         run.allowance.set(work);
         run
     }
@@ -57,13 +55,13 @@ impl<'a> Run<'a> {
             self.unseen.set(unseen);
             return Ok(());
         }
-        self.look()
+        self.check()
     }
 
-    /// Looks at the pulse now.
-    pub(crate) fn look(&self) -> Result<()> {
+    /// Asks the caller now.
+    fn check(&self) -> Result<()> {
         self.unseen.set(0);
-        if (self.pulse)() { Ok(()) } else { Err(ModelError::Stopped) }
+        if (self.stop)() { Err(ModelError::Stopped) } else { Ok(()) }
     }
 
     /// Accounts for a round of a loop.

@@ -89,7 +89,9 @@ impl Value {
         match self {
             Self::Tensor(tensor) => tensor.bytes(),
             Self::Maps(maps) => maps.values.bytes(),
-            Self::Sequence(tensors) => tensors.iter().map(|t| t.bytes() + size_of::<Tensor>()).sum(),
+            Self::Sequence(tensors) => {
+                tensors.iter().map(|t| t.bytes() + size_of::<Tensor>()).sum()
+            }
         }
     }
 }

@@ -14,6 +14,7 @@
 //! - `replay`, `judging`: recorded data through a script; CSV, labels, sweeps, detectors on bad input
 //! - `recordings`: batch recordings are read as the daemon reads them
 //! - `bench`: figures for every shipped script, and what is wrong use
+//! - `model`: trained models give their answers, and broken ones are refused
 //! - `examples`: each shipped script does what its example shows
 //! - `docs`: the documents are true
 //! - `bad_input`: what is broken is named, and nothing is half-written
@@ -45,6 +46,7 @@ mod judging;
 mod keeping;
 mod limits;
 mod listen;
+mod model;
 mod night;
 mod on_error;
 mod options;

@@ -309,9 +309,10 @@ fn labels(info: &Json, classes: Option<usize>) -> Option<Labels> {
         multi.get("class_to_label").cloned(),
         params.pointer("/data_processing_options/class_names").cloned(),
     ];
-    let list = lists.into_iter().flatten().find_map(|list| {
-        list.as_array().filter(|list| list.len() == classes).cloned()
-    })?;
+    let list = lists
+        .into_iter()
+        .flatten()
+        .find_map(|list| list.as_array().filter(|list| list.len() == classes).cloned())?;
     if list.iter().all(Json::is_number) {
         let whole = |value: &Json| value.as_f64().map(|x| x as i64);
         return list.iter().map(whole).collect::<Option<_>>().map(Labels::Ints);

@@ -121,8 +121,7 @@ impl Tree {
             bits: list(section, "cat_threshold")?,
         };
         let count = tree.feature.len();
-        let lengths =
-            [tree.threshold.len(), tree.kind.len(), tree.left.len(), tree.right.len()];
+        let lengths = [tree.threshold.len(), tree.kind.len(), tree.left.len(), tree.right.len()];
         let leaves: usize = number(section, "num_leaves")?;
         let fits = leaves == tree.leaves.len() && leaves == count + 1;
         if !fits || lengths.iter().any(|&length| length != count) {

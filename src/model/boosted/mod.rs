@@ -93,7 +93,9 @@ impl Boosted {
             return Err(ModelError::damaged("the trees look at features that are not there"));
         }
         if labels.is_some() && labels != classes || named.is_some_and(|n| n != self.columns) {
-            return Err(ModelError::damaged("the names are not as many as the classes or features"));
+            return Err(ModelError::damaged(
+                "the names are not as many as the classes or features",
+            ));
         }
         Ok(self)
     }

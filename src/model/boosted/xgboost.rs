@@ -158,7 +158,10 @@ fn objective(name: &str) -> Result<Objective> {
         "count:poisson" | "reg:gamma" | "reg:tweedie" | "survival:cox" | "survival:aft" => {
             Objective::Exponential
         }
-        name if ["reg:", "rank:", "binary:logitraw"].iter().any(|known| name.starts_with(known)) => {
+        name if ["reg:", "rank:", "binary:logitraw"]
+            .iter()
+            .any(|known| name.starts_with(known)) =>
+        {
             Objective::Value
         }
         other => return Err(ModelError::Unsupported(format!("the objective '{other}'"))),
@@ -199,12 +202,7 @@ fn linear(weights: &[f64], columns: usize, sums: usize) -> Result<Trees> {
     Ok(Trees::Linear((0..sums).map(row).collect()))
 }
 
-fn forest(
-    model: Model,
-    sums: usize,
-    drop: Option<&[f64]>,
-    best: Option<usize>,
-) -> Result<Trees> {
+fn forest(model: Model, sums: usize, drop: Option<&[f64]>, best: Option<usize>) -> Result<Trees> {
     if model.tree_info.len() != model.trees.len() {
         return Err(ModelError::damaged("the lists of trees have different lengths"));
     }

@@ -96,7 +96,8 @@ impl<X: Real, W: Real> Forest<X, W> {
         match &self.leaves {
             Leaves::Single(weights) => out[0] += weights[leaf],
             Leaves::Many(starts, entries) => {
-                for &(target, weight) in &entries[starts[leaf] as usize..starts[leaf + 1] as usize] {
+                for &(target, weight) in &entries[starts[leaf] as usize..starts[leaf + 1] as usize]
+                {
                     out[target as usize] += weight;
                 }
             }
@@ -124,14 +125,26 @@ impl<X: Real, W: Real> Forest<X, W> {
         match self.tests[at] {
             Test::AtMost(missing) => x <= value || missing && x.is_missing(),
             Test::AtMostZeroMissing(missing) => {
-                if x.is_missing() || x.to_f64().abs() <= ZERO { missing } else { x <= value }
+                if x.is_missing() || x.to_f64().abs() <= ZERO {
+                    missing
+                } else {
+                    x <= value
+                }
             }
             Test::Equal(missing) => x == value || missing && x.is_missing(),
             Test::Member(missing, set) => {
-                if x.is_missing() { missing } else { member(set, x.to_f64()) }
+                if x.is_missing() {
+                    missing
+                } else {
+                    member(set, x.to_f64())
+                }
             }
             Test::WholeMember(missing, set) => {
-                if x.is_missing() { missing } else { member(set, x.to_f64().trunc()) }
+                if x.is_missing() {
+                    missing
+                } else {
+                    member(set, x.to_f64().trunc())
+                }
             }
         }
     }

@@ -135,7 +135,12 @@ impl<'m> Compiler<'m> {
     }
 
     /// Compiles the graphs of a node; what they read from outside becomes inputs of the node.
-    fn bodies(&mut self, node: &mut Node<'_>, inputs: &mut Vec<Source>, scope: &Scope) -> Result<()> {
+    fn bodies(
+        &mut self,
+        node: &mut Node<'_>,
+        inputs: &mut Vec<Source>,
+        scope: &Scope,
+    ) -> Result<()> {
         let names: Vec<String> = node.attributes.keys().cloned().collect();
         for name in names {
             let Some(graph) = node.attributes.get_mut(&name).and_then(|a| a.graph.take()) else {

@@ -50,7 +50,11 @@ impl<'a> Inputs<'a> {
     }
 
     /// Integers from an input, else from the attribute that older operators had.
-    pub(super) fn ints_or(&self, at: usize, attribute: &Option<Vec<i64>>) -> Result<Option<Vec<i64>>> {
+    pub(super) fn ints_or(
+        &self,
+        at: usize,
+        attribute: &Option<Vec<i64>>,
+    ) -> Result<Option<Vec<i64>>> {
         match self.optional(at)? {
             Some(tensor) => Ok(Some(tensor.integers()?.into_owned())),
             None => Ok(attribute.clone()),

@@ -44,7 +44,8 @@ impl Onnx {
         }
         functions::inline(&mut graph, &model.functions)?;
         let labels = roles::labels(&graph);
-        let is_constant = |info: &ValueInfo| graph.initializers.iter().any(|(n, _)| *n == info.name);
+        let is_constant =
+            |info: &ValueInfo| graph.initializers.iter().any(|(n, _)| *n == info.name);
         let inputs = graph.inputs.iter().filter(|info| !is_constant(info)).map(port).collect();
         let outputs = graph.outputs.iter().map(|info| roles::output(&graph, info)).collect();
         let mut compiler = compile::Compiler::new(&model.opsets);
@@ -71,4 +72,3 @@ fn port(info: &ValueInfo) -> Port {
     let shape = info.shape.clone().filter(|shape| shape.len() <= super::tensor::MAX_RANK);
     Port { name: info.name.clone(), kind, shape }
 }
-

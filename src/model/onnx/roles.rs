@@ -32,7 +32,9 @@ pub(super) fn labels(graph: &GraphProto) -> Option<Labels> {
     let of_node = |node: &NodeProto| {
         let list = |ints: &str, texts: &str| attribute_labels(node, ints, texts);
         match node.operator.as_str() {
-            "ZipMap" | "TreeEnsembleClassifier" => list("classlabels_int64s", "classlabels_strings"),
+            "ZipMap" | "TreeEnsembleClassifier" => {
+                list("classlabels_int64s", "classlabels_strings")
+            }
             "LinearClassifier" | "SVMClassifier" => list("classlabels_ints", "classlabels_strings"),
             _ => None,
         }

@@ -23,8 +23,23 @@ pub(super) fn kind(element: i64) -> Option<Kind> {
 /// The name of a `TensorProto.DataType`.
 pub(super) fn name(element: i64) -> String {
     let known = [
-        "undefined", "float", "uint8", "int8", "uint16", "int16", "int32", "int64", "string",
-        "bool", "float16", "double", "uint32", "uint64", "complex64", "complex128", "bfloat16",
+        "undefined",
+        "float",
+        "uint8",
+        "int8",
+        "uint16",
+        "int16",
+        "int32",
+        "int64",
+        "string",
+        "bool",
+        "float16",
+        "double",
+        "uint32",
+        "uint64",
+        "complex64",
+        "complex128",
+        "bfloat16",
     ];
     let name = usize::try_from(element).ok().and_then(|at| known.get(at));
     name.map_or_else(|| format!("element type {element}"), ToString::to_string)

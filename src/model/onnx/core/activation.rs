@@ -29,7 +29,11 @@ enum Function {
 
 impl Activation {
     /// The activations of all directions: those of the node, else the usual ones.
-    pub(super) fn read(node: &mut Node<'_>, usual: &[&str], directions: usize) -> Result<Vec<Self>> {
+    pub(super) fn read(
+        node: &mut Node<'_>,
+        usual: &[&str],
+        directions: usize,
+    ) -> Result<Vec<Self>> {
         let mut names = node.texts("activations");
         let wanted = usual.len() * directions;
         if names.is_empty() {

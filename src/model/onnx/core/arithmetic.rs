@@ -224,7 +224,9 @@ fn choose(inputs: &Inputs<'_>) -> Result<Outputs> {
     macro_rules! pick {
         ($kind:path, $yes:expr, $no:expr) => {{
             let (yes, no) = ($yes, $no);
-            $kind(places.map(|(first, at)| if first { &yes[at] } else { &no[at] }.clone()).collect())
+            $kind(
+                places.map(|(first, at)| if first { &yes[at] } else { &no[at] }.clone()).collect(),
+            )
         }};
     }
     let data = match (yes.data(), no.data()) {

@@ -19,7 +19,9 @@ pub(super) fn kernel(node: &mut Node<'_>) -> Result<Option<Kernel>> {
             let (window, groups) = (Window::read(node)?, groups?);
             let extra = node.ints("output_padding").unwrap_or_default();
             if node.has("output_shape") {
-                return Err(ModelError::Unsupported("operator ConvTranspose with output_shape".into()));
+                return Err(ModelError::Unsupported(
+                    "operator ConvTranspose with output_shape".into(),
+                ));
             }
             Box::new(move |inputs| convolve_back(inputs, &window, groups, &extra))
         }
@@ -72,7 +74,10 @@ impl<'a> Operands<'a> {
 fn convolve(inputs: &Inputs<'_>, window: &Window, groups: usize) -> Result<Outputs> {
     let o = Operands::read(inputs)?;
     let (out_channels, in_group) = (o.weights[0], o.weights[1]);
-    o.check(in_group.checked_mul(groups) == Some(o.channels) && out_channels % groups == 0, out_channels)?;
+    o.check(
+        in_group.checked_mul(groups) == Some(o.channels) && out_channels % groups == 0,
+        out_channels,
+    )?;
     let placed = window.place(o.image, window.kernel(&o.weights[2..])?)?;
     let table = window.table(&placed, o.image, inputs.run)?;
     let mut sizes = vec![o.batch, out_channels];
@@ -176,4 +181,3 @@ fn target(window: &Window, image: &[usize], kernel: &[usize], extra: &[i64]) -> 
     let sizes: Option<Vec<usize>> = (0..image.len()).map(size).collect();
     sizes.ok_or_else(|| ModelError::Data(format!("an image of {image:?} made larger")))
 }
-

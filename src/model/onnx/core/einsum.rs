@@ -59,7 +59,8 @@ impl Equation {
         }
         let tensors = (0..inputs.len()).map(|at| inputs.tensor(at)).collect::<Result<Vec<_>>>()?;
         let names: Vec<char> = self.result.iter().chain(&self.summed).copied().collect();
-        let sizes = names.iter().map(|&name| self.size(name, &tensors)).collect::<Result<Vec<_>>>()?;
+        let sizes =
+            names.iter().map(|&name| self.size(name, &tensors)).collect::<Result<Vec<_>>>()?;
         let (outer, inner) = sizes.split_at(self.result.len());
         let (shape, sum) = (Shape::new(outer)?, Shape::new(inner)?.elements());
         let values = tensors.iter().map(|t| t.doubles()).collect::<Result<Vec<_>>>()?;
@@ -68,7 +69,9 @@ impl Equation {
             .operands
             .iter()
             .zip(&tensors)
-            .map(|(operand, tensor)| names.iter().map(|&name| stride(name, operand, tensor)).collect())
+            .map(|(operand, tensor)| {
+                names.iter().map(|&name| stride(name, operand, tensor)).collect()
+            })
             .collect();
         let mut out = Vec::with_capacity(shape.elements());
         let mut at = vec![0; names.len()];

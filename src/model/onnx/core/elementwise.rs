@@ -144,12 +144,10 @@ fn activation(node: &Node<'_>) -> Option<Kernel> {
             let a = alpha(1.702);
             map(move |x| x * sigmoid(a * x))
         }
-        "Gelu" if node.text("approximate", "none") == "tanh" => map(|x| {
-            0.5 * x * (1.0 + libm::tanhf(0.797_884_6 * (x + 0.044_715 * x * x * x)))
-        }),
-        "Gelu" => {
-            map(|x| 0.5 * x * (1.0 + libm::erff(x * std::f32::consts::FRAC_1_SQRT_2)))
+        "Gelu" if node.text("approximate", "none") == "tanh" => {
+            map(|x| 0.5 * x * (1.0 + libm::tanhf(0.797_884_6 * (x + 0.044_715 * x * x * x))))
         }
+        "Gelu" => map(|x| 0.5 * x * (1.0 + libm::erff(x * std::f32::consts::FRAC_1_SQRT_2))),
         "Shrink" => {
             let (lambda, bias) = (node.float("lambd", 0.5), node.float("bias", 0.0));
             map(move |x| {

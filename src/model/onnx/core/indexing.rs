@@ -69,8 +69,7 @@ fn gather_blocks(tensor: &Tensor, at: &Tensor, axis: i64, run: &Run<'_>) -> Resu
 /// For each element of the indices, its place in `to` when one axis is replaced by the index.
 fn element_places(to: &Shape, indices: &Tensor, axis: usize) -> Result<Vec<usize>> {
     let shape = indices.shape();
-    let fits = shape.len() == to.len()
-        && (0..to.len()).all(|at| at == axis || shape[at] <= to[at]);
+    let fits = shape.len() == to.len() && (0..to.len()).all(|at| at == axis || shape[at] <= to[at]);
     if !fits {
         return Err(ModelError::Data(format!("indices of shape {shape} for a tensor of {to}")));
     }
@@ -102,9 +101,9 @@ fn block_places(shape: &Shape, at: &Tensor) -> Result<(Vec<usize>, usize, usize)
     let strides = shape.strides();
     let integers = at.integers()?;
     let place = |row: &[i64]| {
-        row.iter().enumerate().try_fold(0, |sum, (axis, &value)| {
-            Ok(sum + index(value, shape[axis])? * strides[axis])
-        })
+        row.iter()
+            .enumerate()
+            .try_fold(0, |sum, (axis, &value)| Ok(sum + index(value, shape[axis])? * strides[axis]))
     };
     let places = integers.chunks_exact(width).map(place).collect::<Result<_>>()?;
     Ok((places, width, shape[width..].iter().product()))
@@ -152,9 +151,8 @@ fn slice(node: &mut Node<'_>) -> Kernel {
             let step = (at / strides[axis] % to[axis]) as i64;
             (cut.start + step * cut.step) as usize * own[axis]
         };
-        let places: Vec<usize> = (0..to.elements())
-            .map(|at| (0..to.len()).map(|axis| place(at, axis)).sum())
-            .collect();
+        let places: Vec<usize> =
+            (0..to.elements()).map(|at| (0..to.len()).map(|axis| place(at, axis)).sum()).collect();
         Ok(Tensor::new(to, gather(tensor.data(), &places))?.into())
     })
 }

@@ -8,17 +8,61 @@ use super::arithmetic::add;
 use crate::model::error::{ModelError, Result};
 use crate::model::run::Run;
 use crate::model::tensor::{Data, Shape, Tensor, offsets, transpose};
+use std::num::Wrapping;
 use std::ops::{Add, Mul};
 
 /// Numbers that can be multiplied as matrices.
-pub(crate) trait Number: Copy + Default + Add<Output = Self> + Mul<Output = Self> {}
-impl<T: Copy + Default + Add<Output = T> + Mul<Output = T>> Number for T {}
+pub(crate) trait Number: Copy + Default + Add<Output = Self> + Mul<Output = Self> {
+    /// The type in which long sums are added up.
+    type Sum: Copy + Default + Add<Output = Self::Sum> + Mul<Output = Self::Sum>;
+
+    fn widen(self) -> Self::Sum;
+    fn narrow(sum: Self::Sum) -> Self;
+}
+
+impl Number for f32 {
+    type Sum = f64;
+
+    fn widen(self) -> f64 {
+        self.into()
+    }
+
+    fn narrow(sum: f64) -> f32 {
+        sum as f32
+    }
+}
+
+impl Number for f64 {
+    type Sum = f64;
+
+    fn widen(self) -> f64 {
+        self
+    }
+
+    fn narrow(sum: f64) -> f64 {
+        sum
+    }
+}
+
+impl Number for Wrapping<i64> {
+    type Sum = Self;
+
+    fn widen(self) -> Self {
+        self
+    }
+
+    fn narrow(sum: Self) -> Self {
+        sum
+    }
+}
 
 /// The kernel of an operator of this file.
 pub(super) fn kernel(node: &mut Node<'_>) -> Result<Option<Kernel>> {
     Ok(Some(match node.operator.as_str() {
         "MatMul" => {
-            Box::new(|inputs| Ok(multiply(inputs.tensor(0)?, inputs.tensor(1)?, inputs.run)?.into()))
+            Box::new(
+                |inputs| Ok(multiply(inputs.tensor(0)?, inputs.tensor(1)?, inputs.run)?.into()),
+            )
         }
         "Gemm" => gemm(node)?,
         "Det" | "Inverse" => return Ok(None),
@@ -26,17 +70,19 @@ pub(super) fn kernel(node: &mut Node<'_>) -> Result<Option<Kernel>> {
     }))
 }
 
-/// The sum of products; eight partial sums keep the order fixed and the processor busy.
+/// The sum of products, which is added up with double precision: long sums whose terms cancel each
+/// other out, as those of kernels do, keep their digits. Four partial sums keep the order fixed.
 pub(crate) fn dot<T: Number>(a: &[T], b: &[T]) -> T {
-    let mut sums = [T::default(); 8];
-    let ((a, a_rest), (b, b_rest)) = (a.as_chunks::<8>(), b.as_chunks::<8>());
+    let mut sums = [T::Sum::default(); 4];
+    let ((a, a_rest), (b, b_rest)) = (a.as_chunks::<4>(), b.as_chunks::<4>());
     for (a, b) in a.iter().zip(b) {
         for (sum, (a, b)) in sums.iter_mut().zip(a.iter().zip(b)) {
-            *sum = *sum + *a * *b;
+            *sum = *sum + a.widen() * b.widen();
         }
     }
-    let rest = a_rest.iter().zip(b_rest).fold(T::default(), |sum, (a, b)| sum + *a * *b);
-    sums.iter().fold(T::default(), |sum, x| sum + *x) + rest
+    let rest = a_rest.iter().zip(b_rest);
+    let rest = rest.fold(T::Sum::default(), |sum, (a, b)| sum + a.widen() * b.widen());
+    T::narrow(sums.iter().fold(T::Sum::default(), |sum, x| sum + *x) + rest)
 }
 
 /// Adds to each row of `out`, of `n` columns, the product of a row of `a`, of `k` columns, and `b`.
@@ -70,7 +116,8 @@ pub(super) fn multiply(a: &Tensor, b: &Tensor, run: &Run<'_>) -> Result<Tensor> 
     let error = || ModelError::Data(format!("a product of shapes {} and {}", a.shape(), b.shape()));
     let (s, t) = (a.shape(), b.shape());
     let (Some(&k), false) = (s.last(), t.is_empty()) else { return Err(error()) };
-    let (rows, a_stack) = if s.len() == 1 { (1, &s[..0]) } else { (s[s.len() - 2], &s[..s.len() - 2]) };
+    let (rows, a_stack) =
+        if s.len() == 1 { (1, &s[..0]) } else { (s[s.len() - 2], &s[..s.len() - 2]) };
     let (depth, columns, b_stack) = match t[..] {
         [depth] => (depth, 1, &t[..0]),
         _ => (t[t.len() - 2], t[t.len() - 1], &t[..t.len() - 2]),
@@ -95,7 +142,7 @@ pub(super) fn multiply(a: &Tensor, b: &Tensor, run: &Run<'_>) -> Result<Tensor> 
     let places = (&places.0[..], &places.1[..]);
     let data = match (a.data(), b.data()) {
         (Data::Int(a), Data::Int(b)) => {
-            let wrap = |v: &[i64]| v.iter().map(|&x| std::num::Wrapping(x)).collect::<Vec<_>>();
+            let wrap = |v: &[i64]| v.iter().map(|&x| Wrapping(x)).collect::<Vec<_>>();
             let sums = stacked(&wrap(a), &wrap(b), places, sizes, run)?;
             Data::Int(sums.into_iter().map(|x| x.0).collect())
         }
@@ -131,7 +178,7 @@ fn gemm(node: &mut Node<'_>) -> Result<Kernel> {
     let (turn_a, turn_b) = (node.flag("transA", false), node.flag("transB", false));
     // Weights that are known are turned once, at load.
     let known = match node.constant(1).filter(|b| turn_b && b.shape().len() == 2) {
-        Some(b) => Some(transpose(b, &[1, 0], &Run::new(&|| true, usize::MAX))?),
+        Some(b) => Some(transpose(b, &[1, 0], &Run::new(&|| false, usize::MAX))?),
         None => None,
     };
     Ok(Box::new(move |inputs| {

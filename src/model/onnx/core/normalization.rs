@@ -110,11 +110,7 @@ fn first([out, ..]: [Tensor; 3]) -> Outputs {
 }
 
 /// Scales groups of channels by their own statistics; without groups, each channel is one.
-fn groups(
-    inputs: &Inputs<'_>,
-    count: Option<(usize, bool)>,
-    epsilon: f32,
-) -> Result<Outputs> {
+fn groups(inputs: &Inputs<'_>, count: Option<(usize, bool)>, epsilon: f32) -> Result<Outputs> {
     let tensor = inputs.tensor(0)?;
     let shape = *tensor.shape();
     let [_, c, ref rest @ ..] = shape[..] else {

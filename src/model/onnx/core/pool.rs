@@ -10,9 +10,13 @@ use crate::model::tensor::{Data, Shape, Tensor};
 enum Pool {
     Largest,
     /// The mean, which may count padding as zeros.
-    Mean { padding: bool },
+    Mean {
+        padding: bool,
+    },
     /// The p-th root of the sum of the p-th powers.
-    Norm { p: i64 },
+    Norm {
+        p: i64,
+    },
 }
 
 /// The kernel of an operator of this file.

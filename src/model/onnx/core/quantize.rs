@@ -15,9 +15,9 @@ pub(super) fn kernel(node: &mut Node<'_>) -> Result<Option<Kernel>> {
         "DequantizeLinear" => Box::new(move |inputs| dequantize(inputs, axis)),
         "QuantizeLinear" => {
             // The zero point's type says the range; tensors do not keep narrow types.
-            let signed = node.constant(2).is_some_and(|zero| {
-                zero.integers().is_ok_and(|zero| zero.iter().any(|&z| z < 0))
-            });
+            let signed = node
+                .constant(2)
+                .is_some_and(|zero| zero.integers().is_ok_and(|zero| zero.iter().any(|&z| z < 0)));
             let signed = signed || [3, 5].contains(&node.int("output_dtype", 2));
             Box::new(move |inputs| quantize(inputs, axis, signed))
         }

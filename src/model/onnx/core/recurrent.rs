@@ -28,7 +28,8 @@ pub(super) fn kernel(node: &mut Node<'_>) -> Result<Option<Kernel>> {
     };
     let activations = Activation::read(node, cell.activations(), directions.len())?;
     let clip = node.has("clip").then(|| node.float("clip", 0.0)).filter(|clip| *clip > 0.0);
-    let layer = Layer { cell, directions, activations, clip, batch_first: node.flag("layout", false) };
+    let layer =
+        Layer { cell, directions, activations, clip, batch_first: node.flag("layout", false) };
     let packed = match (node.constant(1), node.constant(2), node.constants.get(3)) {
         (Some(w), Some(r), None) => Some(layer.pack(w, r, None)?),
         (Some(w), Some(r), Some(_)) => match node.constant(3) {
@@ -135,7 +136,9 @@ impl Layer {
                     cell: self.cell,
                     activations: &self.activations[at * self.cell.activations().len()..],
                     clip: self.clip,
-                    peephole: peepholes.as_deref().map(|p| &p[at * 3 * hidden..(at + 1) * 3 * hidden]),
+                    peephole: peepholes
+                        .as_deref()
+                        .map(|p| &p[at * 3 * hidden..(at + 1) * 3 * hidden]),
                 },
                 packed,
                 back: self.directions[at],
@@ -158,7 +161,11 @@ impl Layer {
         Ok(Outputs::Many(outputs.into_iter().map(Value::Tensor).collect()))
     }
 
-    fn steps_first<'a>(&self, x: &'a Tensor, run: &Run<'_>) -> Result<std::borrow::Cow<'a, Tensor>> {
+    fn steps_first<'a>(
+        &self,
+        x: &'a Tensor,
+        run: &Run<'_>,
+    ) -> Result<std::borrow::Cow<'a, Tensor>> {
         if self.batch_first && x.shape().len() == 3 {
             return Ok(std::borrow::Cow::Owned(transpose(x, &[1, 0, 2], run)?));
         }

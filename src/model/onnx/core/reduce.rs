@@ -34,11 +34,19 @@ fn reduction(operator: &str) -> Option<Reduction> {
         "ReduceSum" => made(sum, Some(|v| v.iter().fold(0, |a, &b| a.wrapping_add(b)))),
         "ReduceMean" => made(|v| sum(v) / v.len() as f64, None),
         "ReduceMax" => made(
-            |v| v.iter().copied().fold(f64::NEG_INFINITY, |a, b| if b > a || b.is_nan() { b } else { a }),
+            |v| {
+                v.iter()
+                    .copied()
+                    .fold(f64::NEG_INFINITY, |a, b| if b > a || b.is_nan() { b } else { a })
+            },
             Some(|v| v.iter().copied().max().unwrap_or(i64::MIN)),
         ),
         "ReduceMin" => made(
-            |v| v.iter().copied().fold(f64::INFINITY, |a, b| if b < a || b.is_nan() { b } else { a }),
+            |v| {
+                v.iter()
+                    .copied()
+                    .fold(f64::INFINITY, |a, b| if b < a || b.is_nan() { b } else { a })
+            },
             Some(|v| v.iter().copied().min().unwrap_or(i64::MAX)),
         ),
         "ReduceProd" => {

@@ -24,10 +24,8 @@ pub(super) fn kernel(node: &mut Node<'_>) -> Result<Option<Kernel>> {
     };
     let refuse = |what: &str| Err(ModelError::Unsupported(format!("operator Resize with {what}")));
     let mode = node.text("mode", "nearest");
-    let coordinates = node.text(
-        "coordinate_transformation_mode",
-        if old { "asymmetric" } else { "half_pixel" },
-    );
+    let coordinates =
+        node.text("coordinate_transformation_mode", if old { "asymmetric" } else { "half_pixel" });
     if !["nearest", "linear", "bilinear"].contains(&mode.as_str()) {
         return refuse(&format!("mode {mode}"));
     }
@@ -103,8 +101,7 @@ impl Resize {
         };
         if !self.linear {
             let picked: Vec<usize> = places.iter().map(|&x| self.nearest(x, size)).collect();
-            let positions: Vec<usize> =
-                cells().map(|(line, at)| from(line, picked[at])).collect();
+            let positions: Vec<usize> = cells().map(|(line, at)| from(line, picked[at])).collect();
             return Tensor::new(shape, gather(tensor.data(), &positions));
         }
         let values = tensor.floats()?;

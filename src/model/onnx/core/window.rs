@@ -99,7 +99,11 @@ impl Window {
                     let needed = image[axis].div_ceil(stride).saturating_sub(1) * stride + reach;
                     let pad = needed.saturating_sub(image[axis]);
                     let small = pad / 2;
-                    if self.auto == "SAME_UPPER" { (small, pad - small) } else { (pad - small, small) }
+                    if self.auto == "SAME_UPPER" {
+                        (small, pad - small)
+                    } else {
+                        (pad - small, small)
+                    }
                 }
                 "VALID" => (0, 0),
                 _ => self.pads(axis, rank),
@@ -122,7 +126,12 @@ impl Window {
     }
 
     /// For each place in the window and each position of it, the element of the image.
-    pub(super) fn table(&self, placed: &Placed, image: &[usize], run: &Run<'_>) -> Result<Vec<usize>> {
+    pub(super) fn table(
+        &self,
+        placed: &Placed,
+        image: &[usize],
+        run: &Run<'_>,
+    ) -> Result<Vec<usize>> {
         let (cells, positions) = (count(&placed.kernel)?, count(&placed.sizes)?);
         let total = cells.checked_mul(positions).ok_or_else(too_large)?;
         run.room(total, size_of::<usize>())?;

@@ -80,11 +80,20 @@ pub(super) fn labels(node: &mut Node<'_>) -> Result<Kernel> {
     let classes = node.texts("classes_strings");
     if !classes.is_empty() {
         let (texts, ints) = (classes, Vec::new());
-        return mapper(texts, ints, node.text("default_string", "_Unused"), node.int("default_int64", -1));
+        return mapper(
+            texts,
+            ints,
+            node.text("default_string", "_Unused"),
+            node.int("default_int64", -1),
+        );
     }
     let (keys, mut values) = (list(node, "keys")?, list(node, "values")?);
     if keys.len() != values.len() || keys.is_empty() {
-        return Err(ModelError::Damaged(format!("{} keys for {} values", keys.len(), values.len())));
+        return Err(ModelError::Damaged(format!(
+            "{} keys for {} values",
+            keys.len(),
+            values.len()
+        )));
     }
     let default = node.tensor("default_tensor").map(|tensor| tensor.data().clone());
     let default = default.filter(|data| data.kind() == values.kind() && !data.is_empty());
@@ -136,7 +145,8 @@ fn mapper(
                 Data::Int(v.iter().map(int).collect())
             }
             Data::Int(v) => {
-                let text = |x| by_int.get(x).map_or(&default_text, |&at: &usize| &texts[at]).clone();
+                let text =
+                    |x| by_int.get(x).map_or(&default_text, |&at: &usize| &texts[at]).clone();
                 Data::Text(v.iter().map(text).collect())
             }
             _ => return Err(ModelError::data("strings or integers are wanted")),

@@ -18,7 +18,8 @@ struct Weights {
 impl Weights {
     fn new(coefficients: Vec<f32>, intercepts: Vec<f32>, targets: usize) -> Result<Self> {
         let features = coefficients.len() / targets.max(1);
-        if features == 0 || features * targets != coefficients.len() || intercepts.len() != targets {
+        if features == 0 || features * targets != coefficients.len() || intercepts.len() != targets
+        {
             let text = format!(
                 "{} coefficients and {} intercepts for {targets} targets",
                 coefficients.len(),

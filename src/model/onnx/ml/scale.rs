@@ -71,7 +71,8 @@ pub(super) fn imputer(node: &mut Node<'_>) -> Result<Kernel> {
         let width = columns(inputs, &[floats.len(), ints.len()])?;
         let data = match tensor.data() {
             Data::Int(v) if !ints.is_empty() => {
-                let fill = |(at, &x)| if x == missing_int { ints[at % width % ints.len()] } else { x };
+                let fill =
+                    |(at, &x)| if x == missing_int { ints[at % width % ints.len()] } else { x };
                 Data::Int(v.iter().enumerate().map(fill).collect())
             }
             _ if floats.is_empty() => return Err(ModelError::data("integers are wanted")),

@@ -39,8 +39,9 @@ impl Similarity {
                 libm::powf(gamma * dot(a, b) + constant, degree)
             }
             Self::Radial { gamma } => {
-                let square: f32 = a.iter().zip(b).map(|(a, b)| (a - b) * (a - b)).sum();
-                libm::expf(-gamma * square)
+                let difference = |(a, b): (&f32, &f32)| f64::from(a - b);
+                let square: f64 = a.iter().zip(b).map(difference).map(|d| d * d).sum();
+                libm::expf(-gamma * square as f32)
             }
             Self::Sigmoid { gamma, constant } => libm::tanhf(gamma * dot(a, b) + constant),
         }
@@ -74,13 +75,17 @@ pub(super) fn regressor(node: &mut Node<'_>) -> Result<Kernel> {
         let mut out = Vec::with_capacity(count_rows);
         for row in x.chunks_exact(features) {
             inputs.run.spend(vectors.len() + features)?;
-            let mut sum = rho;
+            let mut sum = f64::from(rho);
             if count == 0 {
-                sum += similarity.of(row, &weights);
+                sum += f64::from(similarity.of(row, &weights));
             } else {
                 let terms = vectors.chunks_exact(features).zip(&weights);
-                sum += terms.map(|(vector, w)| w * similarity.of(row, vector)).sum::<f32>();
+                let term = |(vector, w): (&[f32], &f32)| {
+                    f64::from(*w) * f64::from(similarity.of(row, vector))
+                };
+                sum += terms.map(term).sum::<f64>();
             }
+            let sum = sum as f32;
             out.push(match one_class {
                 true if sum > 0.0 => 1.0,
                 true => -1.0,
@@ -162,7 +167,9 @@ impl Pairs {
         for row in x.chunks_exact(self.features) {
             run.spend(self.vectors.len() + self.weights.len())?;
             let (scores, votes) = self.vote(row);
-            chosen.push((0..classes).fold(0, |best, c| if votes[c] > votes[best] { c } else { best }));
+            chosen.push(
+                (0..classes).fold(0, |best, c| if votes[c] > votes[best] { c } else { best }),
+            );
             if !self.sigmoids.is_empty() {
                 out.extend(self.probabilities(&scores));
             } else if classes == 2 {
@@ -183,8 +190,8 @@ impl Pairs {
 
     fn two(&self, score: f32) -> [f32; 2] {
         match self.transform {
-            Transform::Logistic => [sigmoid(score), sigmoid(-score)],
-            _ => [score, -score],
+            Transform::Logistic => [sigmoid(-score), sigmoid(score)],
+            _ => [-score, score],
         }
     }
 
@@ -203,10 +210,10 @@ impl Pairs {
                 let (of_a, of_b) = (&self.weights[(b - 1) * total..], &self.weights[a * total..]);
                 let side = |weights: &[f32], class: usize| -> f64 {
                     let range = self.starts[class]..self.starts[class + 1];
-                    range.map(|at| f64::from(weights[at] * similar[at])).sum()
+                    range.map(|at| f64::from(weights[at]) * f64::from(similar[at])).sum()
                 };
                 let sum = side(of_a, a) + side(of_b, b);
-                let score = sum as f32 + self.rho[scores.len()];
+                let score = (sum + f64::from(self.rho[scores.len()])) as f32;
                 votes[if score > 0.0 { a } else { b }] += 1;
                 scores.push(score);
             }

@@ -166,7 +166,9 @@ fn nodes(
     trees.sort_unstable();
     trees.dedup();
     if with_root != trees {
-        return Err(ModelError::damaged("a tree without a root, or one that goes round in a circle"));
+        return Err(ModelError::damaged(
+            "a tree without a root, or one that goes round in a circle",
+        ));
     }
     Ok((nodes, roots))
 }
@@ -236,7 +238,8 @@ fn base_values(node: &mut Node<'_>) -> Result<Vec<f32>> {
 
 pub(super) fn regressor(node: &mut Node<'_>) -> Result<Kernel> {
     let double = is_double(node, &["nodes_values", "target_weights"]);
-    let targets = usize::try_from(node.int("n_targets", 1)).ok().filter(|t| (1..=65_536).contains(t));
+    let targets =
+        usize::try_from(node.int("n_targets", 1)).ok().filter(|t| (1..=65_536).contains(t));
     let targets = targets.ok_or_else(|| ModelError::damaged("the number of targets"))?;
     let aggregate = match node.text("aggregate_function", "SUM").as_str() {
         "SUM" => Aggregate::Sum,
@@ -347,7 +350,8 @@ impl Classifier {
 /// `TreeEnsemble` of version 5: branches and leaves are listed apart.
 pub(super) fn ensemble(node: &mut Node<'_>) -> Result<Kernel> {
     let double = is_double(node, &["nodes_splits", "leaf_weights"]);
-    let targets = usize::try_from(node.int("n_targets", 1)).ok().filter(|t| (1..=65_536).contains(t));
+    let targets =
+        usize::try_from(node.int("n_targets", 1)).ok().filter(|t| (1..=65_536).contains(t));
     let targets = targets.ok_or_else(|| ModelError::damaged("the number of targets"))?;
     let aggregate = match node.int("aggregate_function", 1) {
         0 => Aggregate::Average,
