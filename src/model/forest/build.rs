@@ -160,7 +160,7 @@ impl Builder {
         {
             return Err(ModelError::damaged("a set of values that is not there"));
         }
-        forest.plain &= matches!(branch.test, Test::AtMost(_));
+        forest.plain &= matches!(branch.test, Test::AtMost(_)) && !branch.value.is_nan();
         forest.features = forest.features.max(branch.feature as usize + 1);
         forest.tests[at] = branch.test;
         forest.nodes[at] = Node { value: X::of(branch.value), feature: branch.feature, child };

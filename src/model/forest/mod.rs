@@ -90,7 +90,7 @@ pub(crate) struct Forest<X, W> {
     trees: Vec<(u32, u32)>,
     /// The values that lead to the first child, for tests of membership.
     sets: Vec<Vec<f32>>,
-    /// Whether all tests are `<=`.
+    /// Whether all tests are `<=` with a number.
     plain: bool,
     features: usize,
     targets: usize,

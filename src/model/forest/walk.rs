@@ -195,7 +195,7 @@ impl<X: Real, W: Real> Forest<X, W> {
     }
 }
 
-/// Takes several walks down together; none of the values may be missing.
+/// Takes several walks down together; neither values nor thresholds may be NaN.
 #[inline]
 fn descend<X: Real, const N: usize>(
     nodes: &[Node<X>],
@@ -211,7 +211,7 @@ fn descend<X: Real, const N: usize>(
         for _ in 0..steps {
             for (at, row) in at.iter_mut().zip(rows) {
                 let node = &nodes[*at as usize];
-                *at = node.child + u32::from(!(row[node.feature as usize] <= node.value));
+                *at = node.child + u32::from(row[node.feature as usize] > node.value);
             }
         }
         left -= steps;

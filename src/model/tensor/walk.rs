@@ -84,6 +84,7 @@ impl<'a, const N: usize> Odometer<'a, N> {
 }
 
 /// The elements at the given positions, which must be inside.
+#[expect(clippy::clone_on_copy, reason = "strings are not copied")]
 pub(crate) fn gather(data: &Data, positions: &[usize]) -> Data {
     map_kind!(data, v => positions.iter().map(|&at| v[at].clone()).collect())
 }

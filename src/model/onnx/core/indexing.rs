@@ -231,33 +231,31 @@ fn put(tensor: &Tensor, places: &[usize], updates: &Tensor, how: Reduction) -> R
         return Err(ModelError::Data(text));
     }
     let mut data = tensor.data().clone();
-    macro_rules! put {
-        ($to:expr, $from:expr, $combine:expr) => {
-            for (&at, value) in places.iter().zip($from) {
-                let combine = $combine;
-                $to[at] = combine($to[at].clone(), value.clone());
-            }
-        };
-    }
     match (&mut data, updates.data()) {
         (Data::Float(to), Data::Float(from)) => {
-            put!(to, from, |old: f32, new: f32| how.numbers(old.into(), new.into()) as f32)
+            combine(to, places, from, |old, new| how.numbers((*old).into(), (*new).into()) as f32)
         }
         (Data::Double(to), Data::Double(from)) => {
-            put!(to, from, |old, new| how.numbers(old, new))
+            combine(to, places, from, |old, new| how.numbers(*old, *new));
         }
-        (Data::Int(to), Data::Int(from)) => put!(to, from, |old: i64, new: i64| match how {
-            Reduction::Replace => new,
-            Reduction::Add => old.wrapping_add(new),
-            Reduction::Multiply => old.wrapping_mul(new),
-            Reduction::Smaller => old.min(new),
-            Reduction::Larger => old.max(new),
+        (Data::Int(to), Data::Int(from)) => combine(to, places, from, |old, new| match how {
+            Reduction::Replace => *new,
+            Reduction::Add => old.wrapping_add(*new),
+            Reduction::Multiply => old.wrapping_mul(*new),
+            Reduction::Smaller => *old.min(new),
+            Reduction::Larger => *old.max(new),
         }),
-        (Data::Bool(to), Data::Bool(from)) => put!(to, from, |_, new| new),
-        (Data::Text(to), Data::Text(from)) => put!(to, from, |_, new| new),
+        (Data::Bool(to), Data::Bool(from)) => combine(to, places, from, |_, new| *new),
+        (Data::Text(to), Data::Text(from)) => combine(to, places, from, |_, new| new.clone()),
         _ => {}
     }
     Tensor::new(*tensor.shape(), data)
+}
+
+fn combine<T>(to: &mut [T], places: &[usize], from: &[T], with: impl Fn(&T, &T) -> T) {
+    for (&at, new) in places.iter().zip(from) {
+        to[at] = with(&to[at], new);
+    }
 }
 
 fn scatter_elements(inputs: &Inputs<'_>, axis: i64, how: Reduction) -> Result<Outputs> {

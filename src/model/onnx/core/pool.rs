@@ -101,10 +101,10 @@ fn slide(inputs: &Inputs<'_>, pool: Pool, window: &Window) -> Result<Outputs> {
     for plane in 0..planes {
         inputs.run.spend(table.len())?;
         let source = &values[plane * area..(plane + 1) * area];
-        for position in 0..positions {
+        for (position, &padded) in padded.iter().enumerate() {
             let cells = table.iter().skip(position).step_by(positions);
             let seen = cells.filter(|&&at| at != OUTSIDE).map(|&at| source[at]);
-            out.push(pool.of(seen, padded[position]));
+            out.push(pool.of(seen, padded));
         }
     }
     Ok(Tensor::new(shape, Data::Float(out))?.into())

@@ -130,7 +130,7 @@ fn cumulate(inputs: &Inputs<'_>, exclusive: bool, reverse: bool) -> Result<Outpu
     let axis = tensor.shape().axis(inputs.tensor(1)?.single_int()?)?;
     let (outer, size, inner) = tensor.shape().around(axis);
     inputs.run.room(tensor.len(), 8)?;
-    let walk = move || {
+    let walk = || {
         (0..outer * inner).flat_map(move |line| {
             (0..size).map(move |step| {
                 let at = if reverse { size - 1 - step } else { step };
@@ -138,23 +138,27 @@ fn cumulate(inputs: &Inputs<'_>, exclusive: bool, reverse: bool) -> Result<Outpu
             })
         })
     };
-    macro_rules! run {
-        ($values:expr, $zero:expr, $add:expr) => {{
-            let (mut out, mut sum) = ($values.to_vec(), $zero);
-            for (first, at) in walk() {
-                let before = if first { $zero } else { sum };
-                let add = $add;
-                sum = add(before, $values[at]);
-                out[at] = if exclusive { before } else { sum };
-            }
-            out
-        }};
-    }
     let data = match tensor.data() {
-        Data::Int(v) => Data::Int(run!(v, 0i64, i64::wrapping_add)),
-        Data::Double(v) => Data::Double(run!(v, 0.0f64, |a, b| a + b)),
-        Data::Float(v) => Data::Float(run!(v, 0.0f32, |a, b| a + b)),
+        Data::Int(v) => Data::Int(sums(v, walk(), exclusive, i64::wrapping_add)),
+        Data::Double(v) => Data::Double(sums(v, walk(), exclusive, |a, b| a + b)),
+        Data::Float(v) => Data::Float(sums(v, walk(), exclusive, |a, b| a + b)),
         _ => return Err(ModelError::data("numbers are wanted")),
     };
     Ok(Tensor::new(*tensor.shape(), data)?.into())
+}
+
+/// Running sums along lines: each place comes with a flag for the start of a line.
+fn sums<T: Copy + Default>(
+    values: &[T],
+    places: impl Iterator<Item = (bool, usize)>,
+    exclusive: bool,
+    add: impl Fn(T, T) -> T,
+) -> Vec<T> {
+    let (mut out, mut sum) = (values.to_vec(), T::default());
+    for (first, at) in places {
+        let before = if first { T::default() } else { sum };
+        sum = add(before, values[at]);
+        out[at] = if exclusive { before } else { sum };
+    }
+    out
 }

@@ -31,7 +31,7 @@ pub(super) struct Placed {
 
 impl Window {
     pub(super) fn read(node: &mut Node<'_>) -> Result<Self> {
-        let mut list = |name: &str, smallest: i64| -> Result<Option<Vec<usize>>> {
+        let list = |name: &str, smallest: i64| -> Result<Option<Vec<usize>>> {
             let Some(values) = node.ints(name) else { return Ok(None) };
             if values.iter().any(|value| !(smallest..=LIMIT).contains(value)) {
                 return Err(ModelError::Damaged(format!("{name} of {values:?}")));

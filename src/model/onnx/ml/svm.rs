@@ -65,7 +65,7 @@ pub(super) fn regressor(node: &mut Node<'_>) -> Result<Kernel> {
     let (one_class, transform) = (node.flag("one_class", false), Transform::read(node)?);
     let rho = node.floats("rho")?.first().copied();
     let rho = rho.ok_or_else(|| ModelError::damaged("no rho"))?;
-    let features = if count == 0 { weights.len() } else { vectors.len() / count };
+    let features = vectors.len().checked_div(count).unwrap_or(weights.len());
     let fits = count == 0 || features * count == vectors.len() && weights.len() == count;
     if features == 0 || !fits {
         return Err(ModelError::damaged("support vectors and coefficients do not fit together"));
@@ -222,6 +222,7 @@ impl Pairs {
     }
 
     /// The probabilities that fit those of the pairs best.
+    #[expect(clippy::needless_range_loop, reason = "both sides of a pair are written")]
     fn probabilities(&self, scores: &[f32]) -> Vec<f32> {
         let classes = self.labels.len();
         let mut pairs = vec![vec![0.0; classes]; classes];
