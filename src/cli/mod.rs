@@ -8,6 +8,7 @@ mod influxdb;
 mod listen;
 mod logging;
 mod model;
+mod port;
 mod replay;
 mod run;
 mod serve;

@@ -240,6 +240,8 @@ impl Point {
                         self.time_at = Span::new(start, cursor.at);
                     }
                     (11, VARINT) => self.by_name = cursor.varint()? != 0,
+                    // It would go back to the daemon as it came.
+                    (1..=12, _) => return Err(cursor.error("a part of another type")),
                     _ => cursor.skip(wire_type)?,
                 }
                 continue;
@@ -247,6 +249,7 @@ impl Point {
             let value = cursor.span()?;
             let part = Part { value, whole: Span::new(start, cursor.at) };
             let (kind, wanted) = match number {
+                1 | 11 => return Err(cursor.error("a part of another type")),
                 8 => (FieldType::Double, FIXED64),
                 9 => (FieldType::Int, VARINT),
                 10 => (FieldType::String, BYTES),

@@ -261,6 +261,16 @@ impl Config {
     }
 }
 
+impl Config {
+    /// Tells whether the file that is named, or else the one beside the script, has the key `on_error`.
+    pub fn says_on_error(named: Option<&Path>, script: &Path) -> bool {
+        let beside = || script.parent().unwrap_or(Path::new("")).join(FILE_NAME);
+        let text = std::fs::read_to_string(named.map_or_else(beside, Path::to_path_buf));
+        let table = text.ok().and_then(|text| text.parse::<toml::Table>().ok());
+        table.is_some_and(|table| table.contains_key("on_error"))
+    }
+}
+
 impl Limits {
     /// The budget of one call.
     pub fn call_budget(&self) -> Option<Duration> {

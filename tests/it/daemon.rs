@@ -131,6 +131,11 @@ impl Daemon {
         let _ = self.output.as_mut().unwrap().write_all(&stream(requests));
     }
 
+    /// Sends bytes that are no whole frame.
+    pub(crate) fn send_part(&mut self, bytes: &[u8]) {
+        self.output.as_mut().unwrap().write_all(bytes).unwrap();
+    }
+
     /// The next answer, keepalives left out; `None` at the end.
     pub(crate) fn try_next(&mut self) -> Option<Answer> {
         loop {

@@ -13,7 +13,7 @@ mod targets;
 const EXECUTIONS: usize = 400;
 
 /// Marsaglia's xorshift: as random as this needs.
-struct Random(u64);
+pub(crate) struct Random(pub(crate) u64);
 
 impl Random {
     fn next(&mut self) -> u64 {
@@ -23,13 +23,13 @@ impl Random {
         self.0
     }
 
-    fn below(&mut self, limit: usize) -> usize {
+    pub(crate) fn below(&mut self, limit: usize) -> usize {
         (self.next() % limit.max(1) as u64) as usize
     }
 }
 
 /// Changes bytes as fuzzers do: flips, numbers at the edges, cuts, repeats, pieces of another seed.
-fn mutate(random: &mut Random, seeds: &[Vec<u8>]) -> Vec<u8> {
+pub(crate) fn mutate(random: &mut Random, seeds: &[Vec<u8>]) -> Vec<u8> {
     let mut bytes = seeds[random.below(seeds.len())].clone();
     for _ in 0..=random.below(6) {
         let at = random.below(bytes.len());

@@ -417,3 +417,39 @@ fn a_disk_that_is_full_or_an_output_that_is_closed_still_saves_what_was_played()
     assert_eq!(listening.child.wait().unwrap().code(), Some(0), "{err}");
     assert!(String::from_utf8(gunzip(&saved)).unwrap().contains("m x=1 1000000000"));
 }
+
+#[test]
+fn points_of_foreign_measurements_do_not_end_the_listener() {
+    let folder = Folder::new("listen-mixed");
+    let script = folder.write(
+        "double.rhai",
+        "fn info() { #{ wants: \"stream\", provides: \"stream\" } }\nfn point(p) { p.x *= 2.0; emit(p); }",
+    );
+    let script = script.to_str().unwrap();
+    let body = b"cpu x=1 1\nmem free=5i 2\ncpu x=2 3\ndisk used=1 4\ndisk used=2 5";
+    let lines = ["cpu x=2 1000000000", "cpu x=4 3000000000"];
+    // Telegraf mixes measurements.
+    let listening = Listening::start(&[script, "--format", "lp"]);
+    assert_eq!(send(&mut listening.connect(), WRITE, "", body).0, 204);
+    let (out, err, code) = listening.stop();
+    assert_eq!((sorted(&out), code), (lines.to_vec(), Some(0)), "{err}");
+    assert!(err.contains("double.rhai:2:19:") && err.contains("the point is dropped"), "{err}");
+    assert!(err.contains("3 errors in all"), "{err}");
+    // Those that are not asked for are passed by, and nothing fails.
+    let listening = Listening::start(&[script, "--format", "lp", "--measurement", "cpu"]);
+    assert_eq!(send(&mut listening.connect(), WRITE, "", body).0, 204);
+    let (out, err, code) = listening.stop();
+    assert_eq!((sorted(&out), code), (lines.to_vec(), Some(0)), "{err}");
+    assert!(!err.contains("dropped"), "{err}");
+    // Who wants to stop says so.
+    folder.write("rhai-udf.toml", "on_error = 'stop'");
+    let saved = folder.path("saved.srpl");
+    let mut listening =
+        Listening::start(&[script, "--format", "lp", "--save", saved.to_str().unwrap()]);
+    assert_eq!(send(&mut listening.connect(), WRITE, "", body).0, 204);
+    let mut err = String::new();
+    listening.stderr.read_to_string(&mut err).unwrap();
+    assert_eq!(listening.child.wait().unwrap().code(), Some(1), "{err}");
+    let text = String::from_utf8(gunzip(&saved)).unwrap();
+    assert!(text.contains("cpu x=1") && text.contains("mem free"), "{text}");
+}

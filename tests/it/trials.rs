@@ -455,3 +455,125 @@ fn a_thousand_reloads_take_no_memory_and_lose_no_point() {
     let grown = resident(&daemon).saturating_sub(settled);
     assert!(grown < 8 << 10, "{grown} KiB more after 800 reloads");
 }
+
+/// A server of a script on a socket, started by a shell that allows it only a few open files.
+fn serve(folder: &Folder, script: &str) -> (Daemon, std::path::PathBuf) {
+    let script = folder.write("script.rhai", script);
+    let socket = folder.path("script.sock");
+    let mut command = std::process::Command::new("sh");
+    command
+        .args([
+            "-c",
+            "ulimit -S -n 256; exec \"$@\"",
+            "sh",
+            env!("CARGO_BIN_EXE_rhai-udf"),
+            "serve",
+        ])
+        .args(["--stop-timeout", "30s", "--socket"])
+        .arg(&socket)
+        .arg(script);
+    let server = Daemon::start(&mut command);
+    server.log.wait("served on", 1);
+    (server, socket)
+}
+
+const SUM: &str = "fn info() { #{ wants: \"stream\", provides: \"stream\" } }\nfn state() { #{ sum: 0.0 } }\nfn \
+                   point(p) { while p.x == 666.0 { } this.sum += p.x; p.sum = this.sum; emit(p); }\n";
+
+#[test]
+fn mutated_sessions_end_alone_and_the_server_goes_on() {
+    use crate::fuzz::{Random, mutate};
+    use std::io::{Read, Write};
+    let folder = Folder::new("mutated");
+    folder.write("rhai-udf.toml", "[limits]\ncall_timeout = '1s'");
+    let (mut server, socket) = serve(&folder, SUM);
+    let mut honest = Daemon::connect(&socket);
+    honest.init(&[]);
+    let seeds = vec![
+        stream(vec![
+            Request::Info(Default::default()),
+            init(&[]),
+            point(1, "a", &[("x", 1.0)]),
+            Request::Keepalive(KeepaliveRequest { time: 7 }),
+            Request::Snapshot(SnapshotRequest {}),
+            point(2, "b", &[("x", 2.0)]),
+        ]),
+        stream([vec![init(&[])], batch("a", &[1.0, 2.0, 3.0])].concat()),
+        stream(vec![init(&[]), restore(vec![1, 2, 3]), point(2, "b", &[("x", 2.0)])]),
+    ];
+    let mut random = Random(0x9e37_79b9_7f4a_7c15);
+    for i in 1..=500 {
+        let bytes = mutate(&mut random, &seeds);
+        let mut stream = std::os::unix::net::UnixStream::connect(&socket).unwrap();
+        // The server may close before it has read everything.
+        let _ = stream.write_all(&bytes);
+        let _ = stream.shutdown(std::net::Shutdown::Write);
+        let mut answers = Vec::new();
+        stream.read_to_end(&mut answers).unwrap();
+        for frame in frames(&answers) {
+            Response::decode(&frame[..]).unwrap();
+        }
+        if i % 50 == 0 {
+            let sum = honest.ask(point(i, "a", &[("x", 1.0)]), "sum");
+            assert_eq!(sum, (i / 50) as f64);
+        }
+    }
+    server.signal("TERM");
+    assert_eq!(server.wait().0, Some(0));
+    assert!(!server.log.text().contains("panicked"), "{}", server.log.text());
+}
+
+#[test]
+fn five_hundred_connections_are_served_where_the_shell_allows_256_files() {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    // The other end needs as many.
+    let maximum = getrlimit(Resource::Nofile).maximum;
+    setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum }).unwrap();
+    let folder = Folder::new("five-hundred");
+    let (mut server, socket) = serve(&folder, SUM);
+    let mut daemons: Vec<Daemon> = (0..500).map(|_| Daemon::connect(&socket)).collect();
+    for daemon in &mut daemons {
+        daemon.send_all(vec![init(&[]), point(1, "a", &[("x", 1.5)])]);
+    }
+    for daemon in &mut daemons {
+        assert!(matches!(daemon.next(), Answer::Init(init) if init.success));
+        assert_eq!(daemon.point().fields_double["sum"], 1.5);
+    }
+    server.signal("USR1");
+    server.log.wait("status: 500 sessions", 1);
+    server.signal("TERM");
+    assert_eq!(server.wait().0, Some(0));
+    for mut daemon in daemons {
+        assert!(daemon.try_next().is_none(), "each has ended");
+    }
+}
+
+#[test]
+fn a_server_that_was_killed_in_the_middle_of_everything_starts_again() {
+    let folder = Folder::new("killed");
+    folder.write("rhai-udf.toml", "[limits]\noperations = 0\ncall_timeout = '0'");
+    let mut snapshot = None;
+    for round in 0..4 {
+        let (server, socket) = serve(&folder, SUM);
+        let mut started: Vec<Daemon> = (0..3).map(|_| Daemon::connect(&socket)).collect();
+        for daemon in &mut started {
+            daemon.init(&[]);
+        }
+        let [waits, half, stuck] = started.as_mut_slice() else { panic!() };
+        if let Some(snapshot) = snapshot.take() {
+            waits.restore(snapshot).unwrap();
+        }
+        let sum = waits.ask(point(1, "a", &[("x", 1.0)]), "sum");
+        assert_eq!(sum, f64::from(round + 1), "it continues from the snapshot");
+        snapshot = Some(waits.snapshot());
+        half.send_part(&stream(vec![point(1, "a", &[("x", 1.0)])])[..9]);
+        stuck.send(point(1, "a", &[("x", 666.0)]));
+        let _connected = Daemon::connect(&socket);
+        server.signal("KILL");
+        assert!(started[0].try_next().is_none());
+        drop(server);
+        let left: Vec<_> =
+            folder.path(".").read_dir().unwrap().map(|e| e.unwrap().file_name()).collect();
+        assert_eq!(left.len(), 3, "the script, its configuration and the socket: {left:?}");
+    }
+}

@@ -1,0 +1,141 @@
+//! The arguments of `listen` that say how requests are taken.
+
+use super::usage;
+use anyhow::Context;
+use rhai_udf::http::{Credentials, Limits, Secret};
+use rhai_udf::protocol::duration;
+use rhai_udf::replay::listen::ListenOptions;
+use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// How requests are taken.
+#[derive(Debug, clap::Args)]
+#[command(next_help_heading = "Requests")]
+pub(super) struct Port {
+    /// The port; 0 for any that is free
+    #[arg(long, default_value_t = 9092)]
+    port: u16,
+    /// The address to listen at; 0.0.0.0 for all
+    #[arg(long, default_value = "127.0.0.1", value_name = "ADDRESS")]
+    bind: IpAddr,
+    /// A user who may write; others may not (other users of this machine see it: prefer --token-file)
+    #[arg(long, value_name = "NAME:PASSWORD", value_parser = user)]
+    user: Vec<Secret>,
+    /// A token that lets its holder write (other users of this machine see it: prefer --token-file)
+    #[arg(long, value_name = "TOKEN", value_parser = token)]
+    token: Vec<Secret>,
+    /// A file of tokens, one a line
+    #[arg(long, value_name = "FILE")]
+    token_file: Vec<PathBuf>,
+    /// Another name by which senders may call the loopback address, as a proxy does
+    #[arg(long, value_name = "NAME")]
+    allow_host: Vec<String>,
+    /// Bytes that may wait to be played, as 64MB or 1GB; senders are asked to try again beyond that
+    #[arg(long, value_name = "SIZE", default_value = "256MB", value_parser = size)]
+    max_inflight: u64,
+    /// Connections at a time
+    #[arg(long, value_name = "NUMBER", default_value_t = 512, value_parser = connections)]
+    max_connections: usize,
+    /// How long a sender may be silent in the middle of a request
+    #[arg(long, value_name = "DURATION", default_value = "10s", value_parser = time)]
+    read_timeout: Duration,
+    /// How long a connection may wait for its next request
+    #[arg(long, value_name = "DURATION", default_value = "5m", value_parser = time)]
+    idle_timeout: Duration,
+}
+
+fn user(text: &str) -> Result<Secret, String> {
+    match text.split_once(':') {
+        Some((name, _)) if !name.is_empty() => Ok(Secret::new(text)),
+        _ => Err("write NAME:PASSWORD".into()),
+    }
+}
+
+fn token(text: &str) -> Result<Secret, String> {
+    match text.trim() {
+        "" => Err("a token is not empty".into()),
+        text => Ok(Secret::new(text)),
+    }
+}
+
+fn connections(text: &str) -> Result<usize, String> {
+    text.parse().ok().filter(|n| *n > 0).ok_or_else(|| "write a number above 0".into())
+}
+
+fn time(text: &str) -> Result<Duration, String> {
+    let nanoseconds = u64::try_from(duration::parse(text).map_err(|e| e.to_string())?).unwrap_or(0);
+    match nanoseconds {
+        0 => Err("write a duration above 0, as 10s or 500ms".into()),
+        nanoseconds => Ok(Duration::from_nanos(nanoseconds)),
+    }
+}
+
+/// A number of bytes; KB and the like are powers of 1,024.
+fn size(text: &str) -> Result<u64, String> {
+    let text = text.trim();
+    let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
+    let (number, unit) = text.split_at(digits);
+    let shift = match unit.trim().to_ascii_lowercase().as_str() {
+        "" | "b" => 0,
+        "k" | "kb" | "kib" => 10,
+        "m" | "mb" | "mib" => 20,
+        "g" | "gb" | "gib" => 30,
+        _ => return Err("write a number of bytes, as 268435456 or 256MB".into()),
+    };
+    let number = number.parse::<u64>().ok().and_then(|n| n.checked_mul(1 << shift));
+    number.filter(|n| *n > 0).ok_or_else(|| "write a size above 0, as 256MB".into())
+}
+
+impl Port {
+    /// Where to listen.
+    pub(super) fn address(&self) -> SocketAddr {
+        SocketAddr::new(self.bind, self.port)
+    }
+
+    /// What else the arguments say; `policy` is the retention policy of points that name none.
+    pub(super) fn options(&self, policy: Option<&str>) -> anyhow::Result<ListenOptions> {
+        let mut tokens = self.token.clone();
+        for path in &self.token_file {
+            let text = std::fs::read_to_string(path)
+                .with_context(|| format!("--token-file {}: cannot be read", path.display()))?;
+            let lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
+            let before = tokens.len();
+            tokens.extend(lines.map(Secret::new));
+            if tokens.len() == before {
+                return usage(&format!("--token-file {}: it holds no token", path.display()));
+            }
+        }
+        let limits = Limits {
+            connections: self.max_connections,
+            stall: self.read_timeout,
+            idle: self.idle_timeout,
+            farewell: self.read_timeout.min(Limits::default().farewell),
+            ..Limits::default()
+        };
+        Ok(ListenOptions {
+            policy: policy.unwrap_or("autogen").into(),
+            max_inflight: self.max_inflight,
+            credentials: Credentials { users: self.user.clone(), tokens },
+            allowed_hosts: self.allow_host.clone(),
+            limits,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes_are_read_as_users_write_them() {
+        for (text, bytes) in
+            [("1", 1), ("64k", 64 << 10), ("256MB", 256 << 20), (" 2 GiB", 2 << 30), ("7b", 7)]
+        {
+            assert_eq!(size(text), Ok(bytes), "{text}");
+        }
+        for text in ["", "0", "0MB", "-1", "1.5MB", "MB", "99999999999GB", "1TB"] {
+            assert!(size(text).is_err(), "{text}");
+        }
+    }
+}
