@@ -7,9 +7,9 @@
 //! - `state`: `this`, values, snapshots, versions
 //! - `options`: types, defaults, ranges, what is refused
 //! - `fields`: points as a script sees them
-//! - `surroundings`: modules, logging, the config file, broken scripts
+//! - `environment`: modules, logging, the config file, broken scripts
 //! - `influxdb`: a database read and written
-//! - `listen`: points that arrive over HTTP
+//! - `listen`: points that arrive over HTTP, from honest senders and others
 //! - `tutorial`: the commands of the book's tutorial do what it says
 //! - `replay`, `judging`: recorded data through a script; CSV, labels, sweeps, detectors on bad input
 //! - `recordings`: batch recordings are read as the daemon reads them
@@ -20,12 +20,12 @@
 //! - `bad_input`: what is broken is named, and nothing is half-written
 //! - `on_error`, `limits`: scripts that fail, never end, or take everything
 //! - `reload`: a changed script takes over, or does not, and nothing is lost
-//! - `keeping`: snapshots, groups that go, the state folder, broken scripts at the daemon's start
+//! - `snapshots`: snapshots, groups that go, the state folder, broken scripts at the daemon's start
 //! - `sockets`: many uses on sockets, scripts that come and go
 //! - `standard_output`: a full disk or a closed pipe behind what a command prints
-//! - `night`: signals, full disks, the flight recorder
+//! - `signals_and_disks`: signals, full disks, the flight recorder
 //! - `fuzz`: no bytes make anything panic
-//! - `trials`: faults of every kind, with a driver that plays the daemon (`daemon`)
+//! - `fault_injection`: faults of every kind, with a driver that plays the daemon (`daemon`)
 //! - `watching`: the loop from a save to what changed
 
 // `pub` here is for the other modules of this binary.
@@ -38,27 +38,27 @@ mod chunks;
 mod contract;
 mod daemon;
 mod docs;
+mod environment;
 mod examples;
+mod fault_injection;
 mod fields;
 mod fuzz;
 mod influxdb;
 mod judging;
-mod keeping;
 mod limits;
 mod listen;
 mod model;
-mod night;
 mod on_error;
 mod options;
 mod recordings;
 mod reload;
 mod replay;
 mod restore;
+mod signals_and_disks;
+mod snapshots;
 mod sockets;
 mod standard_output;
 mod state;
-mod surroundings;
-mod trials;
 mod tutorial;
 mod util;
 mod watching;
