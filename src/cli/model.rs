@@ -4,7 +4,7 @@ use anyhow::Context;
 use rhai_udf::model::{DEFAULT_LIMIT, Labels, Model, ModelError, Port, Run, advice, json};
 use rhai_udf::script::config::Config;
 use std::fmt::Write as _;
-use std::io::{Read, Write};
+use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -32,9 +32,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<()> {
         Some(inputs) => outputs(&model, inputs, &config)
             .with_context(|| format!("model {}", args.file.display()))?,
     };
-    // A reader that has seen enough closes the pipe.
-    let _ = writeln!(std::io::stdout().lock(), "{text}");
-    Ok(())
+    super::stdout::print(&format!("{text}\n"))
 }
 
 fn load(file: &Path, _config: &Config) -> anyhow::Result<Model> {
