@@ -1,7 +1,7 @@
-//! What an algorithm implements. The script host is one implementation; a native one runs on the
-//! same agent and is the floor that the benchmarks compare with.
+//! What an algorithm implements. The script host is one implementation; a handler written in Rust
+//! runs on the same agent and shows what the protocol alone costs.
 
-use super::Output;
+use super::{Output, Pulse};
 use crate::protocol::Point;
 use crate::protocol::message::{BeginBatch, EdgeType, EndBatch, InitRequest, ValueType};
 use std::collections::BTreeMap;
@@ -29,6 +29,9 @@ impl Info {
 
 /// A UDF's algorithm. All calls come from one thread.
 ///
+/// Only `info`, `init` and `point` must be written. What is left out: a UDF without state, which does
+/// nothing at the begin and the end of a batch.
+///
 /// An error of `init` or `restore` is answered as such and stops the task; an error of the data
 /// callbacks is sent to the daemon and ends the session. What a failed call wrote is dropped.
 pub trait Handler {
@@ -41,24 +44,6 @@ pub trait Handler {
     /// Options that are missing or wrong; the text should name all of them.
     fn init(&mut self, request: &InitRequest) -> Result<(), HandlerError>;
 
-    /// The state, as bytes that `restore` will understand.
-    ///
-    /// # Errors
-    /// A state that cannot be stored.
-    fn snapshot(&mut self) -> Result<Vec<u8>, HandlerError>;
-
-    /// Takes the state of an earlier run; it may come from another program.
-    ///
-    /// # Errors
-    /// A snapshot that is refused: the task will not start.
-    fn restore(&mut self, snapshot: &[u8]) -> Result<(), HandlerError>;
-
-    /// A batch begins.
-    ///
-    /// # Errors
-    /// Whatever should end the session.
-    fn begin_batch(&mut self, begin: BeginBatch, output: &mut Output) -> Result<(), HandlerError>;
-
     /// A point of the stream or of the current batch. The handler may take it out of its place:
     /// what is left is used for the next one.
     ///
@@ -66,8 +51,47 @@ pub trait Handler {
     /// Whatever should end the session.
     fn point(&mut self, point: &mut Point, output: &mut Output) -> Result<(), HandlerError>;
 
-    /// Nothing more has arrived, or what has is to be settled: points that a handler keeps back to
-    /// handle them together are handled now.
+    /// A batch begins. Only handlers that want batches are asked.
+    ///
+    /// # Errors
+    /// Whatever should end the session.
+    fn begin_batch(&mut self, begin: BeginBatch, output: &mut Output) -> Result<(), HandlerError> {
+        let _ = (begin, output);
+        Ok(())
+    }
+
+    /// The current batch ends.
+    ///
+    /// # Errors
+    /// Whatever should end the session.
+    fn end_batch(&mut self, end: EndBatch, output: &mut Output) -> Result<(), HandlerError> {
+        let _ = (end, output);
+        Ok(())
+    }
+
+    /// The state, as bytes that `restore` will understand. Empty where there is none.
+    ///
+    /// # Errors
+    /// A state that cannot be stored.
+    fn snapshot(&mut self) -> Result<Vec<u8>, HandlerError> {
+        Ok(Vec::new())
+    }
+
+    /// Takes the state of an earlier run; it may come from another program. A handler that does not
+    /// define this starts fresh, and a warning says so if there was a state.
+    ///
+    /// # Errors
+    /// A snapshot that is refused: the task will not start.
+    fn restore(&mut self, snapshot: &[u8]) -> Result<(), HandlerError> {
+        if !snapshot.is_empty() {
+            let (name, size) = (self.name(), snapshot.len());
+            log::warn!("{name} keeps no state: a snapshot of {size} bytes is ignored");
+        }
+        Ok(())
+    }
+
+    /// Called when nothing more has arrived, or a request is next that settles what came before it:
+    /// points that a handler keeps back, to handle them together, are handled now.
     ///
     /// # Errors
     /// Whatever should end the session.
@@ -76,14 +100,21 @@ pub trait Handler {
         Ok(())
     }
 
-    /// The current batch ends.
-    ///
-    /// # Errors
-    /// Whatever should end the session.
-    fn end_batch(&mut self, end: EndBatch, output: &mut Output) -> Result<(), HandlerError>;
-
     /// Called between two messages and never inside a batch, after [`super::Control::wake`].
     fn between(&mut self) {}
+
+    /// The pulse that the handler looks at while a call is long. The agent reads it once, before the
+    /// first message; its watchdog then marks it as expired when a call is over its budget
+    /// ([`super::AgentOptions`]). A handler without one is never told, and its calls are never stopped.
+    fn pulse(&self) -> Pulse {
+        Pulse::default()
+    }
+
+    /// The name of the program for status reports: that of its file, unless the handler says another.
+    fn name(&self) -> String {
+        let path = std::env::args_os().next().map(std::path::PathBuf::from).unwrap_or_default();
+        path.file_name().map_or_else(|| "udf".into(), |name| name.to_string_lossy().into_owned())
+    }
 
     /// What an operator wants to know of it, for the status report.
     fn status(&self) -> String {
@@ -135,6 +166,14 @@ impl<H: Handler + ?Sized> Handler for Box<H> {
 
     fn between(&mut self) {
         (**self).between();
+    }
+
+    fn pulse(&self) -> Pulse {
+        (**self).pulse()
+    }
+
+    fn name(&self) -> String {
+        (**self).name()
     }
 
     fn status(&self) -> String {

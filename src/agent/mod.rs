@@ -34,6 +34,7 @@ const FAST: Duration = Duration::from_micros(200);
 
 /// Why a session ended before its input did.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum AgentError {
     /// The input is not the protocol.
     #[error(transparent)]
@@ -85,8 +86,6 @@ pub struct AgentOptions {
     pub call_timeout: Option<Duration>,
     /// Bytes by which the process may grow in one call; 0: any.
     pub memory: u64,
-    /// Where the handler looks whether its call is over its budget.
-    pub pulse: Pulse,
     /// What other threads ask of the session.
     pub control: Control,
 }
@@ -97,7 +96,6 @@ impl Default for AgentOptions {
             keepalive: Duration::from_secs(1),
             call_timeout: None,
             memory: 0,
-            pulse: Pulse::default(),
             control: Control::default(),
         }
     }
@@ -114,13 +112,13 @@ pub fn run<H: Handler>(
     options: &AgentOptions,
 ) -> Result<Counts, AgentError> {
     let channel = Channel::new(writer);
-    let pulse = &options.pulse;
+    let pulse = handler.pulse();
     let AgentOptions { keepalive, call_timeout, memory, .. } = *options;
     let _watchdog =
         Watchdog::start(pulse.clone(), channel.clone(), keepalive, call_timeout, memory)
             .map_err(AgentError::Watchdog)?;
     let mut session = Session::new(handler);
-    let result = converse(reader, &channel, &mut session, options);
+    let result = converse(reader, &channel, &mut session, &pulse, &options.control);
     match &result {
         // Nobody reads any more; the handler may still want to keep its state.
         Err(AgentError::Closed(_)) => drop(session.close()),
@@ -136,9 +134,9 @@ fn converse<H: Handler>(
     reader: impl Read,
     channel: &Channel,
     session: &mut Session<H>,
-    options: &AgentOptions,
+    pulse: &Pulse,
+    control: &Control,
 ) -> Result<(), AgentError> {
-    let AgentOptions { pulse, control, .. } = options;
     let began = Instant::now();
     let mut frames = Frames::new(reader);
     let mut beat = 0;

@@ -16,6 +16,7 @@ const MAX_ANNOUNCED: i64 = 1 << 20;
 
 /// A response that would break the protocol.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum OutputError {
     /// A batch from a UDF that provides a stream.
     #[error("a batch was written, but the UDF provides a stream")]

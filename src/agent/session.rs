@@ -88,14 +88,14 @@ impl<H: Handler> Session<H> {
         let status = self.handler.status();
         let separator = if status.is_empty() { "" } else { "; " };
         format!(
-            "rhai-udf {}, up {}s; points {points_in} in, {points_out} out; batches {batches_in} in, \
+            "{}, up {}s; points {points_in} in, {points_out} out; batches {batches_in} in, \
              {batches_out} out{separator}{status}",
-            env!("CARGO_PKG_VERSION"),
+            self.handler.name(),
             uptime.as_secs(),
         )
     }
 
-    /// Handles one request.
+    /// Handles one request, given as the bytes of its frame.
     ///
     /// # Errors
     /// A request that breaks the protocol, or a callback that failed. The output holds everything
@@ -104,6 +104,15 @@ impl<H: Handler> Session<H> {
         let handled = Request::decode(frame)
             .map_err(AgentError::from)
             .and_then(|request| self.dispatch(request));
+        self.settle(handled)
+    }
+
+    /// Handles a request that is decoded already.
+    ///
+    /// # Errors
+    /// As [`Session::handle`].
+    pub fn request(&mut self, request: Request<'_>) -> Result<(), AgentError> {
+        let handled = self.dispatch(request);
         self.settle(handled)
     }
 
@@ -276,7 +285,7 @@ impl<H: Handler> Session<H> {
 mod tests {
     use super::*;
     use crate::agent::HandlerError;
-    use crate::protocol::message::{BeginBatch, EndBatch, RequestMessage, request};
+    use crate::protocol::message::{RequestMessage, request};
     use prost::Message as _;
 
     /// Passes its input on, and refuses points at a negative time.
@@ -289,21 +298,9 @@ mod tests {
         fn init(&mut self, _: &InitRequest) -> Result<(), HandlerError> {
             Ok(())
         }
-        fn snapshot(&mut self) -> Result<Vec<u8>, HandlerError> {
-            Ok(Vec::new())
-        }
-        fn restore(&mut self, _: &[u8]) -> Result<(), HandlerError> {
-            Ok(())
-        }
-        fn begin_batch(&mut self, _: BeginBatch, _: &mut Output) -> Result<(), HandlerError> {
-            Ok(())
-        }
         fn point(&mut self, point: &mut Point, output: &mut Output) -> Result<(), HandlerError> {
             output.point(point)?;
             if point.time() < 0 { Err("a negative time".into()) } else { Ok(()) }
-        }
-        fn end_batch(&mut self, _: EndBatch, _: &mut Output) -> Result<(), HandlerError> {
-            Ok(())
         }
     }
 

@@ -112,7 +112,6 @@ pub(super) fn converse(
         keepalive: config.limits.keepalive,
         call_timeout: config.limits.call_budget(),
         memory: config.limits.memory,
-        pulse,
         control: control.clone(),
     };
     let reader = Wakeable::new(reader, control).context("the input cannot be waited for")?;

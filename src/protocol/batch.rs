@@ -25,6 +25,7 @@ pub enum Column {
 
 /// A column cannot be made.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum ColumnError {
     /// No point has the field.
     #[error("no point of the batch has a field '{field}'; its fields are {}", list(.present))]

@@ -1,24 +1,21 @@
 //! Framing: an unsigned LEB128 varint length, then that many bytes of one message.
 
 use super::ProtocolError;
-use super::wire::put_varint;
+use super::wire::{VarintError, put_varint, read_varint};
 use std::io::{ErrorKind, Read};
 
 /// The longest frame that is read: lengths are 32-bit in the existing agents.
 pub const MAX_FRAME: u64 = i32::MAX as u64;
 
+/// The bytes that the length before a frame may take.
+const MAX_LENGTH: usize = 5;
+
 const CHUNK: usize = 256 * 1024;
 
 /// Cuts the first frame off frames in memory; `None` if there is no whole one.
 pub fn split_first(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
-    let mut size = 0u64;
-    for (i, byte) in bytes.iter().take(5).enumerate() {
-        size |= u64::from(byte & 0x7f) << (7 * i);
-        if *byte < 0x80 {
-            return bytes[i + 1..].split_at_checked(usize::try_from(size).ok()?);
-        }
-    }
-    None
+    let (size, head) = read_varint(bytes, MAX_LENGTH).ok()?;
+    bytes[head..].split_at_checked(usize::try_from(size).ok()?)
 }
 
 /// Cuts a byte stream into frames, reading as much as there is at once.
@@ -86,24 +83,15 @@ impl<R: Read> Frames<R> {
     /// The length of the next frame: bytes of the prefix, bytes of the message.
     #[inline]
     fn length(&self) -> Result<Option<(usize, usize)>, ProtocolError> {
-        let mut size = 0u64;
-        for (i, byte) in self.buffer[self.start..self.end].iter().take(6).enumerate() {
-            size |= u64::from(byte & 0x7f) << (7 * i);
-            if *byte < 0x80 {
-                if size > self.limit {
-                    return Err(ProtocolError::FrameTooLarge {
-                        frame: self.frames + 1,
-                        size,
-                        limit: self.limit,
-                    });
-                }
-                return Ok(Some((i + 1, size as usize)));
+        let frame = self.frames + 1;
+        match read_varint(&self.buffer[self.start..self.end], MAX_LENGTH) {
+            Ok((size, _)) if size > self.limit => {
+                Err(ProtocolError::FrameTooLarge { frame, size, limit: self.limit })
             }
-            if i == 4 {
-                return Err(ProtocolError::FrameLength { frame: self.frames + 1 });
-            }
+            Ok((size, head)) => Ok(Some((head, size as usize))),
+            Err(VarintError::Short) => Ok(None),
+            Err(VarintError::Long) => Err(ProtocolError::FrameLength { frame }),
         }
-        Ok(None)
     }
 
     /// Reads what there is; false at the end of input.

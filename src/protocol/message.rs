@@ -1,6 +1,7 @@
 //! Requests and responses. Points keep their bytes; the rest is decoded by prost.
 
 use super::ProtocolError;
+use super::frame::split_first;
 use super::wire::{BYTES, Cursor, WireError};
 use prost::Message;
 
@@ -108,6 +109,26 @@ fn snapshot_bytes(body: &[u8]) -> Result<&[u8], ProtocolError> {
     Ok(snapshot)
 }
 
+/// Decodes the response in one frame: what a UDF answers or writes.
+///
+/// # Errors
+/// Bytes that are no response, or a response without a message, which would end the daemon.
+pub fn decode_response(frame: &[u8]) -> Result<response::Message, ProtocolError> {
+    decode::<Response>("Response", frame)?.message.ok_or(ProtocolError::EmptyResponse)
+}
+
+/// The responses in a piece of a UDF's output, which begins with a frame. Bytes after the last whole
+/// frame are not looked at.
+pub fn responses(
+    mut frames: &[u8],
+) -> impl Iterator<Item = Result<response::Message, ProtocolError>> {
+    std::iter::from_fn(move || {
+        let (frame, rest) = split_first(frames)?;
+        frames = rest;
+        Some(decode_response(frame))
+    })
+}
+
 /// A response around one message.
 pub(crate) fn respond(message: response::Message) -> Response {
     Response { message: Some(message) }
@@ -139,6 +160,18 @@ mod tests {
         let end = EndBatch { tmax: 9, ..Default::default() };
         let frame = bytes(Kind::End(end.clone()));
         assert_eq!(Request::decode(&frame).unwrap(), Request::End(end));
+    }
+
+    #[test]
+    fn responses_are_read_frame_by_frame() {
+        let keepalive = response::Message::Keepalive(KeepaliveResponse { time: 3 });
+        let mut frames = Vec::new();
+        respond(keepalive.clone()).encode_length_delimited(&mut frames).unwrap();
+        frames.push(0);
+        let read: Vec<_> = responses(&frames).collect();
+        assert_eq!(*read[0].as_ref().unwrap(), keepalive);
+        assert!(matches!(read[1], Err(ProtocolError::EmptyResponse)));
+        assert_eq!((read.len(), responses(&frames[..2]).count()), (2, 0));
     }
 
     #[test]

@@ -26,6 +26,7 @@ pub use point::{FieldValue, Point};
 
 /// Why bytes are not the daemon's protocol.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum ProtocolError {
     /// The length before a frame has more than 32 bits, or is not a varint.
     #[error(
@@ -76,6 +77,9 @@ pub enum ProtocolError {
     /// A request that sets none of the messages.
     #[error("a request without a message")]
     Empty,
+    /// A response that sets none of the messages: it would end the daemon.
+    #[error("a response without a message")]
+    EmptyResponse,
     /// A request of a kind that this version does not know.
     #[error("a request of an unknown kind (field {0})")]
     UnknownRequest(u32),

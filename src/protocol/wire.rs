@@ -65,21 +65,14 @@ impl<'a> Cursor<'a> {
     }
 
     fn long_varint(&mut self) -> Result<u64, WireError> {
-        let mut value = 0u64;
-        for i in 0..10 {
-            let Some(&byte) = self.bytes.get(self.at + i) else {
-                return Err(self.error("the message ends inside a varint"));
-            };
-            if i == 9 && byte > 1 {
-                break;
+        match read_varint(&self.bytes[self.at.min(self.bytes.len())..], MAX_VARINT) {
+            Ok((value, len)) => {
+                self.at += len;
+                Ok(value)
             }
-            value |= u64::from(byte & 0x7f) << (7 * i);
-            if byte < 0x80 {
-                self.at += i + 1;
-                return Ok(value);
-            }
+            Err(VarintError::Short) => Err(self.error("the message ends inside a varint")),
+            Err(VarintError::Long) => Err(self.error("a varint of more than 64 bits")),
         }
-        Err(self.error("a varint of more than 64 bits"))
     }
 
     /// The next tag: field number and wire type.
@@ -125,6 +118,35 @@ impl<'a> Cursor<'a> {
         self.at += width;
         Ok(())
     }
+}
+
+/// The longest varint of 64 bits.
+pub(crate) const MAX_VARINT: usize = 10;
+
+/// Why no varint can be read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum VarintError {
+    /// The bytes end inside it.
+    Short,
+    /// It has more bytes than are allowed, or more than 64 bits.
+    Long,
+}
+
+/// Reads the varint at the beginning of `bytes`, which may take up to `most` bytes: its value and
+/// its length.
+#[inline]
+pub(crate) fn read_varint(bytes: &[u8], most: usize) -> Result<(u64, usize), VarintError> {
+    let mut value = 0u64;
+    for (i, &byte) in bytes.iter().take(most).enumerate() {
+        if i == MAX_VARINT - 1 && byte > 1 {
+            return Err(VarintError::Long);
+        }
+        value |= u64::from(byte & 0x7f) << (7 * i);
+        if byte < 0x80 {
+            return Ok((value, i + 1));
+        }
+    }
+    Err(if bytes.len() < most { VarintError::Short } else { VarintError::Long })
 }
 
 #[inline]
@@ -173,5 +195,8 @@ mod tests {
     fn a_varint_of_eleven_bytes_is_refused() {
         let bytes = [0xff; 11];
         assert!(Cursor::new(&bytes).varint().is_err());
+        assert_eq!(read_varint(&bytes, MAX_VARINT), Err(VarintError::Long));
+        assert_eq!(read_varint(&bytes[..9], MAX_VARINT), Err(VarintError::Short));
+        assert_eq!(read_varint(&bytes, 5), Err(VarintError::Long));
     }
 }

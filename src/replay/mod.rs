@@ -31,6 +31,7 @@ use std::path::PathBuf;
 
 /// Why a replay stops.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum ReplayError {
     /// A file cannot be read.
     #[error("{path}: cannot be read: {source}")]

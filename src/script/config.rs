@@ -13,6 +13,7 @@ pub const FILE_NAME: &str = "rhai-udf.toml";
 
 /// A configuration that cannot be used.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum ConfigError {
     /// The file cannot be read.
     #[error("config {path}: cannot be read: {source}")]

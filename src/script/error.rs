@@ -61,6 +61,7 @@ impl fmt::Display for Problem {
 
 /// Why a script cannot be used, or a callback failed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum ScriptError {
     /// The script cannot be loaded.
     #[error("{}", join(.0))]

@@ -16,8 +16,8 @@ const STEPS: u32 = 4096;
 /// ```
 /// use rhai_udf::stats::{Progress, StatsError, series::rolling_median};
 ///
-/// let values = vec![1.0; 1000];
-/// assert_eq!(rolling_median(&values, 10, &Progress::free()).unwrap().len(), 1000);
+/// let values = vec![1.0; 10_000];
+/// assert_eq!(rolling_median(&values, 10, &Progress::free()).unwrap().len(), 10_000);
 /// let stop = || true;
 /// let error = rolling_median(&values, 10, &Progress::new(&stop, usize::MAX)).unwrap_err();
 /// assert_eq!(error, StatsError::Interrupted);

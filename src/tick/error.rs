@@ -9,6 +9,7 @@ pub type Result<T, E = TickError> = std::result::Result<T, E>;
 
 /// Everything that can go wrong between a TICKscript and its replay.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum TickError {
     /// The script is not well formed, or says something that a node cannot do.
     #[error("{place}: {message}\n{}", place.excerpt())]

@@ -24,14 +24,6 @@ impl Handler for PassOn {
         Ok(())
     }
 
-    fn snapshot(&mut self) -> Result<Vec<u8>, HandlerError> {
-        Ok(Vec::new())
-    }
-
-    fn restore(&mut self, _: &[u8]) -> Result<(), HandlerError> {
-        Ok(())
-    }
-
     fn begin_batch(&mut self, begin: BeginBatch, output: &mut Output) -> Result<(), HandlerError> {
         Ok(output.begin(begin)?)
     }

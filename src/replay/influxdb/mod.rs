@@ -24,6 +24,7 @@ pub struct Span {
 
 /// Why a database did not do what it was asked.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum InfluxError {
     /// The URL cannot be used.
     #[error(

@@ -4,6 +4,7 @@
 //! every group's map) is written once and referred to. Native objects are written by their own
 //! serde form under their registered name.
 
+use crate::protocol::wire::{MAX_VARINT, put_varint, read_varint};
 use crate::script::api::NativeTypes;
 use rhai::{Array, Blob, Dynamic, ImmutableString, Map};
 use std::collections::HashMap;
@@ -57,12 +58,8 @@ impl<'r> Writer<'r> {
         Self { bytes: Vec::new(), types, texts: HashMap::default() }
     }
 
-    pub(crate) fn number(&mut self, mut value: u64) {
-        while value >= 0x80 {
-            self.bytes.push(value as u8 | 0x80);
-            value >>= 7;
-        }
-        self.bytes.push(value as u8);
+    pub(crate) fn number(&mut self, value: u64) {
+        put_varint(&mut self.bytes, value);
     }
 
     pub(crate) fn slice(&mut self, bytes: &[u8]) {
@@ -172,15 +169,9 @@ impl<'b, 'r> Reader<'b, 'r> {
     }
 
     pub(crate) fn number(&mut self) -> Result<u64, CodecError> {
-        let mut value = 0u64;
-        for shift in (0..64).step_by(7) {
-            let byte = self.byte()?;
-            value |= u64::from(byte & 0x7f) << shift;
-            if byte < 0x80 {
-                return Ok(value);
-            }
-        }
-        Err(CodecError::Short)
+        let (value, len) = read_varint(self.bytes, MAX_VARINT).map_err(|_| CodecError::Short)?;
+        self.bytes = &self.bytes[len..];
+        Ok(value)
     }
 
     pub(crate) fn slice(&mut self) -> Result<&'b [u8], CodecError> {

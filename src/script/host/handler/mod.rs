@@ -233,6 +233,14 @@ impl Handler for ScriptHandler {
         }
     }
 
+    fn pulse(&self) -> Pulse {
+        self.program().map_or_else(|_| Pulse::default(), |program| program.pulse().clone())
+    }
+
+    fn name(&self) -> String {
+        format!("rhai-udf {}", env!("CARGO_PKG_VERSION"))
+    }
+
     fn status(&self) -> String {
         match &self.stage {
             Stage::Refusing { .. } => "the script is broken".into(),
