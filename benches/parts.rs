@@ -1,4 +1,5 @@
-//! The parts of the path of a message: cutting, indexing, reading, editing, writing, columns.
+//! The parts of the path of a message: cutting, indexing, reading, editing, writing, columns; and of a
+//! line of line protocol.
 
 #![allow(missing_docs)] // the macros of criterion make items of their own
 
@@ -7,6 +8,9 @@ mod data;
 
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
 use rhai_udf::protocol::frame::split_first;
+use rhai_udf::protocol::line::{Cut, Precision, Reader, Writer, cut};
+use rhai_udf::protocol::number::put_debug;
+use rhai_udf::protocol::time::{put_rfc3339, read_utc, rfc3339};
 use rhai_udf::protocol::{Batch, Frames, Point};
 use std::hint::black_box;
 
@@ -96,5 +100,66 @@ fn batches(c: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(parts, frames, points, batches);
+fn lines(c: &mut Criterion) {
+    let points: Vec<Point> = (0..POINTS).map(|i| data::point(i / 8, i % 8)).collect();
+    let mut writer = Writer::default();
+    let mut text = String::new();
+    for point in &points {
+        writer.write(point, "", &mut text);
+        text.push('\n');
+    }
+    let mut group = c.benchmark_group("line");
+    group.throughput(Throughput::Elements(POINTS as u64));
+    group.bench_function("cut", |b| {
+        b.iter(|| {
+            let mut rest = text.as_bytes();
+            while let Cut::Line { end, .. } = cut(rest, 100) {
+                rest = black_box(&rest[end..]);
+            }
+        });
+    });
+    group.bench_function("read", |b| {
+        let lines: Vec<&str> = text.lines().collect();
+        let mut reader = Reader::new(Precision::Nanoseconds);
+        let mut point = Point::default();
+        b.iter(|| {
+            for line in &lines {
+                let _ = black_box(reader.read(line.as_bytes(), &mut point));
+            }
+        });
+    });
+    group.bench_function("write", |b| {
+        let mut out = String::new();
+        b.iter(|| {
+            out.clear();
+            for point in &points {
+                writer.write(point, "", &mut out);
+            }
+        });
+    });
+    group.finish();
+}
+
+fn texts(c: &mut Criterion) {
+    const TIME: i64 = 1_767_225_600_123_456_789;
+    let mut group = c.benchmark_group("text");
+    let mut out = String::new();
+    group.bench_function("write a time", |b| {
+        b.iter(|| {
+            out.clear();
+            put_rfc3339(&mut out, black_box(TIME));
+        });
+    });
+    let text = rfc3339(TIME);
+    group.bench_function("read a time", |b| b.iter(|| read_utc(black_box(&text))));
+    group.bench_function("write a double", |b| {
+        b.iter(|| {
+            out.clear();
+            put_debug(&mut out, black_box(78.427_787_762_551_35));
+        });
+    });
+    group.finish();
+}
+
+criterion_group!(parts, frames, points, batches, lines, texts);
 criterion_main!(parts);

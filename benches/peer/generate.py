@@ -10,7 +10,10 @@ moving_avg.bin   300,000 points, ten double fields, two tags, 8 groups: 105 MB
 mirror.bin       the same points for a UDF without options
 ttest.bin        345,600 points, three double fields, in 1,152 windows of 300
 
-`--points N` makes shorter streams.
+`--points N` makes shorter streams. `--lines` writes line protocol instead, for benches/replay.sh:
+
+cpu.lp           300,000 points like those of mirror.bin with five decimals: 81 MB
+full.lp          the same with all digits: 112 MB
 """
 
 import argparse
@@ -92,8 +95,20 @@ class Doubles:
         return b"".join(self.entries[i] + struct.pack("<d", values[i]) for i in self.order)
 
 
+def cpu_values(count, rng):
+    """What Telegraf's cpu input measures, one point of each CPU a second: CPU, time, values."""
+    idle = [80.0] * GROUPS
+    for i in range(count):
+        cpu = i % GROUPS
+        # A load that wanders: what is not idle is split over the other nine.
+        idle[cpu] = min(100.0, max(0.0, idle[cpu] + rng.uniform(-3.0, 3.0)))
+        values = [rng.random() * (100.0 - idle[cpu]) / 9.0 for _ in CPU_FIELDS]
+        values[2] = idle[cpu]
+        yield cpu, START + i // GROUPS * SECOND + rng.randrange(1000) * MICROSECOND, values
+
+
 def cpu_points(count):
-    """A stream as Telegraf's cpu input makes it, one point of each CPU a second."""
+    """A stream of them."""
     rng = random.Random(3)
     fields = Doubles(CPU_FIELDS, rng)
     heads = []
@@ -103,15 +118,17 @@ def cpu_points(count):
             block(2, "cpu") + block(3, "telegraf") + block(4, "autogen") + block(5, f"cpu={name}")
             + block(6, "cpu") + tags(7, {"cpu": name, "host": "web-1.eu-central-1a.example"})
         )  # fmt: skip
-    idle = [80.0] * GROUPS
-    for i in range(count):
-        cpu = i % GROUPS
-        # A load that wanders: what is not idle is split over the other nine.
-        idle[cpu] = min(100.0, max(0.0, idle[cpu] + rng.uniform(-3.0, 3.0)))
-        values = [rng.random() * (100.0 - idle[cpu]) / 9.0 for _ in CPU_FIELDS]
-        values[2] = idle[cpu]
-        time = START + i // GROUPS * SECOND + rng.randrange(1000) * MICROSECOND
+    for cpu, time, values in cpu_values(count, rng):
         yield frame(17, integer(1, time) + heads[cpu] + fields.encode(values))
+
+
+def cpu_lines(count, digits):
+    """The same as line protocol; repr gives the shortest digits that say the same double."""
+    for cpu, time, values in cpu_values(count, random.Random(3)):
+        fields = ",".join(
+            f"{name}={round(value, digits)!r}" for name, value in zip(CPU_FIELDS, values)
+        )
+        yield f"cpu,cpu=cpu{cpu},host=web-1.eu-central-1a.example {fields} {time}\n".encode()
 
 
 def printer_windows(count):
@@ -148,8 +165,13 @@ def main():
     parser = argparse.ArgumentParser(description="Writes the streams that every peer reads.")
     parser.add_argument("dir", type=pathlib.Path)
     parser.add_argument("--points", type=int, help="points in each stream")
+    parser.add_argument("--lines", action="store_true", help="line protocol instead")
     args = parser.parse_args()
     args.dir.mkdir(parents=True, exist_ok=True)
+    if args.lines:
+        write(args.dir / "cpu.lp", b"", cpu_lines(args.points or 300_000, 5))
+        write(args.dir / "full.lp", b"", cpu_lines(args.points or 300_000, 17))
+        return
     stream, windowed = args.points or 300_000, args.points or 345_600
     average = info() + init(**{"field": "usage_idle", "size": 10, "as": "cpu_avg"})
     write(args.dir / "moving_avg.bin", average, cpu_points(stream))

@@ -5,7 +5,7 @@
 
 use super::{
     BY_NAME, DATABASE, DIMENSIONS, Entry, FieldType, FieldValue, GROUP, NAME, Part, Point,
-    RETENTION_POLICY, Span, TAGS, TIME,
+    RETENTION_POLICY, Span, TAGS, TIME, find,
 };
 use crate::protocol::wire::{
     BYTES, Cursor, FIXED64, VARINT, put_bytes, put_int, put_varint, varint_len,
@@ -153,7 +153,9 @@ impl Point {
 
     /// Sets a tag.
     pub fn set_tag(&mut self, name: &str, value: &str) {
-        self.remove_tag(name);
+        if find(&self.tags, &self.bytes, name.as_bytes()).is_some() {
+            self.remove_tag(name);
+        }
         let entry = self.append(TAGS, name, &FieldValue::from(value));
         self.tags.push(entry);
     }
@@ -169,21 +171,21 @@ impl Point {
     /// Sets a field; another type moves it to the map of that type.
     pub fn set_field<'v>(&mut self, name: &str, value: impl Into<FieldValue<'v>>) {
         let value = value.into();
+        let map = value.field_type().map_number();
+        let Some(found) = self.find_field(name) else {
+            let entry = self.append(map, name, &value);
+            self.fields.push(entry);
+            return;
+        };
         let named = |f: &&Entry| f.name.of(&self.bytes) == name.as_bytes();
-        match (self.fields.iter().filter(named).count(), self.find_field(name)) {
-            (1, Some(i)) if self.patch(i, &value) => return,
-            (1, Some(i)) => {
-                self.hole(self.fields[i].whole);
-                self.fields[i] = self.append(value.field_type().map_number(), name, &value);
-                return;
-            }
-            (0, _) => {}
-            _ => {
-                self.remove_field(name);
-            }
+        if self.fields.iter().filter(named).count() > 1 {
+            self.remove_field(name);
+            let entry = self.append(map, name, &value);
+            self.fields.push(entry);
+        } else if !self.patch(found, &value) {
+            self.hole(self.fields[found].whole);
+            self.fields[found] = self.append(map, name, &value);
         }
-        let entry = self.append(value.field_type().map_number(), name, &value);
-        self.fields.push(entry);
     }
 
     /// Removes a field; false if there was none of that name.

@@ -3,20 +3,22 @@
 use super::{Entry, FieldValue, Point};
 use std::borrow::Cow;
 
-/// The orders that the tags and fields of the latest point had: the next one mostly has the same, and
-/// then nothing is sorted.
+/// The names that the tags and fields of the latest point had, in their order: the next one mostly has
+/// the same, and then nothing is sorted.
 #[derive(Clone, Debug, Default)]
 pub struct Order {
-    tags: Indices,
-    fields: Indices,
+    tags: Names,
+    fields: Names,
 }
 
 #[derive(Clone, Debug, Default)]
-struct Indices {
-    /// Places in the point.
-    sorted: Vec<u32>,
-    /// Whether a name was there twice, so that a place is left out.
-    gaps: bool,
+struct Names {
+    /// Each name once, sorted, with the place of its entry in the point.
+    sorted: Vec<(String, u32)>,
+    /// The entries that the point had; more than names where a name was there twice.
+    entries: usize,
+    /// Memory for places that are being sorted.
+    places: Vec<u32>,
 }
 
 impl Point {
@@ -24,48 +26,60 @@ impl Point {
     pub fn sorted_tags<'p>(
         &'p self,
         order: &'p mut Order,
-    ) -> impl Iterator<Item = (Cow<'p, str>, Cow<'p, str>)> {
-        order.tags.sort(&self.tags, &self.bytes).iter().map(|i| {
-            let tag = &self.tags[*i as usize];
-            (self.text(tag.name), self.text(tag.value))
-        })
+    ) -> impl Iterator<Item = (&'p str, Cow<'p, str>)> {
+        let sorted = order.tags.sort(&self.tags, &self.bytes).iter();
+        sorted.map(|(name, place)| (&**name, self.text(self.tags[*place as usize].value)))
     }
 
     /// Returns the fields by name.
     pub fn sorted_fields<'p>(
         &'p self,
         order: &'p mut Order,
-    ) -> impl Iterator<Item = (Cow<'p, str>, FieldValue<'p>)> {
-        order.fields.sort(&self.fields, &self.bytes).iter().map(|i| {
-            let field = &self.fields[*i as usize];
-            (self.text(field.name), self.value(field))
-        })
+    ) -> impl Iterator<Item = (&'p str, FieldValue<'p>)> {
+        let sorted = order.fields.sort(&self.fields, &self.bytes).iter();
+        sorted.map(|(name, place)| (&**name, self.value(&self.fields[*place as usize])))
     }
 }
 
-impl Indices {
-    /// Returns the places of the entries that count, by name.
-    fn sort(&mut self, entries: &[Entry], bytes: &[u8]) -> &[u32] {
-        let name = |i: u32| entries[i as usize].name.of(bytes);
-        let fits = !self.gaps
+impl Names {
+    /// Returns the names of the entries that count, with their places.
+    #[inline]
+    fn sort(&mut self, entries: &[Entry], bytes: &[u8]) -> &[(String, u32)] {
+        let known = self.entries == entries.len()
             && self.sorted.len() == entries.len()
-            && self.sorted.windows(2).all(|pair| name(pair[0]) < name(pair[1]));
-        if !fits {
-            let sorted = &mut self.sorted;
-            sorted.clear();
-            sorted.extend(0..entries.len() as u32);
-            // Of several entries with a name, the last of the type that the daemon prefers counts.
-            sorted.sort_unstable_by_key(|i| (name(*i), entries[*i as usize].kind, *i));
-            sorted.dedup_by(|later, kept| {
-                let same = name(*later) == name(*kept);
-                if same {
-                    *kept = *later;
-                }
-                same
-            });
-            self.gaps = sorted.len() < entries.len();
+            && self
+                .sorted
+                .iter()
+                .all(|(name, place)| entries[*place as usize].name.of(bytes) == name.as_bytes());
+        if !known {
+            self.learn(entries, bytes);
         }
         &self.sorted
+    }
+
+    fn learn(&mut self, entries: &[Entry], bytes: &[u8]) {
+        let name = |i: u32| entries[i as usize].name.of(bytes);
+        let places = &mut self.places;
+        places.clear();
+        places.extend(0..entries.len() as u32);
+        // Of several entries with a name, the last of the type that the daemon prefers counts.
+        places.sort_unstable_by_key(|i| (name(*i), entries[*i as usize].kind, *i));
+        places.dedup_by(|later, kept| {
+            let same = name(*later) == name(*kept);
+            if same {
+                *kept = *later;
+            }
+            same
+        });
+        self.entries = entries.len();
+        self.sorted.resize_with(places.len(), Default::default);
+        for ((known, at), place) in self.sorted.iter_mut().zip(places) {
+            if known.as_bytes() != name(*place) {
+                known.clear();
+                known.push_str(&String::from_utf8_lossy(name(*place)));
+            }
+            *at = *place;
+        }
     }
 }
 

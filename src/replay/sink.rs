@@ -153,11 +153,11 @@ fn table(label: &str, point: &Point, batch_name: &str, order: &mut Order, out: &
     let name = point.name();
     push(out, &["  ", if name.is_empty() { batch_name } else { &name }]);
     for (name, value) in point.sorted_tags(order) {
-        push(out, &[",", &name, "=", &value]);
+        push(out, &[",", name, "=", &value]);
     }
     out.push(' ');
     for (name, value) in point.sorted_fields(order) {
-        push(out, &[" ", &name, "="]);
+        push(out, &[" ", name, "="]);
         match value {
             FieldValue::String(text) => {
                 // A String takes everything.
@@ -196,12 +196,12 @@ fn json_line(
     }
     out.push_str(",\"tags\":{");
     for (i, (name, value)) in point.sorted_tags(order).enumerate() {
-        key(out, i, &name);
+        key(out, i, name);
         put_text(out, &value);
     }
     out.push_str("},\"fields\":{");
     for (i, (name, value)) in point.sorted_fields(order).enumerate() {
-        key(out, i, &name);
+        key(out, i, name);
         match value {
             FieldValue::String(text) => put_text(out, &text),
             FieldValue::Int(value) => put_int(out, value),

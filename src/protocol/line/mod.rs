@@ -12,6 +12,8 @@ mod cut;
 mod error;
 mod number;
 mod reader;
+mod series;
+mod shape;
 mod writer;
 
 pub use cut::{Cut, cut};

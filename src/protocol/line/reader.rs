@@ -1,6 +1,8 @@
 //! Reading a line into a point, without an allocation for a point.
 
 use super::number::{self, Number};
+use super::series::SeriesCache;
+use super::shape::{Shape, Shapes};
 use super::{Cut, LineError, Precision, Problem, cut};
 use crate::protocol::{FieldValue, Point};
 use memchr::memchr2;
@@ -14,6 +16,8 @@ pub struct Reader {
     /// Names and values without their escapes.
     name: Vec<u8>,
     value: Vec<u8>,
+    shapes: Shapes,
+    series: SeriesCache,
 }
 
 /// Where a character may stand for itself only after a backslash, or ends a name.
@@ -66,10 +70,11 @@ impl Reader {
             return Ok(false);
         }
         point.clear();
-        let Self { name, value, .. } = self;
         let mut cursor = Cursor { line, at: start };
-        series(&mut cursor, name, value, point)?;
-        fields(&mut cursor, name, value, point)?;
+        self.series(&mut cursor, point)?;
+        let Self { name, value, shapes, .. } = self;
+        let shape = shapes.of(point.name_bytes());
+        fields(&mut cursor, name, value, shape, point)?;
         let time = match (time(&mut cursor)?, self.now) {
             (Some(time), _) => {
                 time.checked_mul(self.precision.nanoseconds()).ok_or(LineError::Time(time))?
@@ -79,6 +84,28 @@ impl Reader {
         };
         point.set_time(time);
         Ok(true)
+    }
+
+    /// Reads the measurement and the tags, and the spaces after them.
+    #[inline]
+    fn series(&mut self, cursor: &mut Cursor<'_>, point: &mut Point) -> Result<(), LineError> {
+        let (start, rest) = (cursor.at, cursor.rest());
+        match memchr2(b' ', b'\\', rest) {
+            Some(end) if rest[end] == b' ' => match self.series.begin(&rest[..end], point) {
+                Ok(()) => cursor.at += end,
+                Err(missing) => {
+                    series(cursor, &mut self.name, &mut self.value, point)?;
+                    if cursor.at == start + end {
+                        self.series.keep(missing, &rest[..end], point);
+                    }
+                }
+            },
+            _ => series(cursor, &mut self.name, &mut self.value, point)?,
+        }
+        match cursor.spaces() {
+            0 => Err(cursor.error(Problem::Fields)),
+            _ => Ok(()),
+        }
     }
 }
 
@@ -228,10 +255,7 @@ fn series(
         }
         point.put_tag(name, value);
     }
-    match cursor.spaces() {
-        0 => Err(cursor.error(Problem::Fields)),
-        _ => Ok(()),
-    }
+    Ok(())
 }
 
 /// Reads the fields.
@@ -239,43 +263,72 @@ fn fields(
     cursor: &mut Cursor<'_>,
     name: &mut Vec<u8>,
     text: &mut Vec<u8>,
+    shape: &mut Shape,
     point: &mut Point,
 ) -> Result<(), LineError> {
     let mut count = 0;
+    // Fields as in the line before: no name is there twice.
+    while let Some(known) = shape.known(count, cursor.rest()) {
+        cursor.at += known.len();
+        if let Some((Number::Double(value), len)) = number::read(cursor.rest()) {
+            cursor.at += len;
+            point.push_double(&known.head, value);
+        } else {
+            match value(cursor, known.name(), text)? {
+                Value::Plain(value) => point.push_value(known.name(), &value),
+                Value::Text(text) => point.push_text(known.name(), text),
+            }
+        }
+        count += 1;
+        if !more(cursor, count) {
+            return Ok(());
+        }
+    }
     loop {
+        let start = cursor.at;
         let name = cursor.text(ENDS_NAME, ESCAPED, name)?;
         if name.is_empty() {
             return Err(cursor.error(Problem::FieldName));
         }
+        let written = cursor.at - start;
         if !cursor.take(b'=') {
             return Err(cursor.error(Problem::FieldEquals(owned(name))));
         }
-        value(cursor, name, text, point)?;
-        count += 1;
-        if !cursor.take(b',') {
-            return Ok(());
+        let fields = point.entry_count();
+        match value(cursor, name, text)? {
+            Value::Plain(value) => point.put_field(name, &value),
+            Value::Text(text) => point.put_text(name, text),
         }
-        // InfluxData's parser lets a comma stand after a first field that is also the last.
-        if count == 1 && matches!(cursor.peek(), None | Some(b' ')) {
+        // A name that is there twice is not noted, so that what is known has each name once.
+        shape.note(count, name, written > name.len() || point.entry_count() == fields);
+        count += 1;
+        if !more(cursor, count) {
             return Ok(());
         }
     }
 }
 
-/// Reads the value of a field into the point.
+/// Takes the comma before the next field; false where there is none.
 #[inline]
-fn value(
-    cursor: &mut Cursor<'_>,
+fn more(cursor: &mut Cursor<'_>, count: usize) -> bool {
+    // InfluxData's parser lets a comma stand after a first field that is also the last.
+    cursor.take(b',') && !(count == 1 && matches!(cursor.peek(), None | Some(b' ')))
+}
+
+/// The value of a field.
+enum Value<'v> {
+    Plain(FieldValue<'static>),
+    Text(&'v [u8]),
+}
+
+/// Reads the value of a field.
+fn value<'v, 'l: 'v>(
+    cursor: &mut Cursor<'l>,
     name: &[u8],
-    text: &mut Vec<u8>,
-    point: &mut Point,
-) -> Result<(), LineError> {
-    let value = match cursor.peek() {
-        Some(b'"') => {
-            let text = quoted(cursor, text)?;
-            point.put_text(name, text);
-            return Ok(());
-        }
+    text: &'v mut Vec<u8>,
+) -> Result<Value<'v>, LineError> {
+    let (value, len) = match cursor.peek() {
+        Some(b'"') => return quoted(cursor, text).map(Value::Text),
         Some(b'-' | b'0'..=b'9') => {
             let Some((number, len)) = number::read(cursor.rest()) else {
                 return Err(cursor.error(Problem::FieldValue(owned(name))));
@@ -292,19 +345,15 @@ fn value(
                     return Err(cursor.error(Problem::Range(digits)));
                 }
             };
-            cursor.at += len;
-            value
+            (value, len)
         }
         _ => match boolean(cursor.rest()) {
-            Some((value, len)) => {
-                cursor.at += len;
-                FieldValue::Bool(value)
-            }
+            Some((value, len)) => (FieldValue::Bool(value), len),
             None => return Err(cursor.error(Problem::FieldValue(owned(name)))),
         },
     };
-    point.put_field(name, &value);
-    Ok(())
+    cursor.at += len;
+    Ok(Value::Plain(value))
 }
 
 /// Reads a text in quotes, where a backslash escapes quotes and backslashes only.

@@ -4,6 +4,7 @@ use super::*;
 use crate::protocol::{FieldValue, Point};
 use influxdb_line_protocol::{FieldValue as Value, ParsedLine, parse_lines, split_lines};
 use proptest::prelude::*;
+use std::cell::RefCell;
 
 /// Reads a line by InfluxData's parser.
 fn theirs(line: &str) -> Result<Option<Point>, String> {
@@ -29,11 +30,26 @@ fn theirs(line: &str) -> Result<Option<Point>, String> {
     Ok(Some(point))
 }
 
-/// Reads a line by our reader.
+thread_local! {
+    /// A reader that has seen the lines of all tests of the thread, as a reader of a file has.
+    static USED: RefCell<Reader> = RefCell::default();
+}
+
+/// Reads a line by a new reader, and by one that has read others before and after.
 fn ours(line: &str) -> Result<Option<Point>, String> {
+    let fresh = ours_by(&mut Reader::default(), line);
+    USED.with_borrow_mut(|used| {
+        for time in 1..4 {
+            assert_eq!(ours_by(used, line), fresh, "{line:?}, time {time}");
+        }
+    });
+    fresh
+}
+
+fn ours_by(reader: &mut Reader, line: &str) -> Result<Option<Point>, String> {
     let mut point = Point::new(5);
     point.set_field("left over", true);
-    let read = Reader::new(Precision::Nanoseconds).read(line.as_bytes(), &mut point);
+    let read = reader.read(line.as_bytes(), &mut point);
     let read = read.map_err(|error| error.to_string())?;
     // The index and the bytes say the same.
     let mut message = Vec::new();
@@ -214,6 +230,7 @@ proptest! {
     ) {
         lines(&pieces.concat()).into_iter().for_each(compare);
         lines(&format!("m x=1,{}", pieces.concat())).into_iter().for_each(compare);
+        lines(&format!("m x=1,y=2,z=3,{}", pieces.concat())).into_iter().for_each(compare);
     }
 
     /// But for the two differences that the module names.
@@ -311,6 +328,31 @@ fn known_oddities_are_the_same() {
         "m x= 1",
         "m x\\=y=1 1",
         "é é=1 1",
+    ] {
+        compare(line);
+    }
+}
+
+#[test]
+fn lines_with_other_fields_than_the_line_before_are_read_as_they_are() {
+    for line in [
+        "m x=1,y=2,z=3 1",
+        "m x=1,y=2i,z=\"a\" 1",
+        "m x=1,z=3 1",
+        "m x=1,y=2,z=3,x=4 1",
+        "m x=1,y=2,z=3,q=4 1",
+        "m x=1,x=2,y=3 1",
+        "m x=1,x=2,y=3 1",
+        "m x=1,y=3,x=t 1",
+        "m x\\ a=1,y=3 1",
+        "m x\\ a=1,y=3 1",
+        "m y=3 1",
+        "m x=1,y=2,yy=3 1",
+        "m x=1, 1",
+        "m x=1,y=2, 1",
+        "m x=1,y 1",
+        "m x=1,y= 1",
+        "k x=1,y=2 1",
     ] {
         compare(line);
     }

@@ -45,14 +45,14 @@ impl Writer {
         let mut added = more.next();
         for (name, value) in line.point.sorted_tags(&mut self.order) {
             while let Some((other, value)) = added
-                && other < &*name
+                && other < name
             {
                 tag(out, other, value);
                 added = more.next();
             }
             match added {
-                Some((other, _)) if other == &*name => {}
-                _ => tag(out, &name, &value),
+                Some((other, _)) if other == name => {}
+                _ => tag(out, name, &value),
             }
         }
         added.into_iter().chain(more).for_each(|(name, value)| tag(out, name, value));
@@ -63,7 +63,7 @@ impl Writer {
             }
             out.push(separator);
             separator = ',';
-            escape(out, &name, true);
+            escape(out, name, true);
             out.push('=');
             field(out, &value);
         }
