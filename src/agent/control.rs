@@ -5,6 +5,7 @@ use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 /// Asks things of a session from another thread. The session answers between two messages.
 #[derive(Clone, Debug, Default)]
@@ -17,6 +18,8 @@ struct Shared {
     report: AtomicBool,
     /// Wakes a session that waits for input.
     wake: Mutex<Option<UnixStream>>,
+    /// When a session stops waiting for input.
+    deadline: Mutex<Option<Instant>>,
 }
 
 impl Control {
@@ -43,6 +46,17 @@ impl Control {
         }
     }
 
+    /// Sets until when the session waits for input.
+    pub(crate) fn wait_until(&self, deadline: Option<Instant>) {
+        *self.0.deadline.lock().unwrap_or_else(PoisonError::into_inner) = deadline;
+    }
+
+    /// How long the session still waits for input; `None`: for as long as it takes.
+    fn patience(&self) -> Option<Duration> {
+        let deadline = *self.0.deadline.lock().unwrap_or_else(PoisonError::into_inner);
+        deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()))
+    }
+
     /// True if anything is asked.
     #[inline]
     pub(crate) fn needs_attention(&self) -> bool {
@@ -63,11 +77,13 @@ impl Control {
 }
 
 /// A reader whose waiting ends when its [`Control`] asks for something: `read` fails with
-/// [`io::ErrorKind::WouldBlock`] then, and can be called again.
+/// [`io::ErrorKind::WouldBlock`] then, and can be called again. Where a session does not wait any
+/// longer, it fails with [`io::ErrorKind::TimedOut`].
 #[derive(Debug)]
 pub struct Wakeable<R> {
     reader: R,
     wake: UnixStream,
+    control: Control,
 }
 
 impl<R: Read + AsFd> Wakeable<R> {
@@ -84,16 +100,21 @@ impl<R: Read + AsFd> Wakeable<R> {
         if control.needs_attention() {
             control.wake();
         }
-        Ok(Self { reader, wake })
+        Ok(Self { reader, wake, control: control.clone() })
     }
 }
 
 impl<R: Read + AsFd> Read for Wakeable<R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        use rustix::event::{PollFd, PollFlags, poll};
+        use rustix::event::{PollFd, PollFlags, Timespec, poll};
         let mut fds =
             [PollFd::new(&self.reader, PollFlags::IN), PollFd::new(&self.wake, PollFlags::IN)];
-        match poll(&mut fds, None) {
+        let timeout = self.control.patience().map(|patience| Timespec {
+            tv_sec: patience.as_secs() as i64,
+            tv_nsec: patience.subsec_nanos().into(),
+        });
+        match poll(&mut fds, timeout.as_ref()) {
+            Ok(0) => return Err(io::ErrorKind::TimedOut.into()),
             Ok(_) => {}
             Err(rustix::io::Errno::INTR) => return Err(io::ErrorKind::Interrupted.into()),
             Err(error) => return Err(error.into()),

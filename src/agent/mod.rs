@@ -29,6 +29,10 @@ use watchdog::Watchdog;
 /// How long output may wait while there is input.
 const PATIENCE: Duration = Duration::from_millis(20);
 
+/// After `init` was refused the daemon never closes the input, so a session leaves when nothing but
+/// keepalives has come for this long.
+const LINGER: Duration = Duration::from_secs(5);
+
 /// While messages take less than this, the time is looked at every 16th only.
 const FAST: Duration = Duration::from_micros(200);
 
@@ -49,13 +53,19 @@ pub enum AgentError {
         what: &'static str,
     },
     /// A batch for a UDF that wants a stream.
-    #[error("{what} arrived, but the UDF wants a stream")]
+    #[error(
+        "{what} arrived, but the UDF wants a stream; if its declaration has changed, restart kapacitord, \
+         which asks for it only when it starts"
+    )]
     WrongEdge {
         /// What arrived.
         what: &'static str,
     },
     /// A bare point for a UDF that wants batches.
-    #[error("a point arrived outside a batch, but the UDF wants batches")]
+    #[error(
+        "a point arrived outside a batch, but the UDF wants batches; if its declaration has changed, \
+         restart kapacitord, which asks for it only when it starts"
+    )]
     PointOutsideBatch,
     /// A batch inside a batch.
     #[error("batch '{name}' began inside another")]
@@ -141,6 +151,7 @@ fn converse<H: Handler>(
     let mut frames = Frames::new(reader);
     let mut beat = 0;
     let mut clock = Clock::default();
+    let mut refused = None;
     loop {
         if !frames.has_next() {
             pulse.reset();
@@ -170,6 +181,10 @@ fn converse<H: Handler>(
             Ok(Some(frame)) => frame,
             Ok(None) => break,
             Err(ProtocolError::Read(error)) if error.kind() == ErrorKind::WouldBlock => continue,
+            Err(ProtocolError::Read(error)) if error.kind() == ErrorKind::TimedOut => {
+                log::info!("init was refused, and nothing was asked for {LINGER:?}: leaving");
+                break;
+            }
             Err(error) => return Err(error.into()),
         };
         pulse.reset();
@@ -177,6 +192,10 @@ fn converse<H: Handler>(
         let handled = session.handle(frame);
         hand_over(channel, session)?;
         handled?;
+        if session.refused() != refused {
+            refused = session.refused();
+            control.wait_until(refused.map(|_| Instant::now() + LINGER));
+        }
         if clock.is_due() {
             let settled = session.ready();
             hand_over(channel, session)?;

@@ -32,6 +32,10 @@ pub struct Session<H> {
     running: Option<Info>,
     in_batch: bool,
     counts: Counts,
+    /// The last `init` was refused.
+    refused: bool,
+    /// Requests other than keepalives.
+    heard: u64,
 }
 
 impl<H: Handler> Session<H> {
@@ -44,6 +48,8 @@ impl<H: Handler> Session<H> {
             running: None,
             in_batch: false,
             counts: Counts::default(),
+            refused: false,
+            heard: 0,
         }
     }
 
@@ -80,6 +86,12 @@ impl<H: Handler> Session<H> {
         self.ready()?;
         self.handler.between();
         Ok(())
+    }
+
+    /// Where `init` was refused, the number of requests so far that were not keepalives: the daemon may
+    /// never close such a session.
+    pub(crate) fn refused(&self) -> Option<u64> {
+        self.refused.then_some(self.heard)
     }
 
     /// How the session is, in a line for operators.
@@ -178,6 +190,7 @@ impl<H: Handler> Session<H> {
     fn dispatch(&mut self, request: Request<'_>) -> Result<(), AgentError> {
         if !matches!(request, Request::Point(_)) {
             self.ready()?;
+            self.heard += u64::from(!matches!(request, Request::Keepalive(_)));
         }
         match request {
             Request::Point(message) => return self.point_message(message),
@@ -257,11 +270,13 @@ impl<H: Handler> Session<H> {
                 let info = self.handler.info();
                 self.output.set_provides(info.provides);
                 self.running = Some(info);
+                self.refused = false;
                 InitResponse { success: true, error: String::new() }
             }
             Err(error) => {
                 let error = error.to_string();
                 log::error!("init is refused: {error}");
+                self.refused = true;
                 InitResponse { success: false, error }
             }
         };

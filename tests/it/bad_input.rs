@@ -103,19 +103,19 @@ fn data_in_the_wrong_place_is_named() {
             "batch_for_stream",
             &echo(),
             vec![started.clone(), open.clone()],
-            "a batch arrived, but the UDF wants a stream",
+            "a batch arrived, but the UDF wants a stream; if its declaration has changed, restart kapacitord, which asks for it only when it starts",
         ),
         (
             "end_for_stream",
             &echo(),
             vec![started.clone(), end("", 1)],
-            "the end of a batch arrived, but the UDF wants a stream",
+            "the end of a batch arrived, but the UDF wants a stream; if its declaration has changed, restart kapacitord, which asks for it only when it starts",
         ),
         (
             "bare",
             collect(),
             vec![started.clone(), x()],
-            "a point arrived outside a batch, but the UDF wants batches",
+            "a point arrived outside a batch, but the UDF wants batches; if its declaration has changed, restart kapacitord, which asks for it only when it starts",
         ),
         (
             "no_begin",

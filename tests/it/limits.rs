@@ -155,3 +155,37 @@ fn a_call_that_was_stopped_leaves_its_budget_to_the_next() {
     assert_eq!(daemon.ask(point(3, "g", &[("x", 1.0)]), "n"), 2.0);
     daemon.log.wait("the call takes longer than 100ms", 1);
 }
+
+/// 20,000 values in the state, and each step walked through them: minutes in this test.
+#[test]
+fn a_long_queue_in_the_state_costs_no_more_a_step_and_still_keeps_its_limit() {
+    let folder = Folder::new("queue");
+    folder.write("rhai-udf.toml", "[limits]\narray = 20010\nstring = 1000\noperations = 10000000");
+    let script = folder.write(
+        "script.rhai",
+        "fn info() { #{ wants: \"stream\", provides: \"stream\" } }\n\
+         fn state() { let list = []; list.pad(20000, 0.0); #{ list: list, text: \"\" } }\n\
+         fn point(p) {\n\
+           this.list.push(p.x);\n\
+           if p.x > 0.0 { p.old = this.list.shift(); p.n = this.list.len(); emit(p); }\n\
+           if p.x < -1.0 { loop { this.text += \"x\"; } }\n\
+         }",
+    );
+    let xs = |x: f64, count: i64| (0..count).map(move |i| point(i, "g", &[("x", x)]));
+    let requests = |end: f64, count| {
+        [init(&[])].into_iter().chain(xs(1.0, 5000)).chain(xs(end, count)).collect::<Vec<_>>()
+    };
+    for (end, what) in [(0.0, "size of array/blob"), (-2.0, "length of string")] {
+        let run = run_udf(&script, &stream(requests(end, 20)));
+        assert_eq!(run.points().len(), 5000, "{}", run.stderr);
+        assert_eq!(run.points()[4999].fields_int["n"], 20000);
+        let expected = format!("{what} too large ([limits] string, array, map)");
+        assert!(run.error().contains(&expected), "{}", run.error());
+    }
+}
+
+#[test]
+fn one_replace_does_not_take_the_process_down() {
+    let body = "let s = \"x\"; s.pad(1000000, 'x'); s.replace(\"x\", s);";
+    check("replace", "[limits]\ncall_timeout = '50s'", body, "[limits] string, array, map");
+}

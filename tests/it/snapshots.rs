@@ -295,3 +295,35 @@ fn a_broken_config_does_not_keep_the_daemon_from_starting() {
         matches!(&answers[1], Answer::Init(init) if !init.success && init.error.contains("depht"))
     );
 }
+
+#[test]
+fn an_info_that_cannot_run_still_tells_its_options_without_a_state_folder() {
+    let folder = Folder::new("literal");
+    let text = "fn info() {\n    #{ wants: \"batch\", provides: \"stream\", about: missing(),\n       options: #{ \
+                field: \"string\", size: #{ type: \"int\" min: 1 } } }\n}\nfn end_batch(b) { }\n";
+    let script = folder.write("script.rhai", text);
+    let found = info(binary().arg("run").arg(script));
+    assert_eq!(found.0, EdgeType::Batch);
+    assert!(found.2.contains(&"field".to_owned()), "{found:?}");
+}
+
+#[test]
+fn a_refused_init_leaves_no_process_behind() {
+    let folder = Folder::new("refused");
+    let script = folder.write("script.rhai", "fn broken(");
+    let mut child = binary()
+        .arg("run")
+        .arg(script)
+        .stdin(std::process::Stdio::piped())
+        .stdout(std::process::Stdio::piped())
+        .stderr(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    // The pipe stays open, as the daemon leaves it.
+    let mut stdin = child.stdin.take().unwrap();
+    std::io::Write::write_all(&mut stdin, &stream(vec![init(&[])])).unwrap();
+    let output = child.wait_with_output().unwrap();
+    let log = String::from_utf8_lossy(&output.stderr);
+    assert!(log.contains("init was refused, and nothing was asked for 5s: leaving"), "{log}");
+    drop(stdin);
+}

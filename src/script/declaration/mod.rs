@@ -123,15 +123,20 @@ impl Declaration {
     pub fn bind(&self, request: &InitRequest) -> Result<Map, Vec<String>> {
         let mut problems = Vec::new();
         let mut given: BTreeMap<&str, Vec<Dynamic>> = BTreeMap::new();
+        // The daemon has compared the options with the declaration that it knows.
+        let mut stale = false;
         for option in &request.options {
             let Some((name, spec)) = self.options.get_key_value(&option.name) else {
                 problems.push(self.unknown(&option.name));
+                stale = true;
                 continue;
             };
             match spec.value(&option.values) {
                 Ok(value) => given.entry(name).or_default().push(value),
                 Err(problem) => problems.push(format!("option '{name}': {problem}")),
             }
+            let kinds = option.values.iter().map(OptionValue::r#type);
+            stale |= !kinds.eq(spec.types.iter().copied());
         }
         let mut bound = Map::new();
         for (name, spec) in &self.options {
@@ -143,6 +148,9 @@ impl Declaration {
                         && problems_of(&problems, name) => {}
                 Err(problem) => problems.push(format!("option '{name}' {problem}")),
             }
+        }
+        if stale && !problems.is_empty() {
+            problems.push(RESTART.into());
         }
         if problems.is_empty() { Ok(bound) } else { Err(problems) }
     }
@@ -182,6 +190,10 @@ impl Declaration {
         }
     }
 }
+
+/// What to do where the daemon knows another declaration.
+const RESTART: &str =
+    "if info() has changed, restart kapacitord, which asks for it only when it starts";
 
 fn problems_of(problems: &[String], name: &str) -> bool {
     let start = format!("option '{name}'");

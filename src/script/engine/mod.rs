@@ -1,6 +1,7 @@
 //! The engine that scripts run on: only the packages they may use, and the limits of one call.
 
 mod budget;
+pub(super) mod growth;
 pub(super) mod modules;
 
 pub(super) use budget::Budget;
@@ -11,7 +12,7 @@ use rhai::packages::{
     BasicArrayPackage, BasicBlobPackage, BasicMapPackage, BasicMathPackage, BitFieldPackage,
     CorePackage, LogicPackage, MoreStringPackage, Package,
 };
-use rhai::{Array, Blob, Dynamic, Engine, EvalAltResult, NativeCallContext, Position, Token};
+use rhai::{Dynamic, Engine, EvalAltResult, Position, Token};
 
 /// Modules that one script may load.
 const MODULES: usize = 100;
@@ -47,44 +48,10 @@ pub(crate) fn engine(limits: &Limits, pulse: &Pulse) -> Engine {
     engine.set_max_expr_depths(128, 64);
     engine.register_fn("sleep", |_: i64| no_sleep());
     engine.register_fn("sleep", |_: f64| no_sleep());
-    growing(&mut engine);
+    growth::register(&mut engine, growth::Sizes::of(limits));
     let budget = Budget::new(limits, pulse);
     engine.on_progress(move |_| budget.spent().map(Into::into));
     engine
-}
-
-/// Rhai looks at the size of what an operator makes; what a method makes longer is looked at here.
-fn growing(engine: &mut Engine) {
-    engine.register_fn(
-        "push",
-        |context: NativeCallContext<'_>, array: &mut Array, item: Dynamic| {
-            room(&context, array.len() + 1)?;
-            array.push(item);
-            Ok::<_, Box<EvalAltResult>>(())
-        },
-    );
-    engine.register_fn(
-        "append",
-        |context: NativeCallContext<'_>, array: &mut Array, more: Array| {
-            room(&context, array.len() + more.len())?;
-            array.extend(more);
-            Ok::<_, Box<EvalAltResult>>(())
-        },
-    );
-    engine.register_fn("push", |context: NativeCallContext<'_>, blob: &mut Blob, byte: i64| {
-        room(&context, blob.len() + 1)?;
-        blob.push(byte as u8);
-        Ok::<_, Box<EvalAltResult>>(())
-    });
-}
-
-fn room(context: &NativeCallContext<'_>, len: usize) -> Result<(), Box<EvalAltResult>> {
-    let limit = context.engine().max_array_size();
-    if limit > 0 && len > limit {
-        let what = "Size of array/BLOB".into();
-        return Err(Box::new(EvalAltResult::ErrorDataTooLarge(what, context.call_position())));
-    }
-    Ok(())
 }
 
 fn no_sleep() -> Result<Dynamic, Box<EvalAltResult>> {

@@ -5,6 +5,7 @@ use crate::protocol::message::{EdgeType, InitRequest};
 use crate::protocol::{Batch, Point};
 use crate::script::api::{Options, SharedBatch, SharedPoint};
 use crate::script::declaration::StateScope;
+use crate::script::engine::growth::total;
 use crate::script::error::ScriptError;
 use crate::script::host::journal::{Entry, Message};
 use crate::script::host::program::{Callback, Program};
@@ -23,7 +24,15 @@ pub(crate) struct Instance {
     pub(crate) origin: Origin,
     pub(crate) groups: Groups,
     host: Rc<Host>,
+    /// Calls until the size of a state is looked at.
+    unlooked: usize,
 }
+
+/// Calls between two looks at the size of a state; of a long one, more.
+const LOOK: usize = 64;
+
+/// A state with more items takes too long to walk through after each step.
+const LONG: usize = 512;
 
 /// A data callback that is to be run.
 #[derive(Debug)]
@@ -48,7 +57,14 @@ impl Instance {
         let file = file.to_string_lossy().into_owned();
         let origin = Origin { script: program.hash().into(), options: String::new(), file };
         let host = program.host().clone();
-        Self { program, options: Dynamic::UNIT, origin, groups: Groups::new(bounds), host }
+        Self {
+            program,
+            options: Dynamic::UNIT,
+            origin,
+            groups: Groups::new(bounds),
+            host,
+            unlooked: LOOK,
+        }
     }
 
     /// Binds the options and runs `init`.
@@ -114,13 +130,38 @@ impl Instance {
             program.call(callback, groups.at(place).state.as_mut(), Some(argument), options);
         let mut emission = host.emission.take();
         std::mem::swap(&mut *host.output.borrow_mut(), output);
+        let result = match result {
+            Ok(_) if self.unlooked > 0 => {
+                self.unlooked -= 1;
+                return Ok(emission);
+            }
+            Ok(_) => self.look(place),
+            Err(error) => Err(error),
+        };
         match result {
-            Ok(_) => Ok(emission),
+            Ok(()) => Ok(emission),
             Err(error) => {
                 emission.truncate(emitted);
                 Err(Box::new(Failure { error: self.error(callback, place, &error), emission }))
             }
         }
+    }
+
+    /// Looks at the size of a state: a long one is not walked through any more after each step, but now
+    /// and then here, so seldom that it does not count.
+    #[cold]
+    fn look(&mut self, place: usize) -> Result<(), Box<EvalAltResult>> {
+        self.unlooked = LOOK;
+        let Some(state) = &self.groups.at(place).state else { return Ok(()) };
+        if !self.program.walks() {
+            let steps = total(state, usize::MAX).steps();
+            self.unlooked = LOOK.max(steps / 16);
+            return self.program.sizes().check(state);
+        }
+        if total(state, LONG).steps() >= LONG {
+            self.program.stop_walking();
+        }
+        Ok(())
     }
 
     /// The state of a group that has none yet.

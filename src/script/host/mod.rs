@@ -11,6 +11,7 @@ pub(super) mod handler;
 mod instance;
 mod journal;
 mod lent;
+mod literal;
 pub(super) mod program;
 pub(super) mod reload;
 mod rescue;

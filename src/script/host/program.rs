@@ -9,6 +9,7 @@ use crate::script::api::NativeTypes;
 use crate::script::config::Limits;
 use crate::script::declaration::Declaration;
 use crate::script::engine;
+use crate::script::engine::growth::{self, Sizes};
 use crate::script::engine::modules::{BesideResolver, Loaded};
 use crate::script::error::{Problem, ScriptError, eval_problem, parse_problem};
 use crate::script::host::Host;
@@ -137,6 +138,9 @@ pub struct Program {
     declaration: Declaration,
     host: Rc<Host>,
     types: Rc<NativeTypes>,
+    sizes: Sizes,
+    /// Whether Rhai checks the sizes of values after each call.
+    walks: bool,
     loaded: Loaded,
     pulse: Pulse,
     global: GlobalRuntimeState,
@@ -179,6 +183,8 @@ impl Program {
             declaration: Declaration::default(),
             host,
             types: Rc::new(types),
+            sizes: Sizes::of(limits),
+            walks: true,
             loaded,
             pulse: pulse.clone(),
             global,
@@ -282,6 +288,27 @@ impl Program {
         std::iter::once((self.source.path.clone(), self.source.text.clone()))
             .chain(modules)
             .collect()
+    }
+
+    /// The limits of the sizes of values.
+    pub(crate) fn sizes(&self) -> Sizes {
+        self.sizes
+    }
+
+    /// True while Rhai walks through values to check their sizes.
+    pub(crate) fn walks(&self) -> bool {
+        self.walks
+    }
+
+    /// A state has become long: the sizes of values are checked without walking through them, unless the
+    /// script joins texts where no check can be put.
+    pub(crate) fn stop_walking(&mut self) {
+        let joins = |(_, text): &(PathBuf, String)| text.contains("${");
+        if self.walks && !self.texts().iter().any(joins) {
+            growth::trust_own_checks(&mut self.engine);
+            self.caches = Caches::new();
+        }
+        self.walks = false;
     }
 
     /// Where the watchdog shows that a call is over its budget.

@@ -1,6 +1,8 @@
-//! The declaration of a script that cannot be loaded: its `fn info()` alone may still be whole, and
-//! the daemon must get an answer, or it does not start.
+//! The declaration of a script that cannot be loaded: the daemon must get an answer, or it does not
+//! start. Its `fn info()` alone may still be whole; else the last good declaration counts; else what the
+//! text shows.
 
+use super::literal;
 use crate::agent::{Info, Pulse};
 use crate::script::config::Limits;
 use crate::script::declaration::Declaration;
@@ -13,7 +15,19 @@ pub(crate) fn info(
     limits: &Limits,
     kept: impl FnOnce() -> Option<Info>,
 ) -> Option<Info> {
-    declaration(text, limits).map(|declaration| declaration.info()).or_else(kept)
+    let alone = || declaration(text, limits).map(|declaration| declaration.info());
+    let written = || literal::info(info_text(text)?);
+    alone().or_else(kept).or_else(written)
+}
+
+/// The text from `fn info` on, up to its end or, if it has none, to the next function.
+fn info_text(text: &str) -> Option<&str> {
+    if let Some(function) = info_function(text) {
+        return Some(function);
+    }
+    let start = text.match_indices("fn").map(|(at, _)| at).find(|at| is_info(&text[*at..]))?;
+    let rest = &text[start..];
+    Some(&rest[..rest[2..].find("\nfn ").map_or(rest.len(), |end| end + 2)])
 }
 
 /// The declaration of a script's `info()`, compiled without the rest.

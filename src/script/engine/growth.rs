@@ -1,0 +1,363 @@
+//! Which functions make a value longer, and by how much: what would go beyond `[limits] string`,
+//! `array` or `map` is refused before anything is allocated.
+//!
+//! Rhai checks the sizes of values too, after each call, and walks through the whole value for it:
+//! exact, nested values included, and dear for long ones. So there are two ways to keep the limits. As long as states are
+//! small, Rhai checks. A script whose state has become long goes on with the checks of this file alone
+//! ([`trust_own_checks`]): each function looks at the length of what it makes, which costs nothing; what
+//! is nested in a state is counted now and then, between calls; and what one call gathers in variables is
+//! bounded by `[limits] memory`.
+
+use crate::script::config::Limits;
+use rhai::packages::{
+    BasicArrayPackage, BasicBlobPackage, BasicMapPackage, CorePackage, MoreStringPackage, Package,
+};
+use rhai::{
+    Array, Blob, Dynamic, Engine, EvalAltResult, ImmutableString, Map, NativeCallContext, Position,
+};
+use std::any::TypeId;
+use std::fmt::Write;
+use std::ops::{Range, RangeInclusive};
+use std::rc::Rc;
+
+/// The limits of sizes; 0 is no limit.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Sizes {
+    string: usize,
+    array: usize,
+    map: usize,
+}
+
+type Checked<T> = Result<T, Box<EvalAltResult>>;
+
+/// Looks at the arguments of a call before it is made.
+type Check = fn(Sizes, &[&mut Dynamic]) -> Checked<()>;
+
+impl Sizes {
+    pub(crate) fn of(limits: &Limits) -> Self {
+        Self { string: limits.string, array: limits.array, map: limits.map }
+    }
+
+    fn text(self, len: usize) -> Checked<()> {
+        within(self.string, len, "Length of string")
+    }
+
+    fn array(self, len: usize) -> Checked<()> {
+        within(self.array, len, "Size of array/BLOB")
+    }
+
+    fn map(self, len: usize) -> Checked<()> {
+        within(self.map, len, "Size of object map")
+    }
+
+    /// Checks a value with everything that is nested in it.
+    ///
+    /// # Errors
+    /// Texts, arrays or maps that are too long in all.
+    pub(crate) fn check(self, value: &Dynamic) -> Checked<()> {
+        let total = total(value, usize::MAX);
+        self.text(total.text)?;
+        self.array(total.items)?;
+        self.map(total.entries)
+    }
+}
+
+fn within(limit: usize, len: usize, what: &str) -> Checked<()> {
+    if limit > 0 && len > limit {
+        return Err(Box::new(EvalAltResult::ErrorDataTooLarge(what.into(), Position::NONE)));
+    }
+    Ok(())
+}
+
+/// What a value holds, nested values included.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Total {
+    items: usize,
+    entries: usize,
+    text: usize,
+}
+
+impl Total {
+    /// Items and entries: how long it takes to walk through.
+    pub(crate) fn steps(self) -> usize {
+        self.items + self.entries
+    }
+}
+
+/// Counts what a value holds, up to about `most` steps.
+pub(crate) fn total(value: &Dynamic, most: usize) -> Total {
+    let mut total = Total::default();
+    add(value, most, &mut total);
+    total
+}
+
+fn add(value: &Dynamic, most: usize, total: &mut Total) {
+    if let Some(array) = value.read_lock::<Array>() {
+        total.items += array.len();
+        for value in &*array {
+            if total.steps() > most {
+                return;
+            }
+            if !value.is_float() && !value.is_int() {
+                add(value, most, total);
+            }
+        }
+    } else if let Some(map) = value.read_lock::<Map>() {
+        total.entries += map.len();
+        for value in map.values() {
+            if total.steps() > most {
+                return;
+            }
+            add(value, most, total);
+        }
+    } else if let Some(text) = value.read_lock::<ImmutableString>() {
+        total.text += text.len();
+    } else if let Some(blob) = value.read_lock::<Blob>() {
+        total.items += blob.len();
+    }
+}
+
+/// From now on the checks of this file alone keep the limits. Rhai's fast operators pass by
+/// registered functions, so they are turned off too.
+pub(crate) fn trust_own_checks(engine: &mut Engine) {
+    engine.set_max_string_size(0);
+    engine.set_max_array_size(0);
+    engine.set_max_map_size(0);
+    engine.set_fast_operators(false);
+}
+
+/// Bounds every function that makes a value longer.
+pub(crate) fn register(engine: &mut Engine, sizes: Sizes) {
+    appending(engine, sizes);
+    let text = TypeId::of::<ImmutableString>();
+    let (char, int, any) = (TypeId::of::<char>(), TypeId::of::<i64>(), TypeId::of::<Dynamic>());
+    let (array, map, blob) = (TypeId::of::<Array>(), TypeId::of::<Map>(), TypeId::of::<Blob>());
+    let (range, inclusive) = (TypeId::of::<Range<i64>>(), TypeId::of::<RangeInclusive<i64>>());
+    let bounded: &[(&str, &[TypeId], Check)] = &[
+        ("replace", &[text, text, text], replaced),
+        ("replace", &[text, text, char], replaced),
+        ("replace", &[text, char, text], replaced),
+        ("replace", &[text, char, char], replaced),
+        ("pad", &[text, int, char], padded_text),
+        ("pad", &[text, int, text], padded_text),
+        ("+", &[text, text], joined_text),
+        ("+", &[text, char], joined_text),
+        ("+", &[char, text], joined_text),
+        ("+", &[text, array], joined_text),
+        ("+", &[array, text], joined_text),
+        ("+", &[text, map], joined_text),
+        ("+", &[map, text], joined_text),
+        ("+", &[text, blob], joined_text),
+        ("+", &[blob, text], joined_text),
+        ("+=", &[text, any], joined_text),
+        ("append", &[text, any], joined_text),
+        ("+=", &[text, blob], joined_text),
+        ("append", &[text, blob], joined_text),
+        ("to_string", &[array], joined_text),
+        ("to_string", &[map], joined_text),
+        ("to_debug", &[array], joined_text),
+        ("to_debug", &[map], joined_text),
+        ("split", &[text], words),
+        ("split", &[text, text], pieces),
+        ("split", &[text, char], pieces),
+        ("split_rev", &[text, text], pieces),
+        ("split_rev", &[text, char], pieces),
+        ("to_blob", &[text], whole_text),
+        ("blob", &[int], padded_from_nothing),
+        ("blob", &[int, int], padded_from_nothing),
+        ("to_array", &[blob], joined),
+        ("+", &[array, array], joined),
+        ("+", &[blob, blob], joined),
+        ("insert", &[array, int, any], longer_by_one),
+        ("insert", &[blob, int, int], longer_by_one),
+        ("pad", &[array, int, any], padded),
+        ("pad", &[blob, int, int], padded),
+        ("splice", &[array, range, array], joined),
+        ("splice", &[array, inclusive, array], joined),
+        ("splice", &[array, int, int, array], joined),
+        ("splice", &[blob, range, blob], joined),
+        ("splice", &[blob, inclusive, blob], joined),
+        ("splice", &[blob, int, int, blob], joined),
+        ("+", &[map, map], merged),
+        ("+=", &[map, map], merged),
+        ("mixin", &[map, map], merged),
+        ("fill_with", &[map, map], merged),
+        ("set", &[map, text, any], one_more_entry),
+    ];
+    let original = Rc::new(packages());
+    for &(name, types, check) in bounded {
+        let original = original.clone();
+        let bounded = move |context: NativeCallContext<'_>, args: &mut [&mut Dynamic]| {
+            check(sizes, args)?;
+            let global = original.new_global_runtime_state();
+            let place = context.call_position();
+            let context: NativeCallContext<'_> = (&*original, name, None, &global, place).into();
+            context.call_native_fn_raw(name, true, args)
+        };
+        engine.register_raw_fn(name, types, bounded);
+    }
+}
+
+/// The functions as Rhai has them.
+fn packages() -> Engine {
+    let mut engine = Engine::new_raw();
+    CorePackage::new().register_into_engine(&mut engine);
+    BasicArrayPackage::new().register_into_engine(&mut engine);
+    BasicBlobPackage::new().register_into_engine(&mut engine);
+    BasicMapPackage::new().register_into_engine(&mut engine);
+    MoreStringPackage::new().register_into_engine(&mut engine);
+    engine
+}
+
+/// What scripts do most often.
+fn appending(engine: &mut Engine, sizes: Sizes) {
+    let push = move |array: &mut Array, item: Dynamic| -> Checked<()> {
+        sizes.array(array.len() + 1)?;
+        array.push(item);
+        Ok(())
+    };
+    engine.register_fn("push", push).register_fn("+=", push);
+    let append = move |array: &mut Array, more: Array| -> Checked<()> {
+        sizes.array(array.len().saturating_add(more.len()))?;
+        array.extend(more);
+        Ok(())
+    };
+    engine.register_fn("append", append).register_fn("+=", append);
+    let push = move |blob: &mut Blob, byte: i64| -> Checked<()> {
+        sizes.array(blob.len() + 1)?;
+        blob.push(byte as u8);
+        Ok(())
+    };
+    engine.register_fn("push", push).register_fn("append", push).register_fn("+=", push);
+    let append = move |blob: &mut Blob, more: &[u8]| -> Checked<()> {
+        sizes.array(blob.len().saturating_add(more.len()))?;
+        blob.extend_from_slice(more);
+        Ok(())
+    };
+    for name in ["append", "+="] {
+        engine.register_fn(name, move |blob: &mut Blob, more: Blob| append(blob, &more));
+        engine.register_fn(name, move |blob: &mut Blob, more: ImmutableString| {
+            append(blob, more.as_bytes())
+        });
+        engine.register_fn(name, move |blob: &mut Blob, more: char| {
+            append(blob, more.encode_utf8(&mut [0; 4]).as_bytes())
+        });
+        engine.register_fn(name, move |text: &mut ImmutableString, more: ImmutableString| {
+            sizes.text(text.len().saturating_add(more.len()))?;
+            *text += more;
+            Ok::<_, Box<EvalAltResult>>(())
+        });
+        engine.register_fn(name, move |text: &mut ImmutableString, more: char| {
+            sizes.text(text.len() + more.len_utf8())?;
+            *text += more;
+            Ok::<_, Box<EvalAltResult>>(())
+        });
+    }
+}
+
+/// The length of a value as an array, a blob or a map.
+fn len(value: &Dynamic) -> usize {
+    if let Some(array) = value.read_lock::<Array>() {
+        array.len()
+    } else if let Some(blob) = value.read_lock::<Blob>() {
+        blob.len()
+    } else {
+        value.read_lock::<Map>().map_or(0, |map| map.len())
+    }
+}
+
+/// A text, or a char as a text.
+fn text_of(value: &Dynamic) -> ImmutableString {
+    match value.read_lock::<ImmutableString>() {
+        Some(text) => text.clone(),
+        None => value.as_char().map_or_else(|_| String::new(), String::from).into(),
+    }
+}
+
+/// Counts the bytes of a text that is shown, and stops beyond a limit.
+struct Counter {
+    len: usize,
+    limit: usize,
+}
+
+impl Write for Counter {
+    fn write_str(&mut self, text: &str) -> std::fmt::Result {
+        self.len = self.len.saturating_add(text.len());
+        if self.limit > 0 && self.len > self.limit { Err(std::fmt::Error) } else { Ok(()) }
+    }
+}
+
+/// The length of a value as text.
+fn shown_len(sizes: Sizes, value: &Dynamic) -> usize {
+    if let Some(text) = value.read_lock::<ImmutableString>() {
+        return text.len();
+    }
+    let mut counter = Counter { len: 0, limit: sizes.string };
+    let _ = write!(counter, "{value:?}");
+    counter.len
+}
+
+fn joined_text(sizes: Sizes, args: &[&mut Dynamic]) -> Checked<()> {
+    let len = args.iter().map(|value| shown_len(sizes, value)).fold(0, usize::saturating_add);
+    sizes.text(len)
+}
+
+fn replaced(sizes: Sizes, args: &[&mut Dynamic]) -> Checked<()> {
+    let (text, find, by) = (text_of(args[0]), text_of(args[1]), text_of(args[2]));
+    if by.len() <= find.len() {
+        return Ok(());
+    }
+    let grown = text.matches(find.as_str()).count().saturating_mul(by.len() - find.len());
+    sizes.text(text.len().saturating_add(grown))
+}
+
+fn padded_text(sizes: Sizes, args: &[&mut Dynamic]) -> Checked<()> {
+    let longest = text_of(args[2]).chars().map(char::len_utf8).max().unwrap_or(1);
+    let chars = usize::try_from(args[1].as_int().unwrap_or(0)).unwrap_or(0);
+    let len = text_of(args[0]).len();
+    sizes.text(if chars > 0 { len.max(chars.saturating_mul(longest)) } else { len })
+}
+
+fn words(sizes: Sizes, args: &[&mut Dynamic]) -> Checked<()> {
+    sizes.array(text_of(args[0]).split_whitespace().count())
+}
+
+fn pieces(sizes: Sizes, args: &[&mut Dynamic]) -> Checked<()> {
+    let (text, by) = (text_of(args[0]), text_of(args[1]));
+    sizes.array(text.matches(by.as_str()).count() + 1)
+}
+
+fn whole_text(sizes: Sizes, args: &[&mut Dynamic]) -> Checked<()> {
+    sizes.array(text_of(args[0]).len())
+}
+
+fn joined(sizes: Sizes, args: &[&mut Dynamic]) -> Checked<()> {
+    sizes.array(args.iter().map(|value| len(value)).fold(0, usize::saturating_add))
+}
+
+fn longer_by_one(sizes: Sizes, args: &[&mut Dynamic]) -> Checked<()> {
+    sizes.array(len(args[0]) + 1)
+}
+
+fn padded(sizes: Sizes, args: &[&mut Dynamic]) -> Checked<()> {
+    let wanted = usize::try_from(args[1].as_int().unwrap_or(0)).unwrap_or(0);
+    let held = args.get(2).map_or(0, |item| total(item, usize::MAX).items);
+    let new = wanted.saturating_sub(len(args[0]));
+    sizes.array(len(args[0]).saturating_add(new.saturating_mul(1 + held)))
+}
+
+fn padded_from_nothing(sizes: Sizes, args: &[&mut Dynamic]) -> Checked<()> {
+    sizes.array(usize::try_from(args[0].as_int().unwrap_or(0)).unwrap_or(0))
+}
+
+fn merged(sizes: Sizes, args: &[&mut Dynamic]) -> Checked<()> {
+    sizes.map(len(args[0]).saturating_add(len(args[1])))
+}
+
+fn one_more_entry(sizes: Sizes, args: &[&mut Dynamic]) -> Checked<()> {
+    sizes.map(len(args[0]) + 1)
+}
+
+#[cfg(test)]
+#[path = "growth_tests.rs"]
+mod tests;
