@@ -26,6 +26,9 @@ pub(super) struct Args {
     config: Option<PathBuf>,
 }
 
+/// A folder that belongs to the daemon's user in Kapacitor's packages.
+const STATE_DIR: &str = "/var/lib/kapacitor/rhai-udf";
+
 pub(super) fn run(args: &Args) -> anyhow::Result<()> {
     let config = run::read_config(args.config.as_deref(), &args.script)?;
     let source = ScriptText::read(&args.script)?;
@@ -66,7 +69,13 @@ fn section(args: &Args, name: &str) -> anyhow::Result<String> {
         None => {
             let program = std::env::current_exe().context("the path of rhai-udf itself")?;
             let _ = writeln!(text, "  prog = {}", quoted(&program));
-            let _ = writeln!(text, "  args = [\"run\", {}]", quoted(&script));
+            let state = quoted(Path::new(STATE_DIR));
+            let _ = writeln!(
+                text,
+                "  # The daemon starts with the last good declaration from there if the script is broken."
+            );
+            let _ =
+                writeln!(text, "  args = [\"run\", \"--state-dir\", {state}, {}]", quoted(&script));
         }
     }
     text.push_str("  timeout = \"10s\"\n");
