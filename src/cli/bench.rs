@@ -53,7 +53,7 @@ pub(super) struct Args {
         value_parser = clap::value_parser!(u32).range(..=1000))]
     pub(super) fields: u32,
     /// An option, as a TICKscript would write .NAME(VALUE); several arguments with commas between
-    #[arg(long = "set", value_name = "NAME=VALUE", value_parser = super::replay::assignment)]
+    #[arg(long = "set", value_name = "NAME=VALUE", value_parser = super::args::assignment)]
     pub(super) options: Vec<(String, String)>,
     /// Group the files' points by these tags; * for all of them
     #[arg(long, value_name = "TAG,…", value_delimiter = ',', requires = "data")]

@@ -1,13 +1,17 @@
 //! `listen`: data that arrives over HTTP through a script or a TICKscript, with no daemon.
 
+use super::args::ReplayArgs;
+use super::plan::Plan;
 use super::port::Port;
-use super::{files, logging, replay, run, signals, tick, usage};
+use super::{files, logging, play, run, signals, usage};
 use anyhow::Context;
 use rhai_udf::replay::ReplayError;
 use rhai_udf::replay::listen::{Inbox, Listener, Stopper};
-use rhai_udf::replay::save::Recorder;
+use rhai_udf::replay::save::RecordingWriter;
 use rhai_udf::replay::source::{Item, Scratch, Source};
+use rhai_udf::replay::task::Task;
 use rhai_udf::script::config::{Config, OnError};
+use rhai_udf::tick::flow::Edge;
 use signal_hook::iterator::Signals;
 use std::io::Write;
 use std::time::Instant;
@@ -18,30 +22,20 @@ use std::time::Instant;
 #[group(skip)]
 pub(super) struct Args {
     #[command(flatten)]
-    replay: replay::Args,
+    replay: ReplayArgs,
     #[command(flatten)]
     port: Port,
 }
 
 pub(super) fn run(args: &Args, level: Option<log::LevelFilter>) -> anyhow::Result<()> {
     let replay = &args.replay;
-    if !replay.data.is_empty() || !replay.sweep.is_empty() || replay.labels.is_some() {
-        return usage("data arrives over HTTP: leave out --data, --labels and --sweep");
-    }
     let options = args.port.options(replay.influx.rp.as_deref())?;
     let config = read_config(replay)?;
     logging::start(level, &config.log, log::LevelFilter::Warn);
-    let mut player = if tick::is_script(&replay.script) {
-        Player::Tick(Box::new(tick::Session::new(replay, config)?))
-    } else {
-        Player::Script(Box::new(replay::live(replay, &config)?))
-    };
-    if let Player::Tick(session) = &player
-        && session.is_batch()
-    {
-        return usage("the script asks a database for batches: replay it with --influxdb");
-    }
-    let recorder = replay.influx.save.as_deref().map(Recorder::create).transpose()?;
+    let plan = Plan::live(replay, config)?;
+    refuse_unfit(&plan)?;
+    let mut player = play::start(&plan)?;
+    let recorder = replay.influx.save.as_deref().map(RecordingWriter::create).transpose()?;
     files::allow_many();
     let open = options.credentials.admit_everybody();
     let signals = signals::listen()?;
@@ -52,10 +46,10 @@ pub(super) fn run(args: &Args, level: Option<log::LevelFilter>) -> anyhow::Resul
         log::warn!("everybody who can reach {} can write: add --token-file", listener.address());
     }
     stop_on_signal(signals, listener.stopper())?;
-    let mut feed = Feed { inbox, recorder };
+    let mut feed = Arrivals { inbox, recorder };
     let (mut played, mut drained) = (Ok(()), Ok(()));
     while played.is_ok() && feed.inbox.wait() {
-        played = player.play(&mut feed);
+        played = player.play(&mut feed, &mut |_| {}).and_then(|()| player.flush());
     }
     if played.is_err() {
         // What was acknowledged is saved, though nothing plays it any more.
@@ -67,12 +61,24 @@ pub(super) fn run(args: &Args, level: Option<log::LevelFilter>) -> anyhow::Resul
         let _ = writeln!(std::io::stderr(), "{} requests refused", listener.refused());
     }
     played.and(drained).and(saved)?;
-    player.finish(started)
+    player.finish(&[])?;
+    play::report(&player, 0, started.elapsed())
+}
+
+/// Refuses a task that cannot take a stream of points.
+fn refuse_unfit(plan: &Plan) -> anyhow::Result<()> {
+    match &plan.task {
+        Task::Tick(task) if task.definitions()?.edge() == Edge::Batch => {
+            usage("the script asks a database for batches: replay it with --influxdb")
+        }
+        Task::Tick(_) => Ok(()),
+        Task::Script(task) => task.unfit()?.map_or(Ok(()), usage),
+    }
 }
 
 /// The configuration. Telegraf mixes measurements, so a point that a script cannot take must not end the
 /// listener: unless the file says what to do, such points are dropped and counted.
-fn read_config(replay: &replay::Args) -> anyhow::Result<Config> {
+fn read_config(replay: &ReplayArgs) -> anyhow::Result<Config> {
     let mut config = run::read_config(replay.config.as_deref(), &replay.script)?;
     if !Config::says_on_error(replay.config.as_deref(), &replay.script) {
         config.on_error = OnError::Skip;
@@ -100,46 +106,13 @@ fn stop_on_signal(mut signals: Signals, stopper: Stopper) -> anyhow::Result<()> 
     Ok(())
 }
 
-/// What takes the points.
-enum Player {
-    Tick(Box<tick::Session>),
-    Script(Box<rhai_udf::replay::Pipeline>),
-}
-
-impl Player {
-    /// Plays what waits, and shows what it gave.
-    fn play(&mut self, feed: &mut Feed) -> Result<(), ReplayError> {
-        match self {
-            Self::Tick(session) => {
-                session.play(feed, &mut |_| {})?;
-                session.flush()
-            }
-            Self::Script(pipeline) => {
-                pipeline.play(feed, &mut |_| {})?;
-                pipeline.flush()
-            }
-        }
-    }
-
-    fn finish(self, started: Instant) -> anyhow::Result<()> {
-        match self {
-            Self::Tick(session) => session.finish(0, started),
-            Self::Script(mut pipeline) => {
-                pipeline.finish()?;
-                replay::summarise(&pipeline.summary, 0, started.elapsed());
-                Ok(())
-            }
-        }
-    }
-}
-
 /// What arrives, recorded as it goes by.
-struct Feed {
+struct Arrivals {
     inbox: Inbox,
-    recorder: Option<Recorder>,
+    recorder: Option<RecordingWriter>,
 }
 
-impl Feed {
+impl Arrivals {
     /// Takes what is left, and what still comes until the listener has ended.
     fn drain(&mut self) -> Result<(), ReplayError> {
         let mut scratch = Scratch::default();
@@ -150,7 +123,7 @@ impl Feed {
     }
 }
 
-impl Source for Feed {
+impl Source for Arrivals {
     fn next(&mut self, scratch: &mut Scratch) -> Result<Option<Item>, ReplayError> {
         let item = self.inbox.next(scratch)?;
         if let (Some(Item::Point), Some(recorder)) = (item, &mut self.recorder) {

@@ -1,13 +1,17 @@
-//! The command line: one file a subcommand; `sweep` is the part of `replay` that tries and judges.
+//! The command line: one file a subcommand. What `replay` and `listen` are told ([`args`]) becomes a
+//! [`plan`], which is played ([`play`]) and judged ([`judge`]).
 
+mod args;
 mod bench;
 mod check;
 mod conf;
 mod files;
-mod influxdb;
+mod judge;
 mod listen;
 mod logging;
 mod model;
+mod plan;
+mod play;
 mod port;
 mod replay;
 mod run;
@@ -15,12 +19,11 @@ mod serve;
 mod signals;
 mod state;
 mod stdout;
-mod sweep;
-mod tick;
 mod watch;
 
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use rhai_udf::agent::socket::STACK;
+use rhai_udf::replay::ReplayError;
 use std::io::ErrorKind;
 use std::process::ExitCode;
 
@@ -55,6 +58,11 @@ struct Usage(String);
 
 fn usage<T>(message: &str) -> anyhow::Result<T> {
     Err(Usage(message.into()).into())
+}
+
+/// Tells whether an error is one of usage.
+fn is_usage(error: &anyhow::Error) -> bool {
+    error.is::<Usage>() || matches!(error.downcast_ref(), Some(ReplayError::Usage(_)))
 }
 
 /// Runs the command; 2 is wrong usage, 1 a failure.
@@ -98,7 +106,7 @@ fn command() -> ExitCode {
         Err(_) if stdout::is_closed() => ExitCode::SUCCESS,
         Err(error) => {
             logging::fatal(&error);
-            ExitCode::from(if error.is::<Usage>() { 2 } else { 1 })
+            ExitCode::from(if is_usage(&error) { 2 } else { 1 })
         }
     }
 }

@@ -4,7 +4,6 @@
 //! Each replay is a process of its own, with the same arguments: what one version does cannot reach
 //! the next.
 
-use super::replay::Args;
 use super::stdout;
 use anyhow::Context;
 use rhai_udf::agent::Pulse;
@@ -20,10 +19,10 @@ use std::time::Duration;
 const SHOWN: usize = 40;
 
 /// Replays now, and again whenever the script or a module of it is saved, until it is stopped.
-pub(super) fn run(args: &Args, config: &Config) -> anyhow::Result<()> {
+pub(super) fn run(script: &Path, programs: Vec<PathBuf>, config: &Config) -> anyhow::Result<()> {
     let watcher = Watcher::start().context("the script cannot be watched")?;
-    let follow = watcher.follow(&texts(&args.script, config), || {});
-    follow.also(also(args));
+    let follow = watcher.follow(&texts(script, config), || {});
+    follow.also(scripts(&programs));
     let mut before: Option<String> = None;
     loop {
         // A version that fails has said why; the next is compared with the last that did not.
@@ -35,10 +34,10 @@ pub(super) fn run(args: &Args, config: &Config) -> anyhow::Result<()> {
             stdout::print(&shown)?;
             before = Some(output);
         }
-        let _ = writeln!(std::io::stderr(), "-- waiting for a change of {}", args.script.display());
+        let _ = writeln!(std::io::stderr(), "-- waiting for a change of {}", script.display());
         while !follow.wait(Duration::from_secs(3600)) {}
-        follow.refollow(&texts(&args.script, config));
-        follow.also(also(args));
+        follow.refollow(&texts(script, config));
+        follow.also(scripts(&programs));
     }
 }
 
@@ -59,9 +58,9 @@ fn texts(script: &Path, config: &Config) -> Vec<(PathBuf, String)> {
     }
 }
 
-/// The scripts that a TICKscript is given.
-fn also(args: &Args) -> Vec<PathBuf> {
-    args.tick.scripts()
+/// The scripts among the programs that a TICKscript is given.
+fn scripts(programs: &[PathBuf]) -> Vec<PathBuf> {
+    programs.iter().filter(|program| program.is_file()).cloned().collect()
 }
 
 /// Runs this program again without `--watch`; what it says to people is passed on. `None` if it failed.

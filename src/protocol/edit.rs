@@ -248,6 +248,7 @@ impl Point {
     }
 
     /// Appends a request (or response) with the point, without a frame around it.
+    #[cfg(test)]
     pub(crate) fn put_request(&self, out: &mut Vec<u8>) {
         out.extend_from_slice(&POINT_TAG);
         put_varint(out, self.message_len() as u64);

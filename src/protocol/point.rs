@@ -156,7 +156,7 @@ struct Part {
 }
 
 /// A point of a stream or of a batch.
-#[derive(Clone, Debug, Default)]
+#[derive(Debug, Default)]
 pub struct Point {
     bytes: Vec<u8>,
     fields: Vec<Entry>,
@@ -171,6 +171,26 @@ pub struct Point {
     database: Part,
     retention_policy: Part,
     group: Part,
+}
+
+impl Clone for Point {
+    fn clone(&self) -> Self {
+        let mut copy = Self::default();
+        copy.clone_from(self);
+        copy
+    }
+
+    /// Becomes a copy; what was allocated is used again.
+    fn clone_from(&mut self, other: &Self) {
+        self.bytes.clone_from(&other.bytes);
+        self.fields.clone_from(&other.fields);
+        self.tags.clone_from(&other.tags);
+        self.dimensions.clone_from(&other.dimensions);
+        self.holes.clone_from(&other.holes);
+        (self.time, self.time_at, self.by_name) = (other.time, other.time_at, other.by_name);
+        (self.name, self.database) = (other.name, other.database);
+        (self.retention_policy, self.group) = (other.retention_policy, other.group);
+    }
 }
 
 impl Point {

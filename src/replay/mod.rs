@@ -1,30 +1,33 @@
-//! Recorded data through a script, with no daemon.
+//! Recorded data through a script or a TICKscript, with no daemon.
 //!
-//! Data is read by a [`source`], goes through what stands before the UDF ([`Pipeline`]: measurement,
-//! grouping, windows), through the same agent that serves the daemon ([`transport`]), and comes
-//! out as lines ([`sink`]) and alerts ([`alert`]). Everything is streamed; nothing is held but the
-//! open windows. Data may also come from a database ([`influxdb`]) or arrive live ([`listen`]), and
-//! be kept ([`save`]).
+//! A [`source`] reads data. A [`task`] says what is run: a TICKscript, or a plain script with what
+//! stands around it; both become a graph of `crate::tick`. The [`player`] hands the data to engines
+//! of the task, on several threads if there are several variants. The functions of a graph are run by
+//! [`udfs`], and its [`effects`] become lines ([`format`], [`lines`]), [`files`], points of a database
+//! and a record that [`quality`] judges. Everything is streamed; nothing is held but the open windows.
+//! Data may also come from a database ([`influxdb`]) or arrive live ([`listen`]), and be kept
+//! ([`save`]).
 
-pub mod alert;
+pub mod effects;
 pub mod files;
+pub mod format;
 pub mod influxdb;
+pub mod lines;
 pub mod listen;
 pub mod output_file;
-pub mod pipeline;
 pub mod player;
 pub mod quality;
 #[cfg(test)]
 mod recorded_tests;
 pub mod save;
-pub mod sink;
 pub mod source;
+pub mod summary;
+pub mod task;
 pub mod timestamp;
-pub mod transport;
 pub mod udfs;
-pub mod window;
 
-pub use pipeline::{Pipeline, Summary};
+pub use player::Player;
+pub use summary::Summary;
 
 use crate::agent::AgentError;
 use std::path::PathBuf;
@@ -60,12 +63,26 @@ pub enum ReplayError {
     /// The UDF reported an error.
     #[error("{0}")]
     Udf(String),
-    /// An alert's expression cannot be used.
+    /// What was asked for cannot work; the command line answers with exit code 2.
+    #[error("{0}")]
+    Usage(String),
+    /// A script or an expression fails.
     #[error(transparent)]
-    Expression(#[from] crate::script::ScriptError),
+    Script(#[from] crate::script::ScriptError),
+    /// An alert's condition is no expression.
+    #[error("--{level}: {source}")]
+    Condition {
+        /// The level.
+        level: String,
+        /// What is wrong.
+        source: Box<crate::script::ScriptError>,
+    },
+    /// A thread of a replay ended without an answer.
+    #[error("a thread of the replay ended unexpectedly")]
+    Thread,
     /// A TICKscript is wrong, or cannot take the data.
     #[error(transparent)]
-    Tick(#[from] crate::tick::TickError),
+    Tick(crate::tick::TickError),
     /// A database does not do what it is asked.
     #[error(transparent)]
     Influx(#[from] influxdb::InfluxError),
@@ -84,4 +101,17 @@ pub enum ReplayError {
 
 fn place(line: &Option<u64>) -> String {
     line.map_or_else(String::new, |line| format!(":{line}"))
+}
+
+impl From<crate::tick::TickError> for ReplayError {
+    /// What an adapter of this room reported through a graph is told as it is.
+    fn from(error: crate::tick::TickError) -> Self {
+        match error {
+            crate::tick::TickError::Outside(error) => match error.downcast::<Self>() {
+                Ok(error) => *error,
+                Err(error) => Self::Tick(crate::tick::TickError::Outside(error)),
+            },
+            error => Self::Tick(error),
+        }
+    }
 }

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::replay::source::{self, Reading};
+use crate::replay::source::{self, Item, Reading, Scratch};
 use crate::replay::udfs::registry::{UdfCommand, UdfRegistry};
 use crate::tick::graph::{Collected, Graph, Task};
 use crate::tick::{TickError, TickText};
@@ -32,8 +32,11 @@ fn play(
         ..Reading::default()
     };
     let mut source = source::open(data, &reading).expect("the data");
-    crate::replay::player::play(&mut graph, &mut *source, &mut collected, &mut |_| {})
-        .unwrap_or_else(|e| panic!("{e}"));
+    let mut scratch = Scratch::default();
+    while let Some(item) = source.next(&mut scratch).expect("the data") {
+        assert_eq!(item, Item::Point);
+        graph.point(&mut scratch.point, &mut collected).unwrap_or_else(|e| panic!("{e}"));
+    }
     graph.finish(&mut collected).unwrap_or_else(|e| panic!("{e}"));
     collected
 }

@@ -27,7 +27,7 @@ struct Stream {
 
 /// A recording that is being written.
 #[derive(Debug)]
-pub struct Recorder {
+pub struct RecordingWriter {
     path: PathBuf,
     form: Form,
 }
@@ -40,7 +40,7 @@ enum Form {
     Batch(BTreeMap<usize, (PathBuf, BufWriter<File>)>),
 }
 
-impl Recorder {
+impl RecordingWriter {
     /// A recording of the kind that the file's name says.
     ///
     /// # Errors
@@ -187,12 +187,12 @@ fn data(path: &Path, message: String) -> ReplayError {
 /// A source whose items are recorded as they go by.
 pub struct Saved<'s> {
     source: Box<dyn Source + 's>,
-    recorder: Option<Recorder>,
+    recorder: Option<RecordingWriter>,
 }
 
 impl<'s> Saved<'s> {
     /// Records what a source gives.
-    pub fn new(source: Box<dyn Source + 's>, recorder: Recorder) -> Self {
+    pub fn new(source: Box<dyn Source + 's>, recorder: RecordingWriter) -> Self {
         Self { source, recorder: Some(recorder) }
     }
 }

@@ -46,6 +46,9 @@ pub enum TickError {
         /// What it said.
         message: String,
     },
+    /// What is handed in from outside fails; the error is told as it is.
+    #[error(transparent)]
+    Outside(Box<dyn std::error::Error + Send + Sync>),
     /// A file cannot be read or written.
     #[error("{}: {source}", path.display())]
     Io {

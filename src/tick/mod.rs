@@ -8,7 +8,8 @@
 //! properties), [`flow`] (what flows between nodes), [`udf`] (the boundary to functions), `nodes`
 //! (one file each) and [`graph`] (the nodes, running).
 
-pub mod alert_event;
+pub mod alert;
+pub mod condition;
 pub mod definition;
 pub mod error;
 pub mod flow;
@@ -25,5 +26,6 @@ mod text;
 pub mod udf;
 
 pub use definition::definitions::parse_value;
+pub use definition::query::Query;
 pub use error::{Place, TickError, TickText};
-pub use graph::{Collected, Graph, Query, Task};
+pub use graph::{Collected, CollectedEvent, Graph, Task};

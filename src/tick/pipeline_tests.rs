@@ -3,16 +3,17 @@
 //! Times are in seconds. What comes out is shown as the line protocol of an `influxDBOut`.
 
 use std::collections::BTreeMap;
+use std::rc::Rc;
 
 use crate::protocol::message::{
     BeginBatch, EdgeType, InfoResponse, InitRequest, OptionInfo, ValueType, option_value,
 };
 use crate::protocol::{Batch, FieldValue, Point};
+use crate::tick::definition::Definitions;
 use crate::tick::definition::object::Object;
 use crate::tick::error::{Result, TickError, TickText};
-use crate::tick::flow::Message;
 use crate::tick::graph::{Collected, Graph, Task};
-use crate::tick::udf::{NoUdfs, Udf, Udfs};
+use crate::tick::udf::{Answers, NoUdfs, Udf, Udfs};
 
 const SECOND: i64 = 1_000_000_000;
 
@@ -53,7 +54,7 @@ fn collect(script: &str, udfs: &mut dyn Udfs, lines: &[&str]) -> Collected {
     let mut graph = start(script, udfs).unwrap_or_else(|e| panic!("{e}"));
     let mut collected = Collected::default();
     for line in lines {
-        graph.point(point(line), &mut collected).unwrap_or_else(|e| panic!("{line}: {e}"));
+        graph.point(&mut point(line), &mut collected).unwrap_or_else(|e| panic!("{line}: {e}"));
     }
     graph.finish(&mut collected).unwrap_or_else(|e| panic!("{e}"));
     collected
@@ -389,7 +390,7 @@ fn alerts_raise_events() {
     ];
     let run = |properties: &str| -> Vec<String> {
         let collected = collect(&script(properties), &mut NoUdfs, &lines);
-        let event = |e: &crate::tick::alert_event::AlertEvent| {
+        let event = |e: &crate::tick::CollectedEvent| {
             format!(
                 "{} {} {}<-{} {}",
                 e.time / SECOND,
@@ -475,7 +476,7 @@ fn handlers_are_shown_not_called() {
             if t / 60 == 2 { 0.0 } else { 90.0 + f64::from(t % 7) / 10.0 + f64::from(t / 60) };
         graph
             .point(
-                point(&format!("cpu,service=s,datacenter=d usage_idle={idle:?} {t}")),
+                &mut point(&format!("cpu,service=s,datacenter=d usage_idle={idle:?} {t}")),
                 &mut collected,
             )
             .expect("a point");
@@ -566,26 +567,30 @@ impl Udfs for Native {
 }
 
 impl Udf for Running {
-    fn point(&mut self, point: &Point, out: &mut Vec<Message>) -> Result<()> {
-        let mut point = point.clone();
+    fn point(&mut self, point: &mut Rc<Point>, answers: &mut Answers<'_>) -> Result<()> {
+        let mut point = (**point).clone();
         if let Self::Scale(field, by) = self
             && let Some(value) = point.field(field).and_then(|v| v.as_double())
         {
             point.set_field(field, value * *by);
         }
-        out.push(point.into());
+        answers.push(point);
         Ok(())
     }
 
-    fn batch(&mut self, batch: &Batch, out: &mut Vec<Message>) -> Result<()> {
+    fn batch(&mut self, batch: &Batch, answers: &mut Answers<'_>) -> Result<()> {
         let mut point = Point::new(batch.tmax);
         point.set_name(&batch.name);
         point.set_field("size", batch.len() as i64);
-        out.push(point.into());
+        answers.push(point);
         Ok(())
     }
 
-    fn finish(&mut self, _out: &mut Vec<Message>) -> Result<()> {
+    fn frame(&mut self, _frame: &[u8], _answers: &mut Answers<'_>) -> Result<()> {
+        Ok(())
+    }
+
+    fn finish(&mut self, _answers: &mut Answers<'_>) -> Result<()> {
         Ok(())
     }
 }
@@ -684,7 +689,7 @@ fn variables_come_from_outside() {
         .unwrap_or_else(|e| panic!("{e}"));
     let mut collected = Collected::default();
     for line in ["m v=0.5 1", "m v=2.0 2"] {
-        graph.point(point(line), &mut collected).expect("a point");
+        graph.point(&mut point(line), &mut collected).expect("a point");
     }
     assert_eq!(shown(&collected), ["m v=2 2"]);
 }
@@ -752,8 +757,8 @@ fn data_without_a_database_is_the_scripts() {
     lines[1].set_database("other");
     let mut graph = start(script, &mut NoUdfs).unwrap_or_else(|e| panic!("{e}"));
     let mut collected = Collected::default();
-    for line in lines {
-        graph.point(line, &mut collected).expect("a point");
+    for mut line in lines {
+        graph.point(&mut line, &mut collected).expect("a point");
     }
     assert_eq!(shown(&collected), ["m v=1 1"]);
     assert!(collected.written.contains_key(&("d".to_owned(), "r".to_owned())));
@@ -762,9 +767,10 @@ fn data_without_a_database_is_the_scripts() {
 #[test]
 fn queries_tell_what_they_ask() {
     let (name, text) = crate::tick::language_tests::GUIDES[6];
-    let graph = Graph::new(&TickText { name, text }, &Task::default(), &mut NoUdfs)
+    let definitions = Definitions::compile(&TickText { name, text }, &BTreeMap::new(), &mut NoUdfs)
         .unwrap_or_else(|e| panic!("{e}"));
-    let query = graph.queries().next().expect("a query");
+    let queries = definitions.queries();
+    let query = queries.first().expect("a query");
     assert!(query.text.contains("SELECT mean(usage_idle)"));
     assert_eq!(
         (query.period, query.every, query.time),
@@ -800,7 +806,7 @@ mod fuzz {
             if t == 13 {
                 p = point("cpu s=\"x\" 7");
             }
-            if graph.point(p, &mut collected).is_err() {
+            if graph.point(&mut p, &mut collected).is_err() {
                 return;
             }
         }

@@ -1,12 +1,14 @@
 //! The boundary to user defined functions.
 
+use std::rc::Rc;
+
+use super::definition::object::Object;
+use super::error::Result;
+use super::flow::{Message, Pool, Sent};
 use crate::protocol::message::{
     InfoResponse, InitOption, InitRequest, OptionValue, ValueType, option_value,
 };
-use crate::protocol::{Batch, Point};
-use crate::tick::definition::object::Object;
-use crate::tick::error::Result;
-use crate::tick::flow::Message;
+use crate::protocol::{Batch, Point, duration};
 
 /// The functions that a script may call by `@name`.
 pub trait Udfs {
@@ -23,25 +25,57 @@ pub trait Udfs {
     fn start(&mut self, name: &str, init: InitRequest) -> Result<Box<dyn Udf>>;
 }
 
-/// A running function. What it has answered so far is put into `out`, now or later, in order.
+/// What a function answers to.
+pub struct Answers<'a> {
+    /// What was answered so far, each message with the item of the data that it belongs to.
+    pub messages: &'a mut Vec<Sent>,
+    /// The item of the data that the function is given.
+    pub item: u64,
+    /// Points to be used again.
+    pub pool: &'a mut Pool,
+}
+
+impl Answers<'_> {
+    /// Takes an answer to the item at hand.
+    pub fn push(&mut self, message: impl Into<Message>) {
+        self.messages.push((self.item, message.into()));
+    }
+}
+
+/// A running function. It answers now or later, in order.
 pub trait Udf {
-    /// Hands a point to a function that wants a stream.
+    /// Hands a point to a function that wants a stream. The function may take the point out of its
+    /// place; what is left is of no meaning.
     ///
     /// # Errors
     /// What the function reports, or that it is gone.
-    fn point(&mut self, point: &Point, out: &mut Vec<Message>) -> Result<()>;
+    fn point(&mut self, point: &mut Rc<Point>, answers: &mut Answers<'_>) -> Result<()>;
 
     /// Hands a batch to a function that wants batches.
     ///
     /// # Errors
     /// What the function reports, or that it is gone.
-    fn batch(&mut self, batch: &Batch, out: &mut Vec<Message>) -> Result<()>;
+    fn batch(&mut self, batch: &Batch, answers: &mut Answers<'_>) -> Result<()>;
+
+    /// Hands a captured request to a function.
+    ///
+    /// # Errors
+    /// What the function reports, or that it takes no captured requests.
+    fn frame(&mut self, frame: &[u8], answers: &mut Answers<'_>) -> Result<()>;
+
+    /// Lets the function handle the points that it has kept back to handle them together.
+    ///
+    /// # Errors
+    /// What the function reports, or that it is gone.
+    fn settle(&mut self, _answers: &mut Answers<'_>) -> Result<()> {
+        Ok(())
+    }
 
     /// Closes the input and waits for the last answers.
     ///
     /// # Errors
     /// What the function reports, or that it is gone.
-    fn finish(&mut self, out: &mut Vec<Message>) -> Result<()>;
+    fn finish(&mut self, answers: &mut Answers<'_>) -> Result<()>;
 }
 
 /// No functions at all.
@@ -54,10 +88,65 @@ impl Udfs for NoUdfs {
     }
 
     fn start(&mut self, name: &str, _init: InitRequest) -> Result<Box<dyn Udf>> {
-        Err(crate::tick::TickError::Udf {
-            name: name.to_owned(),
-            message: "it is not given".to_owned(),
-        })
+        Err(super::TickError::Udf { name: name.to_owned(), message: "it is not given".to_owned() })
+    }
+}
+
+/// An option that a function does not have or take.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct OptionError(pub(crate) String);
+
+/// Lists names at the end of a message.
+pub(crate) fn there_are<'n>(names: impl Iterator<Item = &'n str>) -> String {
+    let mut names: Vec<_> = names.collect();
+    names.sort_unstable();
+    names.dedup();
+    if names.is_empty() {
+        "; it has none".to_owned()
+    } else {
+        format!("; it has {}", names.join(", "))
+    }
+}
+
+/// Reads the arguments of an option, several of them with commas between, as the function declares
+/// them; a string may stand in single quotes.
+///
+/// # Errors
+/// An option that the function does not have, or text of another type.
+pub(crate) fn parse_option(
+    udf: &str,
+    info: &InfoResponse,
+    name: &str,
+    text: &str,
+) -> Result<Vec<Object>, OptionError> {
+    let Some(option) = info.options.get(name) else {
+        let known = there_are(info.options.keys().map(String::as_str));
+        return Err(OptionError(format!("@{udf} has no option {name}{known}")));
+    };
+    let kinds: Vec<_> = option.value_types().collect();
+    let parts: Vec<_> = if kinds.len() > 1 { text.split(',').collect() } else { vec![text] };
+    let parse = |(kind, part): (&ValueType, &&str)| {
+        let part = part.trim();
+        match kind {
+            ValueType::Bool => part.to_lowercase().parse().ok().map(Object::Bool),
+            ValueType::Int => part.parse().ok().map(Object::Int),
+            ValueType::Double => part.parse().ok().map(Object::Float),
+            ValueType::Duration => duration::parse(part).ok().map(Object::Duration),
+            ValueType::String => {
+                let quoted = part.strip_prefix('\'').and_then(|p| p.strip_suffix('\''));
+                Some(Object::String(quoted.unwrap_or(part).into()))
+            }
+        }
+    };
+    let objects: Option<Vec<_>> = kinds.iter().zip(&parts).map(parse).collect();
+    match objects {
+        Some(objects) if parts.len() == kinds.len() => Ok(objects),
+        _ => {
+            let kinds: Vec<_> = kinds.iter().map(|kind| type_name(*kind)).collect();
+            let kinds = kinds.join(", ");
+            Err(OptionError(format!("@{udf}.{name}() takes ({kinds}), not '{text}'")))
+        }
     }
 }
 
@@ -109,6 +198,21 @@ fn value(object: &Object) -> Option<(ValueType, option_value::Value)> {
         Object::Duration(v) => (ValueType::Duration, Value::DurationValue(*v)),
         _ => return None,
     })
+}
+
+/// Returns what an option of a request holds, as the arguments of a property.
+pub fn arguments(option: InitOption) -> Vec<Object> {
+    use option_value::Value;
+    let object = |value: OptionValue| {
+        Some(match value.value? {
+            Value::BoolValue(v) => Object::Bool(v),
+            Value::IntValue(v) => Object::Int(v),
+            Value::DoubleValue(v) => Object::Float(v),
+            Value::StringValue(v) => Object::String(v.into()),
+            Value::DurationValue(v) => Object::Duration(v),
+        })
+    };
+    option.values.into_iter().filter_map(object).collect()
 }
 
 /// Makes the option that a property stands for.

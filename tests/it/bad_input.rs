@@ -342,7 +342,7 @@ fn files_that_are_no_recordings_are_named() {
             }
             name => text(folder.path(name)),
         };
-        failed_replay(1, &[&mirror(), "--data", &data, "--precision", "s"], &[part]);
+        failed_replay(1, &[&mirror(), "--data", &data], &[part]);
     }
 }
 

@@ -4,12 +4,15 @@ use super::Args;
 use anyhow::Result;
 use prost::Message;
 use rhai_udf::protocol::frame::{put_frame, split_first};
-use rhai_udf::protocol::group::Grouping;
 use rhai_udf::protocol::message::{EdgeType, InitRequest, RequestMessage, request};
 use rhai_udf::protocol::{Batch, Point, Request};
 use rhai_udf::replay::source::{self, Item, Reading, Scratch};
-use rhai_udf::replay::window::{Windowing, Windows};
+use rhai_udf::replay::task::{Window, shaping};
+use rhai_udf::tick::alert::AlertEvent;
+use rhai_udf::tick::flow::{Message as Data, Outside, Write};
+use rhai_udf::tick::{Graph, TickError};
 use std::collections::HashMap;
+use std::path::Path;
 
 /// Points of a group in a window, unless its length is given.
 const WINDOW: usize = 300;
@@ -28,7 +31,6 @@ pub(super) struct Feed {
     pub(super) wants: EdgeType,
     /// The options of a capture.
     pub(super) init: Option<InitRequest>,
-    by_time: Option<Windows>,
     by_count: HashMap<Vec<u8>, Batch>,
 }
 
@@ -39,25 +41,24 @@ impl Feed {
                 "the script wants a stream of points: leave out --period and --every",
             );
         }
-        let windowing = args.period.zip(args.every).map(|(period, every)| Windowing {
-            period,
-            every,
-            align: false,
-            fill_period: false,
-        });
         let mut feed = Self {
             bytes: Vec::new(),
             points: 0,
             windows: 0,
             wants,
             init: None,
-            by_time: windowing.map(Windows::new),
             by_count: HashMap::new(),
         };
+        let window = args.period.zip(args.every);
+        let window = window.map(|(period, every)| Window { period, every, align: false });
+        let mut shape = match (&window, args.group_by.is_empty()) {
+            (None, true) => None,
+            _ => Some(Shape { graph: shaping(&args.group_by, window)?, taken: Taken::default() }),
+        };
         if args.data.is_empty() {
-            feed.make(args)
+            feed.make(args, shape.as_mut())?;
         } else {
-            feed.load(args)?
+            feed.load(args, shape.as_mut())?;
         }
         feed.rest();
         Ok(feed)
@@ -73,7 +74,7 @@ impl Feed {
     }
 
     /// Values that wander, each group and field on its own.
-    fn make(&mut self, args: &Args) {
+    fn make(&mut self, args: &Args, mut shape: Option<&mut Shape>) -> Result<()> {
         let mut names: Vec<String> = (0..args.fields).map(|i| format!("f{i}")).collect();
         let fields = args.options.iter().filter(|(name, _)| name == "field" || name == "fields");
         for name in fields.flat_map(|(_, value)| value.split(',')).map(str::trim) {
@@ -96,12 +97,12 @@ impl Feed {
                 *value += (50.0 - *value) * 0.05 + random.next() - 0.5;
                 point.set_field(name, *value);
             }
-            self.point(point);
+            self.shaped(point, shape.as_deref_mut())?;
         }
+        Ok(())
     }
 
-    fn load(&mut self, args: &Args) -> Result<()> {
-        let mut grouping = (!args.group_by.is_empty()).then(|| Grouping::by(&args.group_by));
+    fn load(&mut self, args: &Args, mut shape: Option<&mut Shape>) -> Result<()> {
         let reading = Reading::default();
         for path in &args.data {
             let mut source = source::open(path, &reading)?;
@@ -109,10 +110,7 @@ impl Feed {
             while let Some(item) = source.next(&mut scratch)? {
                 match item {
                     Item::Point => {
-                        if let Some(grouping) = &mut grouping {
-                            grouping.apply(&mut scratch.point);
-                        }
-                        self.point(std::mem::take(&mut scratch.point));
+                        self.shaped(std::mem::take(&mut scratch.point), shape.as_deref_mut())?;
                     }
                     Item::Batch if self.wants == EdgeType::Stream => {
                         return super::usage(
@@ -145,16 +143,26 @@ impl Feed {
         Ok(())
     }
 
+    /// Takes a point through groups and windows.
+    fn shaped(&mut self, mut point: Point, shape: Option<&mut Shape>) -> Result<()> {
+        let Some(Shape { graph, taken }) = shape else {
+            self.point(point);
+            return Ok(());
+        };
+        graph.point(&mut point, taken)?;
+        for data in std::mem::take(&mut taken.data) {
+            match data {
+                Data::Point(point) => self.point((*point).clone()),
+                Data::Batch(batch) => self.batch(&batch),
+            }
+        }
+        Ok(())
+    }
+
     fn point(&mut self, point: Point) {
         if self.wants == EdgeType::Stream {
             self.points += 1;
             point.put_frame(&mut self.bytes);
-            return;
-        }
-        if let Some(windows) = &mut self.by_time {
-            if let Some(batch) = windows.push(point) {
-                self.batch(&batch);
-            }
             return;
         }
         let batch = self.by_count.entry(point.group_bytes().to_vec()).or_default();
@@ -191,6 +199,47 @@ impl Feed {
         let message = RequestMessage { message: Some(message) }.encode_to_vec();
         put_frame(&mut self.bytes, &message);
     }
+}
+
+/// Groups and windows.
+struct Shape {
+    graph: Graph,
+    taken: Taken,
+}
+
+/// Keeps what comes out of a graph.
+#[derive(Default)]
+struct Taken {
+    data: Vec<Data>,
+}
+
+impl Outside for Taken {
+    fn output(&mut self, _: usize, message: &Data) -> Result<(), TickError> {
+        self.data.push(message.clone());
+        Ok(())
+    }
+
+    fn alert(&mut self, _: &AlertEvent<'_>) -> Result<(), TickError> {
+        Ok(())
+    }
+
+    fn alert_log(&mut self, _: &Path, _: &str) -> Result<(), TickError> {
+        Ok(())
+    }
+
+    fn write(&mut self, _: &Write<'_>) -> Result<(), TickError> {
+        Ok(())
+    }
+
+    fn http_out(&mut self, _: &str, _: &str) -> Result<(), TickError> {
+        Ok(())
+    }
+
+    fn log(&mut self, _: &str, _: &str, _: &str) -> Result<(), TickError> {
+        Ok(())
+    }
+
+    fn diagnose(&mut self, _: &str, _: &TickError) {}
 }
 
 /// Marsaglia's xorshift: the same values on every machine.

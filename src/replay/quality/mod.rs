@@ -11,6 +11,7 @@ mod labels;
 pub use labels::{Labels, Span};
 
 use benchmark::{Points, Window};
+use std::collections::BTreeMap;
 
 /// Nanoseconds of a day.
 const DAY: f64 = 86_400e9;
@@ -19,13 +20,15 @@ const DAY: f64 = 86_400e9;
 #[derive(Clone, Debug, Default)]
 pub struct Record {
     rows: Vec<Span>,
+    /// The item of the data that each row belongs to, in order.
+    items: Vec<u64>,
     seen: Vec<Seen>,
 }
 
 /// Where one variant saw something.
 #[derive(Clone, Debug, Default)]
 struct Seen {
-    /// Rows on which a level was not OK, in order, once each.
+    /// Rows on which a level was not OK.
     rows: Vec<usize>,
     /// Rows on which an alert began.
     begun: Vec<usize>,
@@ -34,25 +37,32 @@ struct Seen {
 impl Record {
     /// Makes an empty one for so many variants.
     pub fn new(variants: usize) -> Self {
-        Self { rows: Vec::new(), seen: vec![Seen::default(); variants] }
+        Self { rows: Vec::new(), items: Vec::new(), seen: vec![Seen::default(); variants] }
     }
 
-    /// Adds a row, from its first time to its last.
-    pub fn row(&mut self, from: i64, to: i64) {
+    /// Adds a row, from its first time to its last, which belongs to an item of the data.
+    pub fn row(&mut self, item: u64, from: i64, to: i64) {
         self.rows.push(Span { from: from.min(to), to });
+        self.items.push(item);
     }
 
-    /// Notes that a variant's level is not OK on the newest row.
-    pub fn saw(&mut self, variant: usize, begins: bool) {
-        let (Some(row), Some(seen)) = (self.rows.len().checked_sub(1), self.seen.get_mut(variant))
-        else {
-            return;
-        };
+    /// Notes that a variant's level is not OK on the row of an item, or on the last one before it.
+    pub fn saw(&mut self, variant: usize, item: u64, begins: bool) {
+        let row = self.items.partition_point(|known| *known <= item).checked_sub(1);
+        let (Some(row), Some(seen)) = (row, self.seen.get_mut(variant)) else { return };
         if seen.rows.last() != Some(&row) {
             seen.rows.push(row);
         }
         if begins {
             seen.begun.push(row);
+        }
+    }
+
+    /// Adds what another record of the same rows saw.
+    fn merge(&mut self, other: &Self, variant: usize) {
+        if let (Some(seen), Some(more)) = (self.seen.first_mut(), other.seen.get(variant)) {
+            seen.rows.extend(&more.rows);
+            seen.begun.extend(&more.begun);
         }
     }
 
@@ -62,6 +72,10 @@ impl Record {
     }
 
     fn judge_one(&self, seen: &Seen, anomalies: &[Span]) -> Quality {
+        let mut seen = seen.clone();
+        seen.rows.sort_unstable();
+        seen.rows.dedup();
+        seen.begun.sort_unstable();
         let windows: Vec<Option<Window>> = anomalies.iter().map(|a| self.window(*a)).collect();
         let known: Vec<Window> = windows.iter().copied().flatten().collect();
         let inside = |row: &usize| known.iter().any(|w| (w.0..=w.1).contains(row));
@@ -95,6 +109,24 @@ impl Record {
         let last = exact.or_else(|| self.rows.iter().rposition(|row| row.from <= anomaly.to))?;
         (first <= last).then_some((first, last))
     }
+}
+
+/// Judges variants by the true anomalies. `records` are those of several graphs that took the same
+/// data, with the number of each variant; what graphs saw of the same variant counts together.
+pub fn judge(records: &[(Record, Vec<usize>)], anomalies: &[Span]) -> Vec<(usize, Quality)> {
+    let mut merged: BTreeMap<usize, Record> = BTreeMap::new();
+    for (record, variants) in records {
+        for (place, variant) in variants.iter().enumerate() {
+            let all = merged.entry(*variant).or_insert_with(|| Record {
+                rows: record.rows.clone(),
+                items: record.items.clone(),
+                seen: vec![Seen::default()],
+            });
+            all.merge(record, place);
+        }
+    }
+    let judge = |(variant, record): (usize, Record)| (variant, record.judge(anomalies).remove(0));
+    merged.into_iter().map(judge).collect()
 }
 
 /// How good a variant's alerts are on one series or on several.
@@ -186,9 +218,9 @@ mod tests {
         let mut record = Record::new(1);
         let mut before = '.';
         for (i, level) in levels.chars().enumerate() {
-            record.row(i as i64 * SECOND, i as i64 * SECOND);
+            record.row(i as u64, i as i64 * SECOND, i as i64 * SECOND);
             if level == '!' {
-                record.saw(0, before != '!');
+                record.saw(0, i as u64, before != '!');
             }
             before = level;
         }
@@ -227,9 +259,9 @@ mod tests {
     fn a_batch_hits_what_it_spans() {
         let mut record = Record::new(1);
         for i in 0..10 {
-            record.row(i * 300 * SECOND, (i + 1) * 300 * SECOND);
+            record.row(i as u64, i * 300 * SECOND, (i + 1) * 300 * SECOND);
         }
-        record.saw(0, true);
+        record.saw(0, 9, true);
         let quality = &record.judge(&[span(2750, 2800)])[0];
         assert_eq!((quality.hits(), quality.delay()), (1, Some(250 * SECOND)));
     }

@@ -9,6 +9,7 @@ use std::net::Shutdown;
 use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
+use std::rc::Rc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
 use std::time::Duration;
 
@@ -21,8 +22,8 @@ use crate::protocol::message::{
 };
 use crate::protocol::{Batch, Frames, Point};
 use crate::tick::error::{Result, TickError};
-use crate::tick::flow::Message;
-use crate::tick::udf::Udf;
+use crate::tick::flow::Pool;
+use crate::tick::udf::{Answers, Udf};
 
 /// After how many points the program's answers are waited for.
 const POINTS_AHEAD: usize = 256;
@@ -142,12 +143,13 @@ impl External {
     /// A program that does not answer.
     pub fn info(mut self) -> Result<InfoResponse> {
         self.request(request::Message::Info(InfoRequest {}))?;
-        let mut none = Vec::new();
-        loop {
-            if let Control::Info(info) = self.next(&mut none)? {
-                return Ok(info);
+        nothing(|none| {
+            loop {
+                if let Control::Info(info) = self.next(none)? {
+                    return Ok(info);
+                }
             }
-        }
+        })
     }
 
     /// Sends the options.
@@ -156,9 +158,10 @@ impl External {
     /// Options that are refused.
     pub fn init(&mut self, init: InitRequest) -> Result<()> {
         self.request(request::Message::Init(init))?;
-        let mut none = Vec::new();
-        while !matches!(self.next(&mut none)?, Control::Init) {}
-        Ok(())
+        nothing(|none| {
+            while !matches!(self.next(none)?, Control::Init) {}
+            Ok(())
+        })
     }
 
     fn error(&self, message: impl Into<String>) -> TickError {
@@ -179,18 +182,19 @@ impl External {
         };
         written.map_err(|error| {
             // What it said last explains more than a broken pipe.
-            let mut none = Vec::new();
-            while let Ok(answer) = self.answers.recv_timeout(Duration::from_millis(200)) {
-                if let Err(said) = self.take(answer, &mut none) {
-                    return said;
+            nothing(|none| {
+                while let Ok(answer) = self.answers.recv_timeout(Duration::from_millis(200)) {
+                    if let Err(said) = self.take(answer, none) {
+                        return said;
+                    }
                 }
-            }
-            self.error(format!("it is gone: {error}"))
+                self.error(format!("it is gone: {error}"))
+            })
         })
     }
 
     /// Waits until everything sent so far is answered.
-    fn barrier(&mut self, out: &mut Vec<Message>) -> Result<()> {
+    fn barrier(&mut self, out: &mut Answers<'_>) -> Result<()> {
         self.ahead = 0;
         self.tick += 1;
         self.request(request::Message::Keepalive(KeepaliveRequest { time: self.tick }))?;
@@ -198,7 +202,7 @@ impl External {
         Ok(())
     }
 
-    fn next(&mut self, out: &mut Vec<Message>) -> Result<Control> {
+    fn next(&mut self, out: &mut Answers<'_>) -> Result<Control> {
         match self.answers.recv_timeout(PATIENCE) {
             Ok(answer) => self.take(answer, out),
             Err(RecvTimeoutError::Timeout) => {
@@ -214,7 +218,7 @@ impl External {
         }
     }
 
-    fn take(&mut self, answer: Answer, out: &mut Vec<Message>) -> Result<Control> {
+    fn take(&mut self, answer: Answer, out: &mut Answers<'_>) -> Result<Control> {
         let frame = answer.map_err(|message| self.error(message))?;
         if let Some(message) = Point::message_of_frame(&frame) {
             return self.take_point(message, out);
@@ -235,7 +239,7 @@ impl External {
                     return Err(self.error("it ended a batch that it had not begun"));
                 };
                 batch.end(end);
-                out.push(batch.into());
+                out.push(batch);
                 Control::Data
             }
             Some(response::Message::Keepalive(keepalive)) => Control::Keepalive(keepalive.time),
@@ -252,11 +256,11 @@ impl External {
         })
     }
 
-    fn take_point(&mut self, message: &[u8], out: &mut Vec<Message>) -> Result<Control> {
+    fn take_point(&mut self, message: &[u8], out: &mut Answers<'_>) -> Result<Control> {
         let point = Point::from_message(message).map_err(|error| self.error(error.to_string()))?;
         match &mut self.batch {
             Some(batch) => batch.push(&point),
-            None => out.push(point.into()),
+            None => out.push(point),
         }
         Ok(Control::Data)
     }
@@ -269,13 +273,19 @@ impl External {
     }
 }
 
+/// Lets a program answer where no data is expected.
+fn nothing<T>(wait: impl FnOnce(&mut Answers<'_>) -> T) -> T {
+    let (mut messages, mut pool) = (Vec::new(), Pool::default());
+    wait(&mut Answers { messages: &mut messages, item: 0, pool: &mut pool })
+}
+
 fn write(writer: &mut impl Write, frame: &[u8], flush: bool) -> std::io::Result<()> {
     writer.write_all(frame)?;
     if flush { writer.flush() } else { Ok(()) }
 }
 
 impl Udf for External {
-    fn point(&mut self, point: &Point, out: &mut Vec<Message>) -> Result<()> {
+    fn point(&mut self, point: &mut Rc<Point>, out: &mut Answers<'_>) -> Result<()> {
         self.frame.clear();
         point.put_frame(&mut self.frame);
         self.write(false)?;
@@ -283,7 +293,7 @@ impl Udf for External {
         if self.ahead >= POINTS_AHEAD { self.barrier(out) } else { Ok(()) }
     }
 
-    fn batch(&mut self, batch: &Batch, out: &mut Vec<Message>) -> Result<()> {
+    fn batch(&mut self, batch: &Batch, out: &mut Answers<'_>) -> Result<()> {
         self.request(request::Message::Begin(batch.begin_message()))?;
         for point in batch.points() {
             self.frame.clear();
@@ -294,7 +304,11 @@ impl Udf for External {
         self.barrier(out)
     }
 
-    fn finish(&mut self, out: &mut Vec<Message>) -> Result<()> {
+    fn frame(&mut self, _frame: &[u8], _out: &mut Answers<'_>) -> Result<()> {
+        Err(self.error("captured requests are replayed through scripts only"))
+    }
+
+    fn finish(&mut self, out: &mut Answers<'_>) -> Result<()> {
         self.barrier(out)?;
         self.close();
         // What it writes after its input ended still counts.

@@ -1,18 +1,33 @@
-//! A [`Handler`] behind `@name`, on the agent in memory.
+//! A script as a function of a graph: the agent in memory. What flows goes in as the daemon would send
+//! it, and what the script writes comes out.
 
-use crate::agent::Handler;
-use crate::protocol::message::{InfoResponse, InitRequest, OptionInfo};
-use crate::protocol::{Batch, Point};
-use crate::replay::transport;
-use crate::replay::transport::Event;
-use crate::tick::error::{Result, TickError};
+use crate::agent::{AgentError, Handler, Session};
+use crate::protocol::frame::split_first;
+use crate::protocol::message::{
+    InfoResponse, InitRequest, OptionInfo, RequestMessage, Response, request, response,
+};
+use crate::protocol::{Batch, Point, Request};
+use crate::replay::ReplayError;
+use crate::script::ScriptHandler;
+use crate::tick::TickError;
 use crate::tick::flow::Message;
-use crate::tick::udf::Udf;
+use crate::tick::udf::{Answers, Udf};
+use prost::Message as _;
+use std::rc::Rc;
 
-/// A handler on the agent that serves the daemon too.
-pub struct InMemory<H> {
-    name: String,
-    udf: transport::Udf<H>,
+/// A script behind a [`Session`].
+pub struct LocalUdf {
+    session: Session<ScriptHandler>,
+    /// The name in a TICKscript, which its errors begin with.
+    name: Option<String>,
+    /// Whether the options were given; else a captured session brings them.
+    initialised: bool,
+    frame: Vec<u8>,
+    point: Point,
+    /// The batch that the script has begun and not ended.
+    batch: Option<Batch>,
+    /// The items and times of the points whose answers are still to come.
+    asked: Vec<(u64, i64)>,
 }
 
 /// Returns what a handler declares.
@@ -28,51 +43,226 @@ pub fn declaration(handler: &mut impl Handler) -> InfoResponse {
     }
 }
 
-impl<H: Handler> InMemory<H> {
-    /// Starts a handler with its options.
+impl LocalUdf {
+    /// Starts a script; without options, those of a captured session are awaited.
     ///
     /// # Errors
     /// Options that it refuses.
-    pub fn start(name: &str, handler: H, init: InitRequest) -> Result<Self> {
-        let mut udf = transport::Udf::new(handler);
-        udf.init(init).map_err(|error| udf_error(name, &error))?;
-        Ok(Self { name: name.to_owned(), udf })
+    pub fn start(
+        name: Option<&str>,
+        handler: ScriptHandler,
+        init: Option<InitRequest>,
+    ) -> Result<Self, TickError> {
+        let mut udf = Self {
+            session: Session::new(handler),
+            name: name.map(Into::into),
+            initialised: init.is_some(),
+            frame: Vec::new(),
+            point: Point::default(),
+            batch: None,
+            asked: Vec::new(),
+        };
+        if let Some(init) = init {
+            udf.put(request::Message::Init(init));
+            let started = udf.started();
+            started.map_err(|error| udf.error(error))?;
+        }
+        Ok(udf)
+    }
+
+    fn started(&mut self) -> Result<(), ReplayError> {
+        self.session.handle(&self.frame)?;
+        let output = self.session.output();
+        if let Some((answer, _)) = split_first(output.committed()) {
+            refused(answer)?;
+        }
+        output.clear();
+        Ok(())
+    }
+
+    fn error(&self, error: ReplayError) -> TickError {
+        match &self.name {
+            Some(name) => TickError::Udf { name: name.clone(), message: error.to_string() },
+            None => TickError::Outside(Box::new(error)),
+        }
+    }
+
+    fn put(&mut self, message: request::Message) {
+        self.frame.clear();
+        let request = RequestMessage { message: Some(message) };
+        request.encode(&mut self.frame).expect("a Vec has room");
+    }
+
+    /// Ends a call: hands out what was written, then says what went wrong.
+    fn end(
+        &mut self,
+        handled: Result<(), AgentError>,
+        answers: &mut Answers<'_>,
+    ) -> Result<(), TickError> {
+        let drained = self.drain(answers);
+        handled.map_err(ReplayError::from).and(drained).map_err(|error| self.error(error))
+    }
+
+    /// Hands out what was written.
+    fn drain(&mut self, answers: &mut Answers<'_>) -> Result<(), ReplayError> {
+        let Self { session, batch, asked, .. } = self;
+        let output = session.output();
+        if output.committed().is_empty() {
+            asked.clear();
+            return Ok(());
+        }
+        let first = answers.messages.len();
+        let mut frames = output.committed();
+        while let Some((frame, rest)) = split_first(frames) {
+            receive(frame, batch, answers)?;
+            frames = rest;
+        }
+        output.clear();
+        attribute(&mut answers.messages[first..], asked);
+        asked.clear();
+        Ok(())
+    }
+
+    fn handle(&mut self) -> Result<(), AgentError> {
+        self.session.handle(&self.frame).and_then(|()| self.session.ready())
+    }
+
+    fn take_batch(&mut self, batch: &Batch) -> Result<(), AgentError> {
+        self.put(request::Message::Begin(batch.begin_message()));
+        self.session.handle(&self.frame)?;
+        for i in 0..batch.len() {
+            self.frame.clear();
+            Point::put_message_request(batch.message(i).unwrap_or_default(), &mut self.frame);
+            self.session.handle(&self.frame)?;
+        }
+        self.put(request::Message::End(batch.end_message()));
+        self.handle()
     }
 }
 
-fn udf_error(name: &str, error: &dyn std::error::Error) -> TickError {
-    TickError::Udf { name: name.to_owned(), message: error.to_string() }
-}
-
-fn take(out: &mut Vec<Message>, event: &Event<'_>) {
-    out.push(match event {
-        Event::Point(point) => Message::from((*point).clone()),
-        Event::Batch(batch) => Message::from((*batch).clone()),
-    });
-}
-
-impl<H: Handler> Udf for InMemory<H> {
-    fn point(&mut self, point: &Point, out: &mut Vec<Message>) -> Result<()> {
-        let sent = self.udf.point(point, &mut |event| {
-            take(out, &event);
-            Ok(())
-        });
-        sent.map_err(|error| udf_error(&self.name, &error))
+impl Udf for LocalUdf {
+    fn point(&mut self, point: &mut Rc<Point>, answers: &mut Answers<'_>) -> Result<(), TickError> {
+        let time = point.time();
+        self.session.handler().set_now(time);
+        let handled = match Rc::get_mut(point) {
+            Some(point) => self.session.point(point),
+            None => {
+                self.point.clone_from(point);
+                self.session.point(&mut self.point)
+            }
+        };
+        self.asked.push((answers.item, time));
+        if handled.is_ok() && self.session.handler().waiting() > 0 {
+            return Ok(());
+        }
+        self.end(handled, answers)
     }
 
-    fn batch(&mut self, batch: &Batch, out: &mut Vec<Message>) -> Result<()> {
-        let sent = self.udf.batch(batch, &mut |event| {
-            take(out, &event);
-            Ok(())
-        });
-        sent.map_err(|error| udf_error(&self.name, &error))
+    fn batch(&mut self, batch: &Batch, answers: &mut Answers<'_>) -> Result<(), TickError> {
+        self.session.handler().set_now(batch.tmax);
+        let handled = self.take_batch(batch);
+        self.end(handled, answers)
     }
 
-    fn finish(&mut self, out: &mut Vec<Message>) -> Result<()> {
-        let finished = self.udf.finish(&mut |event| {
-            take(out, &event);
-            Ok(())
-        });
-        finished.map_err(|error| udf_error(&self.name, &error))
+    fn frame(&mut self, frame: &[u8], answers: &mut Answers<'_>) -> Result<(), TickError> {
+        let now = match Request::decode(frame) {
+            Ok(Request::Init(_)) if self.initialised => return Ok(()),
+            Ok(Request::Point(message)) if !self.session.in_batch() => {
+                Point::from_message(message).ok().map(|point| point.time())
+            }
+            Ok(Request::End(end)) => Some(end.tmax),
+            _ => None,
+        };
+        if let Some(now) = now {
+            self.session.handler().set_now(now);
+        }
+        let handled = self.session.handle(frame).and_then(|()| self.session.ready());
+        self.end(handled, answers)
+    }
+
+    fn settle(&mut self, answers: &mut Answers<'_>) -> Result<(), TickError> {
+        if self.asked.is_empty() {
+            return Ok(());
+        }
+        let handled = self.session.ready();
+        self.end(handled, answers)
+    }
+
+    fn finish(&mut self, answers: &mut Answers<'_>) -> Result<(), TickError> {
+        let closed = self.session.close();
+        self.end(closed, answers)
+    }
+}
+
+/// Finds the item of each answer to points that were handled together. Where there is an answer for
+/// each, they are in order; else it is the latest item whose point is not younger than the answer.
+fn attribute(answers: &mut [(u64, Message)], asked: &[(u64, i64)]) {
+    if asked.len() < 2 {
+        return;
+    }
+    if answers.len() == asked.len() {
+        answers.iter_mut().zip(asked).for_each(|((item, _), (asked, _))| *item = *asked);
+        return;
+    }
+    let ordered = asked.is_sorted_by_key(|(_, time)| *time);
+    for (item, message) in answers {
+        let time = message.time();
+        let place = if ordered {
+            asked.partition_point(|(_, asked)| *asked <= time).checked_sub(1)
+        } else {
+            asked.iter().rposition(|(_, asked)| *asked == time)
+        };
+        *item = asked[place.unwrap_or(if ordered { 0 } else { asked.len() - 1 })].0;
+    }
+}
+
+fn receive(
+    frame: &[u8],
+    batch: &mut Option<Batch>,
+    answers: &mut Answers<'_>,
+) -> Result<(), ReplayError> {
+    if let Some(message) = Point::message_of_frame(frame) {
+        let mut shared = answers.pool.take();
+        let point = Rc::get_mut(&mut shared).expect("a point of the pool has one owner");
+        point.parse(message).map_err(AgentError::from)?;
+        match batch {
+            Some(batch) => {
+                batch.push(point);
+                answers.pool.give(shared);
+            }
+            None => answers.push(shared),
+        }
+        return Ok(());
+    }
+    match refused(frame)? {
+        Some(response::Message::Begin(begin)) => {
+            let mut begun = Batch::default();
+            begun.begin(begin);
+            *batch = Some(begun);
+        }
+        Some(response::Message::End(end)) => {
+            if let Some(mut batch) = batch.take() {
+                batch.end(end);
+                answers.push(batch);
+            }
+        }
+        _ => {}
+    }
+    Ok(())
+}
+
+/// Returns a response that is no refusal.
+fn refused(frame: &[u8]) -> Result<Option<response::Message>, ReplayError> {
+    let response = Response::decode(frame)
+        .map_err(|e| ReplayError::Udf(format!("a response is not a message: {e}")))?;
+    match response.message {
+        Some(response::Message::Init(init)) if !init.success => {
+            Err(ReplayError::Udf(format!("init is refused: {}", init.error)))
+        }
+        Some(response::Message::Restore(restore)) if !restore.success => {
+            Err(ReplayError::Udf(format!("restore is refused: {}", restore.error)))
+        }
+        Some(response::Message::Error(error)) => Err(ReplayError::Udf(error.error)),
+        message => Ok(message),
     }
 }

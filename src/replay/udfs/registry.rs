@@ -1,12 +1,13 @@
-//! The functions given from outside: `--udf NAME=…`.
+//! The functions of a task by name: `--udf NAME=…`, or the one script of a plain replay.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use crate::agent::Pulse;
 use crate::protocol::message::{InfoResponse, InitRequest};
+use crate::replay::ReplayError;
 use crate::replay::udfs::external::External;
-use crate::replay::udfs::local::{InMemory, declaration};
+use crate::replay::udfs::local::{LocalUdf, declaration};
 use crate::script::ScriptHandler;
 use crate::script::config::Config;
 use crate::tick::error::{Result, TickError};
@@ -37,9 +38,15 @@ impl UdfCommand {
 /// Functions by name.
 #[derive(Debug, Default)]
 pub struct UdfRegistry {
-    programs: BTreeMap<String, UdfCommand>,
+    commands: BTreeMap<String, UdfCommand>,
     config: Config,
     declared: BTreeMap<String, InfoResponse>,
+    /// Scripts that were loaded to be asked and not started yet.
+    loaded: BTreeMap<String, ScriptHandler>,
+    /// Errors are told without the function's name: there is one script and no TICKscript.
+    plain: bool,
+    /// A captured session brings the options.
+    captured: bool,
 }
 
 impl UdfRegistry {
@@ -48,17 +55,41 @@ impl UdfRegistry {
         Self { config, ..Self::default() }
     }
 
-    /// Adds a function.
-    pub fn add(&mut self, name: &str, program: UdfCommand) {
-        self.programs.insert(name.to_owned(), program);
+    /// Makes a registry for a script alone. With `captured`, a captured session brings its options.
+    pub fn plain(config: Config, captured: bool) -> Self {
+        Self { config, plain: true, captured, ..Self::default() }
     }
 
-    fn load(&self, name: &str, path: &Path) -> Result<ScriptHandler> {
-        let handler = ScriptHandler::load(path, self.config.clone(), &Pulse::default());
-        if let Err(error) = handler.program() {
-            return Err(TickError::Udf { name: name.to_owned(), message: error.to_string() });
+    /// Adds a function.
+    pub fn add(&mut self, name: &str, command: UdfCommand) {
+        self.commands.insert(name.to_owned(), command);
+    }
+
+    /// Loads a script, or takes the one that was loaded to be asked.
+    ///
+    /// # Errors
+    /// A script that cannot be used.
+    fn load(&mut self, name: &str, path: &Path) -> Result<ScriptHandler> {
+        if let Some(handler) = self.loaded.remove(name) {
+            return Ok(handler);
         }
-        Ok(handler)
+        let handler = ScriptHandler::load(path, self.config.clone(), &Pulse::default());
+        match handler.program() {
+            Ok(_) => Ok(handler),
+            Err(error) if self.plain => {
+                Err(TickError::Outside(Box::new(ReplayError::Script(error.clone()))))
+            }
+            Err(error) => Err(TickError::Udf { name: name.into(), message: error.to_string() }),
+        }
+    }
+
+    /// Returns a loaded script.
+    ///
+    /// # Errors
+    /// A script that cannot be used.
+    pub fn script(&mut self, name: &str, path: &Path) -> Result<&mut ScriptHandler> {
+        let handler = self.load(name, path)?;
+        Ok(self.loaded.entry(name.to_owned()).or_insert(handler))
     }
 }
 
@@ -67,27 +98,30 @@ impl Udfs for UdfRegistry {
         if let Some(info) = self.declared.get(name) {
             return Ok(Some(info.clone()));
         }
-        let info = match self.programs.get(name) {
+        let info = match self.commands.get(name).cloned() {
             None => return Ok(None),
-            Some(UdfCommand::Script(path)) => declaration(&mut self.load(name, path)?),
-            Some(UdfCommand::Exec(command)) => External::process(name, command)?.info()?,
-            Some(UdfCommand::Socket(path)) => External::socket(name, path)?.info()?,
+            Some(UdfCommand::Script(path)) => declaration(self.script(name, &path)?),
+            Some(UdfCommand::Exec(command)) => External::process(name, &command)?.info()?,
+            Some(UdfCommand::Socket(path)) => External::socket(name, &path)?.info()?,
         };
         self.declared.insert(name.to_owned(), info.clone());
         Ok(Some(info))
     }
 
     fn start(&mut self, name: &str, init: InitRequest) -> Result<Box<dyn Udf>> {
-        let mut external = match self.programs.get(name) {
+        let mut external = match self.commands.get(name).cloned() {
             None => {
                 let message = "it is not given".to_owned();
                 return Err(TickError::Udf { name: name.to_owned(), message });
             }
             Some(UdfCommand::Script(path)) => {
-                return Ok(Box::new(InMemory::start(name, self.load(name, path)?, init)?));
+                let handler = self.load(name, &path)?;
+                let init = (!self.captured).then_some(init);
+                let shown = (!self.plain).then_some(name);
+                return Ok(Box::new(LocalUdf::start(shown, handler, init)?));
             }
-            Some(UdfCommand::Exec(command)) => External::process(name, command)?,
-            Some(UdfCommand::Socket(path)) => External::socket(name, path)?,
+            Some(UdfCommand::Exec(command)) => External::process(name, &command)?,
+            Some(UdfCommand::Socket(path)) => External::socket(name, &path)?,
         };
         external.init(init)?;
         Ok(Box::new(external))

@@ -7,14 +7,15 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use crate::tick::definition::object::Object;
-use crate::tick::definition::{Definition, Kind};
+use crate::tick::definition::query::Query;
+use crate::tick::definition::{Definition, Kind, Property};
 use crate::tick::error::{Result, TickError, TickText};
 use crate::tick::flow::Edge;
 use crate::tick::lambda::functions::State;
 use crate::tick::lambda::{Lambda, NoScope, Value};
 use crate::tick::syntax::ast::{Call, Expr, ExprKind, Link, Statement, Unary};
 use crate::tick::syntax::parser;
-use crate::tick::udf::{NoUdfs, Udfs};
+use crate::tick::udf::{self, NoUdfs, OptionError, Udfs, there_are};
 
 /// A script's nodes, in the order in which they were made: parents before children.
 #[derive(Debug)]
@@ -47,6 +48,7 @@ impl Definitions {
         for statement in &statements {
             evaluator.statement(statement)?;
         }
+        evaluator.check_predefined()?;
         let Evaluator { definitions, dbrps, .. } = evaluator;
         if definitions.len() < 2 {
             let message =
@@ -54,6 +56,43 @@ impl Definitions {
             return Err(source.error(0, message));
         }
         Ok(Self { definitions, dbrps })
+    }
+}
+
+impl Definitions {
+    /// Returns what the task takes: a stream or batches.
+    pub fn edge(&self) -> Edge {
+        self.definitions.first().map_or(Edge::Stream, |first| first.provides)
+    }
+
+    /// Returns the queries of a batch task, in the order of the script.
+    pub fn queries(&self) -> Vec<Query> {
+        self.definitions.iter().filter(|d| d.is_query()).map(Query::of).collect()
+    }
+
+    /// Sets an option of all uses of a function, in place of what the script says.
+    ///
+    /// # Errors
+    /// A function or an option that is not there, or a value of another type.
+    pub fn set_option(&mut self, udf: &str, option: &str, text: &str) -> Result<(), OptionError> {
+        let mut found = false;
+        for definition in &mut self.definitions {
+            let Kind::Udf(info) = &definition.kind else { continue };
+            if definition.name != udf {
+                continue;
+            }
+            found = true;
+            let arguments = udf::parse_option(udf, info, option, text)?;
+            definition.properties.retain(|property| property.name != option);
+            let (name, at) = (option.to_owned(), definition.at);
+            definition.properties.push(Property { name, handler: None, arguments, at });
+        }
+        if found {
+            return Ok(());
+        }
+        let is_udf = |definition: &&Definition| matches!(definition.kind, Kind::Udf(_));
+        let known = self.definitions.iter().filter(is_udf).map(|d| d.name.as_str());
+        Err(OptionError(format!("the script has no @{udf}(){}", udf::there_are(known))))
     }
 }
 
@@ -128,6 +167,15 @@ impl Evaluator<'_> {
             }
         }
         Ok(())
+    }
+
+    /// Refuses variables given from outside that the script does not declare.
+    fn check_predefined(&self) -> Result<()> {
+        let unknown =
+            self.predefined.keys().find(|name| !self.variables.contains_key(name.as_str()));
+        let Some(name) = unknown else { return Ok(()) };
+        let known = there_are(self.variables.keys().map(|known| &**known));
+        Err(self.error(0, format!("the script does not declare a variable {name}{known}")))
     }
 
     fn declare(&mut self, name: &Rc<str>, kind: &str, at: usize) -> Result<()> {
@@ -206,7 +254,9 @@ impl Evaluator<'_> {
                 Object::Lambda(body, _) => ExprKind::Lambda(Rc::clone(body)),
                 Object::Star => ExprKind::Star,
                 Object::List(_) => ExprKind::List(Vec::new()),
-                Object::Time(..) | Object::Node(_) => ExprKind::Ident(name.into()),
+                Object::Time(..) | Object::Node(_) | Object::Condition(_) => {
+                    ExprKind::Ident(name.into())
+                }
             })
         };
         Lambda::compile(body, self.source, &resolve)

@@ -206,15 +206,17 @@ impl Evaluator<'_> {
                     .map_err(|message| self.error(call.at, message))?;
                 Property { name: name.to_owned(), handler: None, arguments, at: call.at }
             }
-            Kind::Source | Kind::Node(_) => match self.property_signature(node, name) {
-                None => return Err(self.unknown_property(node, call)?),
-                Some((handler, property, takes)) => {
-                    if let Some(wrong) = mismatch(takes, &arguments) {
-                        return Err(self.error(call.at, format!(".{name}() {wrong}")));
+            Kind::Source | Kind::Output | Kind::Node(_) => {
+                match self.property_signature(node, name) {
+                    None => return Err(self.unknown_property(node, call)?),
+                    Some((handler, property, takes)) => {
+                        if let Some(wrong) = mismatch(takes, &arguments) {
+                            return Err(self.error(call.at, format!(".{name}() {wrong}")));
+                        }
+                        Property { name: property.to_owned(), handler, arguments, at: call.at }
                     }
-                    Property { name: property.to_owned(), handler, arguments, at: call.at }
                 }
-            },
+            }
         };
         self.definitions[node].properties.push(property);
         Ok(Object::Node(node))

@@ -1,11 +1,16 @@
 //! A node as a script defines it, before it runs.
 
+mod builder;
 pub mod definitions;
 mod links;
 pub mod object;
+pub mod query;
 pub mod spec;
 
+pub use builder::Builder;
 pub use definitions::Definitions;
+
+use std::rc::Rc;
 
 use crate::protocol::message::InfoResponse;
 use crate::tick::definition::object::Object;
@@ -40,6 +45,8 @@ pub enum Kind {
     Source,
     /// A node of the language.
     Node(&'static Spec),
+    /// An output, which hands its input to the outside.
+    Output,
     /// A user defined function, and what it declares.
     Udf(Box<InfoResponse>),
 }
@@ -55,4 +62,62 @@ pub struct Property {
     pub arguments: Vec<Object>,
     /// Its offset in the script.
     pub at: usize,
+}
+
+/// A property of alerts that no script can write: the id is the measurement and the group's tags.
+pub(crate) const PLAIN_ID: &str = "plain id";
+
+/// How a node reads its arguments and properties, whose types are already checked.
+impl Definition {
+    /// Tells whether the node asks a database.
+    pub(crate) fn is_query(&self) -> bool {
+        self.name == "query" && matches!(self.kind, Kind::Node(_))
+    }
+
+    /// Returns the last call of a property that belongs to no handler.
+    pub(crate) fn last(&self, name: &str) -> Option<&Property> {
+        self.properties.iter().rev().find(|p| p.handler.is_none() && p.name == name)
+    }
+
+    /// Returns all calls of a property.
+    pub(crate) fn all<'d>(&'d self, name: &'d str) -> impl Iterator<Item = &'d Property> {
+        self.properties.iter().filter(move |p| p.handler.is_none() && p.name == name)
+    }
+
+    /// Tells whether a property was called.
+    pub(crate) fn flag(&self, name: &str) -> bool {
+        self.last(name).is_some()
+    }
+
+    /// Returns the first argument of the last call of a property.
+    pub(crate) fn value(&self, name: &str) -> Option<&Object> {
+        self.last(name)?.arguments.first()
+    }
+
+    pub(crate) fn string(&self, name: &str) -> Option<Rc<str>> {
+        self.value(name).and_then(Object::as_string)
+    }
+
+    /// Returns all arguments of the last call of a property.
+    pub(crate) fn strings(&self, name: &str) -> Vec<Rc<str>> {
+        strings(self.last(name).map_or(&[], |property| &property.arguments))
+    }
+
+    pub(crate) fn duration(&self, name: &str) -> Option<i64> {
+        self.value(name).and_then(Object::as_duration)
+    }
+
+    pub(crate) fn int(&self, name: &str) -> Option<i64> {
+        self.value(name).and_then(Object::as_int)
+    }
+
+    /// Returns the first argument of the node.
+    pub(crate) fn argument(&self) -> Option<&Object> {
+        self.arguments.first()
+    }
+}
+
+/// Returns the strings among arguments.
+pub(crate) fn strings(arguments: &[Object]) -> Vec<Rc<str>> {
+    arguments.iter().filter_map(Object::as_string).collect()
 }

@@ -5,6 +5,8 @@ use std::rc::Rc;
 
 use regex::Regex;
 
+use crate::tick::condition::Condition;
+
 use crate::protocol::duration;
 use crate::tick::lambda::Lambda;
 use crate::tick::syntax::ast::Expr;
@@ -34,6 +36,8 @@ pub enum Object {
     Time(i64, i64),
     /// A node, by its number.
     Node(usize),
+    /// A condition in another language, which no script can write.
+    Condition(Rc<dyn Condition>),
 }
 
 impl Object {
@@ -51,18 +55,52 @@ impl Object {
             Self::List(_) => "list",
             Self::Time(..) => "time()",
             Self::Node(_) => "node",
+            Self::Condition(_) => "condition",
         }
     }
 
     fn is(&self, wanted: &str) -> bool {
         match wanted {
-            "value" => !matches!(self, Self::Node(_) | Self::List(_) | Self::Time(..)),
+            "value" => {
+                !matches!(self, Self::Node(_) | Self::List(_) | Self::Time(..) | Self::Condition(_))
+            }
             "number" => matches!(self, Self::Int(_) | Self::Float(_)),
             "rate" => matches!(self, Self::Int(_) | Self::Duration(_)),
             "fill" => matches!(self, Self::Int(_) | Self::Float(_) | Self::String(_)),
             "tag" => matches!(self, Self::String(_) | Self::Star),
             "dimension" => matches!(self, Self::String(_) | Self::Star | Self::Time(..)),
             wanted => self.kind() == wanted,
+        }
+    }
+}
+
+/// Conversions, for arguments whose types are already checked.
+impl Object {
+    pub(crate) fn as_string(&self) -> Option<Rc<str>> {
+        match self {
+            Self::String(v) => Some(Rc::clone(v)),
+            _ => None,
+        }
+    }
+
+    pub(crate) fn as_int(&self) -> Option<i64> {
+        match self {
+            Self::Int(v) => Some(*v),
+            _ => None,
+        }
+    }
+
+    pub(crate) fn as_duration(&self) -> Option<i64> {
+        match self {
+            Self::Duration(v) => Some(*v),
+            _ => None,
+        }
+    }
+
+    pub(crate) fn as_lambda(&self) -> Option<Rc<Lambda>> {
+        match self {
+            Self::Lambda(_, lambda) => Some(Rc::clone(lambda)),
+            _ => None,
         }
     }
 }
@@ -87,6 +125,7 @@ impl fmt::Display for Object {
             }
             Self::Lambda(..) => f.write_str("a lambda"),
             Self::Node(_) => f.write_str("a node"),
+            Self::Condition(_) => f.write_str("a condition"),
         }
     }
 }

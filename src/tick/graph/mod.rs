@@ -1,67 +1,55 @@
-//! A script's nodes, running.
+//! The nodes of a task, running.
+
+mod collected;
+
+pub use collected::{Collected, CollectedEvent};
 
 use std::collections::BTreeMap;
-use std::path::Path;
 use std::rc::Rc;
 
-use crate::protocol::{Batch, Point};
-use crate::tick::alert_event::AlertEvent;
-use crate::tick::definition::object::Object;
-use crate::tick::definition::{Definition, Definitions, Kind};
-use crate::tick::error::{Result, TickError, TickText};
-use crate::tick::flow::{Edge, Message, Node, Outbox, Outside, Write};
-use crate::tick::nodes;
-use crate::tick::udf::Udfs;
+use super::definition::object::Object;
+use super::definition::{Definition, Definitions, Kind};
+use super::error::{Result, TickError, TickText};
+use super::flow::{Edge, Message, Node, Outbox, Outside, Pool, Sent, Tally};
+use super::nodes;
+use super::udf::Udfs;
+use crate::protocol::{Batch, Point, Request};
 
-/// A script ready to take data.
+/// A task ready to take data.
 pub struct Graph {
     slots: Vec<Slot>,
     edge: Edge,
     dbrps: Vec<(String, String)>,
-    queries: Vec<(usize, Query)>,
+    queries: Vec<usize>,
     /// Where data comes from that does not say.
     home: Option<(String, String)>,
+    /// The node whose input [`Outside::row`] is told of.
+    watched: usize,
+    /// The item of the data at hand.
+    item: u64,
+    pool: Pool,
+    tally: Tally,
     /// Messages on their way; empty between two calls, kept for its memory.
-    waiting: Waiting,
+    waiting: Vec<Waiting>,
+    /// What the node at hand sent; empty between two calls, kept for its memory.
+    sent: Vec<Sent>,
 }
 
-/// Messages on their way to a node and its port, the next one last.
-type Waiting = Vec<(usize, usize, Message)>;
+/// A message on its way to a node and its port, with the item that it belongs to.
+struct Waiting {
+    node: usize,
+    port: usize,
+    item: u64,
+    message: Message,
+}
 
 struct Slot {
     name: String,
     node: Box<dyn Node>,
     children: Rc<[(usize, usize)]>,
     received: u64,
-}
-
-/// What a `query` node asks a database.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Query {
-    /// The InfluxQL, without times and groups.
-    pub text: String,
-    /// How long a time each query covers, in nanoseconds.
-    pub period: i64,
-    /// How often it is asked, in nanoseconds; 0 with `cron`.
-    pub every: i64,
-    /// How far back the covered time ends, in nanoseconds.
-    pub offset: i64,
-    /// Whether the times asked at are multiples of `every`.
-    pub align: bool,
-    /// Whether the groups by time begin with the covered time.
-    pub align_group: bool,
-    /// When it is asked, in cron's notation.
-    pub cron: Option<String>,
-    /// The tags it groups by; `*` for all.
-    pub tags: Vec<String>,
-    /// Whether it groups by measurement.
-    pub by_measurement: bool,
-    /// The interval and offset it groups by, in nanoseconds.
-    pub time: Option<(i64, i64)>,
-    /// What fills empty intervals: `null`, `none`, a number …
-    pub fill: Option<String>,
-    /// The name of the InfluxDB cluster in the daemon's configuration.
-    pub cluster: Option<String>,
+    /// Whether it is a function, which takes captured requests.
+    is_udf: bool,
 }
 
 /// What a task is called, and what it is given.
@@ -81,30 +69,55 @@ impl Graph {
     /// # Errors
     /// The first thing that is wrong with the script, or a function that does not start.
     pub fn new(source: &TickText<'_>, task: &Task, udfs: &mut dyn Udfs) -> Result<Self> {
-        let program = Definitions::compile(source, &task.variables, udfs)?;
-        let definitions = &program.definitions;
+        let definitions = Definitions::compile(source, &task.variables, udfs)?;
+        Self::start(definitions, source, task, udfs)
+    }
+
+    /// Starts the nodes and functions that a script defines, or that were defined without one.
+    ///
+    /// # Errors
+    /// A node that cannot do what its definition says, or a function that does not start.
+    pub fn start(
+        definitions: Definitions,
+        source: &TickText<'_>,
+        task: &Task,
+        udfs: &mut dyn Udfs,
+    ) -> Result<Self> {
+        let Definitions { definitions, dbrps } = definitions;
         let mut slots = Vec::with_capacity(definitions.len());
         let mut queries = Vec::new();
         for (i, definition) in definitions.iter().enumerate() {
             let name = format!("{}{i}", definition.name);
-            let node = nodes::build(definitions, i, &name, source, task, udfs)?;
-            if definition.name == "query" && matches!(definition.kind, Kind::Node(_)) {
-                queries.push((i, nodes::query::query(definition)));
+            let node = nodes::build(&definitions, i, &name, source, task, udfs)?;
+            if definition.is_query() {
+                queries.push(i);
             }
-            slots.push(Slot { name, node, children: children(definitions, i), received: 0 });
+            let is_udf = matches!(definition.kind, Kind::Udf(_));
+            slots.push(Slot {
+                name,
+                node,
+                children: children(&definitions, i),
+                received: 0,
+                is_udf,
+            });
         }
-        let home = task.dbrp.clone().or_else(|| program.dbrps.first().cloned());
+        let home = task.dbrp.clone().or_else(|| dbrps.first().cloned());
         Ok(Self {
+            watched: watched(&definitions),
             slots,
             edge: definitions[0].provides,
-            dbrps: program.dbrps,
+            dbrps,
             queries,
             home,
+            item: 0,
+            pool: Pool::default(),
+            tally: Tally::default(),
             waiting: Vec::new(),
+            sent: Vec::new(),
         })
     }
 
-    /// Returns what the script takes: a stream or batches.
+    /// Returns what the task takes: a stream or batches.
     pub fn edge(&self) -> Edge {
         self.edge
     }
@@ -114,21 +127,27 @@ impl Graph {
         &self.dbrps
     }
 
-    /// Returns the queries of a batch script, in the order of the script.
-    pub fn queries(&self) -> impl Iterator<Item = &Query> {
-        self.queries.iter().map(|(_, query)| query)
-    }
-
     /// Returns each node's name and how many messages it took.
     pub fn counts(&self) -> impl Iterator<Item = (&str, u64)> {
         self.slots.iter().map(|slot| (slot.name.as_str(), slot.received))
     }
 
-    /// Hands a point to a stream script.
+    /// Returns what the functions wrote so far.
+    pub fn tally(&self) -> Tally {
+        self.tally
+    }
+
+    /// Tells which item of the data comes next; items are counted up.
+    pub fn begin_item(&mut self, item: u64) {
+        self.item = item;
+    }
+
+    /// Hands a point to a stream task. The point is taken out of its place: what is left is memory for
+    /// the next one.
     ///
     /// # Errors
-    /// What ends the replay; also a point for a batch script.
-    pub fn point(&mut self, mut point: Point, outside: &mut dyn Outside) -> Result<()> {
+    /// What ends the replay; also a point for a batch task.
+    pub fn point(&mut self, point: &mut Point, outside: &mut dyn Outside) -> Result<()> {
         if self.edge != Edge::Stream {
             return Err(self.wrong_source("a stream of points"));
         }
@@ -139,21 +158,25 @@ impl Graph {
             point.set_database(database);
             point.set_retention_policy(retention_policy);
         }
-        if !self.dbrps.is_empty() && !self.wanted(&point) {
+        if !self.dbrps.is_empty() && !self.wanted(point) {
             return Ok(());
         }
-        self.send(0, vec![point.into()], outside)
+        let mut shared = self.pool.take();
+        let taken = Rc::get_mut(&mut shared).expect("a point of the pool has one owner");
+        std::mem::swap(taken, point);
+        self.sent.push((self.item, Message::Point(shared)));
+        self.deliver(0, outside)
     }
 
     /// Hands a batch to the query of that number, from 0.
     ///
     /// # Errors
-    /// What ends the replay; also a batch for a stream script, or for a query that is not there.
+    /// What ends the replay; also a batch for a stream task, or for a query that is not there.
     pub fn batch(&mut self, query: usize, batch: Batch, outside: &mut dyn Outside) -> Result<()> {
         if self.edge != Edge::Batch {
             return Err(self.wrong_source("batches"));
         }
-        let Some((id, _)) = self.queries.get(query) else {
+        let Some(id) = self.queries.get(query) else {
             let message = format!(
                 "the data is for query {query}, the script has {} (from 0)",
                 self.queries.len()
@@ -162,7 +185,46 @@ impl Graph {
         };
         let id = *id;
         self.slots[id].received += 1;
-        self.send(id, vec![batch.into()], outside)
+        self.sent.push((self.item, batch.into()));
+        self.deliver(id, outside)
+    }
+
+    /// Hands a captured request, as the daemon sent it, to all functions.
+    ///
+    /// # Errors
+    /// What ends the replay.
+    pub fn frame(&mut self, frame: &[u8], outside: &mut dyn Outside) -> Result<()> {
+        outside.item(self.item);
+        match Request::decode(frame) {
+            Ok(Request::Point(message)) if self.edge == Edge::Stream => {
+                if let Ok(point) = Point::from_message(message) {
+                    outside.row(point.time(), point.time());
+                }
+            }
+            Ok(Request::Begin(_)) => self.slots[self.watched].received += 1,
+            Ok(Request::End(end)) => outside.row(end.tmax, end.tmax),
+            _ => {}
+        }
+        for id in 0..self.slots.len() {
+            if self.slots[id].is_udf {
+                self.visit(id, outside, |node, out| node.frame(frame, out))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Lets functions handle the points that they have kept back. Whoever plays data calls this after
+    /// each chunk of it, before the effects are shown.
+    ///
+    /// # Errors
+    /// What ends the replay.
+    pub fn settle(&mut self, outside: &mut dyn Outside) -> Result<()> {
+        for id in 0..self.slots.len() {
+            if self.slots[id].is_udf {
+                self.visit(id, outside, |node, out| node.settle(out))?;
+            }
+        }
+        Ok(())
     }
 
     /// Tells all nodes that nothing more comes.
@@ -170,14 +232,16 @@ impl Graph {
     /// # Errors
     /// What ends the replay.
     pub fn finish(&mut self, outside: &mut dyn Outside) -> Result<()> {
+        self.settle(outside)?;
         for id in 0..self.slots.len() {
-            let slot = &mut self.slots[id];
-            let mut out = Outbox { messages: Vec::new(), outside: &mut *outside, node: &slot.name };
-            slot.node.finish(&mut out)?;
-            let messages = out.messages;
-            self.send(id, messages, outside)?;
+            self.visit(id, outside, |node, out| node.finish(out))?;
         }
         Ok(())
+    }
+
+    /// Returns how many batches the watched node took, if it takes batches.
+    pub fn batches(&self) -> u64 {
+        self.slots[self.watched].received
     }
 
     fn wanted(&self, point: &Point) -> bool {
@@ -185,7 +249,7 @@ impl Graph {
         self.dbrps.iter().any(|(db, rp)| *db == database && *rp == retention_policy)
     }
 
-    /// Says that a script cannot take what it is given.
+    /// Says that a task cannot take what it is given.
     pub fn wrong_source(&self, given: &str) -> TickError {
         let wanted = match self.edge {
             Edge::Stream => "line protocol or a .srpl recording",
@@ -195,42 +259,107 @@ impl Graph {
         TickError::Node { node: self.slots[0].name.clone(), message }
     }
 
-    /// Hands messages to the children of a node, and what they make of them to theirs.
-    fn send(
+    /// Calls a node outside of the flow, and delivers what it sends.
+    fn visit(
         &mut self,
-        from: usize,
-        messages: Vec<Message>,
+        id: usize,
         outside: &mut dyn Outside,
+        call: impl FnOnce(&mut dyn Node, &mut Outbox<'_>) -> Result<()>,
     ) -> Result<()> {
-        let mut waiting = std::mem::take(&mut self.waiting);
-        self.enqueue(from, messages, &mut waiting);
-        while let Some((id, port, message)) = waiting.pop() {
-            let slot = &mut self.slots[id];
-            slot.received += 1;
-            let mut out = Outbox { messages: Vec::new(), outside: &mut *outside, node: &slot.name };
-            match message {
-                Message::Point(point) => slot.node.point(port, point, &mut out)?,
-                Message::Batch(batch) => slot.node.batch(port, batch, &mut out)?,
-            }
-            let messages = out.messages;
-            self.enqueue(id, messages, &mut waiting);
-        }
-        self.waiting = waiting;
-        Ok(())
+        outside.item(self.item);
+        let slot = &mut self.slots[id];
+        let mut out = Outbox {
+            messages: &mut self.sent,
+            item: self.item,
+            outside: &mut *outside,
+            node: &slot.name,
+            number: id,
+            pool: &mut self.pool,
+            tally: &mut self.tally,
+        };
+        // What a function wrote before it failed still counts.
+        let called = call(&mut *slot.node, &mut out);
+        self.deliver(id, outside)?;
+        called
     }
 
-    /// Puts messages onto the stack of what waits, so that the first is taken first.
-    fn enqueue(&self, from: usize, messages: Vec<Message>, waiting: &mut Waiting) {
-        let Some(((first, first_port), others)) = self.slots[from].children.split_first() else {
+    /// Hands what a node sent to its children, and what they make of it to theirs.
+    fn deliver(&mut self, from: usize, outside: &mut dyn Outside) -> Result<()> {
+        let mut failed = Ok(());
+        let mut told = None;
+        self.enqueue(from);
+        while let Some(Waiting { node: id, port, item, message }) = self.waiting.pop() {
+            if told != Some(item) {
+                outside.item(item);
+                told = Some(item);
+            }
+            if id == self.watched {
+                tell_row(&message, outside);
+            }
+            let slot = &mut self.slots[id];
+            slot.received += 1;
+            let mut out = Outbox {
+                messages: &mut self.sent,
+                item,
+                outside: &mut *outside,
+                node: &slot.name,
+                number: id,
+                pool: &mut self.pool,
+                tally: &mut self.tally,
+            };
+            let called = match message {
+                Message::Point(point) => slot.node.point(port, point, &mut out),
+                Message::Batch(batch) => slot.node.batch(port, batch, &mut out),
+            };
+            if called.is_err() && failed.is_ok() {
+                // What the node sent before it failed still flows, and nothing else.
+                failed = called;
+                self.waiting.clear();
+            }
+            self.enqueue(id);
+        }
+        failed
+    }
+
+    /// Puts what a node sent onto the stack of what waits, so that the first is taken first.
+    fn enqueue(&mut self, from: usize) {
+        let Self { slots, waiting, sent, pool, .. } = self;
+        let Some(((first, first_port), others)) = slots[from].children.split_first() else {
+            for (_, message) in sent.drain(..) {
+                if let Message::Point(point) = message {
+                    pool.give(point);
+                }
+            }
             return;
         };
-        for message in messages.into_iter().rev() {
-            for (child, port) in others.iter().rev() {
-                waiting.push((*child, *port, message.clone()));
+        for (item, message) in sent.drain(..).rev() {
+            for (node, port) in others.iter().rev() {
+                let message = message.clone();
+                waiting.push(Waiting { node: *node, port: *port, item, message });
             }
-            waiting.push((*first, *first_port, message));
+            waiting.push(Waiting { node: *first, port: *first_port, item, message });
         }
     }
+}
+
+/// Tells the outside which times a message covers.
+fn tell_row(message: &Message, outside: &mut dyn Outside) {
+    match message {
+        Message::Point(point) => outside.row(point.time(), point.time()),
+        Message::Batch(batch) => {
+            let mut times = batch.points().map(|point| point.time());
+            let first = times.next().map_or(batch.tmax, |first| times.fold(first, i64::min));
+            outside.row(first, batch.tmax);
+        }
+    }
+}
+
+/// Returns the node whose input is what is judged: the first function, else the first alert.
+fn watched(definitions: &[Definition]) -> usize {
+    let udf = |definition: &Definition| matches!(definition.kind, Kind::Udf(_));
+    let alert = |definition: &Definition| definition.name == "alert";
+    let place = definitions.iter().position(udf).or_else(|| definitions.iter().position(alert));
+    place.unwrap_or(0)
 }
 
 /// Returns the children of a node, each with the port that the node is for it.
@@ -240,53 +369,4 @@ fn children(definitions: &[Definition], parent: usize) -> Rc<[(usize, usize)]> {
         ports.filter(|(_, p)| **p == parent).map(|(port, _)| (child, port)).collect::<Vec<_>>()
     };
     definitions.iter().enumerate().flat_map(of).collect()
-}
-
-/// Effects kept in memory, for tests and for whoever shows them.
-#[derive(Debug, Default)]
-pub struct Collected {
-    /// The events of alerts.
-    pub alerts: Vec<AlertEvent>,
-    /// The text of each alert log file.
-    pub alert_logs: BTreeMap<String, String>,
-    /// The line protocol for each database and retention policy.
-    pub written: BTreeMap<(String, String), String>,
-    /// The JSON of each endpoint.
-    pub endpoints: BTreeMap<String, String>,
-    /// The lines of `log` nodes: level, prefix, text.
-    pub logged: Vec<(String, String, String)>,
-    /// What nodes could not do: node and error.
-    pub diagnosed: Vec<(String, String)>,
-}
-
-impl Outside for Collected {
-    fn alert(&mut self, event: &AlertEvent) -> Result<()> {
-        self.alerts.push(event.clone());
-        Ok(())
-    }
-
-    fn alert_log(&mut self, path: &Path, line: &str) -> Result<()> {
-        self.alert_logs.entry(path.display().to_string()).or_default().push_str(line);
-        Ok(())
-    }
-
-    fn write(&mut self, write: &Write<'_>) -> Result<()> {
-        let key = (write.database.to_owned(), write.retention_policy.to_owned());
-        self.written.entry(key).or_default().push_str(write.lines);
-        Ok(())
-    }
-
-    fn http_out(&mut self, endpoint: &str, json: &str) -> Result<()> {
-        self.endpoints.insert(endpoint.to_owned(), json.to_owned());
-        Ok(())
-    }
-
-    fn log(&mut self, level: &str, prefix: &str, text: &str) -> Result<()> {
-        self.logged.push((level.to_owned(), prefix.to_owned(), text.to_owned()));
-        Ok(())
-    }
-
-    fn diagnose(&mut self, node: &str, error: &TickError) {
-        self.diagnosed.push((node.to_owned(), error.to_string()));
-    }
 }

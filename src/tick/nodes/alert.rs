@@ -1,23 +1,23 @@
 //! `|alert()`: levels, events and their texts.
 
+use std::cell::OnceCell;
 use std::collections::HashMap;
 use std::path::PathBuf;
 use std::rc::Rc;
 
 use super::alert_state::{Policy, State};
-use super::alert_text::{Subject, Texts};
 use super::map_points;
-use super::row::{result, row};
-use crate::protocol::group::{Dimensions, regroup};
+use crate::protocol::group::{regroup, regroup_point};
 use crate::protocol::{Batch, Point};
-use crate::tick::alert_event::{AlertEvent, Level};
+use crate::tick::alert::texts::Texts;
+use crate::tick::alert::{AlertEvent, Level};
+use crate::tick::condition;
 use crate::tick::definition::object::Object;
 use crate::tick::definition::{Definition, Property};
 use crate::tick::error::{Result, TickText};
-use crate::tick::flow::{Message, Node, Outbox, PointScope};
+use crate::tick::flow::{ByGroup, Message, Node, Outbox, PointScope};
 use crate::tick::graph::Task;
-use crate::tick::lambda::Lambda;
-use crate::tick::lambda::functions;
+use crate::tick::lambda::{Lambda, functions};
 
 /// Raises alerts.
 pub(crate) struct Alert {
@@ -29,14 +29,20 @@ pub(crate) struct Alert {
     logs: Vec<PathBuf>,
     handlers: Rc<[String]>,
     marks: Marks,
-    groups: HashMap<String, State>,
+    groups: ByGroup<State>,
     /// The last event of each id: groups whose ids are the same share it.
-    events: HashMap<String, (Level, i64)>,
+    events: HashMap<String, (Level, i64), ahash::RandomState>,
     /// Whether events are kept beyond a group, which they are for a handler or a topic.
     remembers: bool,
 }
 
-type Condition = (Rc<Lambda>, functions::State);
+/// When an alert has a level.
+enum Condition {
+    /// A lambda, whose failures cost a point.
+    Lambda(Rc<Lambda>, functions::State),
+    /// A condition in another language.
+    Foreign(Rc<dyn condition::Condition>),
+}
 
 /// The levels that have conditions.
 const LEVELS: [Level; 3] = [Level::Info, Level::Warning, Level::Critical];
@@ -65,8 +71,12 @@ impl Alert {
         task: &Task,
     ) -> Result<Self> {
         let definition = &definitions[id];
-        let condition = |name: &str| {
-            definition.lambda(name).map(|lambda| (lambda, functions::State::default()))
+        let condition = |name: &str| match definition.value(name)? {
+            Object::Lambda(_, lambda) => {
+                Some(Condition::Lambda(Rc::clone(lambda), functions::State::default()))
+            }
+            Object::Condition(condition) => Some(Condition::Foreign(Rc::clone(condition))),
+            _ => None,
         };
         let flapping =
             match definition.last("flapping").map(|property| property.arguments.as_slice()) {
@@ -93,7 +103,7 @@ impl Alert {
                 conditions: [condition("info"), condition("warn"), condition("crit")],
                 resets: [condition("infoReset"), condition("warnReset"), condition("critReset")],
             },
-            texts: Texts::new(definitions, id, source, task)?,
+            texts: Texts::new(definitions, id, source, &task.id)?,
             policy,
             all: definition.flag("all"),
             recoveries: !definition.flag("noRecoveries"),
@@ -102,93 +112,132 @@ impl Alert {
                 || definition.string("topic").is_some_and(|topic| !topic.is_empty()),
             handlers: handlers.into(),
             marks: Marks::new(definition),
-            groups: HashMap::new(),
-            events: HashMap::new(),
+            groups: ByGroup::default(),
+            events: HashMap::default(),
         })
     }
 
-    /// Returns the state of a group; a new one goes on from the last event of its id.
-    fn state(&mut self, message: &Message) -> Result<&mut State> {
-        let id = message.group();
-        if !self.groups.contains_key(&*id) {
-            let mut state = State::new(&self.policy);
-            if self.remembers
-                && let Some((level, time)) = self.events.get(&self.texts.id(message)?)
-                && *level != Level::Ok
-            {
-                state.add(message.time(), *level, &self.policy);
-                state.triggered(*time);
-            }
-            self.groups.insert(id.clone().into_owned(), state);
+    /// Returns the level of a group; a new one goes on from the last event of its id.
+    fn current(&mut self, message: &Message) -> Result<Level> {
+        let group = message.group_bytes();
+        if let Some(state) = self.groups.get(group) {
+            return Ok(state.level());
         }
-        Ok(self.groups.get_mut(&*id).expect("the group was just inserted"))
+        let mut state = State::new(&self.policy);
+        if self.remembers
+            && let Some((level, time)) = self.events.get(&self.texts.id(message)?)
+            && *level != Level::Ok
+        {
+            state.add(message.time(), *level, &self.policy);
+            state.triggered(*time);
+        }
+        Ok(self.groups.insert(group, state).level())
     }
 
-    /// Makes an event and tells the outside of it.
-    fn event(&mut self, subject: &Subject<'_>, out: &mut Outbox<'_>) -> Result<AlertEvent> {
-        let id = self.texts.id(subject.message)?;
-        let (message, details) = self.texts.message_and_details(&id, subject)?;
-        let previous = self.events.insert(id.clone(), (subject.level, subject.time));
-        let event = AlertEvent {
-            id,
-            message,
-            details,
-            time: subject.time,
-            duration: subject.duration,
-            level: subject.level,
-            previous_level: previous.map_or(Level::Ok, |(level, _)| level),
-            data: result(&[row(subject.message)]),
-            recoverable: self.recoveries,
-            handlers: Rc::clone(&self.handlers),
+    /// Takes the level of a group; returns for how long the alert has not been OK if that is an event.
+    fn settle(
+        &mut self,
+        message: &Message,
+        time: i64,
+        level: Level,
+        out: &mut Outbox<'_>,
+    ) -> Option<i64> {
+        let policy = self.policy;
+        let state = self.groups.get_or(message.group_bytes(), || State::new(&policy));
+        if level != Level::Ok {
+            out.outside.level(out.number, state.level(), level);
+        }
+        state.add(time, level, &policy);
+        let triggers = match message {
+            Message::Point(_) => state.triggers_point(&policy),
+            Message::Batch(_) => state.triggers_batch(&policy),
         };
+        if !triggers {
+            return None;
+        }
+        state.triggered(time);
+        (level != Level::Ok || self.recoveries).then(|| state.duration())
+    }
+
+    /// Tells the outside of an event, and marks the data with it.
+    fn event(
+        &mut self,
+        (message, point): (Message, &Point),
+        (time, level, duration): (i64, Level, i64),
+        out: &mut Outbox<'_>,
+    ) -> Result<()> {
+        let id = self.texts.id(&message)?;
+        let previous = match self.events.get_mut(&id) {
+            Some(last) => std::mem::replace(last, (level, time)).0,
+            None => {
+                self.events.insert(id.clone(), (level, time));
+                Level::Ok
+            }
+        };
+        let event = AlertEvent {
+            node: out.number,
+            id: &id,
+            time,
+            duration,
+            level,
+            previous_level: previous,
+            recoverable: self.recoveries,
+            handlers: &self.handlers,
+            point,
+            data: &message,
+            texts: &self.texts,
+            message: OnceCell::new(),
+            details: OnceCell::new(),
+        };
+        if self.texts.own_details {
+            event.details()?;
+        }
         out.outside.alert(&event)?;
         if !self.logs.is_empty() {
-            let line = event.json_line();
+            let line = event.json_line()?;
             for path in &self.logs {
                 out.outside.alert_log(path, &line)?;
             }
         }
-        Ok(event)
-    }
-
-    fn take_point(&mut self, point: &Rc<Point>, out: &mut Outbox<'_>) -> Result<()> {
-        let message = Message::Point(Rc::clone(point));
-        let current = self.state(&message)?.level();
-        let level = self.levels.determine(point, current, out);
-        let (policy, time) = (self.policy, point.time());
-        let state = self.state(&message)?;
-        state.add(time, level, &policy);
-        if !state.triggers_point(&policy) {
-            return Ok(());
-        }
-        state.triggered(time);
-        let duration = state.duration();
-        if level == Level::Ok && !self.recoveries {
-            return Ok(());
-        }
-        let subject = Subject { message: &message, point, level, time, duration };
-        let event = self.event(&subject, out)?;
         if self.marks.any() {
-            let mut point = (**point).clone();
-            self.marks.apply(&mut point, &event);
-            Dimensions::of(&point).apply(&mut point);
-            out.send(point);
+            let marked = self.marks.mark(&event)?;
+            out.send(marked);
         } else {
             out.send(message);
         }
         Ok(())
     }
 
-    fn take_batch(&mut self, batch: &Rc<Batch>, out: &mut Outbox<'_>) -> Result<()> {
+    fn take_point(&mut self, point: Rc<Point>, out: &mut Outbox<'_>) -> Result<()> {
+        let message = Message::Point(point);
+        let Message::Point(point) = &message else { return Ok(()) };
+        let current = self.current(&message)?;
+        let level = self.levels.determine(point, current, out)?;
+        let time = point.time();
+        match self.settle(&message, time, level, out) {
+            Some(duration) => {
+                let point = Rc::clone(point);
+                self.event((message, &point), (time, level, duration), out)
+            }
+            None => {
+                if let Message::Point(point) = message {
+                    out.pool.give(point);
+                }
+                Ok(())
+            }
+        }
+    }
+
+    fn take_batch(&mut self, batch: Rc<Batch>, out: &mut Outbox<'_>) -> Result<()> {
         if batch.is_empty() {
             return Ok(());
         }
-        let message = Message::Batch(Rc::clone(batch));
-        let current = self.state(&message)?.level();
+        let message = Message::Batch(Rc::clone(&batch));
+        let current = self.current(&message)?;
         let mut lowest = Level::Critical;
         let mut highest: Option<(Level, Point)> = None;
         for point in batch.points() {
-            let level = self.levels.determine(&point, current, out);
+            let level = self.levels.determine(&point, current, out)?;
             lowest = lowest.min(level);
             if highest.as_ref().is_none_or(|(highest, _)| level > *highest) {
                 highest = Some((level, point));
@@ -197,72 +246,55 @@ impl Alert {
         let Some((highest, point)) = highest else { return Ok(()) };
         let level = if self.all { lowest } else { highest };
         let time = if self.all || level == Level::Ok { batch.tmax } else { point.time() };
-        let policy = self.policy;
-        let state = self.state(&message)?;
-        state.add(time, level, &policy);
-        if !state.triggers_batch(&policy) {
-            return Ok(());
+        match self.settle(&message, time, level, out) {
+            Some(duration) => self.event((message, &point), (time, level, duration), out),
+            None => Ok(()),
         }
-        state.triggered(time);
-        let duration = state.duration();
-        if level == Level::Ok && !self.recoveries {
-            return Ok(());
-        }
-        let subject = Subject { message: &message, point: &point, level, time, duration };
-        let event = self.event(&subject, out)?;
-        if self.marks.any() {
-            let mut marked = map_points(batch, |point| {
-                self.marks.apply(point, &event);
-                true
-            });
-            for (name, value) in self.marks.tags(&event) {
-                marked.tags.insert(name.to_string(), value.to_owned());
-            }
-            regroup(&mut marked);
-            out.send(marked);
-        } else {
-            out.send(message);
-        }
-        Ok(())
     }
 }
 
 impl Levels {
     /// Returns the level of a point, given the one of the group.
-    fn determine(&mut self, point: &Point, current: Level, out: &mut Outbox<'_>) -> Level {
-        let scope = PointScope::new(point);
+    fn determine(&mut self, point: &Point, current: Level, out: &mut Outbox<'_>) -> Result<Level> {
         let current = current as usize;
         // The levels from CRITICAL down to the current one.
-        let from = current.saturating_sub(1);
-        if let Some(i) =
-            (from..3).rev().find(|i| test(&mut self.conditions[*i], &scope, out) == Some(true))
-        {
-            return LEVELS[i];
+        for i in (current.saturating_sub(1)..3).rev() {
+            if test(&mut self.conditions[i], point, out)? == Some(true) {
+                return Ok(LEVELS[i]);
+            }
         }
         if current > 0
             && self.conditions[current - 1].is_some()
-            && test(&mut self.resets[current - 1], &scope, out) == Some(false)
+            && test(&mut self.resets[current - 1], point, out)? == Some(false)
         {
-            return LEVELS[current - 1];
+            return Ok(LEVELS[current - 1]);
         }
-        let lower =
-            (0..current).rev().find(|i| test(&mut self.conditions[*i], &scope, out) == Some(true));
-        lower.map_or(Level::Ok, |i| LEVELS[i])
+        for i in (0..current).rev() {
+            if test(&mut self.conditions[i], point, out)? == Some(true) {
+                return Ok(LEVELS[i]);
+            }
+        }
+        Ok(Level::Ok)
     }
 }
 
-/// Tests a condition, if there is one; reports what cannot be tested.
+/// Tests a condition, if there is one; reports a lambda that cannot be tested.
 fn test(
     condition: &mut Option<Condition>,
-    scope: &PointScope<'_>,
+    point: &Point,
     out: &mut Outbox<'_>,
-) -> Option<bool> {
-    let (lambda, state) = condition.as_mut()?;
-    match lambda.test(scope, state) {
-        Ok(holds) => Some(holds),
-        Err(error) => {
-            out.diagnose(&error);
-            None
+) -> Result<Option<bool>> {
+    match condition {
+        None => Ok(None),
+        Some(Condition::Foreign(condition)) => condition.holds(point),
+        Some(Condition::Lambda(lambda, state)) => {
+            match lambda.test(&PointScope::new(point), state) {
+                Ok(holds) => Ok(Some(holds)),
+                Err(error) => {
+                    out.diagnose(&error);
+                    Ok(None)
+                }
+            }
         }
     }
 }
@@ -293,18 +325,18 @@ impl Marks {
         .any(Option::is_some)
     }
 
-    fn tags<'e>(&'e self, event: &'e AlertEvent) -> impl Iterator<Item = (&'e str, &'e str)> {
+    fn tags<'e>(&'e self, event: &'e AlertEvent<'_>) -> impl Iterator<Item = (&'e str, &'e str)> {
         let level = self.level_tag.as_deref().map(|name| (name, event.level.name()));
-        let id = self.id_tag.as_deref().map(|name| (name, event.id.as_str()));
+        let id = self.id_tag.as_deref().map(|name| (name, event.id));
         level.into_iter().chain(id)
     }
 
-    fn apply(&self, point: &mut Point, event: &AlertEvent) {
+    fn apply(&self, point: &mut Point, event: &AlertEvent<'_>, message: &str) {
         self.tags(event).for_each(|(name, value)| point.set_tag(name, value));
         let strings = [
             (&self.level_field, event.level.name()),
-            (&self.message_field, event.message.as_str()),
-            (&self.id_field, event.id.as_str()),
+            (&self.message_field, message),
+            (&self.id_field, event.id),
         ];
         for (name, value) in strings {
             if let Some(name) = name {
@@ -314,6 +346,30 @@ impl Marks {
         if let Some(name) = &self.duration_field {
             point.set_field(name, event.duration);
         }
+    }
+
+    /// Returns the data of an event with its marks.
+    fn mark(&self, event: &AlertEvent<'_>) -> Result<Message> {
+        let message = if self.message_field.is_some() { event.message()? } else { "" };
+        Ok(match event.data {
+            Message::Point(point) => {
+                let mut point = (**point).clone();
+                self.apply(&mut point, event, message);
+                regroup_point(&mut point, &mut String::new());
+                point.into()
+            }
+            Message::Batch(batch) => {
+                let mut marked = map_points(batch, |point| {
+                    self.apply(point, event, message);
+                    true
+                });
+                for (name, value) in self.tags(event) {
+                    marked.tags.insert(name.to_string(), value.to_owned());
+                }
+                regroup(&mut marked);
+                marked.into()
+            }
+        })
     }
 }
 
@@ -347,10 +403,10 @@ fn logs(properties: &[Property]) -> Vec<PathBuf> {
 
 impl Node for Alert {
     fn point(&mut self, _port: usize, point: Rc<Point>, out: &mut Outbox<'_>) -> Result<()> {
-        self.take_point(&point, out)
+        self.take_point(point, out)
     }
 
     fn batch(&mut self, _port: usize, batch: Rc<Batch>, out: &mut Outbox<'_>) -> Result<()> {
-        self.take_batch(&batch, out)
+        self.take_batch(batch, out)
     }
 }

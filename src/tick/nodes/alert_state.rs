@@ -1,6 +1,6 @@
 //! The state of an alert for one group: its history of levels, and what follows from it.
 
-use crate::tick::alert_event::Level;
+use crate::tick::alert::Level;
 
 /// The newest change of level weighs this many times the oldest.
 const WEIGHT_RATIO: f64 = 1.5;

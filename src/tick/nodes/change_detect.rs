@@ -1,24 +1,23 @@
 //! `|changeDetect()`: only the points at which a field changes.
 
-use std::collections::HashMap;
 use std::rc::Rc;
 
-use super::filter::of_group;
-use super::{map_points, strings};
+use super::map_points;
 use crate::protocol::{Batch, Point};
 use crate::tick::definition::Definition;
+use crate::tick::definition::strings;
 use crate::tick::error::{Result, TickError};
-use crate::tick::flow::{Message, Node, Outbox};
+use crate::tick::flow::{ByGroup, Message, Node, Outbox};
 
 /// Keeps the points at which a field differs from the last point kept.
 pub(crate) struct ChangeDetect {
     fields: Vec<Rc<str>>,
-    previous: HashMap<String, Option<Point>>,
+    previous: ByGroup<Option<Point>>,
 }
 
 impl ChangeDetect {
     pub(crate) fn new(definition: &Definition) -> Self {
-        Self { fields: strings(&definition.arguments), previous: HashMap::new() }
+        Self { fields: strings(&definition.arguments), previous: ByGroup::default() }
     }
 }
 
@@ -43,7 +42,7 @@ fn changed(
 
 impl Node for ChangeDetect {
     fn point(&mut self, _port: usize, point: Rc<Point>, out: &mut Outbox<'_>) -> Result<()> {
-        let previous = of_group(&mut self.previous, &point.group());
+        let previous = self.previous.of(point.group_bytes());
         if changed(&self.fields, &point, previous, out) {
             out.send(Message::Point(point));
         }
@@ -51,7 +50,7 @@ impl Node for ChangeDetect {
     }
 
     fn batch(&mut self, _port: usize, batch: Rc<Batch>, out: &mut Outbox<'_>) -> Result<()> {
-        let previous = of_group(&mut self.previous, &batch.group);
+        let previous = self.previous.of(batch.group.as_bytes());
         *previous = None;
         let kept = map_points(&batch, |point| changed(&self.fields, point, previous, out));
         out.send(kept);

@@ -68,7 +68,7 @@ fn value_of(object: &Object) -> Option<FieldValue<'_>> {
 
 impl Node for Default {
     fn point(&mut self, _port: usize, mut point: Rc<Point>, out: &mut Outbox<'_>) -> Result<()> {
-        let changed = Rc::make_mut(&mut point);
+        let changed = out.pool.edit(&mut point);
         self.set(changed);
         if !self.tags.is_empty() {
             Dimensions::of(changed).apply(changed);

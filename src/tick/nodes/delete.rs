@@ -2,10 +2,11 @@
 
 use std::rc::Rc;
 
-use super::{map_points, strings};
+use super::map_points;
 use crate::protocol::group::{Dimensions, regroup};
 use crate::protocol::{Batch, Point};
 use crate::tick::definition::Definition;
+use crate::tick::definition::strings;
 use crate::tick::error::Result;
 use crate::tick::flow::{Message, Node, Outbox};
 
@@ -34,7 +35,7 @@ impl Delete {
 
 impl Node for Delete {
     fn point(&mut self, _port: usize, mut point: Rc<Point>, out: &mut Outbox<'_>) -> Result<()> {
-        let changed = Rc::make_mut(&mut point);
+        let changed = out.pool.edit(&mut point);
         self.remove(changed);
         if !self.tags.is_empty() {
             let mut dimensions = Dimensions::of(changed);

@@ -1,21 +1,19 @@
 //! `|derivative()`: the rate of change between two points.
 
-use std::collections::HashMap;
 use std::rc::Rc;
 
-use super::filter::of_group;
 use super::map_points;
 use crate::protocol::duration::SECOND;
 use crate::protocol::{Batch, Point};
 use crate::tick::definition::Definition;
 use crate::tick::definition::object::Object;
 use crate::tick::error::{Result, TickError};
-use crate::tick::flow::{Message, Node, Outbox};
+use crate::tick::flow::{ByGroup, Message, Node, Outbox};
 
 /// Computes rates of change.
 pub(crate) struct Derivative {
     rule: Rule,
-    previous: HashMap<String, Option<(i64, f64)>>,
+    previous: ByGroup<Option<(i64, f64)>>,
 }
 
 struct Rule {
@@ -34,7 +32,7 @@ impl Derivative {
             unit: definition.duration("unit").unwrap_or(SECOND),
             non_negative: definition.flag("nonNegative"),
         };
-        Self { rule, previous: HashMap::new() }
+        Self { rule, previous: ByGroup::default() }
     }
 }
 
@@ -71,15 +69,15 @@ impl Rule {
 
 impl Node for Derivative {
     fn point(&mut self, _port: usize, mut point: Rc<Point>, out: &mut Outbox<'_>) -> Result<()> {
-        let previous = of_group(&mut self.previous, &point.group());
-        if self.rule.apply(Rc::make_mut(&mut point), previous, out) {
+        let previous = self.previous.of(point.group_bytes());
+        if self.rule.apply(out.pool.edit(&mut point), previous, out) {
             out.send(Message::Point(point));
         }
         Ok(())
     }
 
     fn batch(&mut self, _port: usize, batch: Rc<Batch>, out: &mut Outbox<'_>) -> Result<()> {
-        let previous = of_group(&mut self.previous, &batch.group);
+        let previous = self.previous.of(batch.group.as_bytes());
         *previous = None;
         let changed = map_points(&batch, |point| self.rule.apply(point, previous, out));
         out.send(changed);

@@ -1,16 +1,14 @@
 //! `|eval()`: fields and tags computed by expressions.
 
 use std::borrow::Cow;
-use std::collections::HashMap;
 use std::rc::Rc;
 
-use super::filter::of_group;
 use super::map_points;
 use crate::protocol::{Batch, Point};
 use crate::tick::definition::Definition;
 use crate::tick::definition::object::Object;
 use crate::tick::error::{Result, TickError, TickText};
-use crate::tick::flow::{Message, Node, Outbox, PointScope, field_value, set_field};
+use crate::tick::flow::{ByGroup, Message, Node, Outbox, PointScope, field_value, set_field};
 use crate::tick::lambda::functions::State;
 use crate::tick::lambda::{Lambda, Scope, Value};
 
@@ -19,7 +17,7 @@ type Computed = Vec<(Rc<str>, Value<'static>)>;
 /// Computes fields and tags.
 pub(crate) struct Eval {
     rules: Rules,
-    groups: HashMap<String, States>,
+    groups: ByGroup<States>,
 }
 
 #[derive(Default)]
@@ -53,7 +51,7 @@ impl Eval {
             keep: definition.flag("keep").then(|| definition.strings("keep")),
             quiet: definition.flag("quiet"),
         };
-        Ok(Self { rules, groups: HashMap::new() })
+        Ok(Self { rules, groups: ByGroup::default() })
     }
 }
 
@@ -161,15 +159,15 @@ fn replace<'c>(
 
 impl Node for Eval {
     fn point(&mut self, _port: usize, mut point: Rc<Point>, out: &mut Outbox<'_>) -> Result<()> {
-        let states = of_group(&mut self.groups, &point.group());
-        if self.rules.apply(Rc::make_mut(&mut point), states, out) {
+        let states = self.groups.of(point.group_bytes());
+        if self.rules.apply(out.pool.edit(&mut point), states, out) {
             out.send(Message::Point(point));
         }
         Ok(())
     }
 
     fn batch(&mut self, _port: usize, batch: Rc<Batch>, out: &mut Outbox<'_>) -> Result<()> {
-        let states = of_group(&mut self.groups, &batch.group);
+        let states = self.groups.of(batch.group.as_bytes());
         let changed = map_points(&batch, |point| self.rules.apply(point, states, out));
         out.send(changed);
         Ok(())

@@ -70,10 +70,11 @@ impl From {
 impl Node for From {
     fn point(&mut self, _port: usize, mut point: Rc<Point>, out: &mut Outbox<'_>) -> Result<()> {
         if !self.wants(&point, out) {
+            out.pool.give(point);
             return Ok(());
         }
         let time = round(truncate(point.time(), self.truncate), self.round);
-        let changed = Rc::make_mut(&mut point);
+        let changed = out.pool.edit(&mut point);
         if changed.time() != time {
             changed.set_time(time);
         }

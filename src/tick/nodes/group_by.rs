@@ -73,7 +73,7 @@ impl GroupBy {
 impl Node for GroupBy {
     fn point(&mut self, _port: usize, mut point: Rc<Point>, out: &mut Outbox<'_>) -> Result<()> {
         self.grouping.by_name = self.by_measurement || point.by_name();
-        self.grouping.apply(Rc::make_mut(&mut point));
+        self.grouping.apply(out.pool.edit(&mut point));
         out.send(crate::tick::flow::Message::Point(point));
         Ok(())
     }

@@ -1,36 +1,33 @@
 //! `|httpOut()`: the last of each group, as the daemon would serve it; written once, at the end.
 
-use std::collections::HashMap;
 use std::rc::Rc;
 
-use super::row::{result, row};
 use crate::protocol::{Batch, Point};
+use crate::tick::alert::row::{result, row};
 use crate::tick::definition::Definition;
 use crate::tick::definition::object::Object;
 use crate::tick::error::Result;
-use crate::tick::flow::{Message, Node, Outbox};
+use crate::tick::flow::{ByGroup, Message, Node, Outbox};
 
 /// Keeps the last message of each group.
 pub(crate) struct HttpOut {
     endpoint: Rc<str>,
     /// In the order in which the groups were first seen.
     last: Vec<Message>,
-    groups: HashMap<String, usize>,
+    groups: ByGroup<usize>,
 }
 
 impl HttpOut {
     pub(crate) fn new(definition: &Definition) -> Self {
         let endpoint = definition.argument().and_then(Object::as_string).unwrap_or_default();
-        Self { endpoint, last: Vec::new(), groups: HashMap::new() }
+        Self { endpoint, last: Vec::new(), groups: ByGroup::default() }
     }
 
     fn keep(&mut self, message: Message, out: &mut Outbox<'_>) {
-        match self.groups.get(&*message.group()) {
-            Some(i) => self.last[*i] = message.clone(),
-            None => {
-                self.groups.insert(message.group().into_owned(), self.last.len());
-                self.last.push(message.clone());
-            }
+        let place = *self.groups.get_or(message.group_bytes(), || self.last.len());
+        match self.last.get_mut(place) {
+            Some(last) => *last = message.clone(),
+            None => self.last.push(message.clone()),
         }
         out.send(message);
     }

@@ -93,7 +93,7 @@ impl Join {
     fn collect(&mut self, port: usize, message: Message, out: &mut Outbox<'_>) {
         let group = self.groups.entry(message.group().into_owned()).or_default();
         for set in group.collect(port, message, &self.rule) {
-            out.messages.extend(set.join(&self.rule));
+            set.join(&self.rule).into_iter().for_each(|message| out.send(message));
         }
     }
 }
@@ -110,7 +110,7 @@ impl Matching {
         let mut ready = Vec::new();
         let time = round(message.time(), tolerance);
         let tags = message.group_tags();
-        let by_name = message.dimensions().by_name;
+        let by_name = message.by_name();
         let id = Dimensions { by_name, tags: on.to_vec() }.id(&message.name(), |name| {
             tags.iter().find(|(tag, _)| tag == name).map(|(_, value)| Cow::Borrowed(value.as_str()))
         });
@@ -212,7 +212,7 @@ impl Node for Join {
     fn finish(&mut self, out: &mut Outbox<'_>) -> Result<()> {
         for group in self.groups.values_mut() {
             for set in group.drain() {
-                out.messages.extend(set.join(&self.rule));
+                set.join(&self.rule).into_iter().for_each(|message| out.send(message));
             }
         }
         Ok(())

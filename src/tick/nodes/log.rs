@@ -2,8 +2,8 @@
 
 use std::rc::Rc;
 
-use super::row::log_json;
 use crate::protocol::{Batch, Point};
+use crate::tick::alert::row::log_json;
 use crate::tick::definition::Definition;
 use crate::tick::error::Result;
 use crate::tick::flow::{Message, Node, Outbox};

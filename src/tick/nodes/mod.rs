@@ -3,7 +3,6 @@
 mod aggregate;
 mod alert;
 mod alert_state;
-mod alert_text;
 mod change_detect;
 mod default;
 mod delete;
@@ -17,9 +16,9 @@ mod influxdb_out;
 mod join;
 mod join_set;
 mod log;
-pub(crate) mod query;
+mod output;
+mod query;
 mod reduce;
-mod row;
 mod sample;
 mod shift;
 mod source;
@@ -29,15 +28,11 @@ mod udf;
 mod union;
 mod window;
 
-use std::rc::Rc;
-
 use crate::protocol::{Batch, Point};
-use crate::tick::definition::object::Object;
-use crate::tick::definition::{Definition, Kind, Property};
+use crate::tick::definition::{Definition, Kind};
 use crate::tick::error::{Result, TickText};
 use crate::tick::flow::{Edge, Node};
 use crate::tick::graph::Task;
-use crate::tick::lambda::Lambda;
 use crate::tick::udf::Udfs;
 
 /// Makes the node that a definition stands for.
@@ -52,6 +47,7 @@ pub(crate) fn build(
     let definition = &definitions[id];
     let spec = match &definition.kind {
         Kind::Source => return Ok(Box::new(source::Pass)),
+        Kind::Output => return Ok(Box::new(output::Output)),
         Kind::Udf(_) => return udf::build(definition, name, source, task, udfs),
         Kind::Node(spec) => spec,
     };
@@ -83,89 +79,6 @@ pub(crate) fn build(
         }
         _ => Box::new(aggregate::Aggregate::new(definition, source)?),
     })
-}
-
-/// How a node reads its arguments and properties, whose types are already checked.
-impl Definition {
-    /// Returns the last call of a property that belongs to no handler.
-    fn last(&self, name: &str) -> Option<&Property> {
-        self.properties.iter().rev().find(|p| p.handler.is_none() && p.name == name)
-    }
-
-    /// Returns all calls of a property.
-    fn all<'d>(&'d self, name: &'d str) -> impl Iterator<Item = &'d Property> {
-        self.properties.iter().filter(move |p| p.handler.is_none() && p.name == name)
-    }
-
-    /// Tells whether a property was called.
-    fn flag(&self, name: &str) -> bool {
-        self.last(name).is_some()
-    }
-
-    /// Returns the first argument of the last call of a property.
-    fn value(&self, name: &str) -> Option<&Object> {
-        self.last(name)?.arguments.first()
-    }
-
-    fn string(&self, name: &str) -> Option<Rc<str>> {
-        self.value(name).and_then(Object::as_string)
-    }
-
-    /// Returns all arguments of the last call of a property.
-    fn strings(&self, name: &str) -> Vec<Rc<str>> {
-        strings(self.last(name).map_or(&[], |property| &property.arguments))
-    }
-
-    fn duration(&self, name: &str) -> Option<i64> {
-        self.value(name).and_then(Object::as_duration)
-    }
-
-    fn int(&self, name: &str) -> Option<i64> {
-        self.value(name).and_then(Object::as_int)
-    }
-
-    fn lambda(&self, name: &str) -> Option<Rc<Lambda>> {
-        self.value(name).and_then(Object::as_lambda)
-    }
-
-    /// Returns the first argument of the node.
-    fn argument(&self) -> Option<&Object> {
-        self.arguments.first()
-    }
-}
-
-impl Object {
-    fn as_string(&self) -> Option<Rc<str>> {
-        match self {
-            Self::String(v) => Some(Rc::clone(v)),
-            _ => None,
-        }
-    }
-
-    fn as_int(&self) -> Option<i64> {
-        match self {
-            Self::Int(v) => Some(*v),
-            _ => None,
-        }
-    }
-
-    fn as_duration(&self) -> Option<i64> {
-        match self {
-            Self::Duration(v) => Some(*v),
-            _ => None,
-        }
-    }
-
-    fn as_lambda(&self) -> Option<Rc<Lambda>> {
-        match self {
-            Self::Lambda(_, lambda) => Some(Rc::clone(lambda)),
-            _ => None,
-        }
-    }
-}
-
-fn strings(arguments: &[Object]) -> Vec<Rc<str>> {
-    arguments.iter().filter_map(Object::as_string).collect()
 }
 
 /// Makes a batch of those points that `change` keeps, after it changed them.

@@ -1,20 +1,18 @@
 //! `|sample()`: each n-th point, or those at whole multiples of a duration.
 
-use std::collections::HashMap;
 use std::rc::Rc;
 
-use super::filter::of_group;
 use crate::protocol::align::truncate;
 use crate::protocol::{Batch, Point};
 use crate::tick::definition::Definition;
 use crate::tick::definition::object::Object;
 use crate::tick::error::{Result, TickText};
-use crate::tick::flow::{Message, Node, Outbox};
+use crate::tick::flow::{ByGroup, Message, Node, Outbox};
 
 /// Keeps a part of the points.
 pub(crate) struct Sample {
     rate: Rate,
-    counts: HashMap<String, i64>,
+    counts: ByGroup<i64>,
 }
 
 #[derive(Clone, Copy)]
@@ -34,7 +32,7 @@ impl Sample {
                 );
             }
         };
-        Ok(Self { rate, counts: HashMap::new() })
+        Ok(Self { rate, counts: ByGroup::default() })
     }
 }
 
@@ -51,7 +49,7 @@ impl Rate {
 
 impl Node for Sample {
     fn point(&mut self, _port: usize, point: Rc<Point>, out: &mut Outbox<'_>) -> Result<()> {
-        let count = of_group(&mut self.counts, &point.group());
+        let count = self.counts.of(point.group_bytes());
         if self.rate.keeps(count, point.time()) {
             out.send(Message::Point(point));
         }

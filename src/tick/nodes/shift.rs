@@ -29,7 +29,7 @@ impl Shift {
 
 impl Node for Shift {
     fn point(&mut self, _port: usize, mut point: Rc<Point>, out: &mut Outbox<'_>) -> Result<()> {
-        self.shift(Rc::make_mut(&mut point));
+        self.shift(out.pool.edit(&mut point));
         out.send(Message::Point(point));
         Ok(())
     }

@@ -1,23 +1,21 @@
 //! `|stateCount()` and `|stateDuration()`: for how long a condition has held.
 
-use std::collections::HashMap;
 use std::rc::Rc;
 
-use super::filter::of_group;
 use super::map_points;
 use crate::protocol::duration::SECOND;
 use crate::protocol::{Batch, Point};
 use crate::tick::definition::Definition;
 use crate::tick::definition::object::Object;
 use crate::tick::error::Result;
-use crate::tick::flow::{Message, Node, Outbox, PointScope};
+use crate::tick::flow::{ByGroup, Message, Node, Outbox, PointScope};
 use crate::tick::lambda::Lambda;
 use crate::tick::lambda::functions;
 
 /// Counts points, or time, in a state; -1 outside of it.
 pub(crate) struct State {
     tracker: Tracker,
-    groups: HashMap<String, Tracked>,
+    groups: ByGroup<Tracked>,
 }
 
 struct Tracker {
@@ -43,7 +41,7 @@ impl State {
             field: definition.string("as").unwrap_or_else(|| name.into()),
             unit: (!counts).then(|| definition.duration("unit").unwrap_or(SECOND)),
         };
-        Self { tracker, groups: HashMap::new() }
+        Self { tracker, groups: ByGroup::default() }
     }
 }
 
@@ -79,15 +77,15 @@ impl Tracker {
 
 impl Node for State {
     fn point(&mut self, _port: usize, mut point: Rc<Point>, out: &mut Outbox<'_>) -> Result<()> {
-        let tracked = of_group(&mut self.groups, &point.group());
-        if self.tracker.track(Rc::make_mut(&mut point), tracked, out) {
+        let tracked = self.groups.of(point.group_bytes());
+        if self.tracker.track(out.pool.edit(&mut point), tracked, out) {
             out.send(Message::Point(point));
         }
         Ok(())
     }
 
     fn batch(&mut self, _port: usize, batch: Rc<Batch>, out: &mut Outbox<'_>) -> Result<()> {
-        let tracked = of_group(&mut self.groups, &batch.group);
+        let tracked = self.groups.of(batch.group.as_bytes());
         (tracked.count, tracked.since) = (0, None);
         let changed = map_points(&batch, |point| self.tracker.track(point, tracked, out));
         out.send(changed);

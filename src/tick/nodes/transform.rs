@@ -2,22 +2,21 @@
 //!
 //! Each point becomes one with the result and the tags of the group; a batch begins anew.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
 use std::rc::Rc;
 
 use super::aggregate::owned;
-use super::filter::of_group;
 use crate::protocol::group::Dimensions;
 use crate::protocol::{Batch, FieldValue, Point};
 use crate::tick::definition::Definition;
 use crate::tick::definition::object::Object;
 use crate::tick::error::{Result, TickError, TickText};
-use crate::tick::flow::{Message, Node, Outbox};
+use crate::tick::flow::{ByGroup, Message, Node, Outbox};
 
 /// Transforms points one by one.
 pub(crate) struct Transform {
     rule: Rule,
-    groups: HashMap<String, History>,
+    groups: ByGroup<History>,
 }
 
 struct Rule {
@@ -61,7 +60,7 @@ impl Transform {
             field: definition.argument().and_then(Object::as_string).unwrap_or_default(),
             name: definition.string("as").unwrap_or_else(|| definition.name.as_str().into()),
         };
-        Ok(Self { rule, groups: HashMap::new() })
+        Ok(Self { rule, groups: ByGroup::default() })
     }
 }
 
@@ -160,7 +159,7 @@ impl History {
 
 impl Node for Transform {
     fn point(&mut self, _port: usize, point: Rc<Point>, out: &mut Outbox<'_>) -> Result<()> {
-        let history = of_group(&mut self.groups, &point.group());
+        let history = self.groups.of(point.group_bytes());
         if let Some(mut result) = self.rule.apply(&point, history, out) {
             result.set_name(&point.name());
             let message = Message::Point(Rc::clone(&point));

@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use crate::protocol::group::{Dimensions, regroup};
+use crate::protocol::group::{regroup, regroup_point};
 use crate::protocol::message::InitRequest;
 use crate::protocol::{Batch, Point};
 use crate::tick::definition::Definition;
@@ -12,7 +12,7 @@ use crate::tick::graph::Task;
 use crate::tick::udf::{Udf, Udfs, option};
 
 /// Starts the function of a definition.
-pub(crate) fn build(
+pub(super) fn build(
     definition: &Definition,
     node: &str,
     source: &TickText<'_>,
@@ -22,10 +22,11 @@ pub(crate) fn build(
     let options = definition.properties.iter().map(|p| option(&p.name, &p.arguments)).collect();
     let init = InitRequest { options, task_id: task.id.clone(), node_id: node.to_owned() };
     let udf = udfs.start(&definition.name, init).map_err(|error| match error {
-        error @ TickError::Script { .. } => error,
+        error @ (TickError::Script { .. } | TickError::Outside(_)) => error,
         error => source.error(definition.at, error.to_string()),
     })?;
-    Ok(Box::new(Call { name: definition.name.clone(), provides: definition.provides, udf }))
+    let (name, provides) = (definition.name.clone(), definition.provides);
+    Ok(Box::new(Call { name, provides, udf, group: String::new() }))
 }
 
 /// A function and what it provides.
@@ -33,21 +34,26 @@ struct Call {
     name: String,
     provides: Edge,
     udf: Box<dyn Udf>,
+    /// Memory for a group's id.
+    group: String,
 }
 
 impl Call {
-    /// Groups the answers as the daemon does, which computes all groups anew.
-    fn forward(&self, answers: Vec<Message>, out: &mut Outbox<'_>) -> Result<()> {
-        for answer in answers {
-            let (edge, answer) = match answer {
-                Message::Point(mut point) => {
-                    let dimensions = Dimensions::of(&point);
-                    dimensions.apply(Rc::make_mut(&mut point));
-                    (Edge::Stream, Message::Point(point))
+    /// Checks and counts the answers, and groups them as the daemon does, which computes all groups
+    /// anew.
+    fn check(&mut self, out: &mut Outbox<'_>) -> Result<()> {
+        for (_, answer) in &mut *out.messages {
+            let edge = match answer {
+                Message::Point(point) => {
+                    regroup_point(out.pool.edit(point), &mut self.group);
+                    out.tally.points += 1;
+                    Edge::Stream
                 }
-                Message::Batch(mut batch) => {
-                    regroup(Rc::make_mut(&mut batch));
-                    (Edge::Batch, Message::Batch(batch))
+                Message::Batch(batch) => {
+                    regroup(Rc::make_mut(batch));
+                    out.tally.points += batch.len() as u64;
+                    out.tally.batches += 1;
+                    Edge::Batch
                 }
             };
             if edge != self.provides {
@@ -55,28 +61,40 @@ impl Call {
                     format!("it declares to provide a {} and wrote a {edge}", self.provides);
                 return Err(TickError::Udf { name: self.name.clone(), message });
             }
-            out.send(answer);
         }
         Ok(())
     }
 }
 
 impl Node for Call {
-    fn point(&mut self, _port: usize, point: Rc<Point>, out: &mut Outbox<'_>) -> Result<()> {
-        let mut answers = Vec::new();
-        self.udf.point(&point, &mut answers)?;
-        self.forward(answers, out)
+    fn point(&mut self, _port: usize, mut point: Rc<Point>, out: &mut Outbox<'_>) -> Result<()> {
+        let called = self.udf.point(&mut point, &mut out.answers());
+        out.pool.give(point);
+        self.check(out)?;
+        called
     }
 
     fn batch(&mut self, _port: usize, batch: Rc<Batch>, out: &mut Outbox<'_>) -> Result<()> {
-        let mut answers = Vec::new();
-        self.udf.batch(&batch, &mut answers)?;
-        self.forward(answers, out)
+        let called = self.udf.batch(&batch, &mut out.answers());
+        self.check(out)?;
+        called
+    }
+
+    fn frame(&mut self, frame: &[u8], out: &mut Outbox<'_>) -> Result<()> {
+        let called = self.udf.frame(frame, &mut out.answers());
+        self.check(out)?;
+        called
+    }
+
+    fn settle(&mut self, out: &mut Outbox<'_>) -> Result<()> {
+        let called = self.udf.settle(&mut out.answers());
+        self.check(out)?;
+        called
     }
 
     fn finish(&mut self, out: &mut Outbox<'_>) -> Result<()> {
-        let mut answers = Vec::new();
-        self.udf.finish(&mut answers)?;
-        self.forward(answers, out)
+        let called = self.udf.finish(&mut out.answers());
+        self.check(out)?;
+        called
     }
 }

@@ -54,7 +54,7 @@ impl Union {
             let mut emitted = false;
             for parent in &mut self.parents {
                 while parent.held.front().is_some_and(|message| message.time() <= mark) {
-                    out.messages.extend(parent.held.pop_front());
+                    parent.held.pop_front().into_iter().for_each(|message| out.send(message));
                     emitted = true;
                 }
             }
@@ -68,7 +68,7 @@ impl Union {
 impl Node for Union {
     fn point(&mut self, port: usize, mut point: Rc<Point>, out: &mut Outbox<'_>) -> Result<()> {
         if let Some(name) = &self.rename {
-            let renamed = Rc::make_mut(&mut point);
+            let renamed = out.pool.edit(&mut point);
             renamed.set_name(name);
             Dimensions::of(renamed).apply(renamed);
         }

@@ -2,7 +2,7 @@
 //!
 //! Each group has its own window; its beginning is the group's first point.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
 use std::rc::Rc;
 
 use super::unreachable_edge;
@@ -11,12 +11,12 @@ use crate::protocol::message::BeginBatch;
 use crate::protocol::{Batch, Point};
 use crate::tick::definition::Definition;
 use crate::tick::error::{Result, TickText};
-use crate::tick::flow::{Edge, Message, Node, Outbox};
+use crate::tick::flow::{ByGroup, Edge, Message, Node, Outbox, Pool};
 
 /// Cuts a stream into batches.
 pub(crate) struct Window {
     shape: Shape,
-    groups: HashMap<String, Group>,
+    groups: ByGroup<Group>,
 }
 
 #[derive(Clone, Copy)]
@@ -62,7 +62,7 @@ impl Window {
                 Shape::Count { period: period_count, every, fill }
             }
         };
-        Ok(Self { shape, groups: HashMap::new() })
+        Ok(Self { shape, groups: ByGroup::default() })
     }
 }
 
@@ -112,26 +112,27 @@ impl Group {
     fn emit(&self, tmax: i64, out: &mut Outbox<'_>) {
         let mut batch = self.metadata.clone();
         batch.tmax = tmax;
-        let mut bare = Point::default();
         for point in &self.points {
-            bare.clone_from(point);
-            bare.set_dimensions::<&str>([]);
-            for clear in [Point::set_name, Point::set_database, Point::set_retention_policy] {
-                clear(&mut bare, "");
+            if point.by_name() {
+                let mut bare = (**point).clone();
+                bare.set_by_name(false);
+                batch.push_as_member(&bare);
+            } else {
+                batch.push_as_member(point);
             }
-            bare.set_by_name(false);
-            batch.push(&bare);
         }
         batch.size = batch.len() as i64;
         out.send(batch);
     }
 
     /// Drops what is older than the window; a point exactly at its beginning is in it if `inclusive`.
-    fn purge(&mut self, oldest: i64, inclusive: bool) {
+    fn purge(&mut self, oldest: i64, inclusive: bool, pool: &mut Pool) {
         while let Some(first) = self.points.front()
             && (first.time() < oldest || (!inclusive && first.time() == oldest))
         {
-            self.points.pop_front();
+            if let Some(point) = self.points.pop_front() {
+                pool.give(point);
+            }
         }
     }
 
@@ -141,14 +142,14 @@ impl Group {
             Shape::Time { period, every: 0, .. } => {
                 self.points.push_back(point);
                 if time >= self.next {
-                    self.purge(time.saturating_sub(period), false);
+                    self.purge(time.saturating_sub(period), false, out.pool);
                     self.emit(time, out);
                     self.next = time;
                 }
             }
             Shape::Time { period, .. } => {
                 if time >= self.next {
-                    self.purge(self.next.saturating_sub(period), true);
+                    self.purge(self.next.saturating_sub(period), true, out.pool);
                     self.emit(self.next, out);
                     self.next = shape.following(time);
                 }
@@ -156,8 +157,10 @@ impl Group {
             }
             Shape::Count { period, every, .. } => {
                 self.points.push_back(point);
-                if self.points.len() as i64 > period {
-                    self.points.pop_front();
+                if self.points.len() as i64 > period
+                    && let Some(oldest) = self.points.pop_front()
+                {
+                    out.pool.give(oldest);
                 }
                 self.count += 1;
                 if self.count == self.next {
@@ -172,14 +175,8 @@ impl Group {
 impl Node for Window {
     fn point(&mut self, _port: usize, point: Rc<Point>, out: &mut Outbox<'_>) -> Result<()> {
         let shape = self.shape;
-        let id = point.group();
-        if let Some(group) = self.groups.get_mut(&*id) {
-            drop(id);
-            group.push(point, shape, out);
-            return Ok(());
-        }
-        let id = id.into_owned();
-        self.groups.entry(id).or_insert(Group::new(&point, shape)).push(point, shape, out);
+        let group = self.groups.get_or(point.group_bytes(), || Group::new(&point, shape));
+        group.push(point, shape, out);
         Ok(())
     }
 

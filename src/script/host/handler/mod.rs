@@ -127,6 +127,14 @@ impl ScriptHandler {
         }
     }
 
+    /// The number of points that wait to be handled together, until [`Handler::ready`].
+    pub fn waiting(&self) -> usize {
+        match &self.stage {
+            Stage::Bound(bound) => bound.waiting(),
+            Stage::Refusing { .. } | Stage::Loaded(_) => 0,
+        }
+    }
+
     /// The number of groups that have state.
     pub fn group_count(&self) -> usize {
         match &self.stage {

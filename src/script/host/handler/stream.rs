@@ -164,6 +164,19 @@ impl Bound {
         Ok(())
     }
 
+    /// The number of points that wait.
+    pub(super) fn waiting(&self) -> usize {
+        self.stream.chunks.len()
+    }
+
+    /// In a replay, `now()` is the time of the point, or of the latest point of the chunk.
+    fn replayed_now(&self, now: i64) {
+        let fixed = &self.instance.program.host().now;
+        if fixed.get().is_some() {
+            fixed.set(Some(now));
+        }
+    }
+
     /// Handles the points that wait.
     pub(super) fn run_chunks(&mut self, output: &mut Output) -> Result<(), HandlerError> {
         if self.stream.chunks.is_empty() {
@@ -223,6 +236,7 @@ impl Bound {
         round: &mut Round,
         output: &mut Output,
     ) -> Result<(), HandlerError> {
+        self.replayed_now(round.chunk(number).batch.tmax);
         let guard = self.guard.as_mut().expect("a script with points has a guard");
         let began = self.timing.begin();
         let result = guard.chunk(&mut self.instance, place, &round.chunk(number).batch, output);
@@ -277,6 +291,7 @@ impl Bound {
         self.instance.program.pulse().renew();
         let mut point = std::mem::take(&mut self.stream.point);
         round.chunk(number).read(i, &mut point);
+        self.replayed_now(point.time());
         let place =
             place.unwrap_or_else(|| self.instance.arrive_alone(point.group_bytes(), point.time()));
         let result = self.single(place, &mut point, output);

@@ -2,29 +2,32 @@
 
 use std::rc::Rc;
 
+use super::level::Level;
 use super::row::fields;
 use crate::protocol::Point;
-use crate::tick::alert_event::Level;
-use crate::tick::definition::{Definition, Kind};
+use crate::tick::definition::{Definition, Kind, PLAIN_ID};
 use crate::tick::error::{Result, TickText};
 use crate::tick::flow::Message;
-use crate::tick::graph::Task;
 use crate::tick::template::Template;
 use crate::tick::template::value::Data;
 
 /// The templates and what they see besides the data.
 pub(crate) struct Texts {
-    id: Template,
+    /// Where there is none, the id is the measurement and the tags of the group.
+    id: Option<Template>,
     message: Template,
     details: Template,
     task: Data,
     /// Without tags, a function's point has none rather than an empty set.
     null_tags: bool,
+    /// Whether the script writes the details itself.
+    pub(crate) own_details: bool,
 }
 
 /// What an event is made of.
 pub(crate) struct Subject<'s> {
-    pub(crate) message: &'s Message,
+    pub(crate) id: &'s str,
+    pub(crate) data: &'s Message,
     pub(crate) point: &'s Point,
     pub(crate) level: Level,
     pub(crate) time: i64,
@@ -37,7 +40,7 @@ impl Texts {
         definitions: &[Definition],
         id: usize,
         source: &TickText<'_>,
-        task: &Task,
+        task: &str,
     ) -> Result<Self> {
         let definition = &definitions[id];
         let template = |name: &'static str, default: &str, html: bool| {
@@ -47,18 +50,23 @@ impl Texts {
                 source.error(property.map_or(definition.at, |p| p.at), error.to_string())
             })
         };
+        let plain = definition.flag(PLAIN_ID);
         Ok(Self {
-            id: template("id", "{{ .Name }}:{{ .Group }}", false)?,
+            id: if plain { None } else { Some(template("id", "{{ .Name }}:{{ .Group }}", false)?) },
             message: template("message", "{{ .ID }} is {{ .Level }}", false)?,
             details: template("details", "{{ json . }}", true)?,
-            task: Data::String(task.id.as_str().into()),
+            task: Data::String(task.into()),
             null_tags: after_udf(definitions, id),
+            own_details: definition.flag("details"),
         })
     }
 
     /// Writes the id of a message.
     pub(crate) fn id(&self, message: &Message) -> Result<String> {
-        self.id.render(&Data::Struct(self.base(message).into()))
+        match &self.id {
+            Some(template) => template.render(&Data::Struct(self.base(message).into())),
+            None => Ok(plain_id(message)),
+        }
     }
 
     fn base(&self, message: &Message) -> Vec<(&'static str, Data)> {
@@ -86,24 +94,43 @@ impl Texts {
         ]
     }
 
-    /// Writes the texts of an event.
-    pub(crate) fn message_and_details(
-        &self,
-        id: &str,
-        subject: &Subject<'_>,
-    ) -> Result<(String, String)> {
-        let mut info = self.base(subject.message);
+    /// What the templates of a message and of details see.
+    fn info(&self, subject: &Subject<'_>) -> Vec<(&'static str, Data)> {
+        let mut info = self.base(subject.data);
         info.extend([
-            ("ID", Data::String(id.into())),
+            ("ID", Data::String(subject.id.into())),
             ("Fields", fields(subject.point)),
             ("Level", Data::String(subject.level.name().into())),
             ("Time", Data::Time(subject.time)),
             ("Duration", Data::Duration(subject.duration)),
         ]);
-        let message = self.message.render(&Data::Struct(info.clone().into()))?;
-        info.push(("Message", Data::String(message.as_str().into())));
-        let details = self.details.render(&Data::Struct(info.into()))?;
-        Ok((message, details))
+        info
+    }
+
+    /// Writes the message of an event.
+    pub(crate) fn message(&self, subject: &Subject<'_>) -> Result<String> {
+        self.message.render(&Data::Struct(self.info(subject).into()))
+    }
+
+    /// Writes the details of an event, which may show its message.
+    pub(crate) fn details(&self, subject: &Subject<'_>, message: &str) -> Result<String> {
+        let mut info = self.info(subject);
+        info.push(("Message", Data::String(message.into())));
+        self.details.render(&Data::Struct(info.into()))
+    }
+}
+
+/// Returns the measurement and the tags of the group: `cpu:host=a`.
+fn plain_id(message: &Message) -> String {
+    let (name, group) = (message.name(), message.group());
+    let tags = match group.strip_prefix(&*name) {
+        // Only where data is grouped by its measurement does the name stand before the tags.
+        Some(rest) if message.by_name() => rest.strip_prefix('\n').unwrap_or(rest),
+        _ => &group,
+    };
+    match tags {
+        "" => name.into_owned(),
+        tags => format!("{name}:{tags}"),
     }
 }
 
@@ -130,4 +157,27 @@ fn after_udf(definitions: &[Definition], id: usize) -> bool {
         }
     }
     false
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::protocol::group::Grouping;
+
+    #[test]
+    fn a_measurement_that_begins_a_tags_name_stays_whole() {
+        let id = |tags: &[&str], by_name: bool| {
+            let mut point = Point::new(0);
+            point.set_name("cpu");
+            point.set_tag("cpu", "cpu-total");
+            let mut grouping = Grouping::by(tags);
+            grouping.by_name = by_name;
+            grouping.apply(&mut point);
+            plain_id(&point.into())
+        };
+        assert_eq!(id(&["cpu"], false), "cpu:cpu=cpu-total");
+        assert_eq!(id(&["cpu"], true), "cpu:cpu=cpu-total");
+        assert_eq!(id(&[], true), "cpu");
+        assert_eq!(id(&[], false), "cpu");
+    }
 }

@@ -1,15 +1,13 @@
-//! Where output goes: as a table for people, as JSON lines or as line protocol for programs.
+//! Points and alerts as text: as a table for people, as JSON lines or as line protocol for programs.
 
-use super::ReplayError;
-use super::alert::{Alert, Level};
-use super::transport::Event;
 use crate::protocol::line::Writer;
 use crate::protocol::number::{put_debug, put_int, put_json};
 use crate::protocol::point::Order;
 use crate::protocol::time::{put_rfc3339, rfc3339};
 use crate::protocol::{Batch, FieldValue, Point};
+use crate::tick::TickError;
+use crate::tick::alert::{AlertEvent, Level};
 use serde_json::{Map, Value, json};
-use std::io::Write;
 
 /// How output is written.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -23,118 +21,92 @@ pub enum Format {
     LineProtocol,
 }
 
-/// Writes points and alerts.
-pub struct Sink {
-    writer: Box<dyn Write>,
-    format: Format,
-    line: String,
+/// Writes points and alerts into texts.
+#[derive(Debug, Default)]
+pub struct Formatter {
+    /// How they are written.
+    pub format: Format,
     order: Order,
     lines: Writer,
 }
 
-impl std::fmt::Debug for Sink {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Sink").field("format", &self.format).finish_non_exhaustive()
-    }
-}
-
-impl Sink {
-    /// Writes to `writer`.
-    pub fn new(writer: Box<dyn Write>, format: Format) -> Self {
-        Self {
-            writer,
-            format,
-            line: String::new(),
-            order: Order::default(),
-            lines: Writer::default(),
-        }
+impl Formatter {
+    /// Writes in a format.
+    pub fn new(format: Format) -> Self {
+        Self { format, ..Self::default() }
     }
 
-    /// Writes what a UDF wrote; `label` tells several UDFs apart.
-    ///
-    /// # Errors
-    /// An output that takes no more.
-    pub fn event(&mut self, label: &str, event: &Event<'_>) -> Result<(), ReplayError> {
-        match event {
-            Event::Point(point) => self.point(label, point, None),
-            Event::Batch(batch) => {
-                batch.points().try_for_each(|point| self.point(label, &point, Some(batch)))
-            }
-        }
-    }
-
-    /// Writes an alert.
-    ///
-    /// # Errors
-    /// An output that takes no more.
-    pub fn alert(&mut self, label: &str, alert: &Alert) -> Result<(), ReplayError> {
-        self.line.clear();
-        match self.format {
-            Format::Json => {
-                let mut object = json!({
-                    "time": rfc3339(alert.time),
-                    "level": alert.level.to_string(),
-                    "previousLevel": alert.previous.to_string(),
-                    "id": id(label, &alert.id),
-                });
-                object["values"] = alert
-                    .values
-                    .iter()
-                    .map(|(name, value)| (name.clone(), json_value(value)))
-                    .collect::<Map<_, _>>()
-                    .into();
-                self.line = object.to_string();
-            }
-            _ => {
-                let values: Vec<String> =
-                    alert.values.iter().map(|(name, value)| format!("{name}={value}")).collect();
-                self.line = format!(
-                    "{}  {:<8}  {}  {}",
-                    rfc3339(alert.time),
-                    alert.level,
-                    id(label, &alert.id),
-                    values.join(" ")
-                );
-                if alert.level == Level::Ok {
-                    self.line = self.line.trim_end().into();
-                }
-            }
-        }
-        self.write_line()
-    }
-
-    /// Writes what is buffered.
-    ///
-    /// # Errors
-    /// An output that takes no more.
-    pub fn flush(&mut self) -> Result<(), ReplayError> {
-        self.writer.flush().map_err(ReplayError::Write)
-    }
-
-    fn point(
+    /// Appends a point, alone or of a batch, as a line without its end; `label` tells several
+    /// functions apart. False if it has nothing that the format can hold.
+    pub fn point(
         &mut self,
         label: &str,
         point: &Point,
         batch: Option<&Batch>,
-    ) -> Result<(), ReplayError> {
-        let Self { format, line, order, lines, .. } = self;
-        line.clear();
+        out: &mut String,
+    ) -> bool {
         let name = batch.map_or("", |b| &b.name);
-        match format {
-            Format::Table => table(label, point, name, order, line),
-            Format::Json => json_line(label, point, batch, order, line),
-            Format::LineProtocol => {
-                if !lines.write(point, name, line) {
-                    return Ok(());
-                }
-            }
+        match self.format {
+            Format::Table => table(label, point, name, &mut self.order, out),
+            Format::Json => json_line(label, point, batch, &mut self.order, out),
+            Format::LineProtocol => return self.lines.write(point, name, out),
         }
-        self.write_line()
+        true
     }
 
-    fn write_line(&mut self) -> Result<(), ReplayError> {
-        self.line.push('\n');
-        self.writer.write_all(self.line.as_bytes()).map_err(ReplayError::Write)
+    /// Appends an alert of a plain script as a line without its end: its id, and the fields of the
+    /// point that decided.
+    pub fn alert(&mut self, label: &str, event: &AlertEvent<'_>, out: &mut String) {
+        if self.format == Format::Json {
+            out.push_str(&self.alert_object(label, event).to_string());
+            return;
+        }
+        put_rfc3339(out, event.time);
+        push(out, &["  ", &format!("{:<8}", event.level), "  ", &id(label, event.id), " "]);
+        for (name, value) in event.point.sorted_fields(&mut self.order) {
+            push(out, &[" ", &name, "=", &value.to_string()]);
+        }
+        if event.level == Level::Ok {
+            out.truncate(out.trim_end().len());
+        }
+    }
+
+    /// Appends an alert of a TICKscript as a line without its end: its message and its handlers.
+    ///
+    /// # Errors
+    /// A template that cannot be executed on this data.
+    pub fn task_alert(
+        &mut self,
+        label: &str,
+        event: &AlertEvent<'_>,
+        out: &mut String,
+    ) -> Result<(), TickError> {
+        if self.format == Format::Json {
+            let mut object = self.alert_object(label, event);
+            object["message"] = event.message()?.into();
+            object["handlers"] = event.handlers.into();
+            out.push_str(&object.to_string());
+            return Ok(());
+        }
+        put_rfc3339(out, event.time);
+        push(out, &["  ", &format!("{:<8}", event.level), "  ", &id(label, event.message()?)]);
+        if !event.handlers.is_empty() {
+            push(out, &["  -> ", &event.handlers.join(", ")]);
+        }
+        Ok(())
+    }
+
+    fn alert_object(&mut self, label: &str, event: &AlertEvent<'_>) -> Value {
+        let fields = event.point.sorted_fields(&mut self.order);
+        let values: Map<_, _> =
+            fields.map(|(name, value)| (name.to_owned(), json_value(&value))).collect();
+        json!({
+            "time": rfc3339(event.time),
+            "level": event.level.name(),
+            "previousLevel": event.previous_level.name(),
+            "id": id(label, event.id),
+            "values": values,
+        })
     }
 }
 
@@ -254,21 +226,6 @@ fn json_value(value: &FieldValue<'_>) -> Value {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::cell::RefCell;
-    use std::rc::Rc;
-
-    #[derive(Clone, Default)]
-    struct Memory(Rc<RefCell<Vec<u8>>>);
-
-    impl Write for Memory {
-        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-            self.0.borrow_mut().write(bytes)
-        }
-
-        fn flush(&mut self) -> std::io::Result<()> {
-            Ok(())
-        }
-    }
 
     fn written(format: Format) -> String {
         let mut point = Point::new(1_451_606_400_500_000_000);
@@ -279,27 +236,23 @@ mod tests {
         point.set_field("n", 2);
         point.set_field("bad", f64::NAN);
         point.set_field("s", "hi");
-        let memory = Memory::default();
-        let mut sink = Sink::new(Box::new(memory.clone()), format);
-        sink.event("", &Event::Point(&point)).unwrap();
-        String::from_utf8(memory.0.take()).unwrap()
+        let mut text = String::new();
+        assert!(Formatter::new(format).point("", &point, None, &mut text));
+        text
     }
 
     #[test]
     fn each_format_says_it_its_way() {
         assert_eq!(
             written(Format::Table),
-            "2016-01-01T00:00:00.5Z  m,host=a  bad=NaN n=2 s=\"hi\" x=1.0\n"
+            "2016-01-01T00:00:00.5Z  m,host=a  bad=NaN n=2 s=\"hi\" x=1.0"
         );
         assert_eq!(
             written(Format::Json),
             "{\"time\":\"2016-01-01T00:00:00.5Z\",\"name\":\"m\",\"group\":\"host=a\",\
              \"tags\":{\"host\":\"a\"},\
-             \"fields\":{\"bad\":null,\"n\":2,\"s\":\"hi\",\"x\":1.0}}\n"
+             \"fields\":{\"bad\":null,\"n\":2,\"s\":\"hi\",\"x\":1.0}}"
         );
-        assert_eq!(
-            written(Format::LineProtocol),
-            "m,host=a n=2i,s=\"hi\",x=1 1451606400500000000\n"
-        );
+        assert_eq!(written(Format::LineProtocol), "m,host=a n=2i,s=\"hi\",x=1 1451606400500000000");
     }
 }

@@ -1,0 +1,242 @@
+//! The arguments that replays have in common: what is read, what is run and what is shown.
+
+use clap::ValueEnum;
+use rhai_udf::protocol::duration;
+use rhai_udf::protocol::line::Precision;
+use rhai_udf::replay::format::Format;
+use std::path::PathBuf;
+
+/// What `replay` and `listen` take.
+#[derive(Debug, clap::Args)]
+pub(super) struct ReplayArgs {
+    /// The script, or a TICKscript (.tick) with the functions it calls given by --udf
+    pub(super) script: PathBuf,
+    #[command(flatten)]
+    pub(super) data: DataArgs,
+    #[command(flatten)]
+    pub(super) plain: PlainArgs,
+    #[command(flatten)]
+    pub(super) judge: JudgeArgs,
+    #[command(flatten)]
+    pub(super) show: ShowArgs,
+    /// The configuration; default: rhai-udf.toml beside the script, if it is there
+    #[arg(long, value_name = "FILE")]
+    pub(super) config: Option<PathBuf>,
+    #[command(flatten)]
+    pub(super) tick: TickArgs,
+    #[command(flatten)]
+    pub(super) influx: InfluxArgs,
+}
+
+/// Which files are read, and how.
+#[derive(Debug, clap::Args)]
+pub(super) struct DataArgs {
+    /// The data; or read it with --influxdb
+    #[arg(id = "data", long = "data", value_name = "FILE", num_args = 1..)]
+    pub(super) files: Vec<PathBuf>,
+    /// Only points of this measurement; for CSV, the name of its points (default: the file's)
+    #[arg(long, value_name = "NAME")]
+    pub(super) measurement: Option<String>,
+    /// The unit of times that are numbers: ns, u, ms, s, m, h; default: ns in line protocol, in CSV
+    /// by their size
+    #[arg(long, value_parser = precision)]
+    pub(super) precision: Option<Precision>,
+    /// The column of times in CSV; default: the one with a usual name, else the first with dates
+    #[arg(long, value_name = "COLUMN")]
+    pub(super) time_column: Option<String>,
+    /// The columns of CSV that become fields; default: all but time and tags
+    #[arg(long, value_name = "COLUMN,…", value_delimiter = ',')]
+    pub(super) field_columns: Vec<String>,
+    /// The columns of CSV that become tags
+    #[arg(long, value_name = "COLUMN,…", value_delimiter = ',')]
+    pub(super) tag_columns: Vec<String>,
+    /// Go on after a bad line, and count them
+    #[arg(long)]
+    pub(super) skip_bad_lines: bool,
+    /// Play at the pace of the data's times
+    #[arg(long)]
+    pub(super) real_clock: bool,
+}
+
+/// What stands around a plain script. A TICKscript says these things itself.
+#[derive(Debug, clap::Args)]
+pub(super) struct PlainArgs {
+    /// An option, as a TICKscript would write .NAME(VALUE); several arguments with commas between
+    #[arg(long = "set", value_name = "NAME=VALUE", value_parser = assignment)]
+    pub(super) options: Vec<(String, String)>,
+    /// Group by these tags; * for all of them
+    #[arg(long, value_name = "TAG,…", value_delimiter = ',')]
+    pub(super) group_by: Vec<String>,
+    /// The length of windows, as in 5m
+    #[arg(long, value_name = "DURATION", value_parser = duration::parse, requires = "every")]
+    pub(super) period: Option<i64>,
+    /// The pace of windows
+    #[arg(long, value_name = "DURATION", value_parser = duration::parse, requires = "period")]
+    pub(super) every: Option<i64>,
+    /// Let windows end at multiples of their pace
+    #[arg(long, requires = "period")]
+    pub(super) align: bool,
+    /// When an alert is critical: an expression over the fields, as in 'pvalue < 0.001'
+    #[arg(long, value_name = "EXPRESSION")]
+    pub(super) crit: Option<String>,
+    /// When an alert is a warning
+    #[arg(long, value_name = "EXPRESSION")]
+    pub(super) warn: Option<String>,
+    /// When an alert is information
+    #[arg(long, value_name = "EXPRESSION")]
+    pub(super) info: Option<String>,
+    /// Show every alert, not only changes of level
+    #[arg(long)]
+    pub(super) every_alert: bool,
+}
+
+/// What varies, and what judges it.
+#[derive(Debug, clap::Args)]
+pub(super) struct JudgeArgs {
+    /// Run side by side with each value of an option, as several UDFs in a TICKscript; with a
+    /// TICKscript, NAME is var:VARIABLE or udf:FUNCTION.OPTION
+    #[arg(long, value_name = "NAME=V1,V2,…", value_parser = assignment)]
+    pub(super) each: Option<(String, String)>,
+    /// Say how good the alerts are: a JSON file with the intervals of true anomalies, as
+    /// [["2026-01-31 12:00:00", "2026-01-31 13:00:00"], …], or {"file.csv": [[from, to], …], …} for
+    /// files that are series of their own
+    #[arg(long, value_name = "FILE")]
+    pub(super) labels: Option<PathBuf>,
+    /// Try several values of an option side by side and print a table; or of a condition, with ;
+    /// between: 'crit=score > 3; score > 4'; with a TICKscript, NAME is var:VARIABLE or
+    /// udf:FUNCTION.OPTION. Several sweeps multiply
+    #[arg(long, value_name = "NAME=V1,V2,…", value_parser = assignment)]
+    pub(super) sweep: Vec<(String, String)>,
+}
+
+/// What is shown, and where.
+#[derive(Debug, clap::Args)]
+pub(super) struct ShowArgs {
+    /// How to write the output (and the alerts, with json)
+    #[arg(long, value_enum)]
+    pub(super) format: Option<FormatName>,
+    /// Where to write the output; alerts stay on standard output
+    #[arg(short, long, value_name = "FILE")]
+    pub(super) output: Option<PathBuf>,
+    /// Replay again whenever the script is saved, and show what changed
+    #[arg(long)]
+    pub(super) watch: bool,
+}
+
+/// What only a TICKscript takes.
+#[derive(Debug, clap::Args)]
+#[command(next_help_heading = "With a TICKscript")]
+pub(super) struct TickArgs {
+    /// What @NAME() runs: a script, 'exec: COMMAND' or 'socket: PATH'
+    #[arg(long, value_name = "NAME=PROGRAM", value_parser = program)]
+    pub(super) udf: Vec<(String, String)>,
+    /// Where alert logs, points and endpoints are written as files
+    #[arg(long, value_name = "DIR")]
+    pub(super) out: Option<PathBuf>,
+    /// The database and retention policy of data that does not say; default: the script's dbrp
+    #[arg(long, value_name = "DB.RP", value_parser = dbrp)]
+    pub(super) dbrp: Option<(String, String)>,
+    /// A variable of the script, its value written as the script would: 5m, 1.0, 'text'
+    #[arg(long = "var", value_name = "NAME=VALUE", value_parser = variable)]
+    pub(super) variables: Vec<(String, String)>,
+    /// The task's id, as alerts and UDFs see it; default: the script's name
+    #[arg(long, value_name = "ID")]
+    pub(super) task: Option<String>,
+}
+
+/// Where data is, besides files.
+#[derive(Debug, clap::Args)]
+#[command(next_help_heading = "With InfluxDB 1.x")]
+pub(super) struct InfluxArgs {
+    /// Read from this database instead of files: http://[USER:PASSWORD@]HOST:PORT
+    #[arg(long, value_name = "URL")]
+    pub(super) influxdb: Option<String>,
+    /// How far back from --stop to start, as in 20m
+    #[arg(long, value_name = "DURATION", value_parser = duration::parse, conflicts_with = "start")]
+    pub(super) past: Option<i64>,
+    /// Where to start, as in 2026-01-31T12:00:00Z
+    #[arg(long, value_name = "TIME", value_parser = time)]
+    pub(super) start: Option<i64>,
+    /// Where to stop; default: now
+    #[arg(long, value_name = "TIME", value_parser = time)]
+    pub(super) stop: Option<i64>,
+    /// The database of a stream; default: that of the TICKscript's dbrp
+    #[arg(long, value_name = "NAME")]
+    pub(super) db: Option<String>,
+    /// The retention policy of a stream; default: the script's or the database's; with listen,
+    /// that of points that name none (autogen)
+    #[arg(long, value_name = "NAME")]
+    pub(super) rp: Option<String>,
+    /// For a script that wants batches: the query that is asked every --every about the last --period
+    #[arg(long, value_name = "SELECT", requires_all = ["influxdb", "period", "every"])]
+    pub(super) query: Option<String>,
+    /// Keep what was read as a recording that the daemon can read too: .brpl or .srpl
+    #[arg(long, value_name = "FILE")]
+    pub(super) save: Option<PathBuf>,
+    /// Write the points of |influxDBOut() into --influxdb
+    #[arg(long, requires = "influxdb")]
+    pub(super) write: bool,
+}
+
+/// A format by name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum FormatName {
+    /// A line for people
+    Table,
+    /// One JSON object a line
+    Json,
+    /// Line protocol
+    Lp,
+}
+
+impl From<FormatName> for Format {
+    fn from(name: FormatName) -> Self {
+        match name {
+            FormatName::Table => Self::Table,
+            FormatName::Json => Self::Json,
+            FormatName::Lp => Self::LineProtocol,
+        }
+    }
+}
+
+pub(super) fn assignment(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((name, value)) if !name.is_empty() => Ok((name.into(), value.into())),
+        _ => Err("write NAME=VALUE".into()),
+    }
+}
+
+fn precision(name: &str) -> Result<Precision, String> {
+    Precision::by_name(name).ok_or_else(|| "write ns, u, ms, s, m or h".into())
+}
+
+fn program(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((name, program)) if !name.is_empty() && !program.is_empty() => {
+            Ok((name.into(), program.into()))
+        }
+        _ => Err("write NAME=script.rhai, NAME='exec: COMMAND' or NAME='socket: PATH'".into()),
+    }
+}
+
+fn variable(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((name, value)) if !name.is_empty() => Ok((name.trim().into(), value.into())),
+        _ => Err("write NAME=VALUE, as in period=5m or host=\"'a'\"".into()),
+    }
+}
+
+fn dbrp(text: &str) -> Result<(String, String), String> {
+    match text.split_once('.') {
+        Some((database, policy)) => {
+            Ok((database.trim_matches('"').into(), policy.trim_matches('"').into()))
+        }
+        None => Err("write DATABASE.RETENTION_POLICY, as in telegraf.autogen".into()),
+    }
+}
+
+fn time(text: &str) -> Result<i64, String> {
+    let time: jiff::Timestamp =
+        text.parse().map_err(|_| "write a time as in 2026-01-31T12:00:00Z".to_owned())?;
+    i64::try_from(time.as_nanosecond()).map_err(|_| "the time is out of range".into())
+}

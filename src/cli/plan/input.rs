@@ -1,0 +1,208 @@
+//! What is read: files, or a database.
+
+use crate::cli::args::ReplayArgs;
+use crate::cli::usage;
+use rhai_udf::replay::influxdb::stream::Selection;
+use rhai_udf::replay::influxdb::{Client, Measurements, Queries, Span};
+use rhai_udf::replay::source::{self, CsvReading, Reading, Source};
+use rhai_udf::replay::task::{Kind, Task};
+use rhai_udf::tick::Query;
+use rhai_udf::tick::flow::Edge;
+use std::path::{Path, PathBuf};
+
+/// What is read.
+#[derive(Debug)]
+pub(in crate::cli) enum Input {
+    /// Files, one after the other.
+    Files {
+        /// The files.
+        paths: Vec<PathBuf>,
+        /// How they are read.
+        reading: Reading,
+    },
+    /// A database.
+    Influx {
+        /// Where it is.
+        url: String,
+        /// The time that is read.
+        span: Span,
+        /// The database of a stream.
+        database: Option<String>,
+        /// Its retention policy.
+        policy: Option<String>,
+        /// The measurement.
+        measurement: Option<String>,
+        /// The query of a plain script.
+        query: Option<Box<Query>>,
+    },
+}
+
+impl Input {
+    /// Reads the arguments.
+    pub(super) fn of(args: &ReplayArgs) -> anyhow::Result<Self> {
+        let influx = &args.influx;
+        if let Some(url) = &influx.influxdb {
+            client(url)?;
+        }
+        if !args.data.files.is_empty() {
+            if influx.save.is_some() && args.data.files.len() > 1 {
+                return usage("--save keeps one recording: give one --data, or --influxdb");
+            }
+            return Ok(Self::Files { paths: args.data.files.clone(), reading: reading(args) });
+        }
+        let Some(url) = influx.influxdb.clone() else {
+            return usage("no data: give --data or --influxdb");
+        };
+        Ok(Self::Influx {
+            url,
+            span: span(args)?,
+            database: influx.db.clone(),
+            policy: influx.rp.clone(),
+            measurement: args.data.measurement.clone(),
+            query: query(args).map(Box::new),
+        })
+    }
+
+    /// What the data is.
+    pub(super) fn kind(&self) -> anyhow::Result<Kind> {
+        match self {
+            Self::Influx { query: Some(_), .. } => Ok(Kind::Batch),
+            Self::Influx { .. } => Ok(Kind::Stream),
+            Self::Files { paths, .. } => {
+                let mut kinds = paths.iter().map(|path| kind_of(path));
+                let first = kinds.next().unwrap_or_default();
+                if kinds.any(|kind| kind != first) {
+                    return usage(
+                        "the files are of different kinds (points, batches, captured requests): \
+                         replay them one after the other",
+                    );
+                }
+                Ok(first)
+            }
+        }
+    }
+
+    /// Bytes of the files, for a progress bar.
+    pub(in crate::cli) fn size(&self) -> u64 {
+        match self {
+            Self::Files { paths, .. } => {
+                paths.iter().map(|path| std::fs::metadata(path).map_or(0, |m| m.len())).sum()
+            }
+            Self::Influx { .. } => 0,
+        }
+    }
+
+    /// How files are read, with what was counted.
+    pub(in crate::cli) fn reading(&self) -> Option<&Reading> {
+        match self {
+            Self::Files { reading, .. } => Some(reading),
+            Self::Influx { .. } => None,
+        }
+    }
+
+    /// The names of the sources, in order.
+    pub(in crate::cli) fn names(&self) -> Vec<PathBuf> {
+        match self {
+            Self::Files { paths, .. } => paths.clone(),
+            Self::Influx { .. } => vec![PathBuf::from("InfluxDB")],
+        }
+    }
+
+    /// Opens a source by its name.
+    pub(in crate::cli) fn open(&self, name: &Path, task: &Task) -> anyhow::Result<Box<dyn Source>> {
+        let (url, span) = match self {
+            Self::Files { reading, .. } => return Ok(source::open(name, reading)?),
+            Self::Influx { url, span, .. } => (url, *span),
+        };
+        let client = client(url)?;
+        let Self::Influx { database, policy, measurement, query, .. } = self else {
+            return usage("no data: give --data or --influxdb");
+        };
+        let mut home = None;
+        if let Task::Tick(task) = task {
+            let definitions = task.definitions()?;
+            if definitions.edge() == Edge::Batch {
+                let queries = definitions.queries();
+                return Ok(Box::new(Queries::new(client, queries.iter(), span)?));
+            }
+            home = task.dbrp.clone().or_else(|| definitions.dbrps.first().cloned());
+        }
+        if let Some(query) = query {
+            return Ok(Box::new(Queries::new(client, std::iter::once(&**query), span)?));
+        }
+        let (database, policy) = match (database, home) {
+            (Some(database), _) => (database.clone(), policy.clone()),
+            (None, Some((database, rp))) => (database, policy.clone().or(Some(rp))),
+            (None, None) => return usage("which database to read: give --db NAME"),
+        };
+        let measurement = measurement.clone();
+        let selection = Selection { database, policy, measurement, span };
+        Ok(Box::new(Measurements::new(&client, &selection)?))
+    }
+}
+
+fn client(url: &str) -> anyhow::Result<Client> {
+    match Client::new(url) {
+        Ok(client) => Ok(client),
+        Err(error) => usage(&error.to_string()),
+    }
+}
+
+fn kind_of(path: &Path) -> Kind {
+    let name = path.to_string_lossy().to_lowercase();
+    match name.strip_suffix(".gz").unwrap_or(&name) {
+        name if name.ends_with(".brpl") => Kind::Batch,
+        name if name.ends_with(".bin") => Kind::Frames,
+        _ => Kind::Stream,
+    }
+}
+
+fn reading(args: &ReplayArgs) -> Reading {
+    let data = &args.data;
+    Reading {
+        precision: data.precision.unwrap_or_default(),
+        skip_bad_lines: data.skip_bad_lines,
+        csv: CsvReading {
+            time_column: data.time_column.clone(),
+            field_columns: data.field_columns.clone(),
+            tag_columns: data.tag_columns.clone(),
+            measurement: data.measurement.clone(),
+            unit: data.precision,
+        },
+        ..Reading::default()
+    }
+}
+
+fn span(args: &ReplayArgs) -> anyhow::Result<Span> {
+    let influx = &args.influx;
+    let now = jiff::Timestamp::now().as_nanosecond();
+    let stop = influx.stop.unwrap_or_else(|| i64::try_from(now).unwrap_or(i64::MAX));
+    let start = match (influx.start, influx.past) {
+        (Some(start), _) => start,
+        (None, Some(past)) => stop.saturating_sub(past),
+        (None, None) => return usage("which time to read: give --past 20m or --start TIME"),
+    };
+    if start >= stop {
+        return usage("--start is not before --stop");
+    }
+    Ok(Span { start, stop })
+}
+
+/// The query of a plain script.
+fn query(args: &ReplayArgs) -> Option<Query> {
+    let (period, every) = args.plain.period.zip(args.plain.every)?;
+    Some(Query {
+        text: args.influx.query.clone()?,
+        period,
+        every,
+        offset: 0,
+        align: args.plain.align,
+        align_group: false,
+        cron: None,
+        tags: args.plain.group_by.clone(),
+        by_measurement: false,
+        time: None,
+        fill: None,
+        cluster: None,
+    })
+}

@@ -1,0 +1,221 @@
+//! A plan: what will be read, run and shown. Arguments become a plan, and the plan is played.
+
+mod input;
+mod refuse;
+mod variants;
+
+pub(super) use input::Input;
+pub(super) use variants::{Variant, Variants};
+
+use super::args::{FormatName, ReplayArgs};
+use super::usage;
+use anyhow::Context;
+use rhai_udf::replay::effects::Show;
+use rhai_udf::replay::quality::Labels;
+use rhai_udf::replay::task::{Alerts, Kind, ScriptTask, Task, TickTask, TickVariant, Use, Window};
+use rhai_udf::replay::udfs::UdfCommand;
+use rhai_udf::script::config::Config;
+use std::path::{Path, PathBuf};
+
+/// What will be read, run and shown.
+#[derive(Debug)]
+pub(super) struct Plan {
+    /// What is read; `None` if it arrives live.
+    pub(super) input: Option<Input>,
+    /// What is run.
+    pub(super) task: Task,
+    /// Only points and batches of this measurement, where the task does not choose them itself.
+    pub(super) measurement: Option<String>,
+    /// What varies.
+    pub(super) variants: Variants,
+    /// The true anomalies that judge the alerts.
+    pub(super) labels: Option<Labels>,
+    /// The file for the output.
+    pub(super) output: Option<PathBuf>,
+    /// Whether tables are written as JSON.
+    pub(super) json: bool,
+    /// Whether the data is played at the pace of its times.
+    pub(super) real_clock: bool,
+    /// Where the data is kept as a recording.
+    pub(super) save: Option<PathBuf>,
+}
+
+impl Plan {
+    /// Plans a replay of recorded data.
+    pub(super) fn recorded(args: &ReplayArgs, config: Config) -> anyhow::Result<Self> {
+        let input = Input::of(args)?;
+        let kind = input.kind()?;
+        refuse::unused(args, Some(&input))?;
+        Self::of(args, config, Some(input), kind)
+    }
+
+    /// Plans what is done with data that arrives.
+    pub(super) fn live(args: &ReplayArgs, config: Config) -> anyhow::Result<Self> {
+        refuse::unused(args, None)?;
+        Self::of(args, config, None, Kind::Stream)
+    }
+
+    fn of(
+        args: &ReplayArgs,
+        config: Config,
+        input: Option<Input>,
+        kind: Kind,
+    ) -> anyhow::Result<Self> {
+        let is_tick = is_tick(&args.script);
+        let variants = Variants::of(args, is_tick)?;
+        let judges = judges(args);
+        let show = Show {
+            format: args.show.format.map(Into::into),
+            alerts: args.judge.sweep.is_empty(),
+            apart: args.show.output.is_some(),
+            record: judges,
+        };
+        let task = if is_tick {
+            Task::Tick(tick(args, config, kind, &variants, show)?)
+        } else {
+            Task::Script(script(args, config, kind, &variants, show)?)
+        };
+        // A stream's measurement is chosen by the graph of a plain script.
+        let chosen = matches!(task, Task::Script(_)) && kind == Kind::Stream;
+        Ok(Self {
+            input,
+            task,
+            measurement: args.data.measurement.clone().filter(|_| !chosen),
+            variants,
+            labels: args.judge.labels.as_deref().map(Labels::read).transpose()?,
+            output: args.show.output.clone(),
+            json: args.show.format == Some(FormatName::Json),
+            real_clock: args.data.real_clock,
+            save: args.influx.save.clone(),
+        })
+    }
+
+    /// Whether alerts are counted for a table, and not only shown.
+    pub(super) fn judges(&self) -> bool {
+        self.labels.is_some() || !self.variants.names.is_empty()
+    }
+}
+
+/// Tells whether a file is a TICKscript.
+pub(super) fn is_tick(path: &Path) -> bool {
+    path.extension().is_some_and(|extension| extension == "tick")
+}
+
+fn judges(args: &ReplayArgs) -> bool {
+    args.judge.labels.is_some() || !args.judge.sweep.is_empty()
+}
+
+/// A plain script with what stands around it.
+fn script(
+    args: &ReplayArgs,
+    config: Config,
+    kind: Kind,
+    variants: &Variants,
+    mut show: Show,
+) -> anyhow::Result<ScriptTask> {
+    let plain = &args.plain;
+    let has_alerts = variants.all.iter().all(|variant| !variant.conditions.is_empty());
+    if judges(args) && !has_alerts {
+        return usage("what --labels and --sweep judge are alerts: give --crit, --warn or --info");
+    }
+    let has_alerts = variants.all.iter().any(|variant| !variant.conditions.is_empty());
+    show.alerts &= has_alerts;
+    let window = plain.period.zip(plain.every).filter(|_| args.influx.query.is_none());
+    if plain.period.is_some_and(|period| period <= 0) {
+        return usage("--period is a length of time, as in 5m");
+    }
+    if plain.every.is_some_and(|every| every < 0) {
+        return usage("--every is a length of time, as in 5m, or 0 for a window at each point");
+    }
+    let uses = uses(variants);
+    let own_options = uses.len() > 1 || uses.iter().any(|one| !one.options.is_empty());
+    Ok(ScriptTask {
+        script: args.script.clone(),
+        config,
+        kind,
+        measurement: args.data.measurement.clone(),
+        group_by: plain.group_by.clone(),
+        window: window.map(|(period, every)| Window { period, every, align: plain.align }),
+        uses,
+        captured_options: kind == Kind::Frames && !own_options,
+        every_alert: plain.every_alert,
+        // Points are shown if they are asked for, or if nothing else is.
+        output: show.apart || !judges(args) && (args.show.format.is_some() || !has_alerts),
+        show,
+    })
+}
+
+/// The script once for each value of `--each` and each set of options that is swept; variants that
+/// differ in conditions only share one.
+fn uses(variants: &Variants) -> Vec<Use> {
+    let mut uses: Vec<Use> = Vec::new();
+    for each in &variants.each {
+        let first = uses.len();
+        for (number, variant) in variants.all.iter().enumerate() {
+            let mut options = variant.options.clone();
+            options.extend(each.iter().cloned());
+            let known = uses[first..].iter().position(|one| one.options == options);
+            let at = first + known.unwrap_or(uses.len() - first);
+            if known.is_none() {
+                let label = variants.label(variant, each.as_ref());
+                uses.push(Use { label, options, alerts: Vec::new() });
+            }
+            if !variant.conditions.is_empty() {
+                let conditions = variant.conditions.clone();
+                uses[at].alerts.push(Alerts { variant: number, conditions });
+            }
+        }
+    }
+    uses
+}
+
+/// A TICKscript with its variants.
+fn tick(
+    args: &ReplayArgs,
+    config: Config,
+    kind: Kind,
+    variants: &Variants,
+    show: Show,
+) -> anyhow::Result<TickTask> {
+    let script = &args.script;
+    if kind == Kind::Frames {
+        return usage(
+            "captured requests (.bin) are what one function was sent: replay them through its script",
+        );
+    }
+    let several = variants.all.len() * variants.each.len() > 1;
+    if several && (args.tick.out.is_some() || args.influx.write) {
+        return usage("several variants cannot share --out or --write: leave one of them out");
+    }
+    let text = std::fs::read_to_string(script)
+        .with_context(|| format!("{}: cannot be read", script.display()))?;
+    let stem = script.file_stem().unwrap_or_default().to_string_lossy();
+    let udfs = args.tick.udf.iter();
+    let mut all = Vec::new();
+    for each in &variants.each {
+        for (number, variant) in variants.all.iter().enumerate() {
+            let mut overrides = variant.overrides()?;
+            if let Some((name, value)) = each {
+                overrides.push(variants::override_of(name, value)?);
+            }
+            all.push(TickVariant {
+                number,
+                label: variants.label(variant, each.as_ref()),
+                overrides,
+            });
+        }
+    }
+    Ok(TickTask {
+        name: script.to_string_lossy().into_owned(),
+        text,
+        id: args.tick.task.clone().unwrap_or_else(|| stem.into_owned()),
+        dbrp: args.tick.dbrp.clone(),
+        variables: args.tick.variables.clone(),
+        udfs: udfs.map(|(name, text)| (name.clone(), UdfCommand::parse(text))).collect(),
+        config,
+        variants: all,
+        out: args.tick.out.clone(),
+        database: args.influx.influxdb.clone().filter(|_| args.influx.write),
+        show,
+    })
+}

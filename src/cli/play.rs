@@ -1,0 +1,145 @@
+//! Plays a plan, and says what happened.
+
+use super::judge::Judge;
+use super::plan::{Input, Plan};
+use super::stdout::Stdout;
+use anyhow::Context;
+use indicatif::{ProgressBar, ProgressStyle};
+use rhai_udf::replay::Player;
+use rhai_udf::replay::player::Writers;
+use rhai_udf::replay::save::{RecordingWriter, Saved};
+use rhai_udf::replay::source::Source;
+use std::io::{BufWriter, IsTerminal, Write};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+/// Items between two looks at the progress bar.
+const PROGRESS: u32 = 1024;
+
+/// Plays recorded data.
+pub(super) fn run(plan: &Plan, input: &Input) -> anyhow::Result<()> {
+    let mut player = start(plan)?;
+    let mut judge = Judge::new(plan);
+    let started = Instant::now();
+    let bar = bar(input);
+    let played = play(plan, input, &mut player, &mut judge, &bar);
+    bar.finish_and_clear();
+    let played = played.and_then(|()| match judge.by_file() {
+        // Each file has been judged.
+        true => Ok(player.finish(&[]).map(drop)?),
+        false => judge.add(&mut player, input.names().last().map_or(Path::new(""), |p| p)),
+    });
+    if let Err(error) = played {
+        // What came before the error is shown.
+        let _ = player.flush();
+        return Err(error);
+    }
+    judge.report(plan)?;
+    let skipped = input.reading().map_or(0, |reading| reading.skipped.get());
+    report(&player, skipped, started.elapsed())
+}
+
+/// Starts the engines of a plan.
+pub(super) fn start(plan: &Plan) -> anyhow::Result<Player> {
+    let points: Option<Box<dyn Write>> = match &plan.output {
+        Some(path) => Some(Box::new(BufWriter::new(create(path)?))),
+        None => None,
+    };
+    let shown = Box::new(BufWriter::with_capacity(1 << 16, Stdout));
+    let mut player = Player::start(plan.task.clone(), Writers { shown, points })?;
+    player.only(plan.measurement.clone());
+    if plan.real_clock {
+        player.at_once();
+    }
+    Ok(player)
+}
+
+fn create(path: &PathBuf) -> anyhow::Result<std::fs::File> {
+    std::fs::File::create(path).with_context(|| format!("{}: cannot be written", path.display()))
+}
+
+fn play(
+    plan: &Plan,
+    input: &Input,
+    player: &mut Player,
+    judge: &mut Judge,
+    bar: &ProgressBar,
+) -> anyhow::Result<()> {
+    let mut pace = plan.real_clock.then(Pace::default);
+    let mut count = 0u32;
+    for name in input.names() {
+        let mut source = saved(plan, input.open(&name, &plan.task)?)?;
+        player.play(&mut *source, &mut |time| {
+            if let Some(pace) = &mut pace {
+                pace.wait_for(time);
+            }
+            count = count.wrapping_add(1);
+            if count.is_multiple_of(PROGRESS)
+                && let Some(reading) = input.reading()
+            {
+                bar.set_position(reading.bytes.get());
+            }
+        })?;
+        if judge.by_file() {
+            judge.add(player, &name)?;
+            player.restart()?;
+        }
+    }
+    Ok(())
+}
+
+/// Records what a source gives, if that is wanted.
+fn saved(plan: &Plan, source: Box<dyn Source>) -> anyhow::Result<Box<dyn Source>> {
+    Ok(match &plan.save {
+        Some(path) => Box::new(Saved::new(source, RecordingWriter::create(path)?)),
+        None => source,
+    })
+}
+
+/// Says on standard error what happened.
+pub(super) fn report(player: &Player, skipped: u64, took: Duration) -> anyhow::Result<()> {
+    let mut err = std::io::stderr();
+    for (node, error, times) in player.diagnosed() {
+        let times = if times > 1 { format!(" ({times} times)") } else { String::new() };
+        let _ = writeln!(err, "{node}: {error}{times}");
+    }
+    for (error, points) in player.refused() {
+        let _ = writeln!(err, "{error} ({points} points)");
+    }
+    let mut summary = player.summary();
+    (summary.skipped, summary.took) = (skipped, took);
+    let _ = writeln!(err, "{summary}");
+    match summary.database {
+        Some((_, failed)) if failed > 0 => {
+            anyhow::bail!("{failed} points were not written to InfluxDB")
+        }
+        _ => Ok(()),
+    }
+}
+
+/// A bar on a terminal, nothing elsewhere.
+fn bar(input: &Input) -> ProgressBar {
+    if !std::io::stderr().is_terminal() {
+        return ProgressBar::hidden();
+    }
+    let bar = ProgressBar::new(input.size());
+    let style = ProgressStyle::with_template("{bar:40} {percent}% {elapsed} (eta {eta})");
+    bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
+    bar
+}
+
+/// Holds the replay back to the pace of the data.
+#[derive(Default)]
+struct Pace {
+    start: Option<(Instant, i64)>,
+}
+
+impl Pace {
+    fn wait_for(&mut self, time: i64) {
+        let (started, first) = *self.start.get_or_insert((Instant::now(), time));
+        let due = Duration::from_nanos(u64::try_from(time.saturating_sub(first)).unwrap_or(0));
+        if let Some(rest) = due.checked_sub(started.elapsed()) {
+            std::thread::sleep(rest);
+        }
+    }
+}

@@ -1,0 +1,245 @@
+//! What a graph does, as lines for people and programs, as files, as points of a database, and as a
+//! record to be judged.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use super::files::Files;
+use super::format::{Format, Formatter};
+use super::influxdb::Writer;
+use super::lines::Lines;
+use super::quality::Record;
+use super::summary::Summary;
+use crate::protocol::line::{Precision, read_all};
+use crate::tick::alert::{AlertEvent, Level};
+use crate::tick::error::{Result, TickError};
+use crate::tick::flow::{Message, Outside, Write};
+
+/// What is shown of the effects of a graph, and how.
+#[derive(Clone, Debug, Default)]
+pub struct Show {
+    /// The format of points and of alerts; `None` is a table, and line protocol for the points of
+    /// `|influxDBOut()`.
+    pub format: Option<Format>,
+    /// Whether the events of alerts are shown.
+    pub alerts: bool,
+    /// Whether points have a place of their own, and are not among the alerts.
+    pub apart: bool,
+    /// Whether the rows and levels are recorded, to be judged.
+    pub record: bool,
+}
+
+/// What an alert or output node stands for.
+#[derive(Clone, Debug, Default)]
+pub struct Place {
+    /// Tells several variants apart; may be empty.
+    pub label: String,
+    /// The number of the variant among those of the graph.
+    pub variant: usize,
+}
+
+/// Takes the effects of a graph.
+pub struct Effects {
+    /// Alerts, and points unless they are apart.
+    pub shown: Lines,
+    /// Points, if they are apart.
+    pub points: Lines,
+    /// What is judged, with the number of each variant among all.
+    pub record: Option<(Record, Vec<usize>)>,
+    /// What nodes could not do: the node and the error, with how often it occurred.
+    pub diagnosed: BTreeMap<(String, String), u64>,
+    /// Where points of `|influxDBOut()` are written to.
+    pub database: Option<Writer>,
+    /// The directory for what a TICKscript writes.
+    pub files: Option<Files>,
+    summary: Summary,
+    show: Show,
+    /// Whether the graph is a TICKscript's, whose alerts say their message.
+    task: bool,
+    /// Alert and output nodes; of a TICKscript, one for all.
+    places: BTreeMap<usize, Place>,
+    all: Place,
+    alerts: Formatter,
+    outputs: Formatter,
+    item: u64,
+}
+
+impl Effects {
+    /// Takes the effects of a plain script, whose alert and output nodes have places of their own.
+    /// `variants` are the numbers of the variants of the graph among all.
+    pub fn plain(show: Show, places: BTreeMap<usize, Place>, variants: Vec<usize>) -> Self {
+        Self { places, ..Self::new(show, variants, false, Format::Table) }
+    }
+
+    /// Takes the effects of a TICKscript, all of one variant.
+    pub fn task(show: Show, label: String, variant: usize) -> Self {
+        let points = show.format.unwrap_or(Format::LineProtocol);
+        let all = Place { label, variant: 0 };
+        Self { all, ..Self::new(show, vec![variant], true, points) }
+    }
+
+    fn new(show: Show, variants: Vec<usize>, task: bool, points: Format) -> Self {
+        Self {
+            shown: Lines::default(),
+            points: Lines::default(),
+            record: show.record.then(|| (Record::new(variants.len()), variants)),
+            diagnosed: BTreeMap::new(),
+            database: None,
+            files: None,
+            summary: Summary::default(),
+            alerts: Formatter::new(show.format.unwrap_or_default()),
+            outputs: Formatter::new(show.format.unwrap_or(points)),
+            show,
+            task,
+            places: BTreeMap::new(),
+            all: Place::default(),
+            item: 0,
+        }
+    }
+
+    /// Returns what happened so far, as far as it is an effect.
+    pub fn summary(&self) -> Summary {
+        let database = self.database.as_ref().map(|writer| (writer.written, writer.failed));
+        Summary { database, ..self.summary.clone() }
+    }
+
+    /// Writes what is buffered for files and databases.
+    ///
+    /// # Errors
+    /// A file that cannot be written.
+    pub fn flush(&mut self) -> Result<()> {
+        if let Some(database) = &mut self.database {
+            database.flush();
+        }
+        self.files.as_mut().map_or(Ok(()), Files::flush)
+    }
+
+    fn line(&mut self, text: &str) {
+        self.shown.push(self.item, |out| {
+            out.push_str(text);
+            true
+        });
+    }
+
+    /// Shows points that are written in line protocol.
+    fn show_points(&mut self, lines: &str) -> Result<()> {
+        let Self { shown, points, show, outputs, all, item, .. } = self;
+        let target = if show.apart { points } else { shown };
+        if outputs.format == Format::LineProtocol {
+            target.push(*item, |out| {
+                out.push_str(lines.trim_end_matches('\n'));
+                true
+            });
+            return Ok(());
+        }
+        let read = read_all(lines.as_bytes(), Precision::Nanoseconds, 0);
+        for point in read.map_err(|(_, error)| TickError::Outside(Box::new(error)))? {
+            target.push(*item, |out| outputs.point(&all.label, &point, None, out));
+        }
+        Ok(())
+    }
+}
+
+impl Outside for Effects {
+    fn item(&mut self, item: u64) {
+        self.item = item;
+    }
+
+    fn row(&mut self, from: i64, to: i64) {
+        if let Some((record, _)) = &mut self.record {
+            record.row(self.item, from, to);
+        }
+    }
+
+    fn level(&mut self, node: usize, previous: Level, level: Level) {
+        if previous != level {
+            self.summary.alerts += 1;
+        }
+        if let Some((record, _)) = &mut self.record {
+            let variant = self.places.get(&node).unwrap_or(&self.all).variant;
+            record.saw(variant, self.item, previous == Level::Ok);
+        }
+    }
+
+    fn output(&mut self, node: usize, message: &Message) -> Result<()> {
+        let Self { shown, points, show, outputs, places, all, item, .. } = self;
+        let label = &places.get(&node).unwrap_or(all).label;
+        let target = if show.apart { points } else { shown };
+        match message {
+            Message::Point(point) => {
+                target.push(*item, |out| outputs.point(label, point, None, out));
+            }
+            Message::Batch(batch) => {
+                for point in batch.points() {
+                    target.push(*item, |out| outputs.point(label, &point, Some(batch), out));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn alert(&mut self, event: &AlertEvent<'_>) -> Result<()> {
+        let Self { shown, show, alerts, places, all, item, task, .. } = self;
+        if !show.alerts {
+            return Ok(());
+        }
+        let label = &places.get(&event.node).unwrap_or(all).label;
+        let mut failed = Ok(());
+        shown.push(*item, |out| {
+            if *task {
+                failed = alerts.task_alert(label, event, out);
+            } else {
+                alerts.alert(label, event, out);
+            }
+            failed.is_ok()
+        });
+        failed
+    }
+
+    fn alert_log(&mut self, path: &Path, line: &str) -> Result<()> {
+        match &mut self.files {
+            Some(files) => files.alert_log(path, line),
+            None => {
+                self.summary.lines_unlogged += 1;
+                Ok(())
+            }
+        }
+    }
+
+    fn write(&mut self, write: &Write<'_>) -> Result<()> {
+        if let Some(database) = &mut self.database {
+            if write.create {
+                database.create(write.database, write.retention_policy);
+            }
+            database.add(write.database, write.retention_policy, write.lines, write.points);
+            return Ok(());
+        }
+        self.summary.points_written += write.points as u64;
+        match &mut self.files {
+            Some(files) => files.points(write.database, write.retention_policy, write.lines),
+            None if self.show.record && !self.show.apart => Ok(()),
+            None => self.show_points(write.lines),
+        }
+    }
+
+    fn http_out(&mut self, endpoint: &str, json: &str) -> Result<()> {
+        match &mut self.files {
+            Some(files) => files.endpoint(endpoint, json)?,
+            None if self.show.record => {}
+            None => self.line(&format!("{endpoint}: {json}")),
+        }
+        Ok(())
+    }
+
+    fn log(&mut self, level: &str, prefix: &str, text: &str) -> Result<()> {
+        if !self.show.record {
+            let prefix = if prefix.is_empty() { String::new() } else { format!("{prefix} ") };
+            self.line(&format!("{level} {prefix}{text}"));
+        }
+        Ok(())
+    }
+
+    fn diagnose(&mut self, node: &str, error: &TickError) {
+        *self.diagnosed.entry((node.to_owned(), error.to_string())).or_default() += 1;
+    }
+}

@@ -1,0 +1,98 @@
+//! Lines on their way out, each with the item of the data that it belongs to. Functions that take
+//! points by the chunk, and engines on several threads, write their lines out of turn; here they are
+//! brought back into the order of the data.
+
+use std::io::Write;
+
+/// Lines of one engine.
+#[derive(Debug, Default)]
+pub struct Lines {
+    text: String,
+    /// The item of each line, and where the line ends.
+    ends: Vec<(u64, usize)>,
+    unordered: bool,
+}
+
+impl Lines {
+    /// Appends a line, which `write` puts into the text without its end; nothing if it returns false.
+    pub fn push(&mut self, item: u64, write: impl FnOnce(&mut String) -> bool) {
+        let start = self.text.len();
+        if !write(&mut self.text) {
+            self.text.truncate(start);
+            return;
+        }
+        self.text.push('\n');
+        match self.ends.last_mut() {
+            Some((last, end)) if *last == item => *end = self.text.len(),
+            last => {
+                self.unordered |= last.is_some_and(|(last, _)| *last > item);
+                self.ends.push((item, self.text.len()));
+            }
+        }
+    }
+
+    /// Removes all lines.
+    pub fn clear(&mut self) {
+        self.text.clear();
+        self.ends.clear();
+        self.unordered = false;
+    }
+
+    /// The lines by item, those of one item in the order in which they were written.
+    fn pieces(&self) -> impl Iterator<Item = (u64, &str)> {
+        let mut start = 0;
+        self.ends.iter().map(move |(item, end)| {
+            let piece = &self.text[start..*end];
+            start = *end;
+            (*item, piece)
+        })
+    }
+}
+
+/// Writes the lines of several engines in the order of the data, and removes them. Lines of the same
+/// item come in the order of the engines.
+///
+/// # Errors
+/// An output that takes no more.
+pub fn write_all(engines: &mut [&mut Lines], out: &mut dyn Write) -> std::io::Result<()> {
+    let mut busy = engines.iter().filter(|lines| !lines.ends.is_empty());
+    let written = match (busy.next(), busy.next()) {
+        (None, _) => return Ok(()),
+        (Some(only), None) if !only.unordered => out.write_all(only.text.as_bytes()),
+        _ => {
+            let mut pieces: Vec<_> = engines.iter().flat_map(|lines| lines.pieces()).collect();
+            pieces.sort_by_key(|(item, _)| *item);
+            pieces.iter().try_for_each(|(_, piece)| out.write_all(piece.as_bytes()))
+        }
+    };
+    engines.iter_mut().for_each(|lines| lines.clear());
+    written
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn lines(written: &[(u64, &str)]) -> Lines {
+        let mut lines = Lines::default();
+        for (item, text) in written {
+            lines.push(*item, |out| {
+                out.push_str(text);
+                true
+            });
+        }
+        lines
+    }
+
+    #[test]
+    fn lines_come_in_the_order_of_the_data() {
+        let mut a = lines(&[(1, "a1"), (2, "a2"), (2, "a2b"), (1, "a1b")]);
+        let mut b = lines(&[(1, "b1"), (3, "b3")]);
+        let mut out = Vec::new();
+        write_all(&mut [&mut a, &mut b], &mut out).unwrap();
+        assert_eq!(String::from_utf8(out).unwrap(), "a1\na1b\nb1\na2\na2b\nb3\n");
+        let mut again = Vec::new();
+        write_all(&mut [&mut a, &mut b], &mut again).unwrap();
+        assert!(again.is_empty());
+    }
+}

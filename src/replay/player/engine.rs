@@ -1,0 +1,130 @@
+//! Graphs that take the same data on one thread, with their effects.
+
+use crate::protocol::{Batch, Point};
+use crate::replay::ReplayError;
+use crate::replay::effects::Effects;
+use crate::replay::summary::Summary;
+use crate::tick::Graph;
+
+/// A graph and what becomes of its effects.
+pub struct Run {
+    /// The graph.
+    pub graph: Graph,
+    /// Its effects.
+    pub effects: Effects,
+}
+
+/// Graphs that take the same data.
+pub struct Engine {
+    /// The graphs, in the order of their variants.
+    pub runs: Vec<Run>,
+    /// Batches of all queries go to the only one there is.
+    pub any_query: bool,
+    /// Why the data cannot be taken, which is told when there is any.
+    pub unfit: Option<&'static str>,
+    /// A copy of the point for all graphs but the last.
+    spare: Point,
+}
+
+impl Engine {
+    /// Makes an engine.
+    pub fn new(runs: Vec<Run>, any_query: bool) -> Self {
+        Self { runs, any_query, unfit: None, spare: Point::default() }
+    }
+
+    /// Hands a point over, which may be taken out of its place.
+    ///
+    /// # Errors
+    /// What ends the replay.
+    pub fn point(&mut self, item: u64, point: &mut Point) -> Result<(), ReplayError> {
+        self.fits()?;
+        let Self { runs, spare, .. } = self;
+        let last = runs.len().saturating_sub(1);
+        for (i, Run { graph, effects }) in runs.iter_mut().enumerate() {
+            graph.begin_item(item);
+            if i == last {
+                graph.point(point, effects)?;
+            } else {
+                spare.clone_from(point);
+                graph.point(spare, effects)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Hands a batch of a query over.
+    ///
+    /// # Errors
+    /// What ends the replay.
+    pub fn batch(&mut self, item: u64, query: usize, batch: &Batch) -> Result<(), ReplayError> {
+        self.fits()?;
+        let query = if self.any_query { 0 } else { query };
+        for Run { graph, effects } in &mut self.runs {
+            graph.begin_item(item);
+            graph.batch(query, batch.clone(), effects)?;
+        }
+        Ok(())
+    }
+
+    fn fits(&self) -> Result<(), ReplayError> {
+        self.unfit.map_or(Ok(()), |why| Err(ReplayError::Unfit(why.into())))
+    }
+
+    /// Hands a captured request over.
+    ///
+    /// # Errors
+    /// What ends the replay.
+    pub fn frame(&mut self, item: u64, frame: &[u8]) -> Result<(), ReplayError> {
+        for Run { graph, effects } in &mut self.runs {
+            graph.begin_item(item);
+            graph.frame(frame, effects)?;
+        }
+        Ok(())
+    }
+
+    /// Settles what waits: a chunk of the data has been handed over.
+    ///
+    /// # Errors
+    /// What ends the replay.
+    pub fn settle(&mut self) -> Result<(), ReplayError> {
+        for Run { graph, effects } in &mut self.runs {
+            graph.settle(effects)?;
+        }
+        Ok(())
+    }
+
+    /// Ends the data.
+    ///
+    /// # Errors
+    /// What ends the replay.
+    pub fn finish(&mut self) -> Result<(), ReplayError> {
+        for Run { graph, effects } in &mut self.runs {
+            graph.finish(effects)?;
+        }
+        self.flush()
+    }
+
+    /// Writes what is buffered for files and databases.
+    ///
+    /// # Errors
+    /// A file that cannot be written.
+    pub fn flush(&mut self) -> Result<(), ReplayError> {
+        for run in &mut self.runs {
+            run.effects.flush()?;
+        }
+        Ok(())
+    }
+
+    /// Returns what happened so far, as far as the graphs know.
+    pub fn summary(&self) -> Summary {
+        let mut summary = Summary::default();
+        for Run { graph, effects } in &self.runs {
+            let tally = graph.tally();
+            summary.add(&effects.summary());
+            summary.points_out += tally.points;
+            summary.batches_out += tally.batches;
+        }
+        summary.batches_in = self.runs.first().map_or(0, |run| run.graph.batches());
+        summary
+    }
+}

@@ -1,0 +1,325 @@
+//! Plays data through a task: item by item into an engine of this thread, or by the chunk into
+//! engines on threads of their own.
+//!
+//! What comes out does not depend on how the data was read or on the number of threads: items are
+//! counted, chunks end after a fixed number of them, and lines are brought into the order of the items.
+
+mod engine;
+mod threads;
+
+pub use engine::{Engine, Run};
+
+use super::ReplayError;
+use super::lines::write_all;
+use super::quality::{Quality, Record, Span, judge};
+use super::source::{Item, Scratch, Source};
+use super::summary::Summary;
+use super::task::Task;
+use crate::protocol::message::RequestMessage;
+use std::collections::BTreeMap;
+use std::io::Write;
+use threads::Threads;
+
+/// Points that are handed over before functions that take chunks must handle them.
+const CHUNK: usize = 1024;
+
+/// Where lines are written.
+pub struct Writers {
+    /// Alerts, and points unless they have a place of their own.
+    pub shown: Box<dyn Write>,
+    /// Points.
+    pub points: Option<Box<dyn Write>>,
+}
+
+/// Plays data through a task.
+pub struct Player {
+    task: Task,
+    crew: Crew,
+    writers: Writers,
+    /// Only points and batches of this measurement.
+    measurement: Option<String>,
+    /// Items that a chunk holds.
+    chunk: usize,
+    /// Items of the chunk so far.
+    waiting: usize,
+    item: u64,
+    points_in: u64,
+    /// What engines did that have ended.
+    ended: Summary,
+    diagnosed: BTreeMap<(String, String), u64>,
+    refused: BTreeMap<String, u64>,
+}
+
+/// Who does the work.
+enum Crew {
+    Here(Box<Engine>),
+    Threads(Threads),
+}
+
+/// What an engine leaves when its data ends.
+#[derive(Default)]
+struct Rest {
+    summary: Summary,
+    /// What nodes could not do.
+    diagnosed: BTreeMap<(String, String), u64>,
+    /// What a database refused, with how many points that cost.
+    refused: BTreeMap<String, u64>,
+    /// The record of each graph, with the numbers of its variants.
+    records: Vec<(Record, Vec<usize>)>,
+}
+
+impl Rest {
+    fn of(engine: &mut Engine) -> Self {
+        let mut rest = Self { summary: engine.summary(), ..Self::default() };
+        for run in &mut engine.runs {
+            for (key, times) in std::mem::take(&mut run.effects.diagnosed) {
+                *rest.diagnosed.entry(key).or_default() += times;
+            }
+            if let Some(database) = &run.effects.database {
+                rest.refused.extend(database.errors.clone());
+            }
+            rest.records.extend(run.effects.record.take());
+        }
+        rest
+    }
+}
+
+impl Player {
+    /// Starts the engines of a task, on as many threads as it has parts and the machine has cores.
+    ///
+    /// # Errors
+    /// A script that cannot be used, or does not fit what it is given.
+    pub fn start(task: Task, writers: Writers) -> Result<Self, ReplayError> {
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        Self::start_on(task, writers, cores)
+    }
+
+    /// As [`Player::start`], on so many threads at most.
+    ///
+    /// # Errors
+    /// As [`Player::start`].
+    pub fn start_on(task: Task, writers: Writers, cores: usize) -> Result<Self, ReplayError> {
+        Ok(Self {
+            crew: Crew::start(&task, cores)?,
+            task,
+            writers,
+            measurement: None,
+            chunk: CHUNK,
+            waiting: 0,
+            item: 0,
+            points_in: 0,
+            ended: Summary::default(),
+            diagnosed: BTreeMap::new(),
+            refused: BTreeMap::new(),
+        })
+    }
+
+    /// Plays only points and batches of a measurement.
+    pub fn only(&mut self, measurement: Option<String>) {
+        self.measurement = measurement;
+    }
+
+    /// Shows the effects of each item before the next is read.
+    pub fn at_once(&mut self) {
+        self.chunk = 1;
+    }
+
+    /// Plays a source to its end; `on_item` is told the time of each item before it is played.
+    ///
+    /// # Errors
+    /// Data that cannot be read or do not fit, a function that fails, an output that takes no more.
+    pub fn play(
+        &mut self,
+        source: &mut dyn Source,
+        on_item: &mut dyn FnMut(i64),
+    ) -> Result<(), ReplayError> {
+        let played = self.play_items(source, on_item);
+        // What came before an error is shown.
+        let settled = self.settle();
+        played.and(settled)
+    }
+
+    fn play_items(
+        &mut self,
+        source: &mut dyn Source,
+        on_item: &mut dyn FnMut(i64),
+    ) -> Result<(), ReplayError> {
+        let mut scratch = Scratch::default();
+        while let Some(item) = source.next(&mut scratch)? {
+            let weight = match item {
+                Item::Point => {
+                    on_item(scratch.point.time());
+                    self.points_in += 1;
+                    if self.leaves_out(&scratch.point.name()) {
+                        continue;
+                    }
+                    1
+                }
+                Item::Batch => {
+                    on_item(scratch.batch.tmax);
+                    self.points_in += scratch.batch.len() as u64;
+                    if self.leaves_out(&scratch.batch.name) {
+                        continue;
+                    }
+                    scratch.batch.len().max(1)
+                }
+                Item::Frame => {
+                    self.points_in += u64::from(is_point(&scratch.frame));
+                    1
+                }
+            };
+            self.item += 1;
+            match &mut self.crew {
+                Crew::Here(engine) => match item {
+                    Item::Point => engine.point(self.item, &mut scratch.point)?,
+                    Item::Batch => engine.batch(self.item, scratch.query, &scratch.batch)?,
+                    Item::Frame => engine.frame(self.item, &scratch.frame)?,
+                },
+                Crew::Threads(threads) => threads.put(self.item, item, &mut scratch),
+            }
+            self.waiting += weight;
+            if self.waiting >= self.chunk {
+                self.end_chunk()?;
+            }
+        }
+        Ok(())
+    }
+
+    fn leaves_out(&self, name: &str) -> bool {
+        self.measurement.as_deref().is_some_and(|wanted| wanted != name)
+    }
+
+    /// Ends a chunk; threads may still be busy with it afterwards.
+    fn end_chunk(&mut self) -> Result<(), ReplayError> {
+        self.waiting = 0;
+        let Self { crew, writers, .. } = self;
+        match crew {
+            Crew::Here(engine) => {
+                let settled = engine.settle();
+                show(engine, writers)?;
+                settled
+            }
+            Crew::Threads(threads) => threads.send(writers),
+        }
+    }
+
+    /// Handles everything that was played, and writes the lines of it.
+    fn settle(&mut self) -> Result<(), ReplayError> {
+        self.end_chunk()?;
+        if let Crew::Threads(threads) = &mut self.crew {
+            threads.wait(&mut self.writers)?;
+        }
+        Ok(())
+    }
+
+    /// Writes what is buffered.
+    ///
+    /// # Errors
+    /// An output that takes no more.
+    pub fn flush(&mut self) -> Result<(), ReplayError> {
+        if let Crew::Here(engine) = &mut self.crew {
+            engine.flush()?;
+        }
+        let Writers { shown, points } = &mut self.writers;
+        shown.flush().map_err(ReplayError::Write)?;
+        points.as_mut().map_or(Ok(()), |points| points.flush().map_err(ReplayError::Write))
+    }
+
+    /// Ends the data for all engines, and judges each variant by the true anomalies; empty if nothing
+    /// was recorded.
+    ///
+    /// # Errors
+    /// As [`Player::play`].
+    pub fn finish(&mut self, anomalies: &[Span]) -> Result<Vec<(usize, Quality)>, ReplayError> {
+        self.settle()?;
+        let rests = match &mut self.crew {
+            Crew::Here(engine) => {
+                let finished = engine.finish();
+                show(engine, &mut self.writers)?;
+                finished?;
+                vec![Rest::of(engine)]
+            }
+            Crew::Threads(threads) => threads.finish(&mut self.writers)?,
+        };
+        let mut records = Vec::new();
+        let batches = rests.first().map_or(0, |rest| rest.summary.batches_in);
+        self.ended.batches_in += batches;
+        for rest in rests {
+            self.ended.add(&rest.summary);
+            for (key, times) in rest.diagnosed {
+                *self.diagnosed.entry(key).or_default() += times;
+            }
+            for (key, points) in rest.refused {
+                *self.refused.entry(key).or_default() += points;
+            }
+            records.extend(rest.records);
+        }
+        self.flush()?;
+        Ok(judge(&records, anomalies))
+    }
+
+    /// Begins afresh with new engines, after [`Player::finish`].
+    ///
+    /// # Errors
+    /// As [`Player::start`].
+    pub fn restart(&mut self) -> Result<(), ReplayError> {
+        match &mut self.crew {
+            Crew::Here(engine) => **engine = self.task.engine(0..self.task.parts())?,
+            Crew::Threads(threads) => threads.restart()?,
+        }
+        Ok(())
+    }
+
+    /// Returns what the engines did that have ended, and what was read.
+    pub fn summary(&self) -> Summary {
+        Summary { points_in: self.points_in, ..self.ended.clone() }
+    }
+
+    /// Returns what nodes could not do: the node and the error, with how often it occurred.
+    pub fn diagnosed(&self) -> impl Iterator<Item = (&str, &str, u64)> {
+        let entries = self.diagnosed.iter();
+        entries.map(|((node, error), times)| (node.as_str(), error.as_str(), *times))
+    }
+
+    /// Returns what a database refused, with how many points that cost.
+    pub fn refused(&self) -> impl Iterator<Item = (&str, u64)> {
+        self.refused.iter().map(|(error, points)| (error.as_str(), *points))
+    }
+
+    /// Returns the engine of this thread, to ask what the task reads.
+    pub fn engine(&self) -> Option<&Engine> {
+        match &self.crew {
+            Crew::Here(engine) => Some(engine),
+            Crew::Threads(_) => None,
+        }
+    }
+}
+
+impl Crew {
+    fn start(task: &Task, cores: usize) -> Result<Self, ReplayError> {
+        let parts = task.parts();
+        if parts < 2 || cores < 2 {
+            return Ok(Self::Here(Box::new(task.engine(0..parts)?)));
+        }
+        Ok(Self::Threads(Threads::start(task, cores.min(parts))?))
+    }
+}
+
+/// Writes the lines of an engine.
+fn show(engine: &mut Engine, writers: &mut Writers) -> Result<(), ReplayError> {
+    let (mut shown, mut points): (Vec<_>, Vec<_>) =
+        engine.runs.iter_mut().map(|run| (&mut run.effects.shown, &mut run.effects.points)).unzip();
+    write_all(&mut shown, &mut writers.shown).map_err(ReplayError::Write)?;
+    if let Some(writer) = &mut writers.points {
+        write_all(&mut points, writer).map_err(ReplayError::Write)?;
+    }
+    Ok(())
+}
+
+/// Tells whether a captured request is a point.
+fn is_point(frame: &[u8]) -> bool {
+    use prost::Message as _;
+    let request = || RequestMessage::decode(frame).ok()?.message;
+    crate::protocol::Point::message_of_frame(frame).is_some()
+        || matches!(request(), Some(crate::protocol::message::request::Message::Point(_)))
+}

@@ -1,0 +1,256 @@
+//! Engines on threads of their own, which all take the same chunks. Lines come back in the order of
+//! the data.
+
+use super::{Engine, Rest, Writers};
+use crate::agent::socket::STACK;
+use crate::protocol::{Batch, Point};
+use crate::replay::ReplayError;
+use crate::replay::lines::{Lines, write_all};
+use crate::replay::source::{Item, Scratch};
+use crate::replay::task::Task;
+use std::collections::VecDeque;
+use std::ops::Range;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::thread::JoinHandle;
+
+/// Chunks that threads may be busy with while the next is read.
+const AHEAD: usize = 4;
+
+/// An item of a chunk.
+#[derive(Debug)]
+enum Owned {
+    Point(Point),
+    Batch(usize, Batch),
+    Frame(Vec<u8>),
+}
+
+type Chunk = Vec<(u64, Owned)>;
+
+/// What a thread is asked.
+enum Request {
+    Chunk(Arc<Chunk>),
+    Finish,
+    Restart,
+}
+
+/// What a thread answers: its lines, and what is left if the data has ended.
+struct Answer {
+    shown: Vec<Lines>,
+    points: Vec<Lines>,
+    rest: Option<Rest>,
+    result: Result<(), ReplayError>,
+}
+
+struct Worker {
+    /// Taken when the thread is to end.
+    requests: Option<Sender<Request>>,
+    answers: Receiver<Answer>,
+    thread: Option<JoinHandle<()>>,
+}
+
+/// Engines on threads.
+pub(super) struct Threads {
+    workers: Vec<Worker>,
+    chunk: Chunk,
+    /// Chunks that threads are busy with.
+    busy: VecDeque<Arc<Chunk>>,
+    /// Points to be used again.
+    spare: Vec<Point>,
+}
+
+impl Threads {
+    /// Starts so many threads, each with an engine for its share of the task's parts.
+    pub(super) fn start(task: &Task, threads: usize) -> Result<Self, ReplayError> {
+        let parts = task.parts();
+        let share = |i: usize| parts * i / threads..parts * (i + 1) / threads;
+        let workers = (0..threads).map(|i| Worker::start(task.clone(), share(i)));
+        let mut threads = Self {
+            workers: workers.collect::<Result<_, _>>()?,
+            chunk: Vec::new(),
+            busy: VecDeque::new(),
+            spare: Vec::new(),
+        };
+        threads.started()?;
+        Ok(threads)
+    }
+
+    /// Waits for an answer of each thread that says whether its engine could be made.
+    fn started(&mut self) -> Result<(), ReplayError> {
+        let answers: Vec<_> = self.workers.iter().map(Worker::answer).collect();
+        answers.into_iter().try_for_each(|answer| answer?.result)
+    }
+
+    /// Appends an item to the chunk at hand; a point is taken out of its place.
+    pub(super) fn put(&mut self, item: u64, kind: Item, scratch: &mut Scratch) {
+        let owned = match kind {
+            Item::Point => {
+                let spare = self.spare.pop().unwrap_or_default();
+                Owned::Point(std::mem::replace(&mut scratch.point, spare))
+            }
+            Item::Batch => Owned::Batch(scratch.query, std::mem::take(&mut scratch.batch)),
+            Item::Frame => Owned::Frame(scratch.frame.clone()),
+        };
+        self.chunk.push((item, owned));
+    }
+
+    /// Hands the chunk at hand to all threads, and writes the lines of chunks that are done.
+    pub(super) fn send(&mut self, writers: &mut Writers) -> Result<(), ReplayError> {
+        if !self.chunk.is_empty() {
+            let chunk = Arc::new(std::mem::take(&mut self.chunk));
+            for worker in &self.workers {
+                worker.ask(Request::Chunk(chunk.clone()))?;
+            }
+            self.busy.push_back(chunk);
+        }
+        while self.busy.len() > AHEAD {
+            self.take(writers)?;
+        }
+        Ok(())
+    }
+
+    /// Waits until all chunks are done.
+    pub(super) fn wait(&mut self, writers: &mut Writers) -> Result<(), ReplayError> {
+        while !self.busy.is_empty() {
+            self.take(writers)?;
+        }
+        Ok(())
+    }
+
+    /// Ends the data; returns what each engine leaves, in the order of the parts.
+    pub(super) fn finish(&mut self, writers: &mut Writers) -> Result<Vec<Rest>, ReplayError> {
+        for worker in &self.workers {
+            worker.ask(Request::Finish)?;
+        }
+        self.collect(writers)
+    }
+
+    /// Makes new engines.
+    pub(super) fn restart(&mut self) -> Result<(), ReplayError> {
+        for worker in &self.workers {
+            worker.ask(Request::Restart)?;
+        }
+        self.started()
+    }
+
+    /// Takes the answers to the oldest chunk.
+    fn take(&mut self, writers: &mut Writers) -> Result<(), ReplayError> {
+        let chunk = self.busy.pop_front();
+        let collected = self.collect(writers);
+        if let Some(Ok(chunk)) = chunk.map(Arc::try_unwrap) {
+            self.spare.extend(chunk.into_iter().filter_map(|(_, owned)| match owned {
+                Owned::Point(point) => Some(point),
+                _ => None,
+            }));
+        }
+        collected.map(drop)
+    }
+
+    /// Takes an answer of each thread and writes its lines.
+    fn collect(&mut self, writers: &mut Writers) -> Result<Vec<Rest>, ReplayError> {
+        let mut answers = self.workers.iter().map(Worker::answer).collect::<Result<Vec<_>, _>>()?;
+        let mut shown: Vec<_> = answers.iter_mut().flat_map(|answer| &mut answer.shown).collect();
+        write_all(&mut shown, &mut writers.shown).map_err(ReplayError::Write)?;
+        if let Some(writer) = &mut writers.points {
+            let mut points: Vec<_> =
+                answers.iter_mut().flat_map(|answer| &mut answer.points).collect();
+            write_all(&mut points, writer).map_err(ReplayError::Write)?;
+        }
+        let mut rests = Vec::new();
+        for answer in answers {
+            answer.result?;
+            rests.extend(answer.rest);
+        }
+        Ok(rests)
+    }
+}
+
+impl Worker {
+    fn start(task: Task, parts: Range<usize>) -> Result<Self, ReplayError> {
+        let (requests, asked) = channel();
+        let (answer, answers) = channel();
+        // Scripts call each other deep.
+        let thread = std::thread::Builder::new().name("replay".into()).stack_size(STACK);
+        let work = move || work(&task, parts, &asked, &answer);
+        let thread = thread.spawn(work).map_err(|_| ReplayError::Thread)?;
+        Ok(Self { requests: Some(requests), answers, thread: Some(thread) })
+    }
+
+    fn ask(&self, request: Request) -> Result<(), ReplayError> {
+        let requests = self.requests.as_ref().ok_or(ReplayError::Thread)?;
+        requests.send(request).map_err(|_| ReplayError::Thread)
+    }
+
+    fn answer(&self) -> Result<Answer, ReplayError> {
+        self.answers.recv().map_err(|_| ReplayError::Thread)
+    }
+}
+
+impl Drop for Worker {
+    fn drop(&mut self) {
+        self.requests = None;
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
+
+/// What a thread does until nobody asks any more. After an error it does nothing but answer.
+fn work(task: &Task, parts: Range<usize>, asked: &Receiver<Request>, answer: &Sender<Answer>) {
+    let mut engine = None;
+    let make = |engine: &mut Option<Engine>| match task.engine(parts.clone()) {
+        Ok(made) => {
+            *engine = Some(made);
+            Ok(())
+        }
+        Err(error) => {
+            *engine = None;
+            Err(error)
+        }
+    };
+    let made = make(&mut engine);
+    let plain = |result| Answer { shown: Vec::new(), points: Vec::new(), rest: None, result };
+    if answer.send(plain(made)).is_err() {
+        return;
+    }
+    let mut spare = Point::default();
+    while let Ok(request) = asked.recv() {
+        let result = match (&request, &mut engine) {
+            (Request::Restart, engine) => make(engine),
+            (_, None) => Ok(()),
+            (Request::Chunk(chunk), Some(engine)) => play(engine, chunk, &mut spare),
+            (Request::Finish, Some(engine)) => engine.finish(),
+        };
+        let finished = matches!(request, Request::Finish);
+        // The chunk is given back before the answer is, so that its memory can be used again.
+        drop(request);
+        let mut made = plain(result);
+        if let Some(engine) = &mut engine {
+            for run in &mut engine.runs {
+                made.shown.push(std::mem::take(&mut run.effects.shown));
+                made.points.push(std::mem::take(&mut run.effects.points));
+            }
+            made.rest = finished.then(|| Rest::of(engine));
+        }
+        if made.result.is_err() {
+            engine = None;
+        }
+        if answer.send(made).is_err() {
+            return;
+        }
+    }
+}
+
+fn play(engine: &mut Engine, chunk: &Chunk, spare: &mut Point) -> Result<(), ReplayError> {
+    for (item, owned) in chunk {
+        match owned {
+            Owned::Point(point) => {
+                spare.clone_from(point);
+                engine.point(*item, spare)?;
+            }
+            Owned::Batch(query, batch) => engine.batch(*item, *query, batch)?,
+            Owned::Frame(frame) => engine.frame(*item, frame)?,
+        }
+    }
+    engine.settle()
+}

@@ -1,0 +1,65 @@
+//! What is run: a plain script with what stands around it, or a TICKscript. A task is a value that can
+//! be sent to another thread; engines are made of it there.
+
+mod script;
+mod tick;
+
+pub use script::{Alerts, ScriptTask, Use, Window, shaping};
+pub use tick::{Override, TickTask, TickVariant};
+
+use super::ReplayError;
+use super::player::Engine;
+use crate::tick::flow::Edge;
+use std::ops::Range;
+
+/// What data is, as far as a task cares.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Kind {
+    /// Points.
+    #[default]
+    Stream,
+    /// Batches.
+    Batch,
+    /// Captured requests.
+    Frames,
+}
+
+/// What is run.
+#[derive(Clone, Debug)]
+pub enum Task {
+    /// A plain script.
+    Script(ScriptTask),
+    /// A TICKscript.
+    Tick(TickTask),
+}
+
+impl Task {
+    /// Returns how many parts could run on threads of their own.
+    pub fn parts(&self) -> usize {
+        match self {
+            Self::Script(task) => task.uses.len(),
+            Self::Tick(task) => task.variants.len(),
+        }
+    }
+
+    /// Makes an engine for some of the parts.
+    ///
+    /// # Errors
+    /// A script that cannot be used, or does not fit what it is given.
+    pub fn engine(&self, parts: Range<usize>) -> Result<Engine, ReplayError> {
+        match self {
+            Self::Script(task) => task.engine(parts),
+            Self::Tick(task) => task.engine(parts),
+        }
+    }
+}
+
+impl From<Kind> for Edge {
+    fn from(kind: Kind) -> Self {
+        match kind {
+            Kind::Stream => Self::Stream,
+            Kind::Batch => Self::Batch,
+            Kind::Frames => Self::Stream,
+        }
+    }
+}

@@ -1,0 +1,283 @@
+//! A plain script with what stands around it, as the graph that a TICKscript would define:
+//! `stream|from()|window()@script()|alert()`.
+
+use super::Kind;
+use crate::protocol::Point;
+use crate::protocol::message::{EdgeType, InfoResponse, InitRequest};
+use crate::replay::ReplayError;
+use crate::replay::effects::{Effects, Place, Show};
+use crate::replay::player::{Engine, Run};
+use crate::replay::udfs::{UdfCommand, UdfRegistry};
+use crate::script::Expression;
+use crate::script::config::Config;
+use crate::tick::condition::Condition;
+use crate::tick::definition::object::Object;
+use crate::tick::definition::{Builder, Definitions, PLAIN_ID};
+use crate::tick::flow::Edge;
+use crate::tick::udf::{NoUdfs, Udfs, arguments};
+use crate::tick::{Graph, TickError, TickText};
+use std::collections::BTreeMap;
+use std::ops::Range;
+use std::path::PathBuf;
+use std::rc::Rc;
+
+/// The name of the script's function in the graph.
+const UDF: &str = "udf";
+
+/// The length and pace of windows, in nanoseconds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Window {
+    /// The length.
+    pub period: i64,
+    /// The pace.
+    pub every: i64,
+    /// Windows end at multiples of the pace.
+    pub align: bool,
+}
+
+/// A script and what stands around it.
+#[derive(Clone, Debug, Default)]
+pub struct ScriptTask {
+    /// The script.
+    pub script: PathBuf,
+    /// Its configuration.
+    pub config: Config,
+    /// What the data is.
+    pub kind: Kind,
+    /// Only points of this measurement.
+    pub measurement: Option<String>,
+    /// The tags that points are grouped by, `*` for all; none leaves them as they are.
+    pub group_by: Vec<String>,
+    /// Windows, for a script that wants batches.
+    pub window: Option<Window>,
+    /// The uses of the script; each sees all data.
+    pub uses: Vec<Use>,
+    /// A captured session brings the options.
+    pub captured_options: bool,
+    /// Every alert is an event, not only changes of level.
+    pub every_alert: bool,
+    /// Whether the output of the script is wanted.
+    pub output: bool,
+    /// What is shown.
+    pub show: Show,
+}
+
+/// One use of a script, as one `@udf()` in a TICKscript.
+#[derive(Clone, Debug, Default)]
+pub struct Use {
+    /// Tells several uses apart; may be empty.
+    pub label: String,
+    /// The options.
+    pub options: Vec<(String, String)>,
+    /// Alerts on its output.
+    pub alerts: Vec<Alerts>,
+}
+
+/// When an alert has which level, by expressions over the fields of a point.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Alerts {
+    /// The number of the variant.
+    pub variant: usize,
+    /// The level (`info`, `warn`, `crit`) and its expression.
+    pub conditions: Vec<(String, String)>,
+}
+
+impl ScriptTask {
+    /// Returns the edge that the script wants.
+    ///
+    /// # Errors
+    /// A script that cannot be used.
+    pub fn wants(&self) -> Result<EdgeType, ReplayError> {
+        let mut registry = UdfRegistry::plain(self.config.clone(), true);
+        let script = registry.script(UDF, &self.script)?;
+        Ok(script.program().map_err(Clone::clone)?.declaration().wants)
+    }
+
+    /// Makes an engine for some of the uses.
+    ///
+    /// # Errors
+    /// A script that cannot be used, options that it refuses, expressions that are none.
+    pub fn engine(&self, uses: Range<usize>) -> Result<Engine, ReplayError> {
+        let mut registry = UdfRegistry::plain(self.config.clone(), self.captured_options);
+        registry.add(UDF, UdfCommand::Script(self.script.clone()));
+        let info = registry.info(UDF)?.unwrap_or_default();
+        let mut plan =
+            Plan { builder: self.source()?, places: BTreeMap::new(), variants: Vec::new() };
+        let parent = self.before_udf(&mut plan.builder);
+        for one in &self.uses[uses] {
+            self.add_use(&mut plan, parent, &info, one, &mut registry)?;
+        }
+        if info.wants() == EdgeType::Stream && self.window.is_some() {
+            return Err(ReplayError::Usage(
+                "the script wants a stream of points: leave out --period and --every".into(),
+            ));
+        }
+        let text = TickText { name: "the command line", text: "" };
+        let task = crate::tick::Task { id: "replay".into(), ..crate::tick::Task::default() };
+        let Plan { builder, places, variants } = plan;
+        let definitions: Definitions = builder.into();
+        let graph = Graph::start(definitions, &text, &task, &mut registry)?;
+        let effects = Effects::plain(self.show.clone(), places, variants);
+        let mut engine = Engine::new(vec![Run { graph, effects }], true);
+        engine.unfit = self.unfit_for(info.wants());
+        Ok(engine)
+    }
+
+    /// Says why the script cannot take the data, if it cannot.
+    ///
+    /// # Errors
+    /// A script that cannot be used.
+    pub fn unfit(&self) -> Result<Option<&'static str>, ReplayError> {
+        Ok(self.unfit_for(self.wants()?))
+    }
+
+    fn unfit_for(&self, wants: EdgeType) -> Option<&'static str> {
+        match (wants, self.kind) {
+            (EdgeType::Stream, Kind::Batch) => {
+                Some("the script wants a stream of points and the data is batches")
+            }
+            (EdgeType::Batch, Kind::Stream) if self.window.is_none() => Some(
+                "the script wants batches and the data is a stream of points: make windows with \
+                 --period 5m --every 5m",
+            ),
+            _ => None,
+        }
+    }
+
+    fn source(&self) -> Result<Builder, ReplayError> {
+        Ok(Builder::new(match self.kind {
+            Kind::Frames => match self.wants()? {
+                EdgeType::Stream => Edge::Stream,
+                EdgeType::Batch => Edge::Batch,
+            },
+            kind => kind.into(),
+        }))
+    }
+
+    /// Adds what stands before the script; returns the node that it is a child of.
+    fn before_udf(&self, builder: &mut Builder) -> usize {
+        let text = |text: &str| Object::String(text.into());
+        match self.kind {
+            Kind::Frames => 0,
+            Kind::Batch => {
+                // Its batches have been asked for already: how is of no meaning.
+                let any = || vec![Object::Duration(1)];
+                builder.node(0, "query", &[text("")], &[("period", any()), ("every", any())])
+            }
+            Kind::Stream => {
+                let mut properties = Vec::new();
+                if let Some(name) = &self.measurement {
+                    properties.push(("measurement", vec![text(name)]));
+                }
+                let tags = self.group_by.iter().map(|tag| match tag.as_str() {
+                    "*" => Object::Star,
+                    tag => text(tag),
+                });
+                properties.push(("groupBy", tags.collect()));
+                let from = builder.node(0, "from", &[], &properties);
+                let Some(Window { period, every, align }) = self.window else { return from };
+                let mut properties = vec![
+                    ("period", vec![Object::Duration(period)]),
+                    ("every", vec![Object::Duration(every)]),
+                ];
+                if align {
+                    properties.push(("align", Vec::new()));
+                }
+                builder.node(from, "window", &[], &properties)
+            }
+        }
+    }
+
+    /// Adds a use of the script with its alerts.
+    fn add_use(
+        &self,
+        plan: &mut Plan,
+        parent: usize,
+        info: &InfoResponse,
+        one: &Use,
+        registry: &mut UdfRegistry,
+    ) -> Result<(), ReplayError> {
+        let init = if self.captured_options {
+            InitRequest::default()
+        } else {
+            self.request(&one.options, registry)?
+        };
+        let options = init.options.into_iter().map(|o| (o.name.clone(), arguments(o))).collect();
+        let udf = plan.builder.udf(parent, UDF, info.clone(), options);
+        let label = &one.label;
+        if self.output {
+            let output = plan.builder.output(udf);
+            plan.places.insert(output, Place { label: label.clone(), variant: 0 });
+        }
+        for alerts in &one.alerts {
+            let mut properties = vec![(PLAIN_ID, Vec::new())];
+            for (level, name) in [("info", "info"), ("warn", "warn"), ("crit", "crit")] {
+                if let Some((_, text)) = alerts.conditions.iter().find(|(known, _)| known == level)
+                {
+                    properties.push((name, vec![Object::Condition(compile(level, text)?)]));
+                }
+            }
+            if !self.every_alert {
+                properties.push(("stateChangesOnly", Vec::new()));
+            }
+            let alert = plan.builder.node(udf, "alert", &[], &properties);
+            let place = Place { label: label.clone(), variant: plan.variants.len() };
+            plan.places.insert(alert, place);
+            plan.variants.push(alerts.variant);
+        }
+        Ok(())
+    }
+
+    /// Makes the request that a TICKscript with these options would.
+    fn request(
+        &self,
+        options: &[(String, String)],
+        registry: &mut UdfRegistry,
+    ) -> Result<InitRequest, ReplayError> {
+        let script = registry.script(UDF, &self.script)?;
+        let declaration = script.program().map_err(Clone::clone)?.declaration();
+        let request = declaration.request(options);
+        let fitting = request.and_then(|request| declaration.bind(&request).map(|_| request));
+        fitting.map_err(|problems| ReplayError::Usage(problems.join("; ")))
+    }
+}
+
+/// Returns a graph that groups points and cuts them into windows, and hands them to its outside.
+///
+/// # Errors
+/// Windows that cannot be made.
+pub fn shaping(group_by: &[String], window: Option<Window>) -> Result<Graph, ReplayError> {
+    let task = ScriptTask { group_by: group_by.to_vec(), window, ..ScriptTask::default() };
+    let mut builder = Builder::new(Edge::Stream);
+    let last = task.before_udf(&mut builder);
+    builder.output(last);
+    let text = TickText { name: "the command line", text: "" };
+    Ok(Graph::start(builder.into(), &text, &crate::tick::Task::default(), &mut NoUdfs)?)
+}
+
+/// A graph that is being defined, with what its alerts and outputs stand for.
+struct Plan {
+    builder: Builder,
+    places: BTreeMap<usize, Place>,
+    variants: Vec<usize>,
+}
+
+fn compile(level: &str, text: &str) -> Result<Rc<dyn Condition>, ReplayError> {
+    let compiled = Expression::compile(text);
+    let expression = compiled.map_err(|source| ReplayError::Condition {
+        level: level.to_owned(),
+        source: Box::new(source),
+    })?;
+    Ok(Rc::new(ScriptCondition(expression)))
+}
+
+/// An expression as a condition of a graph.
+#[derive(Debug)]
+struct ScriptCondition(Expression);
+
+impl Condition for ScriptCondition {
+    fn holds(&self, point: &Point) -> Result<Option<bool>, TickError> {
+        let held = self.0.eval(point);
+        held.map_err(|error| TickError::Outside(Box::new(ReplayError::Script(error))))
+    }
+}

@@ -1,0 +1,130 @@
+//! A TICKscript, with its variants.
+
+use crate::replay::ReplayError;
+use crate::replay::effects::{Effects, Show};
+use crate::replay::files::Files;
+use crate::replay::influxdb::{Client, Writer};
+use crate::replay::player::{Engine, Run};
+use crate::replay::udfs::{UdfCommand, UdfRegistry};
+use crate::script::config::Config;
+use crate::tick::definition::Definitions;
+use crate::tick::definition::object::Object;
+use crate::tick::{Graph, Task, TickText, parse_value};
+use std::collections::BTreeMap;
+use std::ops::Range;
+use std::path::PathBuf;
+
+/// A TICKscript and what it is given.
+#[derive(Clone, Debug, Default)]
+pub struct TickTask {
+    /// The script's name, as errors show it.
+    pub name: String,
+    /// Its text.
+    pub text: String,
+    /// The task's id.
+    pub id: String,
+    /// The database and retention policy of data that does not say.
+    pub dbrp: Option<(String, String)>,
+    /// Variables, their values written as the script would.
+    pub variables: Vec<(String, String)>,
+    /// What the functions run.
+    pub udfs: Vec<(String, UdfCommand)>,
+    /// The limits of scripts.
+    pub config: Config,
+    /// The variants; one without overrides if nothing varies.
+    pub variants: Vec<TickVariant>,
+    /// Where alert logs, points and endpoints are written.
+    pub out: Option<PathBuf>,
+    /// Where points are written to.
+    pub database: Option<String>,
+    /// What is shown.
+    pub show: Show,
+}
+
+/// What a variant of a TICKscript has of its own.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct TickVariant {
+    /// The number among all variants.
+    pub number: usize,
+    /// Tells several variants apart; may be empty.
+    pub label: String,
+    /// What differs from the script.
+    pub overrides: Vec<Override>,
+}
+
+/// A value that replaces the script's.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Override {
+    /// Of a variable, written as the script would.
+    Variable(String, String),
+    /// Of an option of a function: the function, the option and the value.
+    Option(String, String, String),
+}
+
+impl TickTask {
+    fn registry(&self) -> UdfRegistry {
+        let mut registry = UdfRegistry::new(self.config.clone());
+        for (name, command) in &self.udfs {
+            registry.add(name, command.clone());
+        }
+        registry
+    }
+
+    /// Returns what the script defines, in its first variant.
+    ///
+    /// # Errors
+    /// A script that is wrong.
+    pub fn definitions(&self) -> Result<Definitions, ReplayError> {
+        let none = TickVariant::default();
+        let variant = self.variants.first().unwrap_or(&none);
+        Ok(self.define(variant, &mut self.registry())?.0)
+    }
+
+    /// Makes an engine for some of the variants.
+    ///
+    /// # Errors
+    /// A script that is wrong, or a function that does not start.
+    pub fn engine(&self, variants: Range<usize>) -> Result<Engine, ReplayError> {
+        let mut registry = self.registry();
+        let runs = self.variants[variants].iter().map(|variant| self.run(variant, &mut registry));
+        Ok(Engine::new(runs.collect::<Result<_, _>>()?, false))
+    }
+
+    fn define(
+        &self,
+        variant: &TickVariant,
+        registry: &mut UdfRegistry,
+    ) -> Result<(Definitions, Task), ReplayError> {
+        let mut variables: BTreeMap<String, Object> = BTreeMap::new();
+        let given = self.variables.iter().map(|(name, value)| (name, value));
+        let overriding = variant.overrides.iter().filter_map(|change| match change {
+            Override::Variable(name, value) => Some((name, value)),
+            Override::Option(..) => None,
+        });
+        for (name, value) in given.chain(overriding) {
+            variables.insert(name.clone(), parse_value(name, value)?);
+        }
+        let task = Task { id: self.id.clone(), dbrp: self.dbrp.clone(), variables };
+        let source = TickText { name: &self.name, text: &self.text };
+        let mut definitions = Definitions::compile(&source, &task.variables, registry)?;
+        for change in &variant.overrides {
+            if let Override::Option(udf, option, value) = change {
+                let set = definitions.set_option(udf, option, value);
+                set.map_err(|error| ReplayError::Usage(error.to_string()))?;
+            }
+        }
+        Ok((definitions, task))
+    }
+
+    fn run(&self, variant: &TickVariant, registry: &mut UdfRegistry) -> Result<Run, ReplayError> {
+        let (definitions, task) = self.define(variant, registry)?;
+        let source = TickText { name: &self.name, text: &self.text };
+        let graph = Graph::start(definitions, &source, &task, registry)?;
+        let mut effects = Effects::task(self.show.clone(), variant.label.clone(), variant.number);
+        effects.files = self.out.clone().map(Files::new);
+        if let Some(url) = &self.database {
+            effects.database = Some(Writer::new(Client::new(url)?));
+        }
+        Ok(Run { graph, effects })
+    }
+}

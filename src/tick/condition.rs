@@ -1,0 +1,13 @@
+//! Conditions in another language than TICKscript's, handed in from outside.
+
+use crate::protocol::Point;
+use crate::tick::error::Result;
+
+/// When an alert has a level.
+pub trait Condition: std::fmt::Debug {
+    /// Tells whether the condition holds for a point; `None` if the point lacks what it looks at.
+    ///
+    /// # Errors
+    /// A condition that fails, which ends the replay.
+    fn holds(&self, point: &Point) -> Result<Option<bool>>;
+}

@@ -1,0 +1,17 @@
+//! What flows between nodes, and what a node is.
+//!
+//! The flow is pushed: a source hands a message to a node, which hands what it makes of it to its
+//! children. Groups are kept apart by each node. Only windows, joins and functions that take chunks
+//! hold messages back, so the memory does not depend on the length of the data.
+
+mod by_group;
+mod message;
+mod node;
+mod outside;
+mod scope;
+
+pub use by_group::ByGroup;
+pub use message::{Edge, Message, Pool};
+pub use node::{Node, Outbox, Sent, Tally};
+pub use outside::{Outside, Write};
+pub use scope::{PointScope, field_value, set_field};

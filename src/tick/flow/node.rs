@@ -1,0 +1,96 @@
+//! What a node is, and what it writes to.
+
+use std::rc::Rc;
+
+use super::message::{Message, Pool};
+use super::outside::Outside;
+use crate::protocol::{Batch, Point};
+use crate::tick::error::{Result, TickError};
+use crate::tick::udf::Answers;
+
+/// A message that a node sent, with the item of the data that it belongs to.
+pub type Sent = (u64, Message);
+
+/// What functions wrote.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Tally {
+    /// Points, those of batches included.
+    pub points: u64,
+    /// Batches.
+    pub batches: u64,
+}
+
+/// What a node writes to.
+pub struct Outbox<'o> {
+    /// What goes to the children, in order.
+    pub messages: &'o mut Vec<Sent>,
+    /// The item of the data that the node is given.
+    pub item: u64,
+    /// Where effects go.
+    pub outside: &'o mut dyn Outside,
+    /// The node's name (`alert2`).
+    pub node: &'o str,
+    /// The node's number.
+    pub number: usize,
+    /// Points to be used again.
+    pub pool: &'o mut Pool,
+    /// What functions wrote.
+    pub tally: &'o mut Tally,
+}
+
+impl Outbox<'_> {
+    /// Sends a message to the children.
+    pub fn send(&mut self, message: impl Into<Message>) {
+        self.messages.push((self.item, message.into()));
+    }
+
+    /// Reports an error that costs a point but not the replay.
+    pub fn diagnose(&mut self, error: &TickError) {
+        self.outside.diagnose(self.node, error);
+    }
+
+    /// Returns what a function writes its answers to.
+    pub fn answers(&mut self) -> Answers<'_> {
+        Answers { messages: self.messages, item: self.item, pool: self.pool }
+    }
+}
+
+/// A node of the pipeline.
+pub trait Node {
+    /// Takes a point of a stream; `port` tells which parent it comes from. A node that keeps no
+    /// point gives it back to [`Outbox::pool`].
+    ///
+    /// # Errors
+    /// What ends the replay.
+    fn point(&mut self, port: usize, point: Rc<Point>, out: &mut Outbox<'_>) -> Result<()>;
+
+    /// Takes a batch.
+    ///
+    /// # Errors
+    /// What ends the replay.
+    fn batch(&mut self, port: usize, batch: Rc<Batch>, out: &mut Outbox<'_>) -> Result<()>;
+
+    /// Takes a captured request, as the daemon sent it; only functions can.
+    ///
+    /// # Errors
+    /// What ends the replay.
+    fn frame(&mut self, _frame: &[u8], _out: &mut Outbox<'_>) -> Result<()> {
+        Ok(())
+    }
+
+    /// Handles what it has kept back to handle it together: a chunk of the data has been handed over.
+    ///
+    /// # Errors
+    /// What ends the replay.
+    fn settle(&mut self, _out: &mut Outbox<'_>) -> Result<()> {
+        Ok(())
+    }
+
+    /// Learns that nothing more comes.
+    ///
+    /// # Errors
+    /// What ends the replay.
+    fn finish(&mut self, _out: &mut Outbox<'_>) -> Result<()> {
+        Ok(())
+    }
+}

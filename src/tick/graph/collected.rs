@@ -1,0 +1,90 @@
+//! Effects kept in memory, for tests and for whoever shows them.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use crate::tick::alert::{AlertEvent, Level};
+use crate::tick::error::{Result, TickError};
+use crate::tick::flow::{Outside, Write};
+
+/// An event of an alert with all its texts.
+#[derive(Debug, Clone, PartialEq)]
+pub struct CollectedEvent {
+    /// The id.
+    pub id: String,
+    /// The message.
+    pub message: String,
+    /// The details.
+    pub details: String,
+    /// The time in nanoseconds since the epoch.
+    pub time: i64,
+    /// How long the alert has not been OK, in nanoseconds.
+    pub duration: i64,
+    /// The level.
+    pub level: Level,
+    /// The level of the event before with the same id.
+    pub previous_level: Level,
+    /// The data as the daemon's JSON.
+    pub data: String,
+    /// The handlers, as the script writes them.
+    pub handlers: Vec<String>,
+}
+
+/// Effects kept in memory, for tests and for whoever shows them.
+#[derive(Debug, Default)]
+pub struct Collected {
+    /// The events of alerts.
+    pub alerts: Vec<CollectedEvent>,
+    /// The text of each alert log file.
+    pub alert_logs: BTreeMap<String, String>,
+    /// The line protocol for each database and retention policy.
+    pub written: BTreeMap<(String, String), String>,
+    /// The JSON of each endpoint.
+    pub endpoints: BTreeMap<String, String>,
+    /// The lines of `log` nodes: level, prefix, text.
+    pub logged: Vec<(String, String, String)>,
+    /// What nodes could not do: node and error.
+    pub diagnosed: Vec<(String, String)>,
+}
+
+impl Outside for Collected {
+    fn alert(&mut self, event: &AlertEvent<'_>) -> Result<()> {
+        self.alerts.push(CollectedEvent {
+            id: event.id.to_owned(),
+            message: event.message()?.to_owned(),
+            details: event.details()?.to_owned(),
+            time: event.time,
+            duration: event.duration,
+            level: event.level,
+            previous_level: event.previous_level,
+            data: event.data_json(),
+            handlers: event.handlers.to_vec(),
+        });
+        Ok(())
+    }
+
+    fn alert_log(&mut self, path: &Path, line: &str) -> Result<()> {
+        self.alert_logs.entry(path.display().to_string()).or_default().push_str(line);
+        Ok(())
+    }
+
+    fn write(&mut self, write: &Write<'_>) -> Result<()> {
+        let key = (write.database.to_owned(), write.retention_policy.to_owned());
+        self.written.entry(key).or_default().push_str(write.lines);
+        Ok(())
+    }
+
+    fn http_out(&mut self, endpoint: &str, json: &str) -> Result<()> {
+        self.endpoints.insert(endpoint.to_owned(), json.to_owned());
+        Ok(())
+    }
+
+    fn log(&mut self, level: &str, prefix: &str, text: &str) -> Result<()> {
+        self.logged.push((level.to_owned(), prefix.to_owned(), text.to_owned()));
+        Ok(())
+    }
+
+    fn diagnose(&mut self, node: &str, error: &TickError) {
+        self.diagnosed.push((node.to_owned(), error.to_string()));
+    }
+}
