@@ -2,43 +2,102 @@
 
 use super::run;
 use super::stdout;
-use anyhow::bail;
+use anyhow::{Context, bail};
 use rhai_udf::agent::Pulse;
 use rhai_udf::protocol::message::EdgeType;
 use rhai_udf::script::{
-    Callback, OptionSpec, Program, ScriptError, ScriptText, StateScope, type_name,
+    Callback, OptionSpec, Problem, Program, ScriptError, ScriptText, StateScope, type_name,
 };
+use serde_json::{Value, json};
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 /// Load scripts, print their declarations and report every problem with its place
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
-    /// The scripts
+    /// The scripts; a folder stands for the scripts in it
     #[arg(required = true)]
     scripts: Vec<PathBuf>,
     /// The configuration; default: rhai-udf.toml beside each script, if it is there
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
+    /// Fail on warnings too
+    #[arg(long)]
+    deny_warnings: bool,
+    /// How the result is printed
+    #[arg(long, value_enum, default_value = "text")]
+    format: Format,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+enum Format {
+    /// For people
+    Text,
+    /// One JSON array with an object for each script
+    Json,
+}
+
+/// What was found in one script.
+struct Checked {
+    path: PathBuf,
+    loaded: Result<Program, ScriptError>,
+    warnings: Vec<Problem>,
 }
 
 pub(super) fn run(args: &Args) -> anyhow::Result<()> {
-    let mut broken = 0;
-    for script in &args.scripts {
-        let text = match load(args, script)? {
-            Ok(program) => describe(&program),
-            Err(error) => {
-                broken += 1;
-                problems(&error)
+    let scripts = scripts(&args.scripts)?;
+    let mut checked = Vec::new();
+    for path in scripts {
+        let loaded = load(args, &path)?;
+        let warnings = loaded.as_ref().map(Program::warnings).unwrap_or_default();
+        checked.push(Checked { path, loaded, warnings });
+        if let (Format::Text, Some(last)) = (args.format, checked.last()) {
+            stdout::print(&format!("{}\n", text(last)))?;
+        }
+    }
+    if args.format == Format::Json {
+        let all: Vec<Value> = checked.iter().map(json).collect();
+        stdout::print(&format!("{}\n", serde_json::to_string_pretty(&all)?))?;
+    }
+    let broken = checked.iter().filter(|one| one.loaded.is_err()).count();
+    let warned = checked.iter().filter(|one| !one.warnings.is_empty()).count();
+    let all = checked.len();
+    match (broken, warned) {
+        (0, 0) => Ok(()),
+        (0, _) if !args.deny_warnings => Ok(()),
+        (0, n) => bail!("{n} of {all} scripts {} warnings (--deny-warnings)", have(n)),
+        (n, _) => bail!("{n} of {all} scripts cannot be used"),
+    }
+}
+
+fn have(n: usize) -> &'static str {
+    if n == 1 { "has" } else { "have" }
+}
+
+/// The scripts that are named, and those of the folders that are.
+fn scripts(named: &[PathBuf]) -> anyhow::Result<Vec<PathBuf>> {
+    let mut scripts = Vec::new();
+    for path in named {
+        if !path.is_dir() {
+            scripts.push(path.clone());
+            continue;
+        }
+        let cannot = || format!("folder {}: cannot be read", path.display());
+        let entries = std::fs::read_dir(path).with_context(cannot)?;
+        let mut found = Vec::new();
+        for entry in entries {
+            let file = entry.with_context(cannot)?.path();
+            if file.extension().is_some_and(|extension| extension == "rhai") {
+                found.push(file);
             }
-        };
-        stdout::print(&format!("{text}\n"))?;
+        }
+        if found.is_empty() {
+            bail!("folder {}: there is no script (*.rhai) in it", path.display());
+        }
+        found.sort();
+        scripts.append(&mut found);
     }
-    match broken {
-        0 => Ok(()),
-        1 => bail!("1 of {} scripts cannot be used", args.scripts.len()),
-        n => bail!("{n} of {} scripts cannot be used", args.scripts.len()),
-    }
+    Ok(scripts)
 }
 
 fn load(args: &Args, script: &Path) -> anyhow::Result<Result<Program, ScriptError>> {
@@ -47,13 +106,52 @@ fn load(args: &Args, script: &Path) -> anyhow::Result<Result<Program, ScriptErro
         .and_then(|source| Program::load(source, &config.limits, &Pulse::default())))
 }
 
-fn problems(error: &ScriptError) -> String {
-    match error {
-        ScriptError::Load(problems) => {
+fn text(checked: &Checked) -> String {
+    match &checked.loaded {
+        Ok(program) => {
+            let warnings = checked.warnings.iter().cloned();
+            let warnings = warnings.map(|warning| warning.prefixed("warning: ").pretty());
+            std::iter::once(describe(program)).chain(warnings).collect::<Vec<_>>().join("\n")
+        }
+        Err(ScriptError::Load(problems)) => {
             problems.iter().map(|p| p.pretty()).collect::<Vec<_>>().join("\n")
         }
-        other => other.to_string(),
+        Err(other) => other.to_string(),
     }
+}
+
+fn json(checked: &Checked) -> Value {
+    let one = |severity: &str, problem: &Problem| {
+        json!({
+            "severity": severity,
+            "file": problem.file.display().to_string(),
+            "line": problem.place.map(|place| place.0),
+            "column": problem.place.map(|place| place.1),
+            "message": problem.message,
+        })
+    };
+    let mut problems: Vec<Value> = match &checked.loaded {
+        Ok(_) => Vec::new(),
+        Err(ScriptError::Load(problems)) => problems.iter().map(|p| one("error", p)).collect(),
+        Err(other) => vec![one("error", &Problem::new(&checked.path, other.to_string()))],
+    };
+    problems.extend(checked.warnings.iter().map(|warning| one("warning", warning)));
+    let mut object = json!({
+        "file": checked.path.display().to_string(),
+        "usable": checked.loaded.is_ok(),
+        "problems": problems,
+    });
+    if let Ok(program) = &checked.loaded {
+        let declaration = program.declaration();
+        object["version"] = program.hash().into();
+        object["wants"] = edge(declaration.wants).into();
+        object["provides"] = edge(declaration.provides).into();
+        let options = declaration.options.iter();
+        object["options"] = options
+            .map(|(name, option)| (name.clone(), Value::from(option_text(option))))
+            .collect();
+    }
+    object
 }
 
 fn describe(program: &Program) -> String {

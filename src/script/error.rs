@@ -23,6 +23,13 @@ impl Problem {
         Self { file: file.into(), place: None, message: message.into(), line: None }
     }
 
+    /// The problem with this in front of its message.
+    #[must_use]
+    pub fn prefixed(mut self, prefix: &str) -> Self {
+        self.message.insert_str(0, prefix);
+        self
+    }
+
     pub(crate) fn at(mut self, position: Position, text: Option<&str>) -> Self {
         self.place = position.line().map(|line| (line, position.position().unwrap_or(0)));
         if let (Some((line, _)), Some(text)) = (self.place, text) {
@@ -49,7 +56,7 @@ impl Problem {
 
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "script {}", self.file.display())?;
+        write!(f, "{}", self.file.display())?;
         match self.place {
             Some((line, 0)) => write!(f, ":{line}")?,
             Some((line, column)) => write!(f, ":{line}:{column}")?,
@@ -184,6 +191,11 @@ fn message(error: &EvalAltResult) -> String {
             format!("no function {signature}")
         }
         EvalAltResult::ErrorVariableNotFound(name, _) => format!("no variable '{name}'"),
+        EvalAltResult::ErrorFor(_) => {
+            "`for` goes through an array, a series, a mask, a range such as \
+                                       0..10, or the keys() of a map; this is none of them"
+                .into()
+        }
         EvalAltResult::ErrorParsing(kind, _) => parse_message(kind),
         other => {
             let mut unplaced = other.to_string();

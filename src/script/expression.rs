@@ -5,7 +5,7 @@ use crate::protocol::Point;
 use crate::script::api::{SharedPoint, to_dynamic};
 use crate::script::config::Limits;
 use crate::script::engine;
-use crate::script::error::{Problem, ScriptError};
+use crate::script::error::{Problem, ScriptError, parse_problem};
 use rhai::{AST, Dynamic, Engine, EvalAltResult, Scope, is_valid_identifier};
 use std::path::Path;
 
@@ -37,7 +37,10 @@ impl Expression {
         super::api::register_for_expressions(&mut engine);
         let error =
             |message: String| ScriptError::Load(vec![Problem::new(Path::new(text), message)]);
-        let ast = engine.compile_expression(text).map_err(|e| error(e.to_string()))?;
+        let ast = engine.compile_expression(text).map_err(|e| {
+            let plain = parse_problem(Path::new(text), text, &e);
+            error(foreign_word(text).unwrap_or_else(|| pointed(text, &plain)))
+        })?;
         let names = identifiers(text);
         if names.is_empty() && text.contains('"') {
             let hint = "it names no field; write fields without quotes, as in pvalue < 0.001";
@@ -76,6 +79,34 @@ impl Expression {
     fn failed(&self, message: &str) -> ScriptError {
         ScriptError::Load(vec![Problem::new(Path::new(&self.text), message)])
     }
+}
+
+/// The parser's message with a caret below its place.
+fn pointed(text: &str, problem: &Problem) -> String {
+    match problem.place {
+        Some((1, column)) if column > 0 => {
+            format!("{}\n  {text}\n  {}^", problem.message, " ".repeat(column - 1))
+        }
+        _ => problem.message.clone(),
+    }
+}
+
+/// Words and signs of other languages, with what is written here.
+const FOREIGN: &[(&str, &str)] =
+    &[("AND", "&&"), ("OR", "||"), ("NOT", "!"), ("and", "&&"), ("or", "||"), ("not", "!")];
+
+/// The message for a word of another language, with carets below it.
+fn foreign_word(text: &str) -> Option<String> {
+    let mut at = 0;
+    for part in text.split_inclusive(|c: char| !(c.is_alphanumeric() || c == '_')) {
+        let word = part.trim_end_matches(|c: char| !(c.is_alphanumeric() || c == '_'));
+        if let Some((_, here)) = FOREIGN.iter().find(|(foreign, _)| *foreign == word) {
+            let (space, carets) = (" ".repeat(text[..at].chars().count()), "^".repeat(word.len()));
+            return Some(format!("write {here} for {word}\n  {text}\n  {space}{carets}"));
+        }
+        at += part.len();
+    }
+    None
 }
 
 /// The identifiers of a text, outside its strings.
@@ -140,6 +171,9 @@ mod tests {
         for text in ["pvalue <", "let x = 1", "\"pvalue\" < 0.001"] {
             assert!(Expression::compile(text).is_err(), "{text}");
         }
+        let error = Expression::compile("hotend > 5 AND bed > 3").unwrap_err().to_string();
+        let expected = "write && for AND\n  hotend > 5 AND bed > 3\n             ^^^";
+        assert!(error.ends_with(expected), "{error}");
         let error = Expression::compile("n + 1").unwrap().eval(&point()).unwrap_err();
         assert!(error.to_string().contains("must be true or false, not 4"), "{error}");
     }

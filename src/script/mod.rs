@@ -2,7 +2,7 @@
 //!
 //! Read in this order: `host/program.rs` (compile, call), `declaration/` (`info()` and the options),
 //! `host/handler/` (what happens with a point), `state/` (one state for each group, snapshots),
-//! `api/` (what a script can touch), `engine/` (the interpreter and its limits).
+//! `lint/` (what `check` warns of), `api/` (what a script can touch), `engine/` (the interpreter and its limits).
 
 mod api;
 pub mod config;
@@ -11,6 +11,8 @@ mod engine;
 mod error;
 mod expression;
 mod host;
+mod lint;
+mod nearest;
 mod state;
 pub(crate) mod throttle;
 
@@ -20,4 +22,5 @@ pub use expression::Expression;
 pub use host::handler::ScriptHandler;
 pub use host::program::{Callback, Program, ScriptText};
 pub use host::reload::{Follow, Watcher};
+pub use nearest::nearest;
 pub use state::view::{GroupView, SnapshotView};

@@ -251,7 +251,7 @@ fn init_may_refuse_the_task() {
         format!("{HEAD_SS}\nfn init(opt) {{ throw \"not on Sundays\"; }}\nfn point(p) {{}}");
     let run = run_text("refuse", &script, vec![init(&[])]);
     let lines = lines(&run.answers());
-    assert!(lines[0].starts_with("init refused: script "), "{lines:?}");
+    assert!(lines[0].starts_with("init refused: /"), "{lines:?}");
     assert!(lines[0].ends_with("script.rhai:2:16: not on Sundays (in init)"), "{lines:?}");
 }
 

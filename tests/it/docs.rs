@@ -36,6 +36,10 @@ fn checked(page: &str, line: usize, text: &str) {
     let path = folder.write("script.rhai", text);
     let run = feed(binary().arg("check").arg(path), &[]);
     assert_eq!(run.code, Some(0), "{page}:{line}: {} {}", run.text(), run.stderr);
+    // A page that shows how options are declared need not use them all.
+    let text = run.text();
+    let mut warnings = text.lines().filter(|line| line.contains(" warning: "));
+    assert!(warnings.all(|line| line.ends_with("and never read")), "{page}:{line}: {text}");
 }
 
 fn runs(page: &str, line: usize, edge: &str, body: &str) {

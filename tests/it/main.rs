@@ -13,9 +13,11 @@
 //! - `tutorial`: the commands of the book's tutorial do what it says
 //! - `replay`, `judging`: recorded data through a script; CSV, labels, sweeps, detectors on bad input
 //! - `recordings`: batch recordings are read as the daemon reads them
+//! - `check`: mistakes are named before a script runs, and there are no false alarms
 //! - `bench`: figures for every shipped script, and what is wrong use
 //! - `model`: trained models give their answers, and broken ones are refused
 //! - `examples`: each shipped script does what its example shows
+//! - `scripting`: constants, ints, properties, and messages that help
 //! - `docs`: the documents are true
 //! - `bad_input`: what is broken is named, and nothing is half-written
 //! - `on_error`, `limits`: scripts that fail, never end, or take everything
@@ -34,6 +36,7 @@
 mod bad_input;
 mod bench;
 mod captures;
+mod check;
 mod chunks;
 mod contract;
 mod daemon;
@@ -54,6 +57,7 @@ mod recordings;
 mod reload;
 mod replay;
 mod restore;
+mod scripting;
 mod signals_and_disks;
 mod snapshots;
 mod sockets;

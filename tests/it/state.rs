@@ -211,7 +211,7 @@ fn where_migrate_fails_the_group_starts_fresh_or_the_snapshot_is_refused() {
     assert!(stderr.contains(&format!("{place}; such groups start fresh")), "{stderr}");
     let config = "[state]\non_snapshot = \"refuse\"";
     let (lines, stderr) = restored("migrate_refused", COUNTER, new, config);
-    assert!(lines[1].starts_with("restore refused: script "), "{lines:?} {stderr}");
+    assert!(lines[1].starts_with("restore refused: /"), "{lines:?} {stderr}");
     assert!(lines[1].ends_with(place), "{lines:?}");
 }
 

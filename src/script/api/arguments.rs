@@ -76,9 +76,36 @@ pub(super) fn describe(value: &Dynamic) -> String {
         Some(text) => format!("the string '{}'", text.as_str()),
         None => match value.type_name() {
             name @ ("i64" | "f64" | "bool" | "char") => format!("{value} ({name})"),
-            name => format!("a {}", name.rsplit("::").next().unwrap_or(name)),
+            name => kind(name),
         },
     }
+}
+
+/// The kind of an object by the name of its Rust type, as scripts know it: `a moving_stats`.
+fn kind(rust: &str) -> String {
+    let last = rust.rsplit("::").next().unwrap_or(rust).trim_end_matches('>');
+    let name = match last {
+        "DdSketch" => "ddsketch".into(),
+        "Rng" => "random".into(),
+        "UnevenEwStats" => "timed_ew_stats".into(),
+        "P2Quantile" => "p2_quantile".into(),
+        "SharedPoint" => "point".into(),
+        "SharedBatch" => "batch".into(),
+        other => snake_case(other),
+    };
+    let article = if name.starts_with(['a', 'e', 'i', 'o', 'u']) { "an" } else { "a" };
+    format!("{article} {name}")
+}
+
+fn snake_case(name: &str) -> String {
+    let mut snake = String::new();
+    for c in name.chars() {
+        if c.is_uppercase() && !snake.is_empty() {
+            snake.push('_');
+        }
+        snake.extend(c.to_lowercase());
+    }
+    snake
 }
 
 /// The numbers of a series, shared, or of an array.

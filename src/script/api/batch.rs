@@ -69,6 +69,19 @@ impl SharedBatch {
         Ok(SharedPoint::new(point))
     }
 
+    /// Changes each point.
+    fn each_point(&mut self, change: impl Fn(&mut Point)) -> Fallible<()> {
+        let mut batch = self.0.head();
+        let mut point = Point::default();
+        for at in 0..self.0.len() {
+            self.0.read(at, &mut point).map_err(fail)?;
+            change(&mut point);
+            batch.push(&point);
+        }
+        *self = Self::new(batch);
+        Ok(())
+    }
+
     /// A point at the batch's time, with its name and tags.
     fn make_point(&self, host: &Host, fields: &Map) -> Fallible<SharedPoint> {
         let mut point = Point::new(self.0.tmax);
@@ -269,10 +282,36 @@ fn register_points(engine: &mut Engine, host: &Rc<Host>) {
         same_length("select", b.0.len(), &mask)?;
         Ok(SharedBatch::new(b.0.select(|i| mask.0[i])))
     });
-    engine.register_fn("with", |b: &mut SharedBatch, points: Array| -> Fallible<SharedBatch> {
-        let mut batch = b.0.metadata();
-        fill(&mut batch, &points)?;
-        Ok(SharedBatch::new(batch))
+    engine.register_fn(
+        "with_points",
+        |b: &mut SharedBatch, points: Array| -> Fallible<SharedBatch> {
+            let mut batch = b.0.metadata();
+            fill(&mut batch, &points)?;
+            Ok(SharedBatch::new(batch))
+        },
+    );
+    engine.register_fn("keep", |b: &mut SharedBatch, names: Array| -> Fallible<()> {
+        let names = names
+            .iter()
+            .map(|name| text("keep: a field's name", name))
+            .collect::<Fallible<Vec<_>>>()?;
+        b.each_point(|point| {
+            let gone: Vec<String> = point
+                .fields()
+                .filter(|(field, _)| !names.iter().any(|name| *name == **field))
+                .map(|(field, _)| field.into_owned())
+                .collect();
+            for name in gone {
+                point.remove_field(&name);
+            }
+        })
+    });
+    engine.register_fn("remove", |b: &mut SharedBatch, name: ImmutableString| -> Fallible<bool> {
+        let there = b.0.points().any(|point| point.field(&name).is_some());
+        if there {
+            b.change().set_column(&name, |_| None);
+        }
+        Ok(there)
     });
     engine.register_fn("new_batch", |parts: Map, points: Array| -> Fallible<SharedBatch> {
         build_batch(&parts, &points).map(SharedBatch::new)

@@ -16,6 +16,7 @@ mod hypothesis;
 mod limits_tests;
 mod log;
 mod moments;
+mod numbers;
 mod object;
 mod options;
 mod order;
@@ -46,6 +47,7 @@ use std::rc::Rc;
 /// Makes everything known to an engine.
 pub(crate) fn register(engine: &mut Engine, host: &Rc<Host>, registry: &mut NativeTypes) {
     options::register(engine);
+    numbers::register(engine);
     point::register(engine, host, registry);
     series::register(engine, host, registry);
     batch::register(engine, host, registry);
@@ -71,6 +73,7 @@ pub(crate) fn register(engine: &mut Engine, host: &Rc<Host>, registry: &mut Nati
 pub(crate) fn register_for_expressions(engine: &mut Engine) {
     let host = Rc::new(Host::new(Default::default()));
     point::register(engine, &host, &mut NativeTypes::default());
+    numbers::register(engine);
     time::register(engine, &host);
 }
 

@@ -87,8 +87,8 @@ pub(crate) fn set(host: &Host, point: &mut Point, name: &str, value: &Dynamic) -
         )));
     } else {
         return Err(fail(format_args!(
-            "field '{name}' cannot hold a {}; fields are double, int, string or bool",
-            value.type_name()
+            "field '{name}' cannot hold {}; fields are double, int, string or bool",
+            super::arguments::describe(value)
         )));
     }
     Ok(())
@@ -101,7 +101,10 @@ pub(crate) fn tags_map<K: AsRef<str>, V: AsRef<str>>(tags: impl Iterator<Item = 
 pub(super) fn text(what: &str, value: &Dynamic) -> Fallible<ImmutableString> {
     match value.read_lock::<ImmutableString>() {
         Some(text) => Ok(text.clone()),
-        None => Err(fail(format_args!("{what} must be a string, not {}", value.type_name()))),
+        None => Err(fail(format_args!(
+            "{what} must be a string, not {}",
+            super::arguments::describe(value)
+        ))),
     }
 }
 
@@ -220,13 +223,13 @@ fn register_fields(engine: &mut Engine, host: &Rc<Host>) {
         },
     );
     let h = host.clone();
-    engine.register_get_set(
-        "fields",
-        |p: &mut SharedPoint| -> Map {
-            p.read().fields().map(|(name, value)| ((&*name).into(), to_dynamic(value))).collect()
-        },
-        move |p: &mut SharedPoint, fields: Map| set_fields(&h, &mut p.change(), &fields),
-    );
+    engine.register_get("fields", |p: &mut SharedPoint| -> Map {
+        p.read().fields().map(|(name, value)| ((&*name).into(), to_dynamic(value))).collect()
+    });
+    set_property(engine, "fields", move |p, value| {
+        let wrong = || not_a("fields", "a map", value);
+        set_fields(&h, &mut p.change(), &*value.read_lock::<Map>().ok_or_else(wrong)?)
+    });
     engine.register_fn("has", |p: &mut SharedPoint, name: ImmutableString| {
         p.read().field(&name).is_some()
     });
@@ -262,45 +265,80 @@ fn register_fields(engine: &mut Engine, host: &Rc<Host>) {
     engine.register_fn("to_debug", |p: &mut SharedPoint| show(&p.read()));
 }
 
+/// A setter of a point's property that takes any value: one of a wrong type would else find the indexer,
+/// and become a field of that name.
+fn set_property(
+    engine: &mut Engine,
+    name: &'static str,
+    set: impl Fn(&mut SharedPoint, &Dynamic) -> Fallible<()> + 'static,
+) {
+    engine.register_set(name, move |p: &mut SharedPoint, value: Dynamic| set(p, &value));
+}
+
+/// The error for a property's value of another type.
+fn not_a(name: &str, wanted: &str, value: &Dynamic) -> Box<rhai::EvalAltResult> {
+    fail(format_args!(
+        "p.{name} must be {wanted}, not {}; a field of that name is written p[\"{name}\"]",
+        super::arguments::describe(value)
+    ))
+}
+
+fn name_of(property: &str, value: &Dynamic) -> Fallible<ImmutableString> {
+    let text = value.read_lock::<ImmutableString>().map(|text| text.clone());
+    text.ok_or_else(|| not_a(property, "a string", value))
+}
+
 fn register_metadata(engine: &mut Engine) {
-    engine.register_get_set(
-        "time",
-        |p: &mut SharedPoint| p.read().time(),
-        |p: &mut SharedPoint, time: i64| p.change().set_time(time),
-    );
-    engine.register_get_set(
-        "name",
-        |p: &mut SharedPoint| ImmutableString::from(&*p.read().name()),
-        |p: &mut SharedPoint, name: ImmutableString| p.change().set_name(&name),
-    );
-    engine.register_get_set(
-        "database",
-        |p: &mut SharedPoint| ImmutableString::from(&*p.read().database()),
-        |p: &mut SharedPoint, name: ImmutableString| p.change().set_database(&name),
-    );
-    engine.register_get_set(
-        "retention_policy",
-        |p: &mut SharedPoint| ImmutableString::from(&*p.read().retention_policy()),
-        |p: &mut SharedPoint, name: ImmutableString| p.change().set_retention_policy(&name),
-    );
+    engine.register_get("time", |p: &mut SharedPoint| p.read().time());
+    set_property(engine, "time", |p, value| {
+        let time = value.as_int().map_err(|_| not_a("time", "an int, in nanoseconds", value))?;
+        p.change().set_time(time);
+        Ok(())
+    });
+    engine.register_get("name", |p: &mut SharedPoint| ImmutableString::from(&*p.read().name()));
+    set_property(engine, "name", |p, value| {
+        let name = name_of("name", value)?;
+        p.change().set_name(&name);
+        Ok(())
+    });
+    engine.register_get("database", |p: &mut SharedPoint| {
+        ImmutableString::from(&*p.read().database())
+    });
+    set_property(engine, "database", |p, value| {
+        let name = name_of("database", value)?;
+        p.change().set_database(&name);
+        Ok(())
+    });
+    engine.register_get("retention_policy", |p: &mut SharedPoint| {
+        ImmutableString::from(&*p.read().retention_policy())
+    });
+    set_property(engine, "retention_policy", |p, value| {
+        let name = name_of("retention_policy", value)?;
+        p.change().set_retention_policy(&name);
+        Ok(())
+    });
     engine.register_get("group", |p: &mut SharedPoint| ImmutableString::from(&*p.read().group()));
-    engine.register_get_set(
-        "dimensions",
-        |p: &mut SharedPoint| -> Array {
-            p.read().dimensions().map(|d| ImmutableString::from(&*d).into()).collect()
-        },
-        |p: &mut SharedPoint, names: Array| -> Fallible<()> {
-            let names =
-                names.iter().map(|n| text("a dimension", n)).collect::<Fallible<Vec<_>>>()?;
-            p.change().set_dimensions(names.iter().map(|n| n.as_str()));
-            Ok(())
-        },
-    );
-    engine.register_get_set(
-        "tags",
-        |p: &mut SharedPoint| tags_map(p.read().tags()),
-        |p: &mut SharedPoint, tags: Map| set_tags(&mut p.change(), &tags),
-    );
+    set_property(engine, "group", |_, _| {
+        Err(fail(
+            "p.group cannot be set: it follows from the tags; set p.tags or p.dimensions (a field of \
+             that name is written p[\"group\"])",
+        ))
+    });
+    engine.register_get("dimensions", |p: &mut SharedPoint| -> Array {
+        p.read().dimensions().map(|d| ImmutableString::from(&*d).into()).collect()
+    });
+    set_property(engine, "dimensions", |p, value| {
+        let wrong = || not_a("dimensions", "an array of strings", value);
+        let names = value.read_lock::<Array>().ok_or_else(wrong)?;
+        let names = names.iter().map(|n| text("a dimension", n)).collect::<Fallible<Vec<_>>>()?;
+        p.change().set_dimensions(names.iter().map(|n| n.as_str()));
+        Ok(())
+    });
+    engine.register_get("tags", |p: &mut SharedPoint| tags_map(p.read().tags()));
+    set_property(engine, "tags", |p, value| {
+        let wrong = || not_a("tags", "a map of strings", value);
+        set_tags(&mut p.change(), &*value.read_lock::<Map>().ok_or_else(wrong)?)
+    });
     engine.register_fn("tag", |p: &mut SharedPoint, name: ImmutableString| -> Dynamic {
         p.read().tag(&name).map_or(Dynamic::UNIT, |value| ImmutableString::from(&*value).into())
     });

@@ -5,6 +5,7 @@
 //! [`reload`] and [`succession`] bring in a new version.
 
 mod chunks;
+mod constants;
 mod flight_recorder;
 mod guard;
 pub(super) mod handler;

@@ -12,7 +12,9 @@ use crate::script::engine;
 use crate::script::engine::growth::{self, Sizes};
 use crate::script::engine::modules::{BesideResolver, Loaded};
 use crate::script::error::{Problem, ScriptError, eval_problem, parse_problem};
-use crate::script::host::Host;
+use crate::script::host::{Host, constants};
+use crate::script::lint;
+use crate::script::nearest::{did_you_mean, nearest};
 use rhai::{
     AST, Caches, Dynamic, Engine, EvalAltResult, EvalContext, GlobalRuntimeState, Module, Position,
     Scope, ScriptFuncDef,
@@ -87,7 +89,7 @@ impl Callback {
     }
 
     /// The parameters without `opt`.
-    fn own_parameters(self) -> usize {
+    pub(crate) fn own_parameters(self) -> usize {
         match self {
             Self::Info | Self::Init | Self::State => 0,
             Self::Point | Self::Points | Self::BeginBatch | Self::EndBatch | Self::Migrate => 1,
@@ -120,7 +122,11 @@ impl ScriptText {
     /// A file that cannot be read.
     pub fn read(path: &Path) -> Result<Self, ScriptError> {
         match std::fs::read_to_string(path) {
-            Ok(text) => Ok(Self { path: path.into(), text }),
+            // Some editors begin a file with a byte order mark.
+            Ok(text) => Ok(Self {
+                path: path.into(),
+                text: text.strip_prefix('\u{feff}').map(str::to_owned).unwrap_or(text),
+            }),
             Err(error) => {
                 Err(ScriptError::Load(vec![Problem::new(path, format!("cannot be read: {error}"))]))
             }
@@ -170,8 +176,7 @@ impl Program {
         api::register(&mut engine, &host, &mut types);
         let loaded = Loaded::default();
         engine.set_module_resolver(BesideResolver::new(&source.path, loaded.clone()));
-        let mut ast = engine
-            .compile(&source.text)
+        let mut ast = constants::compile(&mut engine, &source.text)
             .map_err(|e| ScriptError::Load(vec![parse_problem(&source.path, &source.text, &e)]))?;
         ast.set_source(source.path.to_string_lossy().as_ref());
         let mut global = engine.new_global_runtime_state();
@@ -209,6 +214,7 @@ impl Program {
             top.statements(),
         );
         ran.map_err(|e| ScriptError::Load(vec![self.problem(&e)])).map(drop)?;
+        constants::publish(&mut self.engine, &self.scope);
         self.hash = self.digest();
         let mut problems = misnamed(&self.ast, &self.source);
         if self.entry(Callback::Info) == Entry::Absent {
@@ -394,11 +400,49 @@ impl Program {
             }
             self.loaded.borrow().get(file).cloned()
         });
-        let unit = problem.message.starts_with("no function") && problem.message.contains("()");
-        if let (true, Some(reason)) = (unit, self.host.reason()) {
-            problem.message = format!("{reason} ({})", problem.message);
+        if let Some(signature) = problem.message.strip_prefix("no function ").map(str::to_owned) {
+            problem.message = self.not_found(&signature, &problem);
         }
         problem
+    }
+
+    /// The message for a function that was not found: why an argument was `()`, or the name that was meant.
+    fn not_found(&self, signature: &str, problem: &Problem) -> String {
+        let message = &problem.message;
+        let unit = signature.contains("()");
+        if let (true, Some(reason)) = (unit, self.host.reason()) {
+            return format!("{reason} ({message})");
+        }
+        let own = problem.file == self.source.path;
+        let operand = problem
+            .place
+            .filter(|_| unit && own)
+            .and_then(|place| lint::unset::operand(&self.ast, place, signature));
+        if let Some(operand) = operand {
+            return format!("{operand} is (), so it was never set ({message})");
+        }
+        let name = signature.split(' ').next().unwrap_or_default();
+        let functions = self.functions();
+        let known = functions.iter().map(|(name, _)| name.as_str());
+        let known = known.chain(self.ast.iter_functions().map(|function| function.name));
+        if functions.iter().any(|(other, _)| other == name) {
+            return message.clone();
+        }
+        format!("{message}{}", did_you_mean(name, known))
+    }
+
+    /// The native functions, with the number of their parameters.
+    fn functions(&self) -> Vec<(String, usize)> {
+        let named = |info: rhai::FuncInfo<'_>| {
+            Some((info.metadata.name.to_string(), info.metadata.num_params))
+        };
+        self.engine.collect_fn_metadata(None, named, true)
+    }
+
+    /// What the script says and cannot mean, found without running it.
+    pub fn warnings(&self) -> Vec<Problem> {
+        let engine = engine::engine(&Limits::default(), &Pulse::default());
+        lint::warnings(engine, &self.source, &self.declaration, &self.functions())
     }
 
     /// Where and why a callback failed; where the interpreter does not know, the callback's place.
@@ -484,7 +528,8 @@ fn misnamed(ast: &AST, source: &ScriptText) -> Vec<Problem> {
                 )
             }
             None => {
-                let close = Callback::ALL.into_iter().find(|c| distance(c.name(), name) <= 2);
+                let near = nearest(name, Callback::ALL.map(Callback::name));
+                let close = Callback::ALL.into_iter().find(|c| Some(c.name()) == near);
                 let Some(callback) = close.filter(|_| !is_called(&source.text, name)) else {
                     continue;
                 };
@@ -512,40 +557,4 @@ fn is_called(text: &str, name: &str) -> bool {
 fn function_position(ast: &AST, name: &str) -> Position {
     let found = ast.iter_fn_def().find(|f| f.name == name);
     found.map_or(Position::NONE, |f| f.body.start_position())
-}
-
-/// The edit distance of two names, where swapping neighbours is one step.
-fn distance(a: &str, b: &str) -> usize {
-    let (a, b): (Vec<char>, Vec<char>) = (a.chars().collect(), b.chars().collect());
-    let mut rows = vec![vec![0; b.len() + 1]; a.len() + 1];
-    for i in 0..=a.len() {
-        for j in 0..=b.len() {
-            rows[i][j] = match (i, j) {
-                (0, _) => j,
-                (_, 0) => i,
-                _ => {
-                    let same = usize::from(a[i - 1] != b[j - 1]);
-                    let mut least =
-                        (rows[i - 1][j] + 1).min(rows[i][j - 1] + 1).min(rows[i - 1][j - 1] + same);
-                    if i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] {
-                        least = least.min(rows[i - 2][j - 2] + 1);
-                    }
-                    least
-                }
-            };
-        }
-    }
-    rows[a.len()][b.len()]
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn swapped_letters_are_one_step() {
-        assert_eq!(distance("end_batch", "end_bacth"), 1);
-        assert_eq!(distance("point", "points"), 1);
-        assert_eq!(distance("info", "state"), 5);
-    }
 }

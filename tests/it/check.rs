@@ -1,0 +1,163 @@
+//! `check`: mistakes that a script would only show when it runs, or never, and no false alarms.
+
+use crate::util::*;
+
+/// What `check` warns of in a script with this text: places and messages.
+fn warnings(text: &str) -> Vec<String> {
+    let folder = Folder::new("check");
+    let path = folder.write("script.rhai", text);
+    let run = feed(binary().arg("check").args(["--format", "json"]).arg(path), &[]);
+    let found: serde_json::Value = serde_json::from_str(&run.text()).unwrap();
+    assert_eq!(found[0]["usable"], true, "{found}");
+    let problems = found[0]["problems"].as_array().unwrap().iter();
+    problems.map(|p| format!("{}: {}", p["line"], p["message"].as_str().unwrap())).collect()
+}
+
+const STREAM: &str =
+    "fn info() { #{ wants: \"stream\", provides: \"stream\", options: #{ field: \"string\" } } }\n";
+
+#[track_caller]
+fn check(body: &str, expected: &[&str]) {
+    let text = format!("{STREAM}{body}");
+    let found = warnings(&text);
+    assert_eq!(found.len(), expected.len(), "{body}: {found:?}");
+    for (found, expected) in found.iter().zip(expected) {
+        assert!(found.contains(expected), "{body}: {found} instead of {expected}");
+    }
+}
+
+#[test]
+fn a_function_that_nobody_has_is_named_with_the_nearest() {
+    check(
+        "fn state(opt) { moving_stat(10) }\nfn point(p, opt) { this.push(p[opt.field]); emit(p); }",
+        &["2: there is no function moving_stat(_); did you mean moving_stats?"],
+    );
+    check(
+        "fn twice(x) { x * 2 }\nfn point(p, opt) { p.y = twic(p[opt.field]); p.z = twice(1, 2); emit(p); }",
+        &["there is no function twic(_); did you mean twice?", "twice takes 1 argument, not 2"],
+    );
+    check(
+        "fn point(p, opt) { p.remve(opt.field); emit(p); }",
+        &["there is no method remve(_); did you mean remove?"],
+    );
+}
+
+#[test]
+fn an_option_that_is_not_declared_is_named() {
+    check(
+        "fn point(p, opt) { p.y = p[opt.feild]; emit(p); }",
+        &[
+            "option 'field' is declared in info() and never read",
+            "2: info() declares no option 'feild'; did you mean field?",
+        ],
+    );
+    check("fn point(p) { emit(p); }", &["option 'field' is declared in info() and never read"]);
+    check("fn help(o) { o.field }\nfn point(p, opt) { p.y = help(opt); emit(p); }", &[]);
+    check("fn point(p, opt) { for name in opt.keys() { p.y = opt[name]; } emit(p); }", &[]);
+}
+
+#[test]
+fn a_state_that_nothing_sets_is_named() {
+    check(
+        "fn point(p, opt) { this.n += 1; p.y = p[opt.field] + this.n; emit(p); }",
+        &["this.n is read and nothing sets it: there is no state()", "this.n is read"],
+    );
+    check(
+        "fn state(opt) { #{ window: moving_stats(3), field: opt.field } }\n\
+         fn point(p, opt) { p.y = this.windw.push(p[opt.field]).mean; emit(p); }",
+        &[
+            "this.windw is read and nothing sets it: state() does not return it; did you mean window?",
+        ],
+    );
+    check(
+        "fn point(p, opt) { if p.time > 0 { this.last = p[opt.field]; } p.y = this.last; emit(p); }",
+        &[],
+    );
+    check(
+        "fn init(opt) { this.x = opt.field; }\nfn point(p) { emit(p); }",
+        &["init has no `this`"],
+    );
+}
+
+#[test]
+fn the_wrong_kind_of_emit_is_named() {
+    let batches =
+        "fn info() { #{ wants: \"stream\", provides: \"batch\" } }\nfn point(p) { emit(p); }";
+    let found = warnings(batches);
+    assert!(found[0].starts_with("2: info() says that this script provides batches"), "{found:?}");
+    let stream = "fn info() { #{ wants: \"batch\", provides: \"stream\" } }\n\
+                  fn end_batch(b) { emit(b.select(b[\"x\"] > 1)); emit(b.point(#{ n: 1 })); emit(b.points()); }";
+    let found = warnings(stream);
+    assert_eq!(found.len(), 1, "{found:?}");
+    assert!(found[0].contains("provides a stream: emit points"), "{found:?}");
+}
+
+#[test]
+fn a_change_of_a_copy_is_named() {
+    check(
+        "fn mark(p, x) { p.y = x; }\nfn point(p, opt) { mark(p, p[opt.field]); emit(p); }",
+        &["2: mark changes 'p', which is a copy, and does nothing with it"],
+    );
+    check(
+        "fn mark(p, x) { p.y = x; p }\nfn point(p, opt) { mark(p, p[opt.field]); emit(p); }",
+        &["3: mark changes a copy of 'p', and what it returns is dropped: write p = mark(p…)"],
+    );
+    check(
+        "fn mark(p, x) { p.y = x; return p; }\nfn send(p) { p.z = 1; emit(p); }\n\
+         fn point(p, opt) { p = mark(p, p[opt.field]); send(p); }",
+        &[],
+    );
+    check("fn point(p, opt) { p.y = p[opt.field]; }", &[]);
+    check("fn point(p, opt) { p.y = opt.field; }", &["point changes 'p', which is a copy"]);
+}
+
+#[test]
+fn constants_that_are_not_what_they_look_like_are_named() {
+    check(
+        "fn point(p, opt) { p.y = 5 / 2; p.z = -5 % 3; p.w = 6 / 2; p.v = 5 / 2.0;\n\
+         if p.has(opt.field) { emit(p); } }",
+        &[
+            "2: 5 / 2 is 2: both are ints; write 5.0 / 2",
+            "2: -5 % 3 is -2: a remainder has the sign of its left side",
+        ],
+    );
+    let folder = Folder::new("logic");
+    let text =
+        format!("{STREAM}fn point(p, opt) {{ if p.has(opt.field) && \"ok\" {{ emit(p); }} }}");
+    let run = feed(binary().arg("check").arg(folder.write("script.rhai", &text)), &[]);
+    assert!(
+        run.text().contains("2:43: expecting a boolean expression, not a string"),
+        "{}",
+        run.text()
+    );
+}
+
+#[test]
+fn warnings_fail_in_ci_only_and_editors_can_jump_to_them() {
+    let folder = Folder::new("deny");
+    std::fs::create_dir(folder.path("scripts")).unwrap();
+    folder.write(
+        "scripts/a.rhai",
+        "fn info() { #{ wants: \"stream\", provides: \"stream\" } }\nfn point(p) { emitt(p); }",
+    );
+    folder.write("scripts/b.rhai", &std::fs::read_to_string(repo("scripts/mirror.rhai")).unwrap());
+    let scripts = folder.path("scripts");
+    let run = feed(binary().arg("check").arg(&scripts), &[]);
+    assert_eq!(run.code, Some(0), "{}", run.stderr);
+    let line = format!(
+        "{}:2:15: warning: there is no function emitt(_); did you mean emit?",
+        scripts.join("a.rhai").display()
+    );
+    assert!(run.text().contains(&line), "{}", run.text());
+    let run = feed(binary().args(["check", "--deny-warnings"]).arg(&scripts), &[]);
+    assert_eq!(run.code, Some(1));
+    assert!(run.stderr.contains("1 of 2 scripts has warnings (--deny-warnings)"), "{}", run.stderr);
+    let run = feed(binary().arg("check").arg(folder.path("")), &[]);
+    assert!(run.stderr.contains("there is no script (*.rhai) in it"), "{}", run.stderr);
+}
+
+#[test]
+fn no_shipped_script_has_a_warning() {
+    let run = feed(binary().args(["check", "--deny-warnings"]).arg(repo("scripts")), &[]);
+    assert_eq!(run.code, Some(0), "{} {}", run.text(), run.stderr);
+}
