@@ -64,7 +64,7 @@ impl Formatter {
         put_rfc3339(out, event.time);
         push(out, &["  ", &format!("{:<8}", event.level), "  ", &id(label, event.id), " "]);
         for (name, value) in event.point.sorted_fields(&mut self.order) {
-            push(out, &[" ", &name, "=", &value.to_string()]);
+            push(out, &[" ", name, "=", &value.to_string()]);
         }
         if event.level == Level::Ok {
             out.truncate(out.trim_end().len());
