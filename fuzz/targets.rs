@@ -6,18 +6,25 @@ use rhai_udf::http;
 use rhai_udf::protocol::line::{Cut, LineError, Reader, Writer, cut};
 use rhai_udf::protocol::message::{EdgeType, InitRequest};
 use rhai_udf::protocol::{Batch, FieldValue, Frames, Point, Request};
+use rhai_udf::replay::influxdb::Span;
+use rhai_udf::replay::influxdb::statement::Statement;
 use rhai_udf::replay::source::{Reading, Scratch, open};
 use rhai_udf::script::config::{Config, OnError};
 use rhai_udf::script::{Program, ScriptHandler, ScriptText, SnapshotView};
+use rhai_udf::tick::template::Template;
+use rhai_udf::tick::template::value::Data;
+use rhai_udf::tick::udf::NoUdfs;
+use rhai_udf::tick::{Collected, Graph, Query, Task, TickText};
 use std::io::{self, Read, Write};
 use std::path::PathBuf;
+use std::rc::Rc;
 use std::time::Duration;
 
 /// A target's name and what it does.
 pub type Target = (&'static str, fn(&[u8]));
 
 /// All of them.
-pub const TARGETS: [Target; 9] = [
+pub const TARGETS: [Target; 12] = [
     ("frames", frames),
     ("points", points),
     ("options", options),
@@ -27,6 +34,9 @@ pub const TARGETS: [Target; 9] = [
     ("recordings", recordings),
     ("scripts", scripts),
     ("requests", requests),
+    ("ticks", ticks),
+    ("templates", templates),
+    ("queries", queries),
 ];
 
 const SCRIPT: &str = r#"
@@ -275,4 +285,64 @@ impl http::Link for Sender<'_> {
     }
 
     fn close_writing(&self) {}
+}
+
+/// A TICKscript: compiled, and where it is correct played with a point or a batch.
+pub fn ticks(data: &[u8]) {
+    let text = String::from_utf8_lossy(data);
+    let source = TickText { name: "fuzz.tick", text: &text };
+    let Ok(mut graph) = Graph::new(&source, &Task::default(), &mut NoUdfs) else { return };
+    let mut outside = Collected::default();
+    let mut point = Point::new(1_600_000_000_000_000_000);
+    point.set_name("cpu");
+    point.set_tag("host", "a");
+    point.set_field("usage_idle", 50.0);
+    let mut batch = Batch::default();
+    batch.push(&point);
+    let _ = graph.point(point, &mut outside);
+    if graph.queries().next().is_some() {
+        let _ = graph.batch(0, batch, &mut outside);
+    }
+    let _ = graph.finish(&mut outside);
+}
+
+/// A template of an alert: parsed, and rendered with an event.
+pub fn templates(data: &[u8]) {
+    let text = String::from_utf8_lossy(data);
+    let fields = [("value".to_owned(), Data::Float(97.5)), ("count".to_owned(), Data::Int(-5))];
+    let event = Data::Struct(Rc::new([
+        ("Name", Data::String("cpu".into())),
+        ("ID", Data::String("cpu:host=<a>".into())),
+        ("Tags", Data::tags([("host", "a"), ("cpu", "cpu0")])),
+        ("Fields", Data::fields(fields)),
+        ("Time", Data::Time(1_451_610_300_250_000_000)),
+        ("Duration", Data::Duration(300_000_000_000)),
+    ]));
+    for html in [false, true] {
+        if let Ok(template) = Template::parse("fuzz", &text, html) {
+            let _ = template.render(&event);
+        }
+    }
+}
+
+/// A query in InfluxQL: taken apart, and put together again for a span of time and a group.
+pub fn queries(data: &[u8]) {
+    let Ok(statement) = Statement::parse(&String::from_utf8_lossy(data)) else { return };
+    let node = Query {
+        text: String::new(),
+        period: 1,
+        every: 1,
+        offset: 0,
+        align: false,
+        align_group: true,
+        cron: None,
+        tags: vec!["host".into()],
+        by_measurement: false,
+        time: Some((1_000_000_000, 0)),
+        fill: None,
+        cluster: None,
+    };
+    let asked = statement.at(Span { start: 0, stop: 1_000_000_000 }, &node);
+    let again = Statement::parse(&asked).expect("what is asked is a query again");
+    assert!(!again.at(Span { start: 1, stop: 2 }, &node).is_empty());
 }

@@ -482,7 +482,8 @@ const SUM: &str = "fn info() { #{ wants: \"stream\", provides: \"stream\" } }\nf
 
 #[test]
 fn mutated_sessions_end_alone_and_the_server_goes_on() {
-    use crate::fuzz::{Random, mutate};
+    use crate::fuzz::mutate;
+    use rhai_udf::stats::Rng;
     use std::io::{Read, Write};
     let folder = Folder::new("mutated");
     folder.write("rhai-udf.toml", "[limits]\ncall_timeout = '1s'");
@@ -501,7 +502,7 @@ fn mutated_sessions_end_alone_and_the_server_goes_on() {
         stream([vec![init(&[])], batch("a", &[1.0, 2.0, 3.0])].concat()),
         stream(vec![init(&[]), restore(vec![1, 2, 3]), point(2, "b", &[("x", 2.0)])]),
     ];
-    let mut random = Random(0x9e37_79b9_7f4a_7c15);
+    let mut random = Rng::new(1);
     for i in 1..=500 {
         let bytes = mutate(&mut random, &seeds);
         let mut stream = std::os::unix::net::UnixStream::connect(&socket).unwrap();

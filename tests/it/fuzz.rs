@@ -4,6 +4,7 @@
 //! suite. The seed is fixed, so what fails fails again.
 
 use crate::util::*;
+use rhai_udf::stats::Rng;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 #[path = "../../fuzz/targets.rs"]
@@ -12,24 +13,8 @@ mod targets;
 /// Executions of each target, unless the environment says another number.
 const EXECUTIONS: usize = 400;
 
-/// Marsaglia's xorshift: as random as this needs.
-pub(crate) struct Random(pub(crate) u64);
-
-impl Random {
-    fn next(&mut self) -> u64 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        self.0
-    }
-
-    pub(crate) fn below(&mut self, limit: usize) -> usize {
-        (self.next() % limit.max(1) as u64) as usize
-    }
-}
-
 /// Changes bytes as fuzzers do: flips, numbers at the edges, cuts, repeats, pieces of another seed.
-pub(crate) fn mutate(random: &mut Random, seeds: &[Vec<u8>]) -> Vec<u8> {
+pub(crate) fn mutate(random: &mut Rng, seeds: &[Vec<u8>]) -> Vec<u8> {
     let mut bytes = seeds[random.below(seeds.len())].clone();
     for _ in 0..=random.below(6) {
         let at = random.below(bytes.len());
@@ -53,7 +38,7 @@ pub(crate) fn mutate(random: &mut Random, seeds: &[Vec<u8>]) -> Vec<u8> {
                 let number = [u64::MAX, 1 << 63, 1 << 31, 0x7fff_ffff, 0][random.below(5)];
                 bytes.splice(at..at, number.to_le_bytes());
             }
-            _ => bytes.insert(at, random.next() as u8),
+            _ => bytes.insert(at, random.bits() as u8),
         }
     }
     bytes
@@ -115,6 +100,26 @@ fn seeds(target: &str) -> Vec<Vec<u8>> {
         ]
         .map(|text| text.as_bytes().to_vec())
         .into(),
+        "ticks" => {
+            let folder = std::fs::read_dir(repo("src/tick/testdata")).unwrap();
+            let mut paths: Vec<_> = folder.map(|entry| entry.unwrap().path()).collect();
+            paths.retain(|path| path.extension().is_some_and(|extension| extension == "tick"));
+            paths.sort();
+            paths.iter().map(|path| std::fs::read(path).unwrap()).collect()
+        }
+        "templates" => [
+            "{{ .ID }} {{ index .Fields \"value\" | printf \"%0.2f\" }}{{/* note */}} {{- .Time }}",
+            "{{ range $k, $v := .Tags }}{{ if eq $k \"host\" }}{{ $v }}{{ else }}{{ len $k }}{{ end }}{{ end }}",
+            "{{ with $x := .Fields }}{{ printf \"%5d|%v|%q\" $x.count . $.Name | html }}{{ end }}",
+        ]
+        .map(|text| text.as_bytes().to_vec())
+        .into(),
+        "queries" => [
+            "SELECT mean(x) AS \"a b\" FROM \"d\".\"r\".m WHERE y = 'it''s' AND z =~ /a\\/b/ GROUP BY * fill(0)",
+            "SELECT x FROM (SELECT max(y) FROM m -- c\n WHERE a > 1) /* c */ ORDER BY time DESC LIMIT 3",
+        ]
+        .map(|text| text.as_bytes().to_vec())
+        .into(),
         other => panic!("no seeds for {other}"),
     }
 }
@@ -129,7 +134,7 @@ fn no_bytes_make_anything_panic() {
     let run = thread.spawn(move || {
         for (name, target) in targets::TARGETS {
             let seeds = seeds(name);
-            let mut random = Random(0x9e37_79b9_7f4a_7c15);
+            let mut random = Rng::new(1);
             let started = std::time::Instant::now();
             for i in 0..executions {
                 let bytes = mutate(&mut random, &seeds);
