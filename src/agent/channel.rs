@@ -1,4 +1,5 @@
-//! The way out: a writer shared by the loop and the watchdog, holding back what is not yet due.
+//! The writer of a session, shared by the loop and the watchdog. It collects frames and writes them in
+//! large pieces.
 
 use crate::protocol::message::{KeepaliveResponse, respond, response};
 use prost::Message;
@@ -6,7 +7,7 @@ use std::io::{self, Write};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
-/// Output that waits is written when it is this long.
+/// Collected output is written as soon as it has this many bytes.
 const FULL: usize = 64 * 1024;
 
 /// A writer of whole frames.
@@ -17,7 +18,7 @@ struct Shared {
     writer: Box<dyn Write + Send>,
     waiting: Vec<u8>,
     written: Instant,
-    /// The first failure to write; the daemon has gone.
+    /// The first failure to write: the daemon does not read any more.
     failed: Option<io::ErrorKind>,
 }
 
@@ -31,7 +32,7 @@ impl Channel {
         })))
     }
 
-    /// Hands over frames; writes them if enough are waiting.
+    /// Takes frames, and writes everything if there is enough of it.
     pub(crate) fn push(&self, frames: &[u8]) -> io::Result<()> {
         let mut shared = self.lock();
         shared.waiting.extend_from_slice(frames);
@@ -41,12 +42,12 @@ impl Channel {
         Ok(())
     }
 
-    /// Writes everything that waits.
+    /// Writes everything that was taken and not written yet.
     pub(crate) fn flush(&self) -> io::Result<()> {
         self.lock().flush()
     }
 
-    /// Writes what waits and a sign of life, if nothing was written since `then`.
+    /// Writes everything and a keepalive after it, if nothing was written since `then`.
     pub(crate) fn keepalive_since(&self, then: Instant, now_ns: i64) -> io::Result<bool> {
         let mut shared = self.lock();
         if shared.written > then {

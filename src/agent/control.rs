@@ -1,4 +1,4 @@
-//! What other threads ask of a session: to end, to report, to look again.
+//! Requests from other threads to a session: to end, to report its status, to call its handler.
 
 use std::io::{self, Read, Write};
 use std::os::fd::AsFd;
@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-/// Asks things of a session from another thread. The session answers between two messages.
+/// Passes requests of other threads to a session, which does what they ask between two messages.
 #[derive(Clone, Debug, Default)]
 pub struct Control(Arc<Shared>);
 
@@ -23,19 +23,19 @@ struct Shared {
 }
 
 impl Control {
-    /// Asks the session to end: what was read is handled, nothing more is read.
+    /// Asks the session to end: it handles what it has read and reads nothing more.
     pub fn stop(&self) {
         self.0.stop.store(true, Ordering::Release);
         self.wake();
     }
 
-    /// Asks for a line in the log that says how the session is.
+    /// Asks for a status report, a line in the log.
     pub fn report(&self) {
         self.0.report.store(true, Ordering::Release);
         self.wake();
     }
 
-    /// Asks the session to look at what its handler waits for; see [`super::Handler::between`].
+    /// Asks the session to call its handler between two messages; see [`super::Handler::between`].
     pub fn wake(&self) {
         self.0.attention.store(true, Ordering::Release);
         let wake = self.0.wake.lock().unwrap_or_else(PoisonError::into_inner);
@@ -57,7 +57,7 @@ impl Control {
         deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()))
     }
 
-    /// True if anything is asked.
+    /// True if there is a request.
     #[inline]
     pub(crate) fn needs_attention(&self) -> bool {
         self.0.attention.load(Ordering::Relaxed)
@@ -96,7 +96,7 @@ impl<R: Read + AsFd> Wakeable<R> {
         wake.set_nonblocking(true)?;
         waker.set_nonblocking(true)?;
         *control.0.wake.lock().unwrap_or_else(PoisonError::into_inner) = Some(waker);
-        // What was asked before is not missed.
+        // A request that came before is not missed.
         if control.needs_attention() {
             control.wake();
         }

@@ -1,8 +1,9 @@
 //! The agent: speaks the protocol on behalf of a [`Handler`].
 //!
-//! [`run`] is the loop of a process or a connection. It reads what there is, handles every complete
-//! frame, and writes when the input runs dry, enough output waits, or the oldest of it is 20 ms
-//! old. A second thread (`watchdog.rs`) keeps slow calls alive and stops endless ones.
+//! [`run`] is the loop of a process or a connection. It reads as much as there is, handles every
+//! complete frame, and writes when there is no more input, when there is enough output, or when the
+//! oldest output is 20 ms old. A second thread (`watchdog.rs`) sends keepalives while a call is slow and
+//! stops calls that exceed their budget.
 
 mod channel;
 mod control;
@@ -26,21 +27,21 @@ use std::io::{ErrorKind, Read, Write};
 use std::time::{Duration, Instant};
 use watchdog::Watchdog;
 
-/// How long output may wait while there is input.
+/// Output is written after this time at the latest, even while there is more input.
 const PATIENCE: Duration = Duration::from_millis(20);
 
 /// After `init` was refused the daemon never closes the input, so a session leaves when nothing but
 /// keepalives has come for this long.
 const LINGER: Duration = Duration::from_secs(5);
 
-/// While messages take less than this, the time is looked at every 16th only.
+/// While messages take less than this, the clock is read for every 16th message only.
 const FAST: Duration = Duration::from_micros(200);
 
 /// Why a session ended before its input did.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum AgentError {
-    /// The input is not the protocol.
+    /// The input does not follow the protocol.
     #[error(transparent)]
     Protocol(#[from] ProtocolError),
     /// A callback failed.
@@ -90,13 +91,13 @@ pub enum AgentError {
 /// How a session is run.
 #[derive(Clone, Debug)]
 pub struct AgentOptions {
-    /// How long the loop may be busy without a sign of life.
+    /// How long the loop may be busy before the watchdog sends a keepalive.
     pub keepalive: Duration,
-    /// How long one call may take; `None`: as long as it likes.
+    /// How long one call may take; `None` for any time.
     pub call_timeout: Option<Duration>,
-    /// Bytes by which the process may grow in one call; 0: any.
+    /// The bytes by which the process may grow during one call; 0 for any number.
     pub memory: u64,
-    /// What other threads ask of the session.
+    /// Passes requests of other threads to the session.
     pub control: Control,
 }
 
@@ -130,7 +131,7 @@ pub fn run<H: Handler>(
     let mut session = Session::new(handler);
     let result = converse(reader, &channel, &mut session, &pulse, &options.control);
     match &result {
-        // Nobody reads any more; the handler may still want to keep its state.
+        // The daemon does not read any more; the handler may still store its state.
         Err(AgentError::Closed(_)) => drop(session.close()),
         Err(error) => session.fail(error),
         Ok(()) => {}
@@ -208,7 +209,7 @@ fn converse<H: Handler>(
     session.close()
 }
 
-/// Gives what was written to the channel.
+/// Moves the committed output to the channel.
 #[inline]
 fn hand_over<H: Handler>(channel: &Channel, session: &mut Session<H>) -> Result<(), AgentError> {
     let output = session.output();
@@ -219,7 +220,7 @@ fn hand_over<H: Handler>(channel: &Channel, session: &mut Session<H>) -> Result<
     Ok(())
 }
 
-/// Does what another thread asks for; what cannot be done inside a batch waits for its end.
+/// Does what another thread has asked for. What cannot be done inside a batch is done after its end.
 fn attend<H: Handler>(
     session: &mut Session<H>,
     control: &Control,
@@ -235,8 +236,7 @@ fn attend<H: Handler>(
     Ok(())
 }
 
-/// Tells when output has waited long enough, looking at the time only as often as the speed of the
-/// messages asks for.
+/// Tells when output has waited for [`PATIENCE`]. Reads the clock rarely while messages are fast.
 #[derive(Default)]
 struct Clock {
     /// When the wait began, and when the time was last looked at.
@@ -246,7 +246,7 @@ struct Clock {
 }
 
 impl Clock {
-    /// Nothing waits any more.
+    /// Starts anew: everything has been written.
     fn restart(&mut self) {
         *self = Self::default();
     }

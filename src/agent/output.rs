@@ -1,7 +1,7 @@
-//! The only writer of responses. It cannot write what brings the daemon down: a response without a
+//! The only writer of responses. It refuses what would end the daemon: a response without a
 //! message, an end without a begin, a batch inside a batch, a negative or absurd size.
 //!
-//! What a call writes is staged, and becomes output only when the call succeeds.
+//! What a call writes becomes output only when the call succeeds.
 
 use crate::protocol::message::{
     BeginBatch, EdgeType, EndBatch, ErrorResponse, Response, respond, response,
@@ -11,7 +11,8 @@ use crate::protocol::{Batch, Point};
 use prost::Message;
 use std::ops::Range;
 
-/// The daemon allocates as many points as a batch announces; more are announced as unknown.
+/// The daemon allocates memory for as many points as a batch announces. The size of larger batches is
+/// announced as unknown.
 const MAX_ANNOUNCED: i64 = 1 << 20;
 
 /// A response that would break the protocol.
@@ -41,7 +42,7 @@ pub(crate) struct Mark {
     batches: u64,
 }
 
-/// What a handler writes to.
+/// Takes what a handler writes.
 #[derive(Debug)]
 pub struct Output {
     provides: EdgeType,
@@ -231,7 +232,7 @@ impl Output {
         }
     }
 
-    /// Makes what the call wrote part of the output.
+    /// Makes what the current call wrote part of the output.
     #[inline]
     pub(crate) fn commit(&mut self) {
         self.committed = self.bytes.len();
@@ -239,7 +240,7 @@ impl Output {
         self.counted = (self.points, self.batches);
     }
 
-    /// Drops what the call wrote.
+    /// Drops what the current call wrote.
     pub(crate) fn rollback(&mut self) {
         self.bytes.truncate(self.committed);
         self.open = self.open_before;
@@ -251,7 +252,7 @@ impl Output {
         &self.bytes[..self.committed]
     }
 
-    /// Forgets the committed output; it has been written or taken.
+    /// Removes the committed output, after it has been written or taken.
     pub fn clear(&mut self) {
         self.bytes.drain(..self.committed);
         self.committed = 0;

@@ -1,6 +1,6 @@
-//! One use of a UDF, as a state machine: a frame goes in, responses come out.
+//! One use of a UDF as a state machine: it takes requests and gives responses.
 //!
-//! Knows no transport: the loop of a process, of a socket and of a replay drive the same machine.
+//! It does not know where they come from: a process, a socket and a replay use the same machine.
 
 use super::{AgentError, Handler, Info, Output, label};
 use crate::protocol::message::{
@@ -9,7 +9,7 @@ use crate::protocol::message::{
 };
 use crate::protocol::{Point, Request};
 
-/// What a session has seen.
+/// The points and batches of a session.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Counts {
     /// Points read.
@@ -77,8 +77,9 @@ impl<H: Handler> Session<H> {
         self.in_batch
     }
 
-    /// Lets the handler do what it waited for, such as taking over a new version; see
-    /// [`Handler::between`]. What it keeps back is handled first. Not to be called inside a batch.
+    /// Lets the handler do what it may not do inside a batch, such as switching to a new version of a
+    /// script; see [`Handler::between`]. Points that it has kept back are handled first. Must not be
+    /// called inside a batch.
     ///
     /// # Errors
     /// As [`Session::ready`].
@@ -94,7 +95,7 @@ impl<H: Handler> Session<H> {
         self.refused.then_some(self.heard)
     }
 
-    /// How the session is, in a line for operators.
+    /// The status of the session in one line, for operators.
     pub fn report(&self, uptime: std::time::Duration) -> String {
         let Counts { points_in, batches_in, points_out, batches_out } = self.counts();
         let status = self.handler.status();
@@ -149,7 +150,7 @@ impl<H: Handler> Session<H> {
         self.settle(handled)
     }
 
-    /// Lets the handler handle what it keeps back.
+    /// Lets the handler handle the points that it has kept back.
     ///
     /// # Errors
     /// A callback that failed; the session is over: see [`Session::fail`].
@@ -158,7 +159,7 @@ impl<H: Handler> Session<H> {
         self.settle(handled)
     }
 
-    /// What a call wrote counts if it succeeded.
+    /// Keeps what a call wrote if the call succeeded, and drops it otherwise.
     #[inline]
     fn settle(&mut self, handled: Result<(), AgentError>) -> Result<(), AgentError> {
         match handled {
@@ -168,18 +169,18 @@ impl<H: Handler> Session<H> {
         handled
     }
 
-    /// Tells the daemon why the session ends; what arrived before is handled first.
+    /// Tells the daemon why the session ends. Points that were kept back are handled first.
     pub fn fail(&mut self, error: &AgentError) {
-        // The daemon takes one error only, and this one came first.
+        // The daemon reads one error only, and this one came first.
         let _ = self.ready();
         self.output.error(error.to_string());
         self.output.commit();
     }
 
-    /// The input has ended.
+    /// Ends the session after the end of its input.
     ///
     /// # Errors
-    /// What the handler says.
+    /// The error of the handler, if it has one.
     pub fn close(&mut self) -> Result<(), AgentError> {
         self.ready()?;
         let closed = self.handler.close(&mut self.output).map_err(AgentError::Handler);
@@ -303,7 +304,7 @@ mod tests {
     use crate::protocol::message::{RequestMessage, request};
     use prost::Message as _;
 
-    /// Passes its input on, and refuses points at a negative time.
+    /// Passes points on unchanged, and refuses those with a negative time.
     struct Mirror(EdgeType);
 
     impl Handler for Mirror {

@@ -1,5 +1,5 @@
-//! The second thread: says that the UDF is alive while a slow call keeps the loop from it, and
-//! raises a flag when a call has had its time.
+//! The second thread of a session. It sends keepalives to the daemon while a slow call keeps the loop
+//! busy, and marks a call as expired when it exceeds its budget of time or memory.
 
 use super::channel::Channel;
 use std::sync::Arc;
@@ -7,21 +7,22 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-/// While nothing is done, it is looked at so many times less often.
+/// While the loop waits for input, the watchdog looks this many times less often.
 const IDLE: u32 = 4;
 
-/// What the loop shows of itself: odd while it handles a message. And what it is told: that the
-/// call at hand is over its budget.
+/// Shared by the loop, its handler and the watchdog. The loop counts in it: the count is odd while a
+/// message is handled. The watchdog marks in it that the current call has exceeded its budget, and
+/// the handler looks for that mark.
 #[derive(Clone, Debug, Default)]
 pub struct Pulse(Arc<Shared>);
 
 #[derive(Debug, Default)]
 struct Shared {
     beat: AtomicU64,
-    /// Calls that began anew inside one message.
+    /// The number of calls that were given a new budget inside a message.
     renewals: AtomicU64,
     expired: AtomicBool,
-    /// The call takes too much memory; `expired` is set too.
+    /// The current call takes too much memory; `expired` is set too.
     greedy: AtomicBool,
     /// The longest that a message was seen to take, in nanoseconds.
     longest: AtomicU64,
@@ -29,30 +30,30 @@ struct Shared {
 }
 
 impl Pulse {
-    /// The loop begins or ends a message.
+    /// Sets the count when the loop begins or ends a message.
     #[inline]
     pub(crate) fn beat(&self, beat: u64) {
         self.0.beat.store(beat, Ordering::Release);
     }
 
-    /// True once the call at hand is over its budget; reset by the next call.
+    /// True once the current call has exceeded its budget; false again with the next call.
     #[inline]
     pub fn expired(&self) -> bool {
         self.0.expired.load(Ordering::Relaxed)
     }
 
-    /// True if the call at hand is over its budget of memory rather than time.
+    /// True if the current call has exceeded its budget of memory rather than time.
     pub fn is_greedy(&self) -> bool {
         self.0.greedy.load(Ordering::Relaxed)
     }
 
-    /// The call at hand is over its budget, as the watchdog says it.
+    /// Marks the current call as expired, as the watchdog does.
     #[cfg(test)]
     pub(crate) fn expire(&self) {
         self.0.expired.store(true, Ordering::Relaxed);
     }
 
-    /// A call begins with a full budget.
+    /// Gives the call that begins a full budget.
     #[inline]
     pub(crate) fn reset(&self) {
         if self.expired() {
@@ -61,13 +62,13 @@ impl Pulse {
         }
     }
 
-    /// Another call of the same message begins, with a full budget.
+    /// Gives another call of the same message a full budget.
     pub(crate) fn renew(&self) {
         self.reset();
         self.0.renewals.fetch_add(1, Ordering::Release);
     }
 
-    /// The longest that a message was seen to take; 0 if all took less than the watchdog sees.
+    /// The longest time that the watchdog saw a message take; 0 if all were done between two of its looks.
     pub fn longest(&self) -> Duration {
         Duration::from_nanos(self.0.longest.load(Ordering::Relaxed))
     }

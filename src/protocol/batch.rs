@@ -104,7 +104,7 @@ impl Batch {
         }
     }
 
-    /// Becomes a batch of one point, with its metadata and time; memory is used again.
+    /// Makes this a batch of one point, with its metadata and time. Memory is used again.
     pub fn hold(&mut self, point: &Point) {
         self.clear_points();
         self.describe(point);
@@ -112,8 +112,7 @@ impl Batch {
         self.push(point);
     }
 
-    /// Takes the metadata of the end, which is what counts: the daemon takes name, tags and time
-    /// from there.
+    /// Takes the metadata of the end, because the daemon takes name, tags and time from there.
     pub fn end(&mut self, end: EndBatch) {
         self.tmax = end.tmax;
         self.name = end.name;

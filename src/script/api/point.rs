@@ -45,7 +45,7 @@ impl SharedPoint {
 pub(crate) struct LentPoint(Rc<Shared>);
 
 impl LentPoint {
-    /// Takes the place of `point` and lends it; what the last loan left goes back to `point`.
+    /// Lends `point` to the script. `point` gets the memory of the point that was lent before.
     pub(crate) fn lend(&mut self, point: &mut Point) -> SharedPoint {
         if Rc::strong_count(&self.0) > 1 {
             // The script kept it.

@@ -1,4 +1,4 @@
-//! What the host lends to a script while a callback runs: the way out, the time, and the memory of
+//! What the host lends to a script while a callback runs: the output, the time, and the memory of
 //! which field was missing.
 
 use crate::agent::{Output, OutputError, Pulse};
