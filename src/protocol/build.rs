@@ -80,6 +80,19 @@ impl Point {
         self.name.value.of(&self.bytes)
     }
 
+    /// Returns the bytes of the value of a tag; empty where there is none.
+    #[inline]
+    pub(crate) fn tag_bytes(&self, name: &[u8]) -> &[u8] {
+        let tag = find(&self.tags, &self.bytes, name).map(|place| self.tags[place].value);
+        tag.unwrap_or_default().of(&self.bytes)
+    }
+
+    /// Returns the bytes of the names of the tags that the point is grouped by.
+    #[inline]
+    pub(crate) fn dimension_bytes(&self) -> impl Iterator<Item = &[u8]> {
+        self.dimensions.iter().map(|dimension| dimension.value.of(&self.bytes))
+    }
+
     /// Returns how many fields there are, where no name is there twice.
     pub(crate) fn entry_count(&self) -> usize {
         self.fields.len()

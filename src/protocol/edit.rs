@@ -142,13 +142,12 @@ impl Point {
 
     /// Sets the names of the tags that the point is grouped by.
     pub fn set_dimensions<S: AsRef<str>>(&mut self, dimensions: impl IntoIterator<Item = S>) {
-        for dimension in std::mem::take(&mut self.dimensions) {
-            self.hole(dimension.whole);
-        }
+        let mut parts = std::mem::take(&mut self.dimensions);
+        parts.drain(..).for_each(|part| self.hole(part.whole));
         for dimension in dimensions {
-            let part = self.replace(Part::default(), DIMENSIONS, dimension.as_ref());
-            self.dimensions.push(part);
+            parts.push(self.replace(Part::default(), DIMENSIONS, dimension.as_ref()));
         }
+        self.dimensions = parts;
     }
 
     /// Sets a tag.
@@ -214,9 +213,9 @@ impl Point {
 
     /// Removes all fields.
     pub fn clear_fields(&mut self) {
-        for entry in std::mem::take(&mut self.fields) {
-            self.hole(entry.whole);
-        }
+        let mut entries = std::mem::take(&mut self.fields);
+        entries.drain(..).for_each(|entry| self.hole(entry.whole));
+        self.fields = entries;
     }
 
     /// The length of the message.

@@ -77,6 +77,9 @@ fn group(point: &mut Point, by_name: bool, tags: &[String], id: &str) {
 
 /// Computes a point's group anew, after its name or its tags changed.
 pub fn regroup_point(point: &mut Point, scratch: &mut String) {
+    if kept_id(point).is_some() {
+        return;
+    }
     scratch.clear();
     let name = point.name();
     let value = |tag: &Cow<'_, str>| point.tag(tag).unwrap_or_default();
@@ -89,6 +92,23 @@ pub fn regroup_point(point: &mut Point, scratch: &mut String) {
     if point.group_bytes() != scratch.as_bytes() {
         point.set_group(scratch);
     }
+}
+
+/// Returns the point's id if it is what its name and tags make, without making that.
+fn kept_id(point: &Point) -> Option<&[u8]> {
+    let mut rest = point.group_bytes();
+    if point.by_name() {
+        rest = rest.strip_prefix(point.name_bytes())?;
+    }
+    for (i, tag) in point.dimension_bytes().enumerate() {
+        match i {
+            0 if point.by_name() => rest = rest.strip_prefix(b"\n")?,
+            0 => {}
+            _ => rest = rest.strip_prefix(b",")?,
+        }
+        rest = rest.strip_prefix(tag)?.strip_prefix(b"=")?.strip_prefix(point.tag_bytes(tag))?;
+    }
+    rest.is_empty().then_some(point.group_bytes())
 }
 
 /// Computes a batch's group anew, after its name or its tags changed.
