@@ -58,6 +58,11 @@ impl<H: Handler> Session<H> {
         &mut self.handler
     }
 
+    /// The handler, to look at.
+    pub fn handler_ref(&self) -> &H {
+        &self.handler
+    }
+
     /// The output so far.
     pub fn output(&mut self) -> &mut Output {
         &mut self.output

@@ -121,6 +121,9 @@ pub(super) struct ShowArgs {
     /// Replay again whenever the script is saved, and show what changed
     #[arg(long)]
     pub(super) watch: bool,
+    /// Fail if a measurement, tag or field was named that nothing in the data has
+    #[arg(long)]
+    pub(super) strict: bool,
 }
 
 /// What only a TICKscript takes.

@@ -2,6 +2,7 @@
 
 use log::{LevelFilter, Log, Metadata, Record};
 use rhai_udf::agent::label;
+use rhai_udf::script::LOG_TARGET as SCRIPT_TARGET;
 use rhai_udf::script::config::{LogConfig, parse_level};
 use simplelog::{ColorChoice, ConfigBuilder, TermLogger, TerminalMode};
 use std::io::Write;
@@ -16,7 +17,12 @@ pub(super) fn level(text: &str) -> Result<LevelFilter, String> {
 
 /// Starts logging: `--log-level` counts before the environment, and that before the config file.
 pub(super) fn start(argument: Option<LevelFilter>, config: &LogConfig, fallback: LevelFilter) {
-    begin(argument, config, fallback, false);
+    begin(argument, config, fallback, false, fallback);
+}
+
+/// Starts the logging of a replay, which shows what the script itself logs for people.
+pub(super) fn start_for_replay(argument: Option<LevelFilter>, config: &LogConfig) {
+    begin(argument, config, LevelFilter::Warn, false, LevelFilter::Info);
 }
 
 /// Starts the logging of a process with many sessions: the lines of a session begin with its task and
@@ -26,7 +32,7 @@ pub(super) fn start_for_many(
     config: &LogConfig,
     fallback: LevelFilter,
 ) {
-    begin(argument, config, fallback, true);
+    begin(argument, config, fallback, true, fallback);
 }
 
 fn begin(
@@ -34,10 +40,13 @@ fn begin(
     config: &LogConfig,
     fallback: LevelFilter,
     names_tasks: bool,
+    script_fallback: LevelFilter,
 ) {
     let variable = std::env::var(VARIABLE).ok();
     let from_variable = variable.as_deref().and_then(parse_level);
-    let level = argument.or(from_variable).or(config.level).unwrap_or(fallback);
+    let asked = argument.or(from_variable).or(config.level);
+    let (host, script) = (asked.unwrap_or(fallback), asked.unwrap_or(script_fallback));
+    let level = host.max(script);
     let format = ConfigBuilder::new()
         .set_time_format_rfc3339()
         .set_thread_level(LevelFilter::Off)
@@ -46,7 +55,7 @@ fn begin(
         .build();
     let lines = TermLogger::new(level, format, TerminalMode::Stderr, ColorChoice::Never);
     // A second start (in a test) keeps the first logger.
-    if log::set_boxed_logger(Box::new(Logger { lines, names_tasks })).is_ok() {
+    if log::set_boxed_logger(Box::new(Logger { lines, names_tasks, host, script })).is_ok() {
         log::set_max_level(level);
     }
     if let (Some(text), None) = (&variable, from_variable) {
@@ -58,14 +67,22 @@ fn begin(
 struct Logger {
     lines: Box<TermLogger>,
     names_tasks: bool,
+    /// The level of the host's own lines.
+    host: LevelFilter,
+    /// The level of the lines that scripts log.
+    script: LevelFilter,
 }
 
 impl Log for Logger {
     fn enabled(&self, metadata: &Metadata<'_>) -> bool {
-        self.lines.enabled(metadata)
+        let level = if metadata.target() == SCRIPT_TARGET { self.script } else { self.host };
+        metadata.level() <= level && self.lines.enabled(metadata)
     }
 
     fn log(&self, record: &Record<'_>) {
+        if !self.enabled(record.metadata()) {
+            return;
+        }
         label::with(|label| match label {
             Some(label) if self.names_tasks => {
                 let args = record.args();

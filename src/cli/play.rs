@@ -3,12 +3,14 @@
 use super::judge::Judge;
 use super::plan::{Input, Plan};
 use super::stdout::Stdout;
-use anyhow::Context;
 use indicatif::{ProgressBar, ProgressStyle};
 use rhai_udf::replay::Player;
 use rhai_udf::replay::player::Writers;
+use rhai_udf::replay::output_file::OutputFile;
 use rhai_udf::replay::save::{RecordingWriter, Saved};
 use rhai_udf::replay::source::Source;
+use rhai_udf::script::nearest;
+use rhai_udf::tick::flow::{NameKind, Unseen};
 use std::io::{BufWriter, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -34,16 +36,20 @@ pub(super) fn run(plan: &Plan, input: &Input) -> anyhow::Result<()> {
         let _ = player.flush();
         return Err(error);
     }
+    player.keep_output()?;
     judge.report(plan)?;
     let skipped = input.reading().map_or(0, |reading| reading.skipped.get());
-    report(&player, skipped, started.elapsed())
+    report(&player, skipped, started.elapsed())?;
+    tell_unseen(&player, plan.strict)
 }
 
 /// Starts the engines of a plan.
 pub(super) fn start(plan: &Plan) -> anyhow::Result<Player> {
-    let points: Option<Box<dyn Write>> = match &plan.output {
-        Some(path) => Some(Box::new(BufWriter::new(create(path)?))),
-        None => None,
+    let inputs = plan.reads.iter().map(PathBuf::as_path);
+    let points = match (&plan.output, plan.input.is_some()) {
+        (Some(path), true) => Some(OutputFile::create(path, inputs)?),
+        (Some(path), false) => Some(OutputFile::live(path, inputs)?),
+        (None, _) => None,
     };
     let shown = Box::new(BufWriter::with_capacity(1 << 16, Stdout));
     let mut player = Player::start(plan.task.clone(), Writers { shown, points })?;
@@ -52,10 +58,6 @@ pub(super) fn start(plan: &Plan) -> anyhow::Result<Player> {
         player.at_once();
     }
     Ok(player)
-}
-
-fn create(path: &PathBuf) -> anyhow::Result<std::fs::File> {
-    std::fs::File::create(path).with_context(|| format!("{}: cannot be written", path.display()))
 }
 
 fn play(
@@ -91,7 +93,7 @@ fn play(
 /// Records what a source gives, if that is wanted.
 fn saved(plan: &Plan, source: Box<dyn Source>) -> anyhow::Result<Box<dyn Source>> {
     Ok(match &plan.save {
-        Some(path) => Box::new(Saved::new(source, RecordingWriter::create(path)?)),
+        Some(path) => Box::new(Saved::new(source, RecordingWriter::create(path, &plan.reads)?)),
         None => source,
     })
 }
@@ -114,6 +116,56 @@ pub(super) fn report(player: &Player, skipped: u64, took: Duration) -> anyhow::R
             anyhow::bail!("{failed} points were not written to InfluxDB")
         }
         _ => Ok(()),
+    }
+}
+
+/// Tells the names that were given and that nothing in the data had.
+///
+/// A condition over a field that no point had is an error, since it can never hold; the others are
+/// errors only if that is asked for.
+fn tell_unseen(player: &Player, strict: bool) -> anyhow::Result<()> {
+    let mut err = std::io::stderr();
+    let mut count = 0;
+    let mut error = None;
+    for unseen in player.unseen() {
+        let text = describe(unseen);
+        count += 1;
+        if unseen.kind == NameKind::ConditionField && error.is_none() {
+            error = Some(text);
+        } else {
+            let _ = writeln!(err, "warning: {text}");
+        }
+    }
+    match error {
+        Some(text) => anyhow::bail!("{text}"),
+        None if strict && count > 0 => anyhow::bail!(
+            "{count} name{} that nothing in the data has, and --strict is given",
+            if count == 1 { "" } else { "s" }
+        ),
+        None => Ok(()),
+    }
+}
+
+/// Says what a name was looked for as, and which one may be meant.
+fn describe(unseen: &Unseen) -> String {
+    const LISTED: usize = 12;
+    let Unseen { kind, name, present } = unseen;
+    let what = match kind {
+        NameKind::Measurement => format!("no point is of measurement '{name}'"),
+        NameKind::Tag => format!("no point has a tag '{name}' to group by"),
+        NameKind::Field => format!("the script reads a field '{name}' that no point has"),
+        NameKind::ConditionField => {
+            format!("a condition names a field '{name}' that no point of the output has")
+        }
+    };
+    match nearest(name, present.iter().map(String::as_str)) {
+        Some(near) => format!("{what}; did you mean '{near}'?"),
+        None if present.is_empty() => what,
+        None => {
+            let more = if present.len() > LISTED { ", …" } else { "" };
+            let listed = &present[..present.len().min(LISTED)];
+            format!("{what}; there are {}{more}", listed.join(", "))
+        }
     }
 }
 

@@ -17,7 +17,7 @@ pub(super) struct Args {
 pub(super) fn run(args: &Args, level: Option<log::LevelFilter>) -> anyhow::Result<()> {
     let args = &args.replay;
     let config = run::read_config(args.config.as_deref(), &args.script)?;
-    logging::start(level, &config.log, log::LevelFilter::Warn);
+    logging::start_for_replay(level, &config.log);
     if args.show.watch {
         if args.data.files.is_empty() && args.influx.influxdb.is_none() {
             return usage("no data: give --data or --influxdb");

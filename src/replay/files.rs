@@ -6,19 +6,23 @@ use std::fs::{self, File};
 use std::io::{BufWriter, Write as _};
 use std::path::{Path, PathBuf};
 
+use super::output_file::refuse_input;
 use crate::tick::error::{Result, TickError};
 
 /// The open files of a directory.
 #[derive(Debug)]
 pub struct Files {
     directory: PathBuf,
+    /// The files that the replay reads, which are not written.
+    reads: Vec<PathBuf>,
     open: BTreeMap<PathBuf, BufWriter<File>>,
 }
 
 impl Files {
-    /// Makes a directory that is created when something is written.
-    pub fn new(directory: PathBuf) -> Self {
-        Self { directory, open: BTreeMap::new() }
+    /// Makes a directory that is created when something is written; `reads` are the files that the
+    /// replay reads.
+    pub fn new(directory: PathBuf, reads: Vec<PathBuf>) -> Self {
+        Self { directory, reads, open: BTreeMap::new() }
     }
 
     /// Appends a line to an alert log.
@@ -70,6 +74,8 @@ impl Files {
             if let Some(parent) = path.parent() {
                 fs::create_dir_all(parent).map_err(|error| TickError::io(parent, error))?;
             }
+            refuse_input(&path, self.reads.iter().map(PathBuf::as_path))
+                .map_err(|error| TickError::Outside(Box::new(error)))?;
             let file = File::create(&path).map_err(|error| TickError::io(&path, error))?;
             self.open.insert(path.clone(), BufWriter::new(file));
         }

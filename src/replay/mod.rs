@@ -94,6 +94,9 @@ pub enum ReplayError {
         /// Why.
         message: String,
     },
+    /// The file for the output cannot be written, or is read.
+    #[error(transparent)]
+    OutputFile(#[from] output_file::OutputFileError),
     /// The output cannot be written.
     #[error("the output cannot be written: {0}")]
     Write(std::io::Error),

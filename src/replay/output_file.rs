@@ -58,12 +58,8 @@ impl OutputFile {
         inputs: impl IntoIterator<Item = &'p Path>,
     ) -> Result<Self, OutputFileError> {
         let failed = |source| OutputFileError::Write { path: path.into(), source };
+        refuse_input(path, inputs)?;
         let present = std::fs::metadata(path).ok();
-        if let Some(present) = &present
-            && inputs.into_iter().any(|input| is_same(present, input))
-        {
-            return Err(OutputFileError::Input { path: path.into() });
-        }
         if let Some(present) = &present {
             if present.is_dir() {
                 return Err(failed(io::ErrorKind::IsADirectory.into()));
@@ -88,6 +84,22 @@ impl OutputFile {
             .tempfile_in(folder.unwrap_or(Path::new(".")))
             .map_err(failed)?;
         Ok(Self { path, writer: Target::Renamed(BufWriter::with_capacity(1 << 16, file)) })
+    }
+
+    /// Begins a file that is written at once, for data that never ends; `inputs` as in
+    /// [`OutputFile::create`].
+    ///
+    /// # Errors
+    /// As [`OutputFile::create`].
+    pub fn live<'p>(
+        path: &Path,
+        inputs: impl IntoIterator<Item = &'p Path>,
+    ) -> Result<Self, OutputFileError> {
+        refuse_input(path, inputs)?;
+        let file = File::create(path)
+            .map_err(|source| OutputFileError::Write { path: path.into(), source })?;
+        let writer = Target::Direct(BufWriter::with_capacity(1 << 16, file));
+        Ok(Self { path: path.into(), writer })
     }
 
     /// Gives the file its name: all has been written. Without this, it is removed.
@@ -125,6 +137,22 @@ impl Write for OutputFile {
             Target::Renamed(writer) => writer.flush(),
             Target::Direct(writer) => writer.flush(),
         }
+    }
+}
+
+/// Refuses a file that is one of the inputs, under whatever name.
+///
+/// # Errors
+/// A file that is one of the inputs.
+pub fn refuse_input<'p>(
+    path: &Path,
+    inputs: impl IntoIterator<Item = &'p Path>,
+) -> Result<(), OutputFileError> {
+    match std::fs::metadata(path) {
+        Ok(present) if inputs.into_iter().any(|input| is_same(&present, input)) => {
+            Err(OutputFileError::Input { path: path.into() })
+        }
+        _ => Ok(()),
     }
 }
 

@@ -2,6 +2,7 @@
 //! batches.
 
 use super::ReplayError;
+use super::output_file::refuse_input;
 use super::source::{Item, Scratch, Source};
 use crate::protocol::line::Writer;
 use crate::protocol::time::rfc3339;
@@ -41,11 +42,12 @@ enum Form {
 }
 
 impl RecordingWriter {
-    /// A recording of the kind that the file's name says.
+    /// A recording of the kind that the file's name says; `inputs` are the files that the replay reads.
     ///
     /// # Errors
     /// A file that cannot be written, or has another name.
-    pub fn create(path: &Path) -> Result<Self, ReplayError> {
+    pub fn create(path: &Path, inputs: &[PathBuf]) -> Result<Self, ReplayError> {
+        refuse_input(path, inputs.iter().map(PathBuf::as_path))?;
         let form = match path.extension().and_then(|extension| extension.to_str()) {
             Some("srpl") => {
                 let file = File::create(path).map_err(|e| unwritten(path, &e))?;

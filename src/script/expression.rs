@@ -6,7 +6,8 @@ use crate::script::api::{SharedPoint, to_dynamic};
 use crate::script::config::Limits;
 use crate::script::engine;
 use crate::script::error::{Problem, ScriptError, parse_problem};
-use rhai::{AST, Dynamic, Engine, EvalAltResult, Scope, is_valid_identifier};
+use rhai::{AST, ASTNode, Dynamic, Engine, EvalAltResult, Expr, Scope, is_valid_identifier};
+use std::collections::BTreeSet;
 use std::path::Path;
 
 /// A compiled condition.
@@ -16,6 +17,8 @@ pub struct Expression {
     text: String,
     /// The fields it may name.
     names: Vec<String>,
+    /// The variables it has, which are fields.
+    fields: Vec<String>,
 }
 
 impl std::fmt::Debug for Expression {
@@ -46,7 +49,8 @@ impl Expression {
             let hint = "it names no field; write fields without quotes, as in pvalue < 0.001";
             return Err(error(hint.into()));
         }
-        Ok(Self { engine, ast, text: text.into(), names })
+        let fields = variables(&ast);
+        Ok(Self { engine, ast, text: text.into(), names, fields })
     }
 
     /// The value for a point; `None` if it lacks a field that the condition names.
@@ -74,6 +78,11 @@ impl Expression {
                 error => Err(self.failed(&error.to_string())),
             },
         }
+    }
+
+    /// The fields that the condition names.
+    pub fn fields(&self) -> impl Iterator<Item = &str> {
+        self.fields.iter().map(String::as_str)
     }
 
     fn failed(&self, message: &str) -> ScriptError {
@@ -107,6 +116,20 @@ fn foreign_word(text: &str) -> Option<String> {
         at += part.len();
     }
     None
+}
+
+/// The variables of a condition but `p`, the point.
+fn variables(ast: &AST) -> Vec<String> {
+    let mut names = BTreeSet::new();
+    ast.walk(&mut |path| {
+        if let Some(ASTNode::Expr(Expr::Variable(variable, ..))) = path.last()
+            && variable.1 != "p"
+        {
+            names.insert(variable.1.to_string());
+        }
+        true
+    });
+    names.into_iter().collect()
 }
 
 /// The identifiers of a text, outside its strings.

@@ -2,6 +2,7 @@
 
 use crate::protocol::Point;
 use crate::tick::error::Result;
+use crate::tick::flow::Unseen;
 
 /// When an alert has a level.
 pub trait Condition: std::fmt::Debug {
@@ -10,4 +11,7 @@ pub trait Condition: std::fmt::Debug {
     /// # Errors
     /// A condition that fails, which ends the replay.
     fn holds(&self, point: &Point) -> Result<Option<bool>>;
+
+    /// Returns the fields that the condition names and no point ever had.
+    fn unseen(&self) -> Vec<Unseen>;
 }

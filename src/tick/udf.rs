@@ -76,6 +76,11 @@ pub trait Udf {
     /// # Errors
     /// What the function reports, or that it is gone.
     fn finish(&mut self, answers: &mut Answers<'_>) -> Result<()>;
+
+    /// Returns the fields that the function has looked for in points which lacked them.
+    fn missed(&self) -> Vec<String> {
+        Vec::new()
+    }
 }
 
 /// No functions at all.

@@ -38,6 +38,10 @@ pub(super) struct Plan {
     pub(super) real_clock: bool,
     /// Where the data is kept as a recording.
     pub(super) save: Option<PathBuf>,
+    /// The files that are read, which no output may replace.
+    pub(super) reads: Vec<PathBuf>,
+    /// Whether a name that nothing in the data has is a failure.
+    pub(super) strict: bool,
 }
 
 impl Plan {
@@ -87,6 +91,8 @@ impl Plan {
             json: args.show.format == Some(FormatName::Json),
             real_clock: args.data.real_clock,
             save: args.influx.save.clone(),
+            reads: reads(args),
+            strict: args.show.strict,
         })
     }
 
@@ -94,6 +100,14 @@ impl Plan {
     pub(super) fn judges(&self) -> bool {
         self.labels.is_some() || !self.variants.names.is_empty()
     }
+}
+
+/// Returns the files that are read.
+fn reads(args: &ReplayArgs) -> Vec<PathBuf> {
+    let programs = args.tick.udf.iter().map(|(_, program)| PathBuf::from(program));
+    let named = [Some(&args.script), args.judge.labels.as_ref(), args.config.as_ref()];
+    let named = named.into_iter().flatten().cloned();
+    args.data.files.iter().cloned().chain(named).chain(programs).collect()
 }
 
 /// Tells whether a file is a TICKscript.
@@ -216,6 +230,7 @@ fn tick(
         variants: all,
         out: args.tick.out.clone(),
         database: args.influx.influxdb.clone().filter(|_| args.influx.write),
+        reads: reads(args),
         show,
     })
 }

@@ -87,6 +87,7 @@ fn of_recorded_data(args: &ReplayArgs) -> Vec<Given<'static>> {
         ("--sweep", !args.judge.sweep.is_empty(), why),
         ("--labels", args.judge.labels.is_some(), why),
         ("--watch", args.show.watch, why),
+        ("--strict", args.show.strict, why),
         ("--real-clock", data.real_clock, why),
         ("--query", influx.query.is_some(), why),
         ("--past", influx.past.is_some(), why),

@@ -11,12 +11,14 @@ pub use engine::{Engine, Run};
 
 use super::ReplayError;
 use super::lines::write_all;
+use super::output_file::OutputFile;
 use super::quality::{Quality, Record, Span, judge};
 use super::source::{Item, Scratch, Source};
 use super::summary::Summary;
 use super::task::Task;
 use crate::protocol::message::RequestMessage;
-use std::collections::BTreeMap;
+use crate::tick::flow::{Edge, Unseen};
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write;
 use threads::Threads;
 
@@ -28,7 +30,7 @@ pub struct Writers {
     /// Alerts, and points unless they have a place of their own.
     pub shown: Box<dyn Write>,
     /// Points.
-    pub points: Option<Box<dyn Write>>,
+    pub points: Option<OutputFile>,
 }
 
 /// Plays data through a task.
@@ -48,6 +50,7 @@ pub struct Player {
     ended: Summary,
     diagnosed: BTreeMap<(String, String), u64>,
     refused: BTreeMap<String, u64>,
+    unseen: BTreeSet<Unseen>,
 }
 
 /// Who does the work.
@@ -66,6 +69,8 @@ struct Rest {
     refused: BTreeMap<String, u64>,
     /// The record of each graph, with the numbers of its variants.
     records: Vec<(Record, Vec<usize>)>,
+    /// Names that were given and that nothing in the data had.
+    unseen: Vec<Unseen>,
 }
 
 impl Rest {
@@ -79,6 +84,7 @@ impl Rest {
                 rest.refused.extend(database.errors.clone());
             }
             rest.records.extend(run.effects.record.take());
+            rest.unseen.extend(run.graph.unseen());
         }
         rest
     }
@@ -111,6 +117,7 @@ impl Player {
             ended: Summary::default(),
             diagnosed: BTreeMap::new(),
             refused: BTreeMap::new(),
+            unseen: BTreeSet::new(),
         })
     }
 
@@ -133,10 +140,25 @@ impl Player {
         source: &mut dyn Source,
         on_item: &mut dyn FnMut(i64),
     ) -> Result<(), ReplayError> {
+        self.check_queries(source)?;
         let played = self.play_items(source, on_item);
         // What came before an error is shown.
         let settled = self.settle();
         played.and(settled)
+    }
+
+    /// Refuses batches of another number of queries than a TICKscript has, as the daemon does.
+    fn check_queries(&self, source: &dyn Source) -> Result<(), ReplayError> {
+        let (Task::Tick(task), Some(given)) = (&self.task, source.queries()) else { return Ok(()) };
+        let definitions = task.definitions()?;
+        let asked = definitions.queries().len();
+        if definitions.edge() == Edge::Batch && given != asked {
+            return Err(ReplayError::Unfit(format!(
+                "the data has batches of {given} queries and the script asks {asked}: record it again \
+                 with this script"
+            )));
+        }
+        Ok(())
     }
 
     fn play_items(
@@ -225,6 +247,14 @@ impl Player {
         points.as_mut().map_or(Ok(()), |points| points.flush().map_err(ReplayError::Write))
     }
 
+    /// Gives the file for points its name, after all has been played.
+    ///
+    /// # Errors
+    /// A file that cannot be written.
+    pub fn keep_output(&mut self) -> Result<(), ReplayError> {
+        self.writers.points.take().map_or(Ok(()), |file| Ok(file.keep()?))
+    }
+
     /// Ends the data for all engines, and judges each variant by the true anomalies; empty if nothing
     /// was recorded.
     ///
@@ -253,6 +283,7 @@ impl Player {
                 *self.refused.entry(key).or_default() += points;
             }
             records.extend(rest.records);
+            self.unseen.extend(rest.unseen);
         }
         self.flush()?;
         Ok(judge(&records, anomalies))
@@ -279,6 +310,11 @@ impl Player {
     pub fn diagnosed(&self) -> impl Iterator<Item = (&str, &str, u64)> {
         let entries = self.diagnosed.iter();
         entries.map(|((node, error), times)| (node.as_str(), error.as_str(), *times))
+    }
+
+    /// Returns the names that were given and that nothing in the data had, each once.
+    pub fn unseen(&self) -> impl Iterator<Item = &Unseen> {
+        self.unseen.iter()
     }
 
     /// Returns what a database refused, with how many points that cost.

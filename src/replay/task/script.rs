@@ -13,9 +13,10 @@ use crate::script::config::Config;
 use crate::tick::condition::Condition;
 use crate::tick::definition::object::Object;
 use crate::tick::definition::{Builder, Definitions, PLAIN_ID};
-use crate::tick::flow::Edge;
+use crate::tick::flow::{Edge, NameKind, Unseen, Wanted};
 use crate::tick::udf::{NoUdfs, Udfs, arguments};
 use crate::tick::{Graph, TickError, TickText};
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::ops::Range;
 use std::path::PathBuf;
@@ -268,16 +269,26 @@ fn compile(level: &str, text: &str) -> Result<Rc<dyn Condition>, ReplayError> {
         level: level.to_owned(),
         source: Box::new(source),
     })?;
-    Ok(Rc::new(ScriptCondition(expression)))
+    let fields = RefCell::new(Wanted::new(expression.fields()));
+    Ok(Rc::new(ScriptCondition { expression, fields }))
 }
 
 /// An expression as a condition of a graph.
 #[derive(Debug)]
-struct ScriptCondition(Expression);
+struct ScriptCondition {
+    expression: Expression,
+    /// Its fields, until they have been met.
+    fields: RefCell<Wanted>,
+}
 
 impl Condition for ScriptCondition {
     fn holds(&self, point: &Point) -> Result<Option<bool>, TickError> {
-        let held = self.0.eval(point);
+        self.fields.borrow_mut().look(|| point.fields().map(|(name, _)| name));
+        let held = self.expression.eval(point);
         held.map_err(|error| TickError::Outside(Box::new(ReplayError::Script(error))))
+    }
+
+    fn unseen(&self) -> Vec<Unseen> {
+        self.fields.borrow().unseen(NameKind::ConditionField)
     }
 }

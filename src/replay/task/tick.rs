@@ -37,6 +37,8 @@ pub struct TickTask {
     pub out: Option<PathBuf>,
     /// Where points are written to.
     pub database: Option<String>,
+    /// The files that are read, which no output may replace.
+    pub reads: Vec<PathBuf>,
     /// What is shown.
     pub show: Show,
 }
@@ -121,7 +123,7 @@ impl TickTask {
         let source = TickText { name: &self.name, text: &self.text };
         let graph = Graph::start(definitions, &source, &task, registry)?;
         let mut effects = Effects::task(self.show.clone(), variant.label.clone(), variant.number);
-        effects.files = self.out.clone().map(Files::new);
+        effects.files = self.out.clone().map(|folder| Files::new(folder, self.reads.clone()));
         if let Some(url) = &self.database {
             effects.database = Some(Writer::new(Client::new(url)?));
         }

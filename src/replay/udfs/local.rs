@@ -192,6 +192,10 @@ impl Udf for LocalUdf {
         let closed = self.session.close();
         self.end(closed, answers)
     }
+
+    fn missed(&self) -> Vec<String> {
+        self.session.handler_ref().missed()
+    }
 }
 
 /// Finds the item of each answer to points that were handled together. Where there is an answer for

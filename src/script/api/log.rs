@@ -5,6 +5,9 @@ use log::Level;
 use rhai::{Dynamic, Engine};
 use std::rc::Rc;
 
+/// The target of the lines that scripts log, which tells them apart from the host's.
+pub const TARGET: &str = "script";
+
 pub(super) fn register(engine: &mut Engine, host: &Rc<Host>) {
     for (name, level) in [
         ("log_debug", Level::Debug),
@@ -26,5 +29,5 @@ pub(super) fn register(engine: &mut Engine, host: &Rc<Host>) {
 
 fn write(host: &Host, level: Level, text: &str) {
     let name = host.script.file_name().unwrap_or_default().to_string_lossy();
-    log::log!(target: "script", level, "{name}: {text}");
+    log::log!(target: TARGET, level, "{name}: {text}");
 }

@@ -8,9 +8,13 @@ use crate::script::config::Limits;
 use crate::script::engine::Budget;
 use rhai::{EvalAltResult, Position};
 use std::cell::{Cell, RefCell};
+use std::collections::BTreeSet;
 use std::fmt::Write;
 use std::path::PathBuf;
 use std::rc::Rc;
+
+/// Names of missing fields that are kept.
+const MISSED: usize = 100;
 
 /// Shared between the handler and the functions that a script calls.
 #[derive(Debug)]
@@ -19,6 +23,8 @@ pub(crate) struct Host {
     pub(crate) output: RefCell<Output>,
     pub(crate) emission: RefCell<Emission>,
     note: RefCell<Note>,
+    /// Fields that were read and not there, for who tells a slip of the keyboard.
+    missed: RefCell<BTreeSet<String>>,
     /// The script, for log lines.
     pub(crate) script: PathBuf,
     /// The time that `now()` gives; `None`: the machine's clock.
@@ -105,6 +111,7 @@ impl Host {
             output: RefCell::new(Output::new(EdgeType::Stream)),
             emission: RefCell::new(Emission::Closed),
             note: RefCell::default(),
+            missed: RefCell::default(),
             script,
             now: Cell::new(None),
             asked: Cell::new(None),
@@ -181,6 +188,15 @@ impl Host {
         note.text.clear();
         let _ = write!(note.text, "field '{field}' is missing; the point has ");
         describe_fields(point, &mut note.text);
+        let mut missed = self.missed.borrow_mut();
+        if missed.len() < MISSED && !missed.contains(field) {
+            missed.insert(field.to_owned());
+        }
+    }
+
+    /// The fields that were read and not there.
+    pub(crate) fn missed(&self) -> Vec<String> {
+        self.missed.borrow().iter().cloned().collect()
     }
 
     /// Remembers why something else is `()`.

@@ -4,6 +4,7 @@ use std::rc::Rc;
 
 use super::message::{Message, Pool};
 use super::outside::Outside;
+use super::unseen::Unseen;
 use crate::protocol::{Batch, Point};
 use crate::tick::error::{Result, TickError};
 use crate::tick::udf::Answers;
@@ -92,5 +93,10 @@ pub trait Node {
     /// What ends the replay.
     fn finish(&mut self, _out: &mut Outbox<'_>) -> Result<()> {
         Ok(())
+    }
+
+    /// Returns the names that the node was given and that nothing in the data had.
+    fn unseen(&self) -> Vec<Unseen> {
+        Vec::new()
     }
 }

@@ -10,7 +10,7 @@ use std::rc::Rc;
 use super::definition::object::Object;
 use super::definition::{Definition, Definitions, Kind};
 use super::error::{Result, TickError, TickText};
-use super::flow::{Edge, Message, Node, Outbox, Outside, Pool, Sent, Tally};
+use super::flow::{Edge, Message, Node, Outbox, Outside, Pool, Sent, Tally, Unseen};
 use super::nodes;
 use super::udf::Udfs;
 use crate::protocol::{Batch, Point, Request};
@@ -237,6 +237,11 @@ impl Graph {
             self.visit(id, outside, |node, out| node.finish(out))?;
         }
         Ok(())
+    }
+
+    /// Returns the names that nodes were given and that nothing in the data had.
+    pub fn unseen(&self) -> Vec<Unseen> {
+        self.slots.iter().flat_map(|slot| slot.node.unseen()).collect()
     }
 
     /// Returns how many batches the watched node took, if it takes batches.

@@ -15,7 +15,7 @@ use crate::tick::condition;
 use crate::tick::definition::object::Object;
 use crate::tick::definition::{Definition, Property};
 use crate::tick::error::{Result, TickText};
-use crate::tick::flow::{ByGroup, Message, Node, Outbox, PointScope};
+use crate::tick::flow::{ByGroup, Message, Node, Outbox, PointScope, Unseen};
 use crate::tick::graph::Task;
 use crate::tick::lambda::{Lambda, functions};
 
@@ -408,5 +408,13 @@ impl Node for Alert {
 
     fn batch(&mut self, _port: usize, batch: Rc<Batch>, out: &mut Outbox<'_>) -> Result<()> {
         self.take_batch(batch, out)
+    }
+
+    fn unseen(&self) -> Vec<Unseen> {
+        let foreign = self.levels.conditions.iter().filter_map(|condition| match condition {
+            Some(Condition::Foreign(condition)) => Some(condition),
+            _ => None,
+        });
+        foreign.flat_map(|condition| condition.unseen()).collect()
     }
 }

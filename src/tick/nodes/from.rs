@@ -10,7 +10,9 @@ use crate::protocol::{Batch, Point};
 use crate::tick::definition::Definition;
 use crate::tick::definition::object::Object;
 use crate::tick::error::{Result, TickText};
-use crate::tick::flow::{Edge, Message, Node, Outbox, PointScope};
+use crate::tick::flow::{
+    Edge, Message, NameKind, Names, Node, Outbox, PointScope, Unseen, Wanted,
+};
 use crate::tick::lambda::Lambda;
 use crate::tick::lambda::functions::State;
 
@@ -22,6 +24,11 @@ pub(crate) struct From {
     /// All must hold; one state serves all groups, as in the daemon.
     conditions: Vec<(Rc<Lambda>, State)>,
     grouping: Grouping,
+    tags: Wanted,
+    /// A point of the measurement has come.
+    met: bool,
+    /// The measurements of other points, until then.
+    others: Names,
     round: i64,
     truncate: i64,
 }
@@ -43,7 +50,10 @@ impl From {
                 .filter_map(|property| property.arguments.first().and_then(Object::as_lambda))
                 .map(|lambda| (lambda, State::default()))
                 .collect(),
+            tags: Wanted::new(grouping.names.iter().map(String::as_str)),
             grouping,
+            met: false,
+            others: Names::default(),
             round: definition.duration("round").unwrap_or(0),
             truncate: definition.duration("truncate").unwrap_or(0),
         })
@@ -52,8 +62,14 @@ impl From {
     fn wants(&mut self, point: &Point, out: &mut Outbox<'_>) -> bool {
         let differs =
             |wanted: &Option<Rc<str>>, value: &str| wanted.as_deref().is_some_and(|w| w != value);
-        if differs(&self.measurement, &point.name())
-            || differs(&self.database, &point.database())
+        if differs(&self.measurement, &point.name()) {
+            if !self.met && self.others.is_due() {
+                self.others.keep(&point.name());
+            }
+            return false;
+        }
+        self.met = true;
+        if differs(&self.database, &point.database())
             || differs(&self.retention_policy, &point.retention_policy())
         {
             return false;
@@ -78,6 +94,7 @@ impl Node for From {
         if changed.time() != time {
             changed.set_time(time);
         }
+        self.tags.look(|| changed.tags().map(|(name, _)| name));
         self.grouping.apply(changed);
         out.send(Message::Point(point));
         Ok(())
@@ -85,5 +102,12 @@ impl Node for From {
 
     fn batch(&mut self, _port: usize, _batch: Rc<Batch>, out: &mut Outbox<'_>) -> Result<()> {
         Err(unreachable_edge(out.node, Edge::Batch))
+    }
+
+    fn unseen(&self) -> Vec<Unseen> {
+        match &self.measurement {
+            Some(name) if !self.met => Wanted::among(name, &self.others, NameKind::Measurement),
+            _ => self.tags.unseen(NameKind::Tag),
+        }
     }
 }

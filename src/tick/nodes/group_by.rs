@@ -12,7 +12,7 @@ use crate::protocol::{Batch, Point};
 use crate::tick::definition::Definition;
 use crate::tick::definition::object::Object;
 use crate::tick::error::{Result, TickText};
-use crate::tick::flow::{Node, Outbox};
+use crate::tick::flow::{NameKind, Node, Outbox, Unseen, Wanted};
 
 /// Reads the arguments of a `groupBy`.
 pub(crate) fn grouping(
@@ -41,6 +41,7 @@ pub(crate) fn grouping(
 /// Groups points anew.
 pub(crate) struct GroupBy {
     grouping: Grouping,
+    wanted: Wanted,
     by_measurement: bool,
     pending: BTreeMap<String, Vec<Point>>,
     batches: BTreeMap<String, Batch>,
@@ -50,8 +51,10 @@ pub(crate) struct GroupBy {
 impl GroupBy {
     pub(crate) fn new(definition: &Definition, source: &TickText<'_>) -> Result<Self> {
         let excluded = definition.strings("exclude");
+        let grouping = grouping(&definition.arguments, &excluded, definition.at, source)?;
         Ok(Self {
-            grouping: grouping(&definition.arguments, &excluded, definition.at, source)?,
+            wanted: Wanted::new(grouping.names.iter().map(String::as_str)),
+            grouping,
             by_measurement: definition.flag("byMeasurement"),
             pending: BTreeMap::new(),
             batches: BTreeMap::new(),
@@ -72,6 +75,7 @@ impl GroupBy {
 
 impl Node for GroupBy {
     fn point(&mut self, _port: usize, mut point: Rc<Point>, out: &mut Outbox<'_>) -> Result<()> {
+        self.wanted.look(|| point.tags().map(|(name, _)| name));
         self.grouping.by_name = self.by_measurement || point.by_name();
         self.grouping.apply(out.pool.edit(&mut point));
         out.send(crate::tick::flow::Message::Point(point));
@@ -86,6 +90,7 @@ impl Node for GroupBy {
         let by_name = batch.by_name || self.by_measurement;
         self.grouping.by_name = by_name;
         for mut point in batch.points() {
+            self.wanted.look(|| point.tags().map(|(name, _)| name));
             let dimensions = self.grouping.dimensions(&point);
             let id = dimensions
                 .id(&batch.name, |tag| point.tag(tag).map(|v| Cow::Owned(v.into_owned())));
@@ -101,5 +106,9 @@ impl Node for GroupBy {
             self.pending.entry(id).or_default().push(point);
         }
         Ok(())
+    }
+
+    fn unseen(&self) -> Vec<Unseen> {
+        self.wanted.unseen(NameKind::Tag)
     }
 }

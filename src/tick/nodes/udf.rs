@@ -7,9 +7,12 @@ use crate::protocol::message::InitRequest;
 use crate::protocol::{Batch, Point};
 use crate::tick::definition::Definition;
 use crate::tick::error::{Result, TickError, TickText};
-use crate::tick::flow::{Edge, Message, Node, Outbox};
+use crate::tick::flow::{Edge, Message, NameKind, Names, Node, Outbox, Unseen};
 use crate::tick::graph::Task;
 use crate::tick::udf::{Udf, Udfs, option};
+
+/// Points of a batch whose fields are looked at.
+const SAMPLE: usize = 16;
 
 /// Starts the function of a definition.
 pub(super) fn build(
@@ -26,7 +29,8 @@ pub(super) fn build(
         error => source.error(definition.at, error.to_string()),
     })?;
     let (name, provides) = (definition.name.clone(), definition.provides);
-    Ok(Box::new(Call { name, provides, udf, group: String::new() }))
+    let fields = Names::default();
+    Ok(Box::new(Call { name, provides, udf, group: String::new(), fields }))
 }
 
 /// A function and what it provides.
@@ -36,9 +40,19 @@ struct Call {
     udf: Box<dyn Udf>,
     /// Memory for a group's id.
     group: String,
+    /// The fields of its input.
+    fields: Names,
 }
 
 impl Call {
+    /// Keeps the names of the fields of its input.
+    #[inline]
+    fn look(&mut self, point: &Point) {
+        if self.fields.is_due() {
+            point.fields().for_each(|(name, _)| self.fields.keep(&name));
+        }
+    }
+
     /// Checks and counts the answers, and groups them as the daemon does, which computes all groups
     /// anew.
     fn check(&mut self, out: &mut Outbox<'_>) -> Result<()> {
@@ -68,6 +82,7 @@ impl Call {
 
 impl Node for Call {
     fn point(&mut self, _port: usize, mut point: Rc<Point>, out: &mut Outbox<'_>) -> Result<()> {
+        self.look(&point);
         let called = self.udf.point(&mut point, &mut out.answers());
         out.pool.give(point);
         self.check(out)?;
@@ -75,6 +90,7 @@ impl Node for Call {
     }
 
     fn batch(&mut self, _port: usize, batch: Rc<Batch>, out: &mut Outbox<'_>) -> Result<()> {
+        batch.points().take(SAMPLE).for_each(|point| self.look(&point));
         let called = self.udf.batch(&batch, &mut out.answers());
         self.check(out)?;
         called
@@ -96,5 +112,13 @@ impl Node for Call {
         let called = self.udf.finish(&mut out.answers());
         self.check(out)?;
         called
+    }
+
+    fn unseen(&self) -> Vec<Unseen> {
+        let present = self.fields.list();
+        let missed = self.udf.missed().into_iter().filter(|name| !self.fields.has(name));
+        missed
+            .map(|name| Unseen { kind: NameKind::Field, name, present: present.clone() })
+            .collect()
     }
 }

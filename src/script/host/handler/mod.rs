@@ -135,6 +135,11 @@ impl ScriptHandler {
         }
     }
 
+    /// The fields that the script has read from points that lacked them.
+    pub fn missed(&self) -> Vec<String> {
+        self.program().map_or_else(|_| Vec::new(), |program| program.host().missed())
+    }
+
     /// The number of groups that have state.
     pub fn group_count(&self) -> usize {
         match &self.stage {
