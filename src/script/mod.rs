@@ -16,6 +16,7 @@ mod nearest;
 mod state;
 pub(crate) mod throttle;
 
+pub use api::LOG_TARGET;
 pub use declaration::{Declaration, OptionSpec, StateScope, type_name};
 pub use error::{OutputProblem, Problem, ScriptError};
 pub use expression::Expression;

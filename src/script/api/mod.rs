@@ -32,6 +32,7 @@ mod time;
 mod trend;
 
 pub(crate) use batch::SharedBatch;
+pub use log::TARGET as LOG_TARGET;
 pub(crate) use options::{Options, register_names};
 pub(crate) use point::{LentPoint, SharedPoint, to_dynamic};
 
