@@ -35,7 +35,12 @@ pub(super) fn run(args: &Args, level: Option<log::LevelFilter>) -> anyhow::Resul
     let plan = Plan::live(replay, config)?;
     refuse_unfit(&plan)?;
     let mut player = play::start(&plan)?;
-    let recorder = replay.influx.save.as_deref().map(|path| RecordingWriter::create(path, std::slice::from_ref(&replay.script))).transpose()?;
+    let recorder = replay
+        .influx
+        .save
+        .as_deref()
+        .map(|path| RecordingWriter::create(path, std::slice::from_ref(&replay.script)))
+        .transpose()?;
     files::allow_many();
     let open = options.credentials.admit_everybody();
     let signals = signals::listen()?;

@@ -11,7 +11,6 @@ mod engine;
 mod error;
 mod expression;
 mod host;
-mod lint;
 mod nearest;
 mod state;
 pub(crate) mod throttle;

@@ -12,6 +12,7 @@
 //! - `listen`: points that arrive over HTTP, from honest senders and others
 //! - `tutorial`: the commands of the book's tutorial do what it says
 //! - `replay`, `judging`: recorded data through a script; CSV, labels, sweeps, detectors on bad input
+//! - `names`: names that nothing has, outputs over inputs, what a script prints
 //! - `recordings`: batch recordings are read as the daemon reads them
 //! - `check`: mistakes are named before a script runs, and there are no false alarms
 //! - `bench`: figures for every shipped script, and what is wrong use
@@ -51,6 +52,7 @@ mod judging;
 mod limits;
 mod listen;
 mod model;
+mod names;
 mod on_error;
 mod options;
 mod recordings;

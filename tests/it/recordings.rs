@@ -74,6 +74,17 @@ fn recorded_queries_are_played_in_the_order_of_their_times() {
     assert!(times.is_sorted(), "{times:?}");
 }
 
+#[test]
+fn a_recording_of_another_number_of_queries_is_refused() {
+    let folder = Folder::new("recordings");
+    let script = folder.write("join.tick", JOINED);
+    let data = recording(&folder, "one.brpl", &[&batch("views", 1, "value", 700.0)]);
+    let run = replay(&script, &data, &[]);
+    assert_eq!(run.code, Some(1));
+    let expected = "the data has batches of 1 queries and the script asks 2";
+    assert!(run.stderr.contains(expected), "{}", run.stderr);
+}
+
 /// Kapacitor's own test recordings look like this: no group, no tmax, points without tags.
 #[test]
 fn series_without_group_and_tmax_stay_apart() {

@@ -10,9 +10,7 @@ use crate::protocol::{Batch, Point};
 use crate::tick::definition::Definition;
 use crate::tick::definition::object::Object;
 use crate::tick::error::{Result, TickText};
-use crate::tick::flow::{
-    Edge, Message, NameKind, Names, Node, Outbox, PointScope, Unseen, Wanted,
-};
+use crate::tick::flow::{Edge, Message, NameKind, Names, Node, Outbox, PointScope, Unseen, Wanted};
 use crate::tick::lambda::Lambda;
 use crate::tick::lambda::functions::State;
 
