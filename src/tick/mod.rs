@@ -18,10 +18,10 @@ pub mod lambda;
 #[cfg(test)]
 pub(crate) mod language_tests;
 mod nodes;
-#[cfg(test)]
-mod pipeline_tests;
 pub mod syntax;
 pub mod template;
+#[cfg(test)]
+mod tests;
 mod text;
 pub mod udf;
 

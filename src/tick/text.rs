@@ -1,4 +1,4 @@
-//! Values as Go writes them, and the string functions that Rust does not have.
+//! Values as Go writes them, and string functions of Go that Rust does not have.
 
 pub(crate) use crate::protocol::time::rfc3339;
 use jiff::{Timestamp, civil::DateTime, tz::TimeZone};

@@ -161,12 +161,12 @@ pub(crate) fn check_option(
     info: &InfoResponse,
     name: &str,
     arguments: &[Object],
-) -> Result<(), String> {
+) -> Result<(), OptionError> {
     let Some(option) = info.options.get(name) else {
         let mut known: Vec<_> = info.options.keys().map(String::as_str).collect();
         known.sort_unstable();
         let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
-        return Err(format!("@{udf} has no option {name}; it has {known}"));
+        return Err(OptionError(format!("@{udf} has no option {name}; it has {known}")));
     };
     let wanted: Vec<_> = option.value_types().map(type_name).collect();
     let given: Vec<_> =
@@ -180,7 +180,7 @@ pub(crate) fn check_option(
         _ => String::new(),
     };
     let (wanted, given) = (wanted.join(", "), given.join(", "));
-    Err(format!("@{udf}.{name}() takes ({wanted}), got ({given}){hint}"))
+    Err(OptionError(format!("@{udf}.{name}() takes ({wanted}), got ({given}){hint}")))
 }
 
 fn type_name(kind: ValueType) -> &'static str {

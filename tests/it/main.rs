@@ -13,6 +13,7 @@
 //! - `tutorial`: the commands of the book's tutorial do what it says
 //! - `replay`, `judging`: recorded data through a script; CSV, labels, sweeps, detectors on bad input
 //! - `names`: names that nothing has, outputs over inputs, what a script prints
+//! - `tick`: recorded data through TICKscripts, functions that are other programs, variants, refused options
 //! - `recordings`: batch recordings are read as the daemon reads them
 //! - `check`: mistakes are named before a script runs, and there are no false alarms
 //! - `bench`: figures for every shipped script, and what is wrong use
@@ -65,6 +66,7 @@ mod snapshots;
 mod sockets;
 mod standard_output;
 mod state;
+mod tick;
 mod tutorial;
 mod util;
 mod watching;

@@ -5,6 +5,8 @@
 //! counted, chunks end after a fixed number of them, and lines are brought into the order of the items.
 
 mod engine;
+#[cfg(test)]
+mod tests;
 mod threads;
 
 pub use engine::{Engine, Run};

@@ -203,7 +203,7 @@ impl Evaluator<'_> {
         let property = match &definition.kind {
             Kind::Udf(info) => {
                 crate::tick::udf::check_option(&definition.name, info, name, &arguments)
-                    .map_err(|message| self.error(call.at, message))?;
+                    .map_err(|error| self.error(call.at, error.to_string()))?;
                 Property { name: name.to_owned(), handler: None, arguments, at: call.at }
             }
             Kind::Source | Kind::Output | Kind::Node(_) => {
