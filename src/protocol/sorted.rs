@@ -3,13 +3,16 @@
 use super::{Entry, FieldValue, Point};
 use std::borrow::Cow;
 
-/// The names that the tags and fields of the latest point had, in their order: the next one mostly has
+/// The names that the tags and fields of the latest points had, in their order: the next one mostly has
 /// the same, and then nothing is sorted.
 #[derive(Clone, Debug, Default)]
 pub struct Order {
-    tags: Names,
-    fields: Names,
+    tags: [Names; KINDS],
+    fields: [Names; KINDS],
 }
+
+/// Points of so many kinds may come in turn: they are told apart by how many names they have.
+const KINDS: usize = 8;
 
 #[derive(Clone, Debug, Default)]
 struct Names {
@@ -27,7 +30,7 @@ impl Point {
         &'p self,
         order: &'p mut Order,
     ) -> impl Iterator<Item = (&'p str, Cow<'p, str>)> {
-        let sorted = order.tags.sort(&self.tags, &self.bytes).iter();
+        let sorted = order.tags[self.tags.len() % KINDS].sort(&self.tags, &self.bytes).iter();
         sorted.map(|(name, place)| (&**name, self.text(self.tags[*place as usize].value)))
     }
 
@@ -36,7 +39,7 @@ impl Point {
         &'p self,
         order: &'p mut Order,
     ) -> impl Iterator<Item = (&'p str, FieldValue<'p>)> {
-        let sorted = order.fields.sort(&self.fields, &self.bytes).iter();
+        let sorted = order.fields[self.fields.len() % KINDS].sort(&self.fields, &self.bytes).iter();
         sorted.map(|(name, place)| (&**name, self.value(&self.fields[*place as usize])))
     }
 }
