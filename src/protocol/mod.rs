@@ -5,7 +5,7 @@
 //!
 //! Read in this order: [`frame`] (what is between two messages), [`message`] (requests and
 //! responses), [`point`] (a point, indexed over its bytes), [`batch`] (the points of a batch, read
-//! as columns). Points as text are in [`line`], with [`number`] and [`time`].
+//! as columns). Points as text are in [`mod@line`], with [`number`] and [`time`].
 
 pub mod align;
 pub mod batch;

@@ -3,7 +3,7 @@
 //!
 //! A request is read, unpacked and checked line by line while it arrives, and acknowledged when all of
 //! its lines are good; one with a bad line is refused whole, as the daemon refuses it. What was
-//! acknowledged waits as text in a [queue](queue) until it is played, and is played also when the
+//! acknowledged waits as text in a queue until it is played, and is played also when the
 //! listener ends. The bytes that wait are bounded: when there are too many, senders are asked to try
 //! again (503).
 
