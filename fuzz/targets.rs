@@ -3,6 +3,7 @@
 
 use rhai_udf::agent::{Handler, Output, Pulse, Session};
 use rhai_udf::http;
+use rhai_udf::model::{DEFAULT_LIMIT, Layout, Model, Rows, Run};
 use rhai_udf::protocol::line::{Cut, LineError, Reader, Writer, cut};
 use rhai_udf::protocol::message::{EdgeType, InitRequest};
 use rhai_udf::protocol::{Batch, FieldValue, Frames, Point, Request};
@@ -24,7 +25,7 @@ use std::time::Duration;
 pub type Target = (&'static str, fn(&[u8]));
 
 /// All of them.
-pub const TARGETS: [Target; 12] = [
+pub const TARGETS: [Target; 13] = [
     ("frames", frames),
     ("points", points),
     ("options", options),
@@ -37,6 +38,7 @@ pub const TARGETS: [Target; 12] = [
     ("ticks", ticks),
     ("templates", templates),
     ("queries", queries),
+    ("models", models),
 ];
 
 const SCRIPT: &str = r#"
@@ -344,4 +346,20 @@ pub fn queries(data: &[u8]) {
     let asked = statement.at(Span { start: 0, stop: 1_000_000_000 }, &node);
     let again = Statement::parse(&asked).expect("what is asked is a query again");
     assert!(!again.at(Span { start: 1, stop: 2 }, &node).is_empty());
+}
+
+/// A trained model, and a row that it predicts for.
+pub fn models(bytes: &[u8]) {
+    let Ok(model) = Model::load(bytes, DEFAULT_LIMIT) else { return };
+    let Ok(layout) = model.layout() else { return };
+    let rows = if let Layout::Window { steps, .. } = layout { steps } else { 1 };
+    let Some(count) = rows.checked_mul(layout.columns()).filter(|&count| count < 100_000) else {
+        return;
+    };
+    let text = model.text_columns().into_iter().enumerate().filter(|(_, text)| *text);
+    let texts = text.map(|(at, _)| (at, vec!["a".into(); rows])).collect();
+    let left = std::cell::Cell::new(10_000);
+    let stop = || left.replace(left.get() - 1) <= 0;
+    let rows = Rows { rows, numbers: vec![0.5; count], texts };
+    let _ = model.predict(rows, &Run::new(&stop, 64 << 20));
 }

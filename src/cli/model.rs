@@ -1,7 +1,7 @@
 //! `model`: what a trained model takes and gives, and what it answers to inputs.
 
 use anyhow::Context;
-use rhai_udf::model::{DEFAULT_LIMIT, Labels, Model, ModelError, Port, Run, advice, json};
+use rhai_udf::model::{Labels, Model, ModelError, Port, Run, advice, json};
 use rhai_udf::script::config::Config;
 use std::fmt::Write as _;
 use std::io::Read;
@@ -35,18 +35,18 @@ pub(super) fn run(args: &Args) -> anyhow::Result<()> {
     super::stdout::print(&format!("{text}\n"))
 }
 
-fn load(file: &Path, _config: &Config) -> anyhow::Result<Model> {
+fn load(file: &Path, config: &Config) -> anyhow::Result<Model> {
     let place = || format!("model {}", file.display());
     let extension = file.extension().and_then(|extension| extension.to_str()).unwrap_or("");
     if let Some((what, advice)) = advice::by_extension(extension) {
         return Err(ModelError::Python { what, advice }).with_context(place);
     }
-    let limit = DEFAULT_LIMIT;
+    let limit = if config.limits.model == 0 { u64::MAX } else { config.limits.model };
     let mut bytes = Vec::new();
     // A file that grows while it is read, or a device without an end, stops at the limit.
     let opened = std::fs::File::open(file);
     opened
-        .and_then(|opened| opened.take(limit + 1).read_to_end(&mut bytes))
+        .and_then(|opened| opened.take(limit.saturating_add(1)).read_to_end(&mut bytes))
         .with_context(|| format!("model {}: cannot be read", file.display()))?;
     Model::load(&bytes, limit).with_context(place)
 }

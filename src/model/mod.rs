@@ -21,6 +21,8 @@ mod port;
 mod predict;
 mod run;
 mod tensor;
+#[cfg(test)]
+mod tests;
 mod value;
 
 pub use error::ModelError;

@@ -65,6 +65,15 @@ pub enum Layout {
     },
 }
 
+impl Layout {
+    /// The columns of a row.
+    pub fn columns(self) -> usize {
+        match self {
+            Self::Table { columns } | Self::Window { columns, .. } => columns,
+        }
+    }
+}
+
 /// The columns that an input takes, where it is a table or a list.
 fn width(port: &Port) -> Option<usize> {
     match (port.kind, port.shape.as_deref()) {

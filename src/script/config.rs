@@ -105,6 +105,9 @@ pub struct Limits {
     pub map: usize,
     /// Bytes by which the process may grow in one call.
     pub memory: u64,
+    /// Bytes of a trained model's file, as a number or as text such as `64MB`.
+    #[serde(deserialize_with = "bytes")]
+    pub model: u64,
     /// Groups with state.
     pub groups: usize,
     /// Bytes of a snapshot.
@@ -124,6 +127,7 @@ impl Default for Limits {
             array: 10_000_000,
             map: 1_000_000,
             memory: 1 << 30,
+            model: crate::model::DEFAULT_LIMIT,
             groups: 0,
             state: 1 << 30,
             keepalive: Duration::from_secs(1),
@@ -227,6 +231,34 @@ pub fn parse_level(text: &str) -> Option<log::LevelFilter> {
         "notset" => Some(log::LevelFilter::Trace),
         other => other.parse().ok(),
     }
+}
+
+/// A number of bytes: an integer, or text with a unit of 1,024 of the one before.
+fn bytes<'de, D: Deserializer<'de>>(d: D) -> Result<u64, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Written {
+        Number(u64),
+        Text(String),
+    }
+    let text = match Written::deserialize(d)? {
+        Written::Number(number) => return Ok(number),
+        Written::Text(text) => text,
+    };
+    let digits = text.trim().trim_end_matches(|c: char| !c.is_ascii_digit());
+    let unit = text.trim()[digits.len()..].trim().to_ascii_uppercase();
+    let shift = match unit.as_str() {
+        "" | "B" => Some(0),
+        "KB" | "KIB" | "K" => Some(10),
+        "MB" | "MIB" | "M" => Some(20),
+        "GB" | "GIB" | "G" => Some(30),
+        _ => None,
+    };
+    let number = digits.parse::<u64>().ok().zip(shift);
+    let bytes = number.and_then(|(number, shift)| number.checked_mul(1 << shift));
+    bytes.ok_or_else(|| {
+        de::Error::custom(format!("'{text}' is no size; write a number, or one with KB, MB or GB"))
+    })
 }
 
 fn duration<'de, D: Deserializer<'de>>(d: D) -> Result<Duration, D::Error> {

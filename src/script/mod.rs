@@ -11,6 +11,7 @@ mod engine;
 mod error;
 mod expression;
 mod host;
+mod library;
 mod lint;
 mod nearest;
 mod state;

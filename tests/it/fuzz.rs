@@ -91,6 +91,11 @@ fn seeds(target: &str) -> Vec<Vec<u8>> {
         "scripts" => ["moving_avg", "ttest", "outliers"]
             .map(|name| std::fs::read(repo(&format!("scripts/{name}.rhai"))).unwrap())
             .into(),
+        "models" => {
+            let folder = repo("tests/data/models");
+            let names = ["svc2.onnx", "torch_lstm.onnx", "logreg_names.onnx", "cb_reg.cbm", "lgbm_reg.txt"];
+            names.iter().map(|name| std::fs::read(folder.join(name)).unwrap()).collect()
+        }
         "requests" => [
             "\x05GET /ping HTTP/1.1\r\nHost: localhost\r\n\r\nPOST /write?db=d&u=a&p=b \
              HTTP/1.1\r\nHost: localhost\r\nExpect: 100-continue\r\nContent-Length: 7\r\n\r\nm x=1 1",

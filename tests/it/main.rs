@@ -18,6 +18,7 @@
 //! - `check`: mistakes are named before a script runs, and there are no false alarms
 //! - `bench`: figures for every shipped script, and what is wrong use
 //! - `model`: trained models give their answers, and broken ones are refused
+//! - `model_scripts`: trained models in scripts, their reload and snapshots
 //! - `examples`: each shipped script does what its example shows
 //! - `scripting`: constants, ints, properties, and messages that help
 //! - `docs`: the documents are true
@@ -53,6 +54,7 @@ mod judging;
 mod limits;
 mod listen;
 mod model;
+mod model_scripts;
 mod names;
 mod on_error;
 mod options;

@@ -15,6 +15,7 @@ mod hypothesis;
 #[cfg(test)]
 mod limits_tests;
 mod log;
+mod model;
 mod moments;
 mod numbers;
 mod object;
@@ -68,6 +69,7 @@ pub(crate) fn register(engine: &mut Engine, host: &Rc<Host>, registry: &mut Nati
     decision::register(engine, host, registry);
     trend::register(engine, host, registry);
     random::register(engine, host, registry);
+    model::register(engine, host, registry);
 }
 
 /// Makes a point readable in a condition.

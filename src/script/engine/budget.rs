@@ -1,6 +1,7 @@
 //! What one call may use, the same for the interpreter and for the native functions that it calls.
 
 use crate::agent::Pulse;
+use crate::model::Run;
 use crate::script::config::Limits;
 use crate::stats::Progress;
 use std::fmt;
@@ -12,6 +13,7 @@ pub(crate) struct Budget {
     call_timeout: Duration,
     memory: u64,
     array: usize,
+    model: u64,
     stop: Box<dyn Fn() -> bool>,
 }
 
@@ -29,6 +31,7 @@ impl Budget {
             call_timeout: limits.call_timeout,
             memory: limits.memory,
             array: limits.array,
+            model: limits.model,
             stop: Box::new(move || watched.expired()),
         }
     }
@@ -53,6 +56,17 @@ impl Budget {
     pub(crate) fn progress(&self) -> Progress<'_> {
         let memory = if self.memory == 0 { u64::MAX } else { self.memory };
         Progress::new(&*self.stop, usize::try_from(memory).unwrap_or(usize::MAX))
+    }
+
+    /// The account of a run of a model.
+    pub(crate) fn model_run(&self) -> Run<'_> {
+        let memory = if self.memory == 0 { u64::MAX } else { self.memory };
+        Run::new(&*self.stop, usize::try_from(memory).unwrap_or(usize::MAX))
+    }
+
+    /// The most bytes of a model's file; 0 is no limit.
+    pub(crate) fn model(&self) -> u64 {
+        self.model
     }
 
     /// The most elements of an array, and of a series.

@@ -6,6 +6,7 @@ use crate::protocol::message::EdgeType;
 use crate::protocol::{Batch, Point};
 use crate::script::config::Limits;
 use crate::script::engine::Budget;
+use crate::script::library::Library;
 use rhai::{EvalAltResult, Position};
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeSet;
@@ -33,6 +34,8 @@ pub(crate) struct Host {
     pub(crate) asked: Cell<Option<i64>>,
     /// What a call may use.
     pub(crate) budget: Budget,
+    /// The trained models.
+    pub(crate) library: Rc<Library>,
 }
 
 /// Where emitted points go.
@@ -107,6 +110,7 @@ impl Host {
 
     pub(crate) fn with_budget(script: PathBuf, budget: Budget) -> Self {
         Self {
+            library: Rc::new(Library::new(&script, budget.model())),
             budget,
             output: RefCell::new(Output::new(EdgeType::Stream)),
             emission: RefCell::new(Emission::Closed),

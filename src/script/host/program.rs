@@ -12,6 +12,7 @@ use crate::script::engine;
 use crate::script::engine::growth::{self, Sizes};
 use crate::script::engine::modules::{BesideResolver, Loaded};
 use crate::script::error::{Problem, ScriptError, eval_problem, parse_problem};
+use crate::script::host::reload::Follow;
 use crate::script::host::{Host, constants};
 use crate::script::lint;
 use crate::script::nearest::{did_you_mean, nearest};
@@ -317,6 +318,12 @@ impl Program {
         self.walks = false;
     }
 
+    /// Lets the files of models be followed, from now on those that are loaded later too.
+    pub(crate) fn follow_models(&self, follow: &Follow) {
+        let add = follow.adder();
+        self.host.library.watched_by(move |loaded| add(&loaded.path, loaded.checksum));
+    }
+
     /// Where the watchdog shows that a call is over its budget.
     pub(crate) fn pulse(&self) -> &Pulse {
         &self.pulse
@@ -347,6 +354,8 @@ impl Program {
         options: &Dynamic,
     ) -> Result<Dynamic, Box<EvalAltResult>> {
         self.host.reset();
+        let waits = matches!(callback, Callback::Init | Callback::State | Callback::Migrate);
+        self.host.library.set_open(waits);
         let mut arguments = [Dynamic::UNIT, Dynamic::UNIT];
         let mut count = 0;
         if let Some(own) = own {

@@ -132,6 +132,18 @@ impl Follow {
     }
 }
 
+impl Follow {
+    /// What adds files to those that are followed, with the CRC-32 that is known of them.
+    pub(crate) fn adder(&self) -> impl Fn(&Path, u32) + use<> {
+        let (shared, orders) = (Arc::downgrade(&self.shared), self.orders.clone());
+        move |path, checksum| {
+            let Some(shared) = shared.upgrade() else { return };
+            lock(&shared.texts).insert(path.into(), Some(checksum));
+            let _ = orders.send(Order::Follow(Arc::downgrade(&shared)));
+        }
+    }
+}
+
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -1,6 +1,7 @@
 //! A new version proves itself before it takes over, and takes the states of the old one.
 
 use crate::agent::Info;
+use crate::model::{Layout, Model, Port, Rows, Run};
 use crate::protocol::message::{EdgeType, InitRequest};
 use crate::script::config::Config;
 use crate::script::error::ScriptError;
@@ -38,6 +39,8 @@ pub(crate) enum Refusal {
     Options(ScriptError),
     #[error("it cannot take over the state: {0}")]
     Migrate(ScriptError),
+    #[error("model '{name}' {why}")]
+    Model { name: String, why: String },
     #[error("it fails with the last messages: {0}")]
     Trial(ScriptError),
 }
@@ -73,7 +76,7 @@ fn prove(
     config: &Config,
     journal: &Journal,
 ) -> Result<Box<Instance>, Refusal> {
-    if program.hash() == old.program.hash() {
+    if program.hash() == old.program.hash() && !models(&program, old)? {
         return Err(Refusal::Same);
     }
     let (before, after) = (old.program.declaration(), program.declaration());
@@ -88,6 +91,60 @@ fn prove(
     inherit(&mut new, &old.groups)?;
     try_out(&mut new, journal)?;
     Ok(new)
+}
+
+/// Loads the models that the same script has loaded so far, and says whether one of them changed.
+fn models(program: &Program, old: &Instance) -> Result<bool, Refusal> {
+    let mut changed = false;
+    for before in old.program.host().library.all() {
+        let refused = |why: String| Refusal::Model { name: before.name.clone(), why };
+        let loaded = program.host().library.load(&before.name);
+        let after = loaded.map_err(|error| refused(format!("cannot be loaded: {error}")))?;
+        if after.model.digest == before.model.digest {
+            continue;
+        }
+        prove_model(&before.model, &after.model).map_err(refused)?;
+        let short = |digest: &str| digest.get(..12).unwrap_or_default().to_owned();
+        log::info!(
+            "reload: model {} {} → {}",
+            before.name,
+            short(&before.model.digest),
+            short(&after.model.digest)
+        );
+        changed = true;
+    }
+    Ok(changed)
+}
+
+/// A model that takes the place of another has the same inputs, outputs and labels, and answers.
+fn prove_model(before: &Model, after: &Model) -> Result<(), String> {
+    for (what, before, after) in
+        [("inputs", &before.inputs, &after.inputs), ("outputs", &before.outputs, &after.outputs)]
+    {
+        if before != after {
+            let list =
+                |ports: &[Port]| ports.iter().map(Port::to_string).collect::<Vec<_>>().join(", ");
+            return Err(format!("has other {what}: {} → {}", list(before), list(after)));
+        }
+    }
+    if before.labels != after.labels {
+        return Err("has other labels".into());
+    }
+    if before.features != after.features {
+        return Err("has other features".into());
+    }
+    let Ok(layout) = after.layout() else { return Ok(()) };
+    let rows = if let Layout::Window { steps, .. } = layout { steps } else { 1 };
+    let text = after.text_columns().into_iter().enumerate().filter(|(_, text)| *text);
+    let row = Rows {
+        rows,
+        numbers: vec![0.0; rows.saturating_mul(layout.columns())],
+        texts: text.map(|(at, _)| (at, vec!["".into(); rows])).collect(),
+    };
+    let end = Instant::now() + TRIAL_TIME;
+    let stop = || Instant::now() > end;
+    let answer = after.predict(row, &Run::new(&stop, 1 << 30));
+    answer.map(drop).map_err(|error| format!("does not answer to a row of zeros: {error}"))
 }
 
 /// What changed in what the daemon knows.

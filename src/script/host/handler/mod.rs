@@ -101,7 +101,9 @@ impl ScriptHandler {
     pub fn watch(&mut self, watcher: &Watcher, control: &Control) {
         let Ok(program) = self.program() else { return };
         let control = control.clone();
-        self.follow = Some(watcher.follow(&program.texts(), move || control.wake()));
+        let follow = watcher.follow(&program.texts(), move || control.wake());
+        program.follow_models(&follow);
+        self.follow = Some(follow);
         if let Stage::Bound(bound) = &mut self.stage {
             bound.watched();
         }

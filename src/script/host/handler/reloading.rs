@@ -23,6 +23,7 @@ impl Bound {
                     began.elapsed().as_millis()
                 );
                 follow.refollow(&new.program.texts());
+                new.program.follow_models(follow);
                 if let Some(store) = &self.store {
                     let source = &new.program.source().path;
                     let _ = store.declared(source, &new.program.declaration().info());

@@ -1,0 +1,399 @@
+//! What a script gives to a model, as rows of features or as tensors.
+
+use super::Handle;
+use super::rows::RecentRows;
+use crate::model::{Data, Kind, Layout, Model, PortKind, Rows, Shape, Tensor, Value};
+use crate::protocol::{Batch, Column, FieldValue, Point};
+use crate::script::api::arguments::{describe, is_column, numbers};
+use crate::script::api::series::{Mask, Series};
+use crate::script::api::{Fallible, Native, SharedBatch, SharedPoint, fail, fail_in};
+use crate::script::host::Host;
+use crate::script::library::Loaded;
+use rhai::{Array, Dynamic, ImmutableString, Map};
+use std::sync::Arc;
+
+/// Rows for a model, and whether they stand for one answer.
+pub(super) struct Input {
+    pub(super) rows: Rows,
+    pub(super) single: bool,
+}
+
+/// One field of a row.
+enum Cell {
+    Number(f32),
+    Text(Arc<str>),
+    Missing,
+}
+
+/// Reads values into rows, in the order of the model's columns.
+struct Reader<'a> {
+    host: &'a Host,
+    handle: &'a Handle,
+    loaded: &'a Loaded,
+    columns: usize,
+    texts: Vec<bool>,
+}
+
+impl Input {
+    /// Reads a point, a batch, an array, a map, a series, or the last rows; none where a window is
+    /// not full yet.
+    pub(super) fn read(
+        host: &Host,
+        handle: &Handle,
+        loaded: &Loaded,
+        value: &Dynamic,
+    ) -> Fallible<Option<Self>> {
+        let layout = loaded.model.layout();
+        let layout =
+            layout.map_err(|e| fail_in("predict", format_args!("{}: {e}", loaded.name)))?;
+        let columns = layout.columns();
+        let texts = loaded.model.text_columns();
+        let reader = Reader { host, handle, loaded, columns, texts };
+        let input = reader.read(value)?;
+        match layout {
+            Layout::Table { .. } => Ok(Some(input)),
+            Layout::Window { steps, columns } => Ok(window(host, input, steps, columns)),
+        }
+    }
+}
+
+/// The last rows, as many as a window has.
+fn window(host: &Host, input: Input, steps: usize, columns: usize) -> Option<Input> {
+    let Rows { rows, mut numbers, texts } = input.rows;
+    if rows < steps {
+        host.note(&format!("the model looks at {steps} rows, there are {rows} so far"));
+        return None;
+    }
+    numbers.drain(..(rows - steps) * columns);
+    Some(Input { rows: Rows { rows: steps, numbers, texts }, single: true })
+}
+
+impl Reader<'_> {
+    fn read(&self, value: &Dynamic) -> Fallible<Input> {
+        if let Some(point) = value.read_lock::<SharedPoint>() {
+            return self.point(&point.read());
+        }
+        if let Some(batch) = value.read_lock::<SharedBatch>() {
+            return self.batch(&batch.0);
+        }
+        if let Some(map) = value.read_lock::<Map>() {
+            return self.map(&map);
+        }
+        if let Some(recent) = value.read_lock::<Native<RecentRows>>() {
+            let numbers = recent.0.rows().flatten().map(|x| *x as f32).collect();
+            return self.numbers(recent.0.len(), numbers, false);
+        }
+        if let Some(series) = value.read_lock::<Series>() {
+            let numbers = series.0.iter().map(|x| *x as f32).collect::<Vec<_>>();
+            let rows = if self.columns == 1 { numbers.len() } else { 1 };
+            return self.numbers(rows, numbers, self.columns != 1);
+        }
+        match value.read_lock::<Array>() {
+            Some(array) => self.array(&array),
+            None => Err(self.fail(format_args!(
+                "a point, batch, map, array, series or rows is wanted, not {}",
+                describe(value)
+            ))),
+        }
+    }
+
+    fn fail(&self, message: impl std::fmt::Display) -> Box<rhai::EvalAltResult> {
+        fail_in("predict", format_args!("model {}: {message}", self.loaded.name))
+    }
+
+    /// Numbers that stand in the order of the columns already.
+    fn numbers(&self, rows: usize, numbers: Vec<f32>, single: bool) -> Fallible<Input> {
+        if numbers.len() != rows * self.columns {
+            let text = format!("{} numbers for {} columns", numbers.len(), self.columns);
+            return Err(self.fail(text));
+        }
+        Ok(Input { rows: Rows { rows, numbers, texts: Vec::new() }, single })
+    }
+
+    /// The names of the columns; without them no field can be put to its place.
+    fn names(&self) -> Fallible<&[String]> {
+        let names = self.handle.features(self.loaded).filter(|n| n.len() == self.columns);
+        names.ok_or_else(|| {
+            self.fail(format_args!(
+                "it does not say the names of its {} columns; write model(\"{}\", #{{ features: \
+                 [\"…\"] }}) with the names in the order of the training",
+                self.columns, self.loaded.name
+            ))
+        })
+    }
+
+    fn is_text(&self, at: usize) -> bool {
+        self.texts.get(at).copied().unwrap_or(false)
+    }
+
+    /// Puts one row together.
+    fn row(&self, mut cell: impl FnMut(usize, &str) -> Fallible<Cell>) -> Fallible<Input> {
+        let (mut numbers, mut texts) = (Vec::with_capacity(self.columns), Vec::new());
+        for (at, name) in self.names()?.iter().enumerate() {
+            let number = match (cell(at, name)?, self.is_text(at)) {
+                (Cell::Number(number), false) => number,
+                (Cell::Text(text), true) => {
+                    texts.push((at, vec![text]));
+                    0.0
+                }
+                (Cell::Missing, false) if self.handle.settings.missing_is_nan => f32::NAN,
+                (Cell::Missing, true) if self.handle.settings.missing_is_nan => {
+                    texts.push((at, vec!["".into()]));
+                    0.0
+                }
+                (Cell::Missing, _) => return Err(self.missing(name)),
+                (Cell::Text(text), false) => {
+                    let text = format!("'{name}' is the string '{text}', a number is wanted");
+                    return Err(self.fail(text));
+                }
+                (Cell::Number(number), true) => {
+                    let text = format!("'{name}' is the number {number}, a string is wanted");
+                    return Err(self.fail(text));
+                }
+            };
+            numbers.push(number);
+        }
+        Ok(Input { rows: Rows { rows: 1, numbers, texts }, single: true })
+    }
+
+    fn missing(&self, name: &str) -> Box<rhai::EvalAltResult> {
+        let reason = self.host.reason().unwrap_or_else(|| format!("'{name}' is missing"));
+        self.fail(format_args!("{reason}; missing: \"nan\" in its options takes it as NaN"))
+    }
+
+    fn point(&self, point: &Point) -> Fallible<Input> {
+        self.row(|at, name| {
+            Ok(match point.field(name) {
+                Some(FieldValue::Double(x)) => Cell::Number(x as f32),
+                Some(FieldValue::Int(x)) => Cell::Number(x as f32),
+                Some(FieldValue::Bool(x)) => Cell::Number(f32::from(u8::from(x))),
+                Some(FieldValue::String(text)) => Cell::Text((&*text).into()),
+                None => match point.tag(name).filter(|_| self.is_text(at)) {
+                    Some(tag) => Cell::Text((&*tag).into()),
+                    None => {
+                        self.host.miss(name, point);
+                        Cell::Missing
+                    }
+                },
+            })
+        })
+    }
+
+    fn map(&self, map: &Map) -> Fallible<Input> {
+        if map.values().any(is_column) {
+            let columns = self.names()?.iter().map(|name| match map.get(name.as_str()) {
+                Some(column) => Ok(column.clone()),
+                None => Err(self.missing(name)),
+            });
+            return self.columns(&columns.collect::<Fallible<Array>>()?);
+        }
+        self.row(|_, name| match map.get(name) {
+            None => Ok(Cell::Missing),
+            Some(value) if value.is_unit() => Ok(Cell::Missing),
+            Some(value) => self.cell(name, value),
+        })
+    }
+
+    fn cell(&self, name: &str, value: &Dynamic) -> Fallible<Cell> {
+        if let Ok(x) = value.as_float() {
+            return Ok(Cell::Number(x as f32));
+        }
+        if let Ok(x) = value.as_int() {
+            return Ok(Cell::Number(x as f32));
+        }
+        if let Ok(x) = value.as_bool() {
+            return Ok(Cell::Number(f32::from(u8::from(x))));
+        }
+        match value.read_lock::<ImmutableString>() {
+            Some(text) => Ok(Cell::Text(text.as_str().into())),
+            None => Err(self.fail(format_args!("'{name}' is {}", describe(value)))),
+        }
+    }
+
+    fn array(&self, array: &Array) -> Fallible<Input> {
+        if array.first().is_some_and(is_column) {
+            return self.columns(array);
+        }
+        if self.texts.iter().any(|text| *text) {
+            if array.len() != self.columns {
+                let text = format!("{} values for {} columns", array.len(), self.columns);
+                return Err(self.fail(text));
+            }
+            let mut values = array.iter();
+            return self.row(|_, name| match values.next() {
+                Some(value) if !value.is_unit() => self.cell(name, value),
+                _ => Ok(Cell::Missing),
+            });
+        }
+        let mut numbers = Vec::with_capacity(array.len());
+        for (at, value) in array.iter().enumerate() {
+            numbers.push(match self.cell(&format!("value {at}"), value) {
+                Ok(Cell::Number(x)) => x,
+                _ if value.is_unit() && self.handle.settings.missing_is_nan => f32::NAN,
+                Ok(_) => {
+                    let text = format!("value {at} is {}, a number is wanted", describe(value));
+                    return Err(self.fail(text));
+                }
+                Err(_) if value.is_unit() => return Err(self.missing(&format!("value {at}"))),
+                Err(error) => return Err(error),
+            });
+        }
+        self.numbers(1, numbers, true)
+    }
+
+    /// Columns of the same length, in the order of the model's.
+    fn columns(&self, columns: &Array) -> Fallible<Input> {
+        if columns.len() != self.columns {
+            let text = format!("{} columns, the model has {}", columns.len(), self.columns);
+            return Err(self.fail(text));
+        }
+        let (mut lists, mut texts) = (Vec::with_capacity(columns.len()), Vec::new());
+        for (at, column) in columns.iter().enumerate() {
+            if self.is_text(at) {
+                let list = column.read_lock::<Array>();
+                let list = list.ok_or_else(|| self.fail(format!("column {at} is no array")))?;
+                let text =
+                    |v: &Dynamic| v.read_lock::<ImmutableString>().map(|t| t.as_str().into());
+                let list: Option<Vec<Arc<str>>> = list.iter().map(text).collect();
+                let list = list.ok_or_else(|| self.fail(format!("column {at} has no strings")))?;
+                lists.push(vec![0.0; list.len()]);
+                texts.push((at, list));
+                continue;
+            }
+            let gaps = self.handle.settings.missing_is_nan;
+            let name = format!("column {at}");
+            let list = match column.read_lock::<Mask>() {
+                Some(mask) => mask.0.iter().map(|x| f64::from(u8::from(*x))).collect(),
+                None => numbers(self.host, "predict", &name, column, gaps)?.to_vec(),
+            };
+            lists.push(list);
+        }
+        self.joined(&lists, texts)
+    }
+
+    fn joined(&self, lists: &[Vec<f64>], texts: Vec<(usize, Vec<Arc<str>>)>) -> Fallible<Input> {
+        let rows = lists.first().map_or(0, Vec::len);
+        if lists.iter().any(|list| list.len() != rows) {
+            return Err(self.fail("columns of different lengths"));
+        }
+        let numbers = (0..rows).flat_map(|row| lists.iter().map(move |list| list[row] as f32));
+        Ok(Input { rows: Rows { rows, numbers: numbers.collect(), texts }, single: false })
+    }
+
+    fn batch(&self, batch: &Batch) -> Fallible<Input> {
+        let (mut lists, mut texts) = (Vec::new(), Vec::new());
+        for (at, name) in self.names()?.iter().enumerate() {
+            let column = match batch.column(name) {
+                Ok(column) => column,
+                Err(_) if self.is_text(at) && batch.tags.contains_key(name) => {
+                    let tag: Arc<str> = batch.tags[name].as_str().into();
+                    Column::String(vec![tag; batch.len()])
+                }
+                Err(_) if self.handle.settings.missing_is_nan && !self.is_text(at) => {
+                    Column::Double(vec![f64::NAN; batch.len()])
+                }
+                Err(error) => return Err(self.fail(error)),
+            };
+            lists.push(match (column, self.is_text(at)) {
+                (Column::Double(v), false) => {
+                    let gap = v.iter().position(|x| x.is_nan());
+                    if let (Some(row), false) = (gap, self.handle.settings.missing_is_nan) {
+                        let text =
+                            format!("'{name}' is missing or NaN in point {row} of the batch");
+                        return Err(self.fail(format_args!(
+                            "{text}; missing: \"nan\" in its options takes it as NaN"
+                        )));
+                    }
+                    v
+                }
+                (Column::Int(v), false) => v.into_iter().map(|x| x as f64).collect(),
+                (Column::Bool(v), false) => v.into_iter().map(|x| f64::from(u8::from(x))).collect(),
+                (Column::String(v), true) => {
+                    texts.push((at, v));
+                    vec![0.0; batch.len()]
+                }
+                (Column::String(_), false) => {
+                    return Err(self.fail(format!("'{name}' holds strings, numbers are wanted")));
+                }
+                (_, true) => {
+                    return Err(self.fail(format!("'{name}' holds numbers, strings are wanted")));
+                }
+            });
+        }
+        self.joined(&lists, texts)
+    }
+}
+
+/// The inputs of `run`: numbers, lists and lists of lists, as the inputs' types and shapes want.
+pub(super) fn tensors(model: &Model, inputs: &Map) -> Fallible<Vec<(String, Value)>> {
+    let tensor = |(name, value): (&rhai::Identifier, &Dynamic)| {
+        let port = model.inputs.iter().find(|port| port.name == name.as_str());
+        let port = port.or(model.inputs.first().filter(|_| model.inputs.len() == 1));
+        let kind = port.map_or(PortKind::Other, |port| port.kind);
+        let rank = port.and_then(|port| port.shape.as_ref()).map(Vec::len);
+        let (mut sizes, mut leaves) = (Vec::new(), Vec::new());
+        flatten(name, value, 0, &mut sizes, &mut leaves)?;
+        while rank.is_some_and(|rank| sizes.len() < rank && sizes.len() < 8) {
+            sizes.insert(0, 1);
+        }
+        let error = |e: crate::model::ModelError| fail_in("run", format_args!("'{name}': {e}"));
+        let data = data(name, kind, &leaves)?;
+        let shape = Shape::new(&sizes).map_err(error)?;
+        let tensor = Tensor::new(shape, data).map_err(|_| {
+            fail_in("run", format_args!("'{name}': the rows of a list have different lengths"))
+        })?;
+        Ok((name.to_string(), Value::Tensor(tensor)))
+    };
+    inputs.iter().map(tensor).collect()
+}
+
+/// Takes nested lists apart; the first element of each says how long its level is.
+fn flatten(
+    name: &str,
+    value: &Dynamic,
+    depth: usize,
+    sizes: &mut Vec<usize>,
+    leaves: &mut Vec<Dynamic>,
+) -> Fallible<()> {
+    if depth > 8 {
+        return Err(fail_in("run", format_args!("'{name}': lists lie too deep in lists")));
+    }
+    let elements: Vec<Dynamic> = if let Some(series) = value.read_lock::<Series>() {
+        series.0.iter().map(|x| (*x).into()).collect()
+    } else if let Some(recent) = value.read_lock::<Native<RecentRows>>() {
+        let rows = recent.0.rows().map(|row| Dynamic::from(Series::new(row.clone())));
+        rows.collect()
+    } else if let Some(array) = value.read_lock::<Array>() {
+        array.to_vec()
+    } else {
+        leaves.push(value.clone());
+        return Ok(());
+    };
+    if sizes.len() == depth {
+        sizes.push(elements.len());
+    }
+    elements.iter().try_for_each(|element| flatten(name, element, depth + 1, sizes, leaves))
+}
+
+fn data(name: &str, kind: PortKind, leaves: &[Dynamic]) -> Fallible<Data> {
+    if kind == PortKind::Tensor(Kind::Text) {
+        let text = |v: &Dynamic| v.read_lock::<ImmutableString>().map(|t| Arc::from(t.as_str()));
+        let texts = leaves.iter().map(text).collect::<Option<Vec<_>>>();
+        let error = || fail_in("run", format_args!("'{name}' wants strings"));
+        return texts.map(Data::Text).ok_or_else(error);
+    }
+    let number = |value: &Dynamic| -> Fallible<f64> {
+        let number = value.as_float().ok().or(value.as_int().ok().map(|x| x as f64));
+        let number = number.or(value.as_bool().ok().map(|x| f64::from(u8::from(x))));
+        number.ok_or_else(|| {
+            fail(format_args!("run: '{name}' holds {}, numbers are wanted", describe(value)))
+        })
+    };
+    let numbers = leaves.iter().map(number).collect::<Fallible<Vec<_>>>()?;
+    Ok(match kind {
+        PortKind::Tensor(Kind::Double) => Data::Double(numbers),
+        PortKind::Tensor(Kind::Int) => Data::Int(numbers.into_iter().map(|x| x as i64).collect()),
+        PortKind::Tensor(Kind::Bool) => Data::Bool(numbers.iter().map(|x| *x != 0.0).collect()),
+        _ => Data::Float(numbers.into_iter().map(|x| x as f32).collect()),
+    })
+}
