@@ -6,6 +6,8 @@ mod bench;
 mod check;
 mod conf;
 mod files;
+mod import;
+mod import_files;
 mod judge;
 mod listen;
 mod logging;
@@ -46,6 +48,7 @@ enum Command {
     Listen(Box<listen::Args>),
     Check(check::Args),
     Model(model::Args),
+    Import(import::Args),
     Bench(bench::Args),
     Conf(conf::Args),
     State(state::Args),
@@ -93,6 +96,7 @@ fn command() -> ExitCode {
             logging::start(cli.log_level, &Default::default(), log::LevelFilter::Warn);
             check::run(args)
         }
+        Command::Import(args) => import::run(args),
         Command::Model(args) => {
             logging::start(cli.log_level, &Default::default(), log::LevelFilter::Warn);
             model::run(args)

@@ -19,6 +19,7 @@
 //! - `bench`: figures for every shipped script, and what is wrong use
 //! - `model`: trained models give their answers, and broken ones are refused
 //! - `model_scripts`: trained models in scripts, their reload and snapshots
+//! - `import`: another product's folder becomes a script and a list of what is left
 //! - `examples`: each shipped script does what its example shows
 //! - `scripting`: constants, ints, properties, and messages that help
 //! - `docs`: the documents are true
@@ -49,6 +50,7 @@ mod examples;
 mod fault_injection;
 mod fields;
 mod fuzz;
+mod import;
 mod influxdb;
 mod judging;
 mod limits;
