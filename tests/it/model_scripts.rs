@@ -101,6 +101,19 @@ fn every_form_of_input_gives_the_same_bits() {
 }
 
 #[test]
+fn a_model_that_is_a_constant_is_known_in_functions() {
+    let script = format!(
+        "const PUMP = model(\"pump.onnx\", #{{ features: {FEATURES} }});\n\
+         fn point(p) {{ p.value = PUMP.predict(p); emit(p); }}"
+    );
+    let folder = folder("model-constant", &[("mlp_reg.onnx", "pump.onnx")], &script);
+    let run = run(&folder, vec![pump(1, &rows("mlp_reg")[0])]);
+    assert_eq!(run.code, Some(0), "{}", run.stderr);
+    let want = known("mlp_reg")["outputs"]["variable"]["data"][0].as_f64().unwrap();
+    assert!(close(run.points()[0].fields_double["value"], want));
+}
+
+#[test]
 fn a_network_takes_the_last_rows() {
     let script = format!(
         "fn state() {{ #{{ net: model(\"net.onnx\"), last: rows(12) }} }}\n\

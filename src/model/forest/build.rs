@@ -1,6 +1,6 @@
 //! Building forests: every index is checked, and no walk can go round in a circle.
 
-use super::{Forest, Leaves, Node, Real};
+use super::{Forest, Leaves, Node, Real, steps};
 use crate::model::error::{ModelError, Result};
 
 /// How a branch decides; the flag says whether a missing value goes to the first child.
@@ -62,7 +62,7 @@ impl Builder {
             leaves: Leaves::Single(Vec::new()),
             trees: Vec::with_capacity(self.roots.len()),
             sets: Vec::new(),
-            plain: true,
+            steps: None,
             features: 0,
             targets: self.targets,
         };
@@ -94,6 +94,7 @@ impl Builder {
             Leaves::Many(starts, entries)
         };
         forest.sets = self.sets;
+        forest.steps = steps(&forest.nodes, &forest.tests);
         Ok(forest)
     }
 
@@ -160,7 +161,6 @@ impl Builder {
         {
             return Err(ModelError::damaged("a set of values that is not there"));
         }
-        forest.plain &= matches!(branch.test, Test::AtMost(_)) && !branch.value.is_nan();
         forest.features = forest.features.max(branch.feature as usize + 1);
         forest.tests[at] = branch.test;
         forest.nodes[at] = Node { value: X::of(branch.value), feature: branch.feature, child };

@@ -52,13 +52,22 @@ impl Real for f64 {
     }
 }
 
-/// A node of a tree. A leaf has itself as a child and is never left.
+/// A node of a tree. A leaf has itself as a child and is never left; its threshold is infinite.
 #[derive(Clone, Copy)]
 struct Node<X> {
     value: X,
     feature: u32,
     /// The child for `x <= value`; the other one follows it.
     child: u32,
+}
+
+/// A node in eight bytes (twelve with double precision), so that more of a tree fits into the
+/// nearest memory: the child lies `ahead` nodes behind this one, a leaf 0.
+#[derive(Clone, Copy)]
+struct Step<X> {
+    value: X,
+    feature: u16,
+    ahead: u16,
 }
 
 /// What is added up when a walk ends in a leaf.
@@ -90,10 +99,22 @@ pub(crate) struct Forest<X, W> {
     trees: Vec<(u32, u32)>,
     /// The values that lead to the first child, for tests of membership.
     sets: Vec<Vec<f32>>,
-    /// Whether all tests are `<=` with a number.
-    plain: bool,
+    /// The nodes in short, for rows without missing values; none where there are other tests than
+    /// `<=` with a number, or more features or nodes of a tree than a step can count.
+    steps: Option<Vec<Step<X>>>,
     features: usize,
     targets: usize,
+}
+
+/// The nodes in short, where that is possible.
+fn steps<X: Real>(nodes: &[Node<X>], tests: &[Test]) -> Option<Vec<Step<X>>> {
+    let step = |((at, node), test): ((usize, &Node<X>), &Test)| {
+        let plain = matches!(test, Test::AtMost(_)) && !node.value.is_missing();
+        let ahead = (node.child as usize).checked_sub(at).and_then(|ahead| ahead.try_into().ok());
+        let step = Step { value: node.value, feature: node.feature.try_into().ok()?, ahead: ahead? };
+        plain.then_some(step)
+    };
+    nodes.iter().enumerate().zip(tests).map(step).collect()
 }
 
 impl<X: Real, W: Real> Forest<X, W> {

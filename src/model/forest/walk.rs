@@ -1,11 +1,11 @@
 //! Walking from the roots to the leaves.
 
-use super::{Aggregate, Forest, Leaves, Node, Real, Test};
+use super::{Aggregate, Forest, Leaves, Real, Step, Test};
 use crate::model::error::{ModelError, Result};
 use crate::model::run::Run;
 
 /// Walks that go side by side.
-const LANES: usize = 8;
+const LANES: usize = 12;
 
 /// Rows that one tree sees before the next tree's turn.
 const BLOCK: usize = 256;
@@ -35,8 +35,11 @@ impl<X: Real, W: Real> Forest<X, W> {
         for (x, out) in blocks {
             let rows = x.len() / columns;
             run.spend(rows.saturating_mul(self.trees.len()).saturating_mul(8))?;
-            if self.plain && rows >= LANES && !x.iter().any(|x| x.is_missing()) {
-                self.add_block(x, columns, out);
+            if let Some(steps) = &self.steps
+                && rows >= LANES
+                && !x.iter().any(|x| x.is_missing())
+            {
+                self.add_block(steps, x, columns, out);
                 continue;
             }
             for (row, out) in x.chunks_exact(columns).zip(out.chunks_exact_mut(self.targets)) {
@@ -55,37 +58,38 @@ impl<X: Real, W: Real> Forest<X, W> {
     }
 
     /// Tree by tree, with some rows side by side.
-    fn add_block(&self, x: &[X], columns: usize, out: &mut [W]) {
+    fn add_block(&self, steps: &[Step<X>], x: &[X], columns: usize, out: &mut [W]) {
         let (groups, rest) = groups(x, columns);
-        let done = groups.len() * LANES;
         for &(root, depth) in &self.trees {
             for (rows, out) in groups.iter().zip(out.chunks_exact_mut(LANES * self.targets)) {
-                let ends = descend(&self.nodes, rows, [root; LANES], depth);
+                let value = |lane: usize, feature: usize| rows[lane][feature];
+                let ends = descend(steps, value, [root; LANES], depth);
                 for (end, out) in ends.iter().zip(out.chunks_exact_mut(self.targets)) {
                     self.gather(*end as usize, out);
                 }
             }
         }
-        let out = &mut out[done * self.targets..];
-        for (row, out) in rest.chunks_exact(columns).zip(out.chunks_exact_mut(self.targets)) {
-            self.add_row(row, out);
-        }
+        let done = groups.len() * LANES * self.targets;
+        let rest = rest.chunks_exact(columns).zip(out[done..].chunks_exact_mut(self.targets));
+        rest.for_each(|(row, out)| self.add_row(row, out));
     }
 
     /// One row, with some trees side by side.
     fn add_row(&self, row: &[X], out: &mut [W]) {
-        if !self.plain || row.iter().any(|x| x.is_missing()) {
+        let missing = || row.iter().any(|x| x.is_missing());
+        let Some(steps) = self.steps.as_deref().filter(|_| !missing()) else {
             (0..self.trees.len()).for_each(|tree| self.gather(self.walk(row, tree), out));
             return;
-        }
+        };
         let (groups, rest) = self.trees.as_chunks::<LANES>();
         for trees in groups {
             let depth = trees.iter().map(|tree| tree.1).max().unwrap_or(0);
-            let ends = descend(&self.nodes, &[row; LANES], trees.map(|tree| tree.0), depth);
+            let value = |_, feature: usize| row[feature];
+            let ends = descend(steps, value, trees.map(|tree| tree.0), depth);
             ends.iter().for_each(|&end| self.gather(end as usize, out));
         }
         for &(root, depth) in rest {
-            let [end] = descend(&self.nodes, &[row], [root], depth);
+            let [end] = descend(steps, |_, feature: usize| row[feature], [root], depth);
             self.gather(end as usize, out);
         }
     }
@@ -195,11 +199,11 @@ impl<X: Real, W: Real> Forest<X, W> {
     }
 }
 
-/// Takes several walks down together; neither values nor thresholds may be NaN.
-#[inline]
+/// Takes several walks down together; `value` gives a feature of the row of a walk.
+#[inline(always)]
 fn descend<X: Real, const N: usize>(
-    nodes: &[Node<X>],
-    rows: &[&[X]; N],
+    steps: &[Step<X>],
+    value: impl Fn(usize, usize) -> X,
     roots: [u32; N],
     depth: u32,
 ) -> [u32; N] {
@@ -207,14 +211,15 @@ fn descend<X: Real, const N: usize>(
     let mut left = depth;
     while left > 0 {
         let before = at;
-        let steps = left.min(STEPS);
-        for _ in 0..steps {
-            for (at, row) in at.iter_mut().zip(rows) {
-                let node = &nodes[*at as usize];
-                *at = node.child + u32::from(row[node.feature as usize] > node.value);
+        let count = left.min(STEPS);
+        for _ in 0..count {
+            for (lane, at) in at.iter_mut().enumerate() {
+                let step = steps[*at as usize];
+                let above = value(lane, step.feature.into()) > step.value;
+                *at += u32::from(step.ahead) + u32::from(above);
             }
         }
-        left -= steps;
+        left -= count;
         if at == before {
             break;
         }
