@@ -111,7 +111,8 @@ fn steps<X: Real>(nodes: &[Node<X>], tests: &[Test]) -> Option<Vec<Step<X>>> {
     let step = |((at, node), test): ((usize, &Node<X>), &Test)| {
         let plain = matches!(test, Test::AtMost(_)) && !node.value.is_missing();
         let ahead = (node.child as usize).checked_sub(at).and_then(|ahead| ahead.try_into().ok());
-        let step = Step { value: node.value, feature: node.feature.try_into().ok()?, ahead: ahead? };
+        let step =
+            Step { value: node.value, feature: node.feature.try_into().ok()?, ahead: ahead? };
         plain.then_some(step)
     };
     nodes.iter().enumerate().zip(tests).map(step).collect()
