@@ -59,10 +59,11 @@ const OBJECTS: &[(&str, &str, &str)] = &[
     ("random", "random(3)", "[s.next(), s.normal(), s.int(1, 6)]"),
     ("series", "series([1, 2.5])", "s[0] = x; s.sum"),
     ("mask", "series([1, 2.5]) > 2", "s.any"),
+    ("rows", "rows(3)", "s.push([x, 1.0]); s.values.sum"),
 ];
 
 /// Kinds with tests of their own.
-const ELSEWHERE: &[&str] = &["point", "batch"];
+const ELSEWHERE: &[&str] = &["point", "batch", "model"];
 
 fn engine() -> (Engine, NativeTypes, Rc<Host>) {
     let host = Rc::new(Host::new("example.rhai".into()));

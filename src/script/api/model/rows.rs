@@ -73,6 +73,7 @@ pub(super) fn register(engine: &mut Engine, host: &Rc<Host>, registry: &mut Nati
     engine.register_get("ready", |rows: &mut Native<RecentRows>| rows.0.len() == rows.0.size);
     engine.register_fn("reset", |rows: &mut Native<RecentRows>| rows.change().rows.clear());
     engine.register_fn("==", |a: Native<RecentRows>, b: Native<RecentRows>| a == b);
+    engine.register_fn("!=", |a: Native<RecentRows>, b: Native<RecentRows>| a != b);
     let show = |rows: &mut Native<RecentRows>| format!("{} of {} rows", rows.0.len(), rows.0.size);
     engine.register_fn("to_string", show);
     engine.register_fn("to_debug", show);
