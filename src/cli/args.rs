@@ -14,7 +14,9 @@ pub(super) struct ReplayArgs {
     #[command(flatten)]
     pub(super) data: DataArgs,
     #[command(flatten)]
-    pub(super) plain: PlainArgs,
+    pub(super) shape: ShapeArgs,
+    #[command(flatten)]
+    pub(super) alerts: AlertArgs,
     #[command(flatten)]
     pub(super) judge: JudgeArgs,
     #[command(flatten)]
@@ -53,14 +55,46 @@ pub(super) struct DataArgs {
     /// Go on after a bad line, and count them
     #[arg(long)]
     pub(super) skip_bad_lines: bool,
-    /// Play at the pace of the data's times
-    #[arg(long)]
-    pub(super) real_clock: bool,
 }
 
-/// What stands around a plain script. A TICKscript says these things itself.
+/// What `bench` takes.
 #[derive(Debug, clap::Args)]
-pub(super) struct PlainArgs {
+pub(super) struct MeasureArgs {
+    /// The script
+    pub(super) script: PathBuf,
+    #[command(flatten)]
+    pub(super) data: DataArgs,
+    #[command(flatten)]
+    pub(super) made: MadeArgs,
+    #[command(flatten)]
+    pub(super) shape: ShapeArgs,
+    /// The configuration; default: rhai-udf.toml beside the script, if it is there
+    #[arg(long, value_name = "FILE")]
+    pub(super) config: Option<PathBuf>,
+}
+
+/// Points that are made where no data is given.
+#[derive(Debug, clap::Args)]
+#[command(next_help_heading = "Without --data")]
+pub(super) struct MadeArgs {
+    /// How many points to make
+    #[arg(long, value_name = "N", default_value_t = 200_000, conflicts_with = "data",
+        value_parser = clap::value_parser!(u32).range(1..))]
+    pub(super) points: u32,
+    /// In how many groups
+    #[arg(long, value_name = "N", default_value_t = 8, conflicts_with = "data",
+        value_parser = clap::value_parser!(u32).range(1..))]
+    pub(super) groups: u32,
+    /// How many fields a point has, besides those that options name
+    #[arg(long, value_name = "N", default_value_t = 10, conflicts_with = "data",
+        value_parser = clap::value_parser!(u32).range(..=1000))]
+    pub(super) fields: u32,
+}
+
+/// The options of a plain script, and the groups and windows before it. A TICKscript says these things
+/// itself.
+#[derive(Debug, clap::Args)]
+pub(super) struct ShapeArgs {
     /// An option, as a TICKscript would write .NAME(VALUE); several arguments with commas between
     #[arg(long = "set", value_name = "NAME=VALUE", value_parser = assignment)]
     pub(super) options: Vec<(String, String)>,
@@ -76,6 +110,11 @@ pub(super) struct PlainArgs {
     /// Let windows end at multiples of their pace
     #[arg(long, requires = "period")]
     pub(super) align: bool,
+}
+
+/// The alerts after a script. A TICKscript says their conditions itself.
+#[derive(Debug, clap::Args)]
+pub(super) struct AlertArgs {
     /// When an alert is critical: an expression over the fields, as in 'pvalue < 0.001'
     #[arg(long, value_name = "EXPRESSION")]
     pub(super) crit: Option<String>,
@@ -85,7 +124,8 @@ pub(super) struct PlainArgs {
     /// When an alert is information
     #[arg(long, value_name = "EXPRESSION")]
     pub(super) info: Option<String>,
-    /// Show every alert, not only changes of level
+    /// Show every alert, not only changes of level; with a TICKscript, as if no |alert() had
+    /// .stateChangesOnly()
     #[arg(long)]
     pub(super) every_alert: bool,
 }
@@ -94,7 +134,8 @@ pub(super) struct PlainArgs {
 #[derive(Debug, clap::Args)]
 pub(super) struct JudgeArgs {
     /// Run side by side with each value of an option, as several UDFs in a TICKscript; with a
-    /// TICKscript, NAME is var:VARIABLE or udf:FUNCTION.OPTION
+    /// TICKscript, NAME is var:VARIABLE or udf:FUNCTION.OPTION. --labels and --sweep count the alerts
+    /// of all values together
     #[arg(long, value_name = "NAME=V1,V2,…", value_parser = assignment)]
     pub(super) each: Option<(String, String)>,
     /// Say how good the alerts are: a JSON file with the intervals of true anomalies, as
@@ -121,6 +162,9 @@ pub(super) struct ShowArgs {
     /// Replay again whenever the script is saved, and show what changed
     #[arg(long)]
     pub(super) watch: bool,
+    /// Play at the pace of the data's times
+    #[arg(long)]
+    pub(super) real_clock: bool,
     /// Fail if a measurement, tag or field was named that nothing in the data has
     #[arg(long)]
     pub(super) strict: bool,

@@ -128,7 +128,7 @@ fn tell_unseen(player: &Player, strict: bool) -> anyhow::Result<()> {
     let mut count = 0;
     let mut error = None;
     for unseen in player.unseen() {
-        let text = describe(unseen);
+        let text = describe(&unseen);
         count += 1;
         if unseen.kind == NameKind::ConditionField && error.is_none() {
             error = Some(text);

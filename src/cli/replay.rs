@@ -18,14 +18,11 @@ pub(super) fn run(args: &Args, level: Option<log::LevelFilter>) -> anyhow::Resul
     let args = &args.replay;
     let config = run::read_config(args.config.as_deref(), &args.script)?;
     logging::start_for_replay(level, &config.log);
-    if args.show.watch {
-        if args.data.files.is_empty() && args.influx.influxdb.is_none() {
-            return usage("no data: give --data or --influxdb");
-        }
-        let scripts = args.tick.udf.iter().map(|(_, program)| program.into());
-        return watch::run(&args.script, scripts.collect(), &config);
-    }
     let plan = Plan::recorded(args, config)?;
+    if args.show.watch {
+        let programs = args.tick.udf.iter().map(|(_, program)| program.into());
+        return watch::run(&args.script, programs.collect(), plan.config());
+    }
     match &plan.input {
         Some(input) => play::run(&plan, input),
         None => usage("no data: give --data or --influxdb"),

@@ -18,11 +18,15 @@ use std::time::Duration;
 /// Changed lines that are shown.
 const SHOWN: usize = 40;
 
-/// Replays now, and again whenever the script or a module of it is saved, until it is stopped.
+/// Replays now, and again whenever the script is saved, or a script that a TICKscript calls, or a module
+/// of one, until it is stopped. `programs` are what a TICKscript calls; those that are no files are not
+/// followed.
 pub(super) fn run(script: &Path, programs: Vec<PathBuf>, config: &Config) -> anyhow::Result<()> {
     let watcher = Watcher::start().context("the script cannot be watched")?;
-    let follow = watcher.follow(&texts(script, config), || {});
-    follow.also(scripts(&programs));
+    let scripts: Vec<PathBuf> = std::iter::once(script.into())
+        .chain(programs.into_iter().filter(|p| p.is_file()))
+        .collect();
+    let follow = watcher.follow(&texts(&scripts, config), || {});
     let mut before: Option<String> = None;
     loop {
         // A version that fails has said why; the next is compared with the last that did not.
@@ -36,13 +40,17 @@ pub(super) fn run(script: &Path, programs: Vec<PathBuf>, config: &Config) -> any
         }
         let _ = writeln!(std::io::stderr(), "-- waiting for a change of {}", script.display());
         while !follow.wait(Duration::from_secs(3600)) {}
-        follow.refollow(&texts(script, config));
-        follow.also(scripts(&programs));
+        follow.refollow(&texts(&scripts, config));
     }
 }
 
-/// The script and what it imports, as far as it can be loaded.
-fn texts(script: &Path, config: &Config) -> Vec<(PathBuf, String)> {
+/// The scripts and what they import, as far as they can be loaded.
+fn texts(scripts: &[PathBuf], config: &Config) -> Vec<(PathBuf, String)> {
+    scripts.iter().flat_map(|script| with_modules(script, config)).collect()
+}
+
+/// A script and what it imports; the script alone if it cannot be loaded, or is a TICKscript.
+fn with_modules(script: &Path, config: &Config) -> Vec<(PathBuf, String)> {
     let Ok(source) = ScriptText::read(script) else { return vec![(script.into(), String::new())] };
     let text = source.text.clone();
     match Program::load(source, &config.limits, &Pulse::default()) {
@@ -56,11 +64,6 @@ fn texts(script: &Path, config: &Config) -> Vec<(PathBuf, String)> {
             .collect(),
         Err(_) => vec![(script.into(), text)],
     }
-}
-
-/// The scripts among the programs that a TICKscript is given.
-fn scripts(programs: &[PathBuf]) -> Vec<PathBuf> {
-    programs.iter().filter(|program| program.is_file()).cloned().collect()
 }
 
 /// Runs this program again without `--watch`; what it says to people is passed on. `None` if it failed.

@@ -1,4 +1,4 @@
-use crate::util::{Run, binary, feed, repo};
+use crate::util::{Folder, Run, binary, feed, repo};
 
 /// Runs `bench` on a few points.
 fn bench(script: &str, arguments: &[&str]) -> Run {
@@ -77,6 +77,19 @@ fn windows_of_a_length_are_made() {
     assert!(run.text().contains(" in 119 windows"), "{}", run.text());
 }
 
+/// `bench` reads files as `replay` does.
+#[test]
+fn data_is_read_as_a_replay_reads_it() {
+    let folder = Folder::new("bench-data");
+    let data = folder.write("data.lp", "a,h=x f0=1 1\na,h=y f0=2 2\nb,h=x f0=3 3\n");
+    let data = ["--rounds", "1", "--data", data.to_str().unwrap(), "--precision", "s"];
+    for (more, points) in [(&[][..], 3), (&["--measurement", "a"], 2), (&["--group-by", "h"], 3)] {
+        let run = bench("mirror.rhai", &[&data[..], more].concat());
+        assert_eq!(run.code, Some(0), "{}", run.stderr);
+        assert!(run.text().starts_with(&format!("data        {points} points")), "{}", run.text());
+    }
+}
+
 #[test]
 fn a_capture_brings_its_options() {
     let capture = repo("tests/data/captures/moving_avg.requests.bin.gz");
@@ -96,6 +109,13 @@ fn wrong_use_is_told_from_failure() {
     check(&["--set", "field=f0", "--set", "size=3", "--period", "1m", "--every", "1m"], "--period");
     check(&["--points", "0"], "--points");
     check(&["--data", "x.lp", "--groups", "3"], "--groups");
+    check(&["--group-by", "host"], "--group-by does not apply");
+    check(&["--measurement", "cpu"], "--measurement does not apply");
+    check(&["--skip-bad-lines"], "--skip-bad-lines does not apply");
+    let capture = repo("tests/data/captures/moving_avg.requests.bin.gz");
+    let capture = capture.to_str().unwrap();
+    check(&["--data", capture, "--group-by", "host"], "captured requests are grouped already");
+    check(&["--data", capture, "--precision", "s"], "--precision does not apply");
     let missing = bench("not_there.rhai", &[]);
     assert_eq!(missing.code, Some(1), "{}", missing.stderr);
 }

@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
 /// A server in this process, and the requests it saw: path and body.
-struct Fake {
-    url: String,
+pub(crate) struct Fake {
+    pub(crate) url: String,
     requests: Arc<Requests>,
     stopper: Stopper,
 }
@@ -37,7 +37,7 @@ impl Service for Requests {
 }
 
 impl Fake {
-    fn new(answer: impl FnMut(&str, &str) -> (u16, String) + Send + 'static) -> Self {
+    pub(crate) fn new(answer: impl FnMut(&str, &str) -> (u16, String) + Send + 'static) -> Self {
         let server = Server::bind(([127, 0, 0, 1], 0).into()).unwrap();
         let (url, stopper) = (format!("http://{}", server.address()), server.stopper());
         let requests =
@@ -46,7 +46,7 @@ impl Fake {
         Self { url, requests, stopper }
     }
 
-    fn seen(&self) -> Vec<(String, String)> {
+    pub(crate) fn seen(&self) -> Vec<(String, String)> {
         self.requests.seen.lock().unwrap().clone()
     }
 }

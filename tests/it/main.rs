@@ -12,6 +12,7 @@
 //! - `listen`: points that arrive over HTTP, from honest senders and others
 //! - `tutorial`: the commands of the book's tutorial do what it says
 //! - `replay`, `judging`: recorded data through a script; CSV, labels, sweeps, detectors on bad input
+//! - `replay_options`: every option of a replay has its effect in both modes, or is refused by name
 //! - `names`: names that nothing has, outputs over inputs, what a script prints
 //! - `tick`: recorded data through TICKscripts, functions that are other programs, variants, refused options
 //! - `recordings`: batch recordings are read as the daemon reads them
@@ -63,6 +64,7 @@ mod options;
 mod recordings;
 mod reload;
 mod replay;
+mod replay_options;
 mod restore;
 mod scripting;
 mod signals_and_disks;

@@ -185,14 +185,14 @@ fn options_that_do_not_apply_are_refused_by_name() {
         &["--crit", "x > 1"],
         &["--warn", "x > 1"],
         &["--info", "x > 1"],
-        &["--every-alert"],
         &["--time-column", "t"],
         &["--past", "1h"],
         &["--db", "d"],
     ] {
         let run = case.replay(option);
         assert_eq!(run.code, Some(2), "{option:?}: {}", run.stderr);
-        assert!(run.stderr.contains(&format!("{} does not apply", option[0])), "{}", run.stderr);
+        let named = run.stderr.contains(option[0]) && run.stderr.contains("not apply");
+        assert!(named, "{option:?}: {}", run.stderr);
     }
     let mirror = text(repo("scripts/mirror.rhai"));
     for option in [
@@ -205,7 +205,8 @@ fn options_that_do_not_apply_are_refused_by_name() {
     ] {
         let run = replay(&[&[&*mirror, "--data", &case.data], option].concat());
         assert_eq!(run.code, Some(2), "{option:?}: {}", run.stderr);
-        assert!(run.stderr.contains(&format!("{} does not apply", option[0])), "{}", run.stderr);
+        let named = run.stderr.contains(option[0]) && run.stderr.contains("not apply");
+        assert!(named, "{option:?}: {}", run.stderr);
     }
 }
 

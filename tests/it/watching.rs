@@ -16,13 +16,12 @@ struct Watching {
 }
 
 impl Watching {
-    fn start(folder: &Folder) -> Self {
+    fn start(folder: &Folder, arguments: &[&str]) -> Self {
         let mut child = binary()
+            .current_dir(folder.path(""))
             .arg("replay")
-            .arg(folder.path("script.rhai"))
-            .arg("--data")
-            .arg(folder.path("data.lp"))
-            .arg("--watch")
+            .args(arguments)
+            .args(["--data", "data.lp", "--watch"])
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
@@ -46,7 +45,7 @@ fn a_save_replays_and_shows_what_changed() {
     let folder = Folder::new("watching");
     folder.write("data.lp", "m x=1 1600000000000000000\nm x=2 1600000001000000000\n");
     folder.write("script.rhai", SCRIPT);
-    let watching = Watching::start(&folder);
+    let watching = Watching::start(&folder, &["script.rhai"]);
     watching.stdout.wait("x=1.0 y=2.0", 1);
     watching.stderr.wait("waiting for a change", 1);
     folder.write("script.rhai", &SCRIPT.replace("* 2.0", "* 3.0"));
@@ -58,4 +57,28 @@ fn a_save_replays_and_shows_what_changed() {
     watching.stderr.wait("waiting for a change", 3);
     folder.write("script.rhai", &SCRIPT.replace("* 2.0", "* 3.0 "));
     watching.stdout.wait("the output is the same", 1);
+}
+
+/// A TICKscript is followed, and so are the scripts that it calls, with their modules.
+#[test]
+fn a_save_of_a_task_or_of_what_it_calls_replays_too() {
+    let folder = Folder::new("watching-tick");
+    folder.write("data.lp", "m x=1 1600000000000000000\nm x=2 1600000001000000000\n");
+    folder.write("task.tick", "stream|from()@scaled()|log()");
+    folder.write("scale.rhai", "fn factor() { 2.0 }");
+    let script = "import \"scale\" as scale;\n\
+        fn info() { #{ wants: \"stream\", provides: \"stream\" } }\n\
+        fn point(p) { p.y = p.x * scale::factor(); emit(p); }\n";
+    folder.write("scaled.rhai", script);
+    let watching = Watching::start(&folder, &["task.tick", "--udf", "scaled=scaled.rhai"]);
+    watching.stdout.wait("\"y\":4", 1);
+    watching.stderr.wait("waiting for a change", 1);
+    folder.write("task.tick", "stream|from()@scaled()|log().level('WARN')");
+    watching.stdout.wait("+ WARN", 2);
+    watching.stderr.wait("waiting for a change", 2);
+    folder.write("scaled.rhai", &script.replace("p.x *", "10.0 * p.x *"));
+    watching.stdout.wait("\"y\":40", 1);
+    watching.stderr.wait("waiting for a change", 3);
+    folder.write("scale.rhai", "fn factor() { 3.0 }");
+    watching.stdout.wait("\"y\":60", 1);
 }

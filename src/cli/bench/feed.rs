@@ -1,13 +1,13 @@
 //! What a script is measured on: requests in memory, made here or read from files.
 
-use super::Args;
+use crate::cli::plan::{Input, Plan};
 use anyhow::Result;
 use prost::Message;
 use rhai_udf::protocol::frame::{put_frame, split_first};
 use rhai_udf::protocol::message::{EdgeType, InitRequest, RequestMessage, request};
 use rhai_udf::protocol::{Batch, Point, Request};
-use rhai_udf::replay::source::{self, Item, Reading, Scratch};
-use rhai_udf::replay::task::{Window, shaping};
+use rhai_udf::replay::source::{Item, Scratch};
+use rhai_udf::replay::task::ScriptTask;
 use rhai_udf::tick::alert::AlertEvent;
 use rhai_udf::tick::flow::{Message as Data, Outside, Write};
 use rhai_udf::tick::{Graph, TickError};
@@ -16,11 +16,6 @@ use std::path::Path;
 
 /// Points of a group in a window, unless its length is given.
 const WINDOW: usize = 300;
-
-const SECOND: i64 = 1_000_000_000;
-
-/// 2026-01-01T00:00:00Z.
-const START: i64 = 1_767_225_600 * SECOND;
 
 /// Requests, framed.
 #[derive(Debug)]
@@ -35,12 +30,14 @@ pub(super) struct Feed {
 }
 
 impl Feed {
-    pub(super) fn read(args: &Args, wants: EdgeType) -> Result<Self> {
-        if wants == EdgeType::Stream && args.period.is_some() {
-            return super::usage(
-                "the script wants a stream of points: leave out --period and --every",
-            );
-        }
+    /// Reads all data of a plan, as the script is given it.
+    pub(super) fn read(
+        plan: &Plan,
+        task: &ScriptTask,
+        input: &Input,
+        wants: EdgeType,
+    ) -> Result<Self> {
+        task.check_window(wants)?;
         let mut feed = Self {
             bytes: Vec::new(),
             points: 0,
@@ -49,16 +46,30 @@ impl Feed {
             init: None,
             by_count: HashMap::new(),
         };
-        let window = args.period.zip(args.every);
-        let window = window.map(|(period, every)| Window { period, every, align: false });
-        let mut shape = match (&window, args.group_by.is_empty()) {
-            (None, true) => None,
-            _ => Some(Shape { graph: shaping(&args.group_by, window)?, taken: Taken::default() }),
-        };
-        if args.data.is_empty() {
-            feed.make(args, shape.as_mut())?;
-        } else {
-            feed.load(args, shape.as_mut())?;
+        let graph = task.shaping()?;
+        let mut shape = graph.map(|graph| Shaping { graph, taken: Taken::default() });
+        for name in input.names() {
+            let mut source = input.open(&name, &plan.task)?;
+            let mut scratch = Scratch::default();
+            while let Some(item) = source.next(&mut scratch)? {
+                match item {
+                    Item::Point => {
+                        feed.shaped(std::mem::take(&mut scratch.point), shape.as_mut())?;
+                    }
+                    Item::Batch if wants == EdgeType::Stream => {
+                        return super::usage(
+                            "the script wants a stream of points and the data is batches",
+                        );
+                    }
+                    Item::Batch => {
+                        let name = &scratch.batch.name;
+                        if plan.measurement.as_ref().is_none_or(|wanted| wanted == name) {
+                            feed.batch(&scratch.batch);
+                        }
+                    }
+                    Item::Frame => feed.captured(&scratch.frame)?,
+                }
+            }
         }
         feed.rest();
         Ok(feed)
@@ -71,58 +82,6 @@ impl Feed {
             rest = after;
             Some(frame)
         })
-    }
-
-    /// Values that wander, each group and field on its own.
-    fn make(&mut self, args: &Args, mut shape: Option<&mut Shape>) -> Result<()> {
-        let mut names: Vec<String> = (0..args.fields).map(|i| format!("f{i}")).collect();
-        let fields = args.options.iter().filter(|(name, _)| name == "field" || name == "fields");
-        for name in fields.flat_map(|(_, value)| value.split(',')).map(str::trim) {
-            if !names.iter().any(|known| known == name) {
-                names.push(name.into());
-            }
-        }
-        let groups = args.groups as usize;
-        let mut values = vec![50.0; groups * names.len()];
-        let mut random = Random(0x9e37_79b9_7f4a_7c15);
-        for i in 0..args.points as usize {
-            let group = i % groups;
-            let host = format!("server-{group:06}");
-            let mut point = Point::new(START + (i / groups) as i64 * SECOND);
-            point.set_name("bench");
-            point.set_tag("host", &host);
-            point.set_dimensions(["host"]);
-            point.set_group(&format!("host={host}"));
-            for (value, name) in values[group * names.len()..].iter_mut().zip(&names) {
-                *value += (50.0 - *value) * 0.05 + random.next() - 0.5;
-                point.set_field(name, *value);
-            }
-            self.shaped(point, shape.as_deref_mut())?;
-        }
-        Ok(())
-    }
-
-    fn load(&mut self, args: &Args, mut shape: Option<&mut Shape>) -> Result<()> {
-        let reading = Reading::default();
-        for path in &args.data {
-            let mut source = source::open(path, &reading)?;
-            let mut scratch = Scratch::default();
-            while let Some(item) = source.next(&mut scratch)? {
-                match item {
-                    Item::Point => {
-                        self.shaped(std::mem::take(&mut scratch.point), shape.as_deref_mut())?;
-                    }
-                    Item::Batch if self.wants == EdgeType::Stream => {
-                        return super::usage(
-                            "the script wants a stream of points and the data is batches",
-                        );
-                    }
-                    Item::Batch => self.batch(&scratch.batch),
-                    Item::Frame => self.captured(&scratch.frame)?,
-                }
-            }
-        }
-        Ok(())
     }
 
     /// A captured request, if it is data.
@@ -144,8 +103,8 @@ impl Feed {
     }
 
     /// Takes a point through groups and windows.
-    fn shaped(&mut self, mut point: Point, shape: Option<&mut Shape>) -> Result<()> {
-        let Some(Shape { graph, taken }) = shape else {
+    fn shaped(&mut self, mut point: Point, shape: Option<&mut Shaping>) -> Result<()> {
+        let Some(Shaping { graph, taken }) = shape else {
             self.point(point);
             return Ok(());
         };
@@ -202,7 +161,7 @@ impl Feed {
 }
 
 /// Groups and windows.
-struct Shape {
+struct Shaping {
     graph: Graph,
     taken: Taken,
 }
@@ -240,17 +199,4 @@ impl Outside for Taken {
     }
 
     fn diagnose(&mut self, _: &str, _: &TickError) {}
-}
-
-/// Marsaglia's xorshift: the same values on every machine.
-struct Random(u64);
-
-impl Random {
-    /// From 0 to 1.
-    fn next(&mut self) -> f64 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        (self.0 >> 11) as f64 / (1u64 << 53) as f64
-    }
 }

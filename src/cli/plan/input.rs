@@ -1,10 +1,10 @@
 //! What is read: files, or a database.
 
-use crate::cli::args::ReplayArgs;
+use crate::cli::args::{DataArgs, MeasureArgs, ReplayArgs};
 use crate::cli::usage;
 use rhai_udf::replay::influxdb::stream::Selection;
 use rhai_udf::replay::influxdb::{Client, Measurements, Queries, Span};
-use rhai_udf::replay::source::{self, CsvReading, Reading, Source};
+use rhai_udf::replay::source::{self, CsvReading, MadeUp, Reading, Source};
 use rhai_udf::replay::task::{Kind, Task};
 use rhai_udf::tick::Query;
 use rhai_udf::tick::flow::Edge;
@@ -20,6 +20,8 @@ pub(in crate::cli) enum Input {
         /// How they are read.
         reading: Reading,
     },
+    /// Points that are made up.
+    Made(MadeUp),
     /// A database.
     Influx {
         /// Where it is.
@@ -48,7 +50,10 @@ impl Input {
             if influx.save.is_some() && args.data.files.len() > 1 {
                 return usage("--save keeps one recording: give one --data, or --influxdb");
             }
-            return Ok(Self::Files { paths: args.data.files.clone(), reading: reading(args) });
+            return Ok(Self::Files {
+                paths: args.data.files.clone(),
+                reading: reading(&args.data),
+            });
         }
         let Some(url) = influx.influxdb.clone() else {
             return usage("no data: give --data or --influxdb");
@@ -63,9 +68,27 @@ impl Input {
         })
     }
 
+    /// Reads what a script is measured on: files, or else points that are made up, with the fields that
+    /// the script's options name.
+    pub(super) fn measured(args: &MeasureArgs) -> Self {
+        if !args.data.files.is_empty() {
+            return Self::Files { paths: args.data.files.clone(), reading: reading(&args.data) };
+        }
+        let mut fields: Vec<String> = (0..args.made.fields).map(|i| format!("f{i}")).collect();
+        let options = args.shape.options.iter();
+        let named = options.filter(|(name, _)| name == "field" || name == "fields");
+        for name in named.flat_map(|(_, value)| value.split(',')).map(str::trim) {
+            if !fields.iter().any(|known| known == name) {
+                fields.push(name.into());
+            }
+        }
+        Self::Made(MadeUp { points: args.made.points, groups: args.made.groups, fields })
+    }
+
     /// What the data is.
     pub(super) fn kind(&self) -> anyhow::Result<Kind> {
         match self {
+            Self::Made(_) => Ok(Kind::Stream),
             Self::Influx { query: Some(_), .. } => Ok(Kind::Batch),
             Self::Influx { .. } => Ok(Kind::Stream),
             Self::Files { paths, .. } => {
@@ -88,7 +111,7 @@ impl Input {
             Self::Files { paths, .. } => {
                 paths.iter().map(|path| std::fs::metadata(path).map_or(0, |m| m.len())).sum()
             }
-            Self::Influx { .. } => 0,
+            Self::Made(_) | Self::Influx { .. } => 0,
         }
     }
 
@@ -96,7 +119,7 @@ impl Input {
     pub(in crate::cli) fn reading(&self) -> Option<&Reading> {
         match self {
             Self::Files { reading, .. } => Some(reading),
-            Self::Influx { .. } => None,
+            Self::Made(_) | Self::Influx { .. } => None,
         }
     }
 
@@ -104,6 +127,7 @@ impl Input {
     pub(in crate::cli) fn names(&self) -> Vec<PathBuf> {
         match self {
             Self::Files { paths, .. } => paths.clone(),
+            Self::Made(_) => vec![PathBuf::from("made up")],
             Self::Influx { .. } => vec![PathBuf::from("InfluxDB")],
         }
     }
@@ -112,6 +136,7 @@ impl Input {
     pub(in crate::cli) fn open(&self, name: &Path, task: &Task) -> anyhow::Result<Box<dyn Source>> {
         let (url, span) = match self {
             Self::Files { reading, .. } => return Ok(source::open(name, reading)?),
+            Self::Made(made) => return Ok(made.open()),
             Self::Influx { url, span, .. } => (url, *span),
         };
         let client = client(url)?;
@@ -157,8 +182,7 @@ fn kind_of(path: &Path) -> Kind {
     }
 }
 
-fn reading(args: &ReplayArgs) -> Reading {
-    let data = &args.data;
+fn reading(data: &DataArgs) -> Reading {
     Reading {
         precision: data.precision.unwrap_or_default(),
         skip_bad_lines: data.skip_bad_lines,
@@ -190,16 +214,16 @@ fn span(args: &ReplayArgs) -> anyhow::Result<Span> {
 
 /// The query of a plain script.
 fn query(args: &ReplayArgs) -> Option<Query> {
-    let (period, every) = args.plain.period.zip(args.plain.every)?;
+    let (period, every) = args.shape.period.zip(args.shape.every)?;
     Some(Query {
         text: args.influx.query.clone()?,
         period,
         every,
         offset: 0,
-        align: args.plain.align,
+        align: args.shape.align,
         align_group: false,
         cron: None,
-        tags: args.plain.group_by.clone(),
+        tags: args.shape.group_by.clone(),
         by_measurement: false,
         time: None,
         fill: None,

@@ -7,12 +7,12 @@ mod variants;
 pub(super) use input::Input;
 pub(super) use variants::{Variant, Variants};
 
-use super::args::{FormatName, ReplayArgs};
+use super::args::{FormatName, MeasureArgs, ReplayArgs, ShapeArgs};
 use super::usage;
 use anyhow::Context;
 use rhai_udf::replay::effects::Show;
 use rhai_udf::replay::quality::Labels;
-use rhai_udf::replay::task::{Alerts, Kind, ScriptTask, Task, TickTask, TickVariant, Use, Window};
+use rhai_udf::replay::task::{Alerts, Kind, ScriptTask, Task, TickTask, TickVariant, Use, Windows};
 use rhai_udf::replay::udfs::UdfCommand;
 use rhai_udf::script::config::Config;
 use std::path::{Path, PathBuf};
@@ -59,6 +59,42 @@ impl Plan {
         Self::of(args, config, None, Kind::Stream)
     }
 
+    /// Plans what a script is measured on.
+    pub(super) fn measured(args: &MeasureArgs, config: Config) -> anyhow::Result<Self> {
+        if is_tick(&args.script) {
+            return usage("bench measures one script: give the script that the TICKscript calls");
+        }
+        let input = Input::measured(args);
+        let kind = input.kind()?;
+        refuse::unmeasured(args, &input, kind)?;
+        let options = args.shape.options.clone();
+        let captured_options = kind == Kind::Frames && options.is_empty();
+        let task = ScriptTask {
+            script: args.script.clone(),
+            config,
+            kind,
+            measurement: args.data.measurement.clone(),
+            group_by: args.shape.group_by.clone(),
+            window: windows(&args.shape)?,
+            uses: vec![Use { options, ..Use::default() }],
+            captured_options,
+            ..ScriptTask::default()
+        };
+        Ok(Self {
+            input: Some(input),
+            task: Task::Script(task),
+            measurement: args.data.measurement.clone().filter(|_| kind != Kind::Stream),
+            variants: Variants::none(),
+            labels: None,
+            output: None,
+            json: false,
+            real_clock: false,
+            save: None,
+            reads: Vec::new(),
+            strict: false,
+        })
+    }
+
     fn of(
         args: &ReplayArgs,
         config: Config,
@@ -89,11 +125,19 @@ impl Plan {
             labels: args.judge.labels.as_deref().map(Labels::read).transpose()?,
             output: args.show.output.clone(),
             json: args.show.format == Some(FormatName::Json),
-            real_clock: args.data.real_clock,
+            real_clock: args.show.real_clock,
             save: args.influx.save.clone(),
             reads: reads(args),
             strict: args.show.strict,
         })
+    }
+
+    /// The configuration of its scripts.
+    pub(super) fn config(&self) -> &Config {
+        match &self.task {
+            Task::Script(task) => &task.config,
+            Task::Tick(task) => &task.config,
+        }
     }
 
     /// Whether alerts are counted for a table, and not only shown.
@@ -127,20 +171,19 @@ fn script(
     variants: &Variants,
     mut show: Show,
 ) -> anyhow::Result<ScriptTask> {
-    let plain = &args.plain;
+    let shape = &args.shape;
     let has_alerts = variants.all.iter().all(|variant| !variant.conditions.is_empty());
     if judges(args) && !has_alerts {
         return usage("what --labels and --sweep judge are alerts: give --crit, --warn or --info");
     }
     let has_alerts = variants.all.iter().any(|variant| !variant.conditions.is_empty());
     show.alerts &= has_alerts;
-    let window = plain.period.zip(plain.every).filter(|_| args.influx.query.is_none());
-    if plain.period.is_some_and(|period| period <= 0) {
-        return usage("--period is a length of time, as in 5m");
+    if args.alerts.every_alert && !has_alerts {
+        return usage(
+            "--every-alert does not apply: there are no alerts; give --crit, --warn or --info",
+        );
     }
-    if plain.every.is_some_and(|every| every < 0) {
-        return usage("--every is a length of time, as in 5m, or 0 for a window at each point");
-    }
+    let window = windows(shape)?.filter(|_| args.influx.query.is_none());
     let uses = uses(variants);
     let own_options = uses.len() > 1 || uses.iter().any(|one| !one.options.is_empty());
     Ok(ScriptTask {
@@ -148,15 +191,27 @@ fn script(
         config,
         kind,
         measurement: args.data.measurement.clone(),
-        group_by: plain.group_by.clone(),
-        window: window.map(|(period, every)| Window { period, every, align: plain.align }),
+        group_by: shape.group_by.clone(),
+        window,
         uses,
         captured_options: kind == Kind::Frames && !own_options,
-        every_alert: plain.every_alert,
+        every_alert: args.alerts.every_alert,
         // Points are shown if they are asked for, or if nothing else is.
         output: show.apart || !judges(args) && (args.show.format.is_some() || !has_alerts),
         show,
     })
+}
+
+/// Reads the windows, if there are any.
+fn windows(shape: &ShapeArgs) -> anyhow::Result<Option<Windows>> {
+    if shape.period.is_some_and(|period| period <= 0) {
+        return usage("--period is a length of time, as in 5m");
+    }
+    if shape.every.is_some_and(|every| every < 0) {
+        return usage("--every is a length of time, as in 5m, or 0 for a window at each point");
+    }
+    let window = shape.period.zip(shape.every);
+    Ok(window.map(|(period, every)| Windows { period, every, align: shape.align }))
 }
 
 /// The script once for each value of `--each` and each set of options that is swept; variants that
@@ -227,6 +282,7 @@ fn tick(
         variables: args.tick.variables.clone(),
         udfs: udfs.map(|(name, text)| (name.clone(), UdfCommand::parse(text))).collect(),
         config,
+        every_alert: args.alerts.every_alert,
         variants: all,
         out: args.tick.out.clone(),
         database: args.influx.influxdb.clone().filter(|_| args.influx.write),

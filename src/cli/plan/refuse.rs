@@ -1,7 +1,7 @@
 //! Options that do not apply are refused by name; none is ignored.
 
 use super::{Input, is_tick};
-use crate::cli::args::ReplayArgs;
+use crate::cli::args::{DataArgs, FormatName, MeasureArgs, ReplayArgs, ShapeArgs};
 use crate::cli::usage;
 use rhai_udf::replay::task::Kind;
 
@@ -15,50 +15,97 @@ pub(super) fn unused(args: &ReplayArgs, input: Option<&Input>) -> anyhow::Result
     } else {
         refuse(&for_a_tickscript(args))?;
     }
+    refuse(&hidden_by_others(args))?;
     match input {
         None => refuse(&of_recorded_data(args)),
+        Some(Input::Made(_)) => Ok(()),
         Some(Input::Influx { .. }) => refuse(&of_files(args)),
         Some(Input::Files { paths, .. }) => {
             refuse(&of_a_database(args))?;
-            refuse(&of_formats(args, paths))?;
+            refuse(&of_formats(&args.data, paths))?;
             match input.map(Input::kind).transpose()? {
-                Some(Kind::Batch) => refuse(&of_points(args, "batches are grouped already")),
-                Some(Kind::Frames) => {
-                    refuse(&of_points(args, "captured requests are grouped already"))?;
-                    refuse(&[(
-                        "--measurement",
-                        args.data.measurement.is_some(),
-                        "captured requests are played as they are",
-                    )])
-                }
-                _ => Ok(()),
+                Some(kind) => refuse(&of_kind(&args.data, &args.shape, kind)),
+                None => Ok(()),
             }
         }
     }
 }
 
-fn refuse(given: &[Given<'_>]) -> anyhow::Result<()> {
-    match given.iter().find(|(_, is_given, _)| *is_given) {
-        Some((name, _, why)) => usage(&format!("{name} does not apply: {why}")),
-        None => Ok(()),
+/// Refuses options that would change nothing of what a script is measured on.
+pub(super) fn unmeasured(args: &MeasureArgs, input: &Input, kind: Kind) -> anyhow::Result<()> {
+    match input {
+        Input::Files { paths, .. } => {
+            refuse(&of_formats(&args.data, paths))?;
+            refuse(&of_kind(&args.data, &args.shape, kind))
+        }
+        _ => {
+            let why = "it is for --data, and the points are made here";
+            refuse(&of_text(&args.data, why))?;
+            refuse(&[
+                ("--measurement", args.data.measurement.is_some(), why),
+                ("--group-by", !args.shape.group_by.is_empty(), why),
+            ])
+        }
     }
 }
 
-fn said_by_a_tickscript(args: &ReplayArgs) -> [Given<'static>; 10] {
-    let plain = &args.plain;
-    let alert = "the TICKscript says it in |alert()";
-    let window = "the TICKscript says it in |window()";
+/// Refuses what is given, by name; options with the same reason share a sentence.
+fn refuse(given: &[Given<'_>]) -> anyhow::Result<()> {
+    let given: Vec<_> = given.iter().filter(|(_, is_given, _)| *is_given).collect();
+    let Some((first, _, why)) = given.first() else { return Ok(()) };
+    let alike = given.iter().filter(|(name, _, reason)| reason == why && name != first);
+    let names: Vec<_> = std::iter::once(*first).chain(alike.map(|(name, ..)| *name)).collect();
+    match names.as_slice() {
+        [name] => usage(&format!("{name} does not apply: {why}")),
+        names => usage(&format!("{} do not apply: {why}", names.join(", "))),
+    }
+}
+
+fn said_by_a_tickscript(args: &ReplayArgs) -> [Given<'static>; 9] {
+    let (shape, alerts) = (&args.shape, &args.alerts);
+    let alert = "the TICKscript says it in |alert(); give a variable there by --var, or try values by \
+                 --sweep var:NAME=V1,V2";
+    let window = "the TICKscript says it in |window(); give a variable there by --var";
     [
-        ("--set", !plain.options.is_empty(), "the TICKscript sets options after @function()"),
-        ("--group-by", !plain.group_by.is_empty(), "the TICKscript says it in |groupBy()"),
+        (
+            "--set",
+            !shape.options.is_empty(),
+            "the TICKscript sets options after @function(); try others by \
+             --each udf:FUNCTION.OPTION=V1,V2",
+        ),
+        ("--group-by", !shape.group_by.is_empty(), "the TICKscript says it in |groupBy()"),
         ("--query", args.influx.query.is_some(), "the TICKscript says it in |query()"),
-        ("--period", plain.period.is_some(), window),
-        ("--every", plain.every.is_some(), window),
-        ("--align", plain.align, window),
-        ("--crit", plain.crit.is_some(), alert),
-        ("--warn", plain.warn.is_some(), alert),
-        ("--info", plain.info.is_some(), alert),
-        ("--every-alert", plain.every_alert, "the TICKscript says it by .stateChangesOnly()"),
+        ("--period", shape.period.is_some(), window),
+        ("--every", shape.every.is_some(), window),
+        ("--align", shape.align, window),
+        ("--crit", alerts.crit.is_some(), alert),
+        ("--warn", alerts.warn.is_some(), alert),
+        ("--info", alerts.info.is_some(), alert),
+    ]
+}
+
+/// What other options leave without an effect.
+fn hidden_by_others(args: &ReplayArgs) -> [Given<'static>; 6] {
+    let (show, judge) = (&args.show, &args.judge);
+    let (out, write) = (args.tick.out.is_some(), args.influx.write);
+    let output = show.output.is_some();
+    let lp = show.format == Some(FormatName::Lp);
+    let judges = judge.labels.is_some() || !judge.sweep.is_empty();
+    [
+        ("-o", output && out, "with --out, points are written into its folder"),
+        ("-o", output && write, "with --write, points go to the database"),
+        ("--format lp", lp && out, "with --out, points are written into its folder"),
+        ("--format lp", lp && write, "with --write, points go to the database"),
+        (
+            "--format lp",
+            lp && judges && !output,
+            "--labels and --sweep show a table: write table or json, or give -o FILE for points",
+        ),
+        (
+            "--every-alert",
+            args.alerts.every_alert && !judge.sweep.is_empty(),
+            "--sweep shows no alerts, and counts those that begin",
+        ),
     ]
 }
 
@@ -88,7 +135,7 @@ fn of_recorded_data(args: &ReplayArgs) -> Vec<Given<'static>> {
         ("--labels", args.judge.labels.is_some(), why),
         ("--watch", args.show.watch, why),
         ("--strict", args.show.strict, why),
-        ("--real-clock", data.real_clock, why),
+        ("--real-clock", args.show.real_clock, why),
         ("--query", influx.query.is_some(), why),
         ("--past", influx.past.is_some(), why),
         ("--start", influx.start.is_some(), why),
@@ -96,12 +143,11 @@ fn of_recorded_data(args: &ReplayArgs) -> Vec<Given<'static>> {
         ("--db", influx.db.is_some(), why),
         ("--influxdb", influx.influxdb.is_some() && !influx.write, "it is for --write here"),
     ];
-    given.extend(of_text(args, why));
+    given.extend(of_text(data, why));
     given
 }
 
-fn of_text(args: &ReplayArgs, why: &'static str) -> [Given<'static>; 5] {
-    let data = &args.data;
+fn of_text(data: &DataArgs, why: &'static str) -> [Given<'static>; 5] {
     [
         ("--precision", data.precision.is_some(), why),
         ("--skip-bad-lines", data.skip_bad_lines, why),
@@ -112,7 +158,7 @@ fn of_text(args: &ReplayArgs, why: &'static str) -> [Given<'static>; 5] {
 }
 
 fn of_files(args: &ReplayArgs) -> [Given<'static>; 5] {
-    of_text(args, "it is for files, and the data comes from --influxdb")
+    of_text(&args.data, "it is for files, and the data comes from --influxdb")
 }
 
 fn of_a_database(args: &ReplayArgs) -> [Given<'static>; 7] {
@@ -134,7 +180,7 @@ fn of_a_database(args: &ReplayArgs) -> [Given<'static>; 7] {
 }
 
 /// What is for CSV or for line protocol, if there is no such file.
-fn of_formats(args: &ReplayArgs, paths: &[std::path::PathBuf]) -> Vec<Given<'static>> {
+fn of_formats(data: &DataArgs, paths: &[std::path::PathBuf]) -> Vec<Given<'static>> {
     let any = |extensions: &[&str]| {
         paths.iter().any(|path| {
             let name = path.to_string_lossy().to_lowercase();
@@ -145,7 +191,7 @@ fn of_formats(args: &ReplayArgs, paths: &[std::path::PathBuf]) -> Vec<Given<'sta
     let csv = any(&[".csv", ".tsv"]);
     let text = csv || any(&[".lp", ".txt", ".line", ".influx"]);
     let mut given = Vec::new();
-    for (name, is_given, _) in of_text(args, "") {
+    for (name, is_given, _) in of_text(data, "") {
         let for_text = matches!(name, "--precision" | "--skip-bad-lines");
         if for_text {
             given.push((name, is_given && !text, "it is for line protocol and CSV"));
@@ -156,12 +202,18 @@ fn of_formats(args: &ReplayArgs, paths: &[std::path::PathBuf]) -> Vec<Given<'sta
     given
 }
 
-/// What is done with points before a script.
-fn of_points<'a>(args: &ReplayArgs, why: &'a str) -> [Given<'a>; 3] {
-    let plain = &args.plain;
-    [
-        ("--group-by", !plain.group_by.is_empty(), why),
-        ("--period", plain.period.is_some(), why),
-        ("--align", plain.align, why),
+/// What is done with points before a script, where the data is no stream of points.
+fn of_kind(data: &DataArgs, shape: &ShapeArgs, kind: Kind) -> Vec<Given<'static>> {
+    let why = match kind {
+        Kind::Stream => return Vec::new(),
+        Kind::Batch => "batches are grouped already",
+        Kind::Frames => "captured requests are grouped already",
+    };
+    let measurement = data.measurement.is_some() && kind == Kind::Frames;
+    vec![
+        ("--group-by", !shape.group_by.is_empty(), why),
+        ("--period", shape.period.is_some(), why),
+        ("--align", shape.align, why),
+        ("--measurement", measurement, "captured requests are played as they are"),
     ]
 }

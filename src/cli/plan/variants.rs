@@ -37,11 +37,11 @@ pub(in crate::cli) struct Variants {
 impl Variants {
     /// Reads what varies.
     pub(super) fn of(args: &ReplayArgs, is_tick: bool) -> anyhow::Result<Self> {
-        let plain = &args.plain;
-        let given = LEVELS.iter().zip([&plain.crit, &plain.warn, &plain.info]);
+        let (options, alerts) = (&args.shape.options, &args.alerts);
+        let given = LEVELS.iter().zip([&alerts.crit, &alerts.warn, &alerts.info]);
         let conditions = given.filter_map(|(level, text)| Some(((*level).into(), text.clone()?)));
         let mut all = vec![Variant {
-            options: plain.options.clone(),
+            options: options.clone(),
             conditions: conditions.collect(),
             chosen: Vec::new(),
         }];
@@ -60,11 +60,13 @@ impl Variants {
                 split(values, false).into_iter().map(|v| Some((name.clone(), v.into()))).collect()
             }
         };
-        if is_tick && args.judge.each.is_some() && (all.len() > 1 || args.judge.labels.is_some()) {
-            return usage("--each shows variants, --labels and --sweep judge them: use --sweep");
-        }
         let names = args.judge.sweep.iter().map(|(name, _)| name.clone()).collect();
-        Ok(Self { names, all, each, given: plain.options.len() })
+        Ok(Self { names, all, each, given: options.len() })
+    }
+
+    /// The only variant, where nothing varies.
+    pub(super) fn none() -> Self {
+        Self { names: Vec::new(), all: vec![Variant::default()], each: vec![None], given: 0 }
     }
 
     /// Tells one use among several.

@@ -19,7 +19,8 @@ use super::source::{Item, Scratch, Source};
 use super::summary::Summary;
 use super::task::Task;
 use crate::protocol::message::RequestMessage;
-use crate::tick::flow::{Edge, Unseen};
+use crate::tick::flow::{Edge, NameKind, Unseen, Wanted};
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write;
 use threads::Threads;
@@ -42,6 +43,8 @@ pub struct Player {
     writers: Writers,
     /// Only points and batches of this measurement.
     measurement: Option<String>,
+    /// That measurement, until it has been met.
+    wanted: Wanted,
     /// Items that a chunk holds.
     chunk: usize,
     /// Items of the chunk so far.
@@ -112,6 +115,7 @@ impl Player {
             task,
             writers,
             measurement: None,
+            wanted: Wanted::default(),
             chunk: CHUNK,
             waiting: 0,
             item: 0,
@@ -125,6 +129,7 @@ impl Player {
 
     /// Plays only points and batches of a measurement.
     pub fn only(&mut self, measurement: Option<String>) {
+        self.wanted = Wanted::new(measurement.as_deref());
         self.measurement = measurement;
     }
 
@@ -209,7 +214,8 @@ impl Player {
         Ok(())
     }
 
-    fn leaves_out(&self, name: &str) -> bool {
+    fn leaves_out(&mut self, name: &str) -> bool {
+        self.wanted.look(|| std::iter::once(Cow::Borrowed(name)));
         self.measurement.as_deref().is_some_and(|wanted| wanted != name)
     }
 
@@ -315,8 +321,8 @@ impl Player {
     }
 
     /// Returns the names that were given and that nothing in the data had, each once.
-    pub fn unseen(&self) -> impl Iterator<Item = &Unseen> {
-        self.unseen.iter()
+    pub fn unseen(&self) -> impl Iterator<Item = Unseen> {
+        self.unseen.iter().cloned().chain(self.wanted.unseen(NameKind::Measurement))
     }
 
     /// Returns what a database refused, with how many points that cost.

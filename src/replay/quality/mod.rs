@@ -58,12 +58,22 @@ impl Record {
         }
     }
 
-    /// Adds what another record of the same rows saw.
+    /// Adds what another record of the same data saw. Its rows may be others, where a variant has other
+    /// windows: each counts as the last row of this record that is not later.
     fn merge(&mut self, other: &Self, variant: usize) {
-        if let (Some(seen), Some(more)) = (self.seen.first_mut(), other.seen.get(variant)) {
-            seen.rows.extend(&more.rows);
-            seen.begun.extend(&more.begun);
+        let Self { rows, items, seen } = self;
+        let (Some(seen), Some(more)) = (seen.first_mut(), other.seen.get(variant)) else { return };
+        if rows.is_empty() {
+            rows.clone_from(&other.rows);
+            items.clone_from(&other.items);
         }
+        let same = *items == other.items;
+        let here = |row: &usize| match same {
+            true => *row,
+            false => items.partition_point(|known| *known <= other.items[*row]).max(1) - 1,
+        };
+        seen.rows.extend(more.rows.iter().map(here));
+        seen.begun.extend(more.begun.iter().map(here));
     }
 
     /// Judges each variant by the true anomalies.

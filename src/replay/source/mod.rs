@@ -4,10 +4,12 @@ mod batches;
 mod capture;
 mod csv;
 mod lines;
+mod made;
 mod stream;
 mod text;
 
 pub use csv::CsvReading;
+pub use made::MadeUp;
 
 use super::ReplayError;
 use crate::protocol::line::Precision;

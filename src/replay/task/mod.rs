@@ -4,7 +4,7 @@
 mod script;
 mod tick;
 
-pub use script::{Alerts, ScriptTask, Use, Window, shaping};
+pub use script::{Alerts, ScriptTask, Use, Windows};
 pub use tick::{Override, TickTask, TickVariant};
 
 use super::ReplayError;

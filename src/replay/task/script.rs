@@ -27,7 +27,7 @@ const UDF: &str = "udf";
 
 /// The length and pace of windows, in nanoseconds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Window {
+pub struct Windows {
     /// The length.
     pub period: i64,
     /// The pace.
@@ -50,7 +50,7 @@ pub struct ScriptTask {
     /// The tags that points are grouped by, `*` for all; none leaves them as they are.
     pub group_by: Vec<String>,
     /// Windows, for a script that wants batches.
-    pub window: Option<Window>,
+    pub window: Option<Windows>,
     /// The uses of the script; each sees all data.
     pub uses: Vec<Use>,
     /// A captured session brings the options.
@@ -102,26 +102,54 @@ impl ScriptTask {
         let mut registry = UdfRegistry::plain(self.config.clone(), self.captured_options);
         registry.add(UDF, UdfCommand::Script(self.script.clone()));
         let info = registry.info(UDF)?.unwrap_or_default();
-        let mut plan =
-            Plan { builder: self.source()?, places: BTreeMap::new(), variants: Vec::new() };
-        let parent = self.before_udf(&mut plan.builder);
+        let mut outline =
+            Outline { builder: self.source()?, places: BTreeMap::new(), variants: Vec::new() };
+        let parent = self.before_udf(&mut outline.builder);
         for one in &self.uses[uses] {
-            self.add_use(&mut plan, parent, &info, one, &mut registry)?;
+            self.add_use(&mut outline, parent, &info, one, &mut registry)?;
         }
-        if info.wants() == EdgeType::Stream && self.window.is_some() {
-            return Err(ReplayError::Usage(
-                "the script wants a stream of points: leave out --period and --every".into(),
-            ));
-        }
+        self.check_window(info.wants())?;
         let text = TickText { name: "the command line", text: "" };
         let task = crate::tick::Task { id: "replay".into(), ..crate::tick::Task::default() };
-        let Plan { builder, places, variants } = plan;
+        let Outline { builder, places, variants } = outline;
         let definitions: Definitions = builder.into();
         let graph = Graph::start(definitions, &text, &task, &mut registry)?;
         let effects = Effects::plain(self.show.clone(), places, variants);
         let mut engine = Engine::new(vec![Run { graph, effects }], true);
         engine.unfit = self.unfit_for(info.wants());
         Ok(engine)
+    }
+
+    /// Refuses windows before a script that wants points.
+    ///
+    /// # Errors
+    /// Windows that the script does not want.
+    pub fn check_window(&self, wants: EdgeType) -> Result<(), ReplayError> {
+        match (wants, self.window) {
+            (EdgeType::Stream, Some(_)) => Err(ReplayError::Usage(
+                "the script wants a stream of points: leave out --period and --every".into(),
+            )),
+            _ => Ok(()),
+        }
+    }
+
+    /// Returns the graph of what stands before the script, which hands to its outside what the script
+    /// would be given; `None` if the script is given the data as they are.
+    ///
+    /// # Errors
+    /// Windows that cannot be made.
+    pub fn shaping(&self) -> Result<Option<Graph>, ReplayError> {
+        let shapes =
+            self.measurement.is_some() || !self.group_by.is_empty() || self.window.is_some();
+        if self.kind != Kind::Stream || !shapes {
+            return Ok(None);
+        }
+        let mut builder = Builder::new(Edge::Stream);
+        let last = self.before_udf(&mut builder);
+        builder.output(last);
+        let text = TickText { name: "the command line", text: "" };
+        let task = crate::tick::Task::default();
+        Ok(Some(Graph::start(builder.into(), &text, &task, &mut NoUdfs)?))
     }
 
     /// Says why the script cannot take the data, if it cannot.
@@ -176,7 +204,7 @@ impl ScriptTask {
                 });
                 properties.push(("groupBy", tags.collect()));
                 let from = builder.node(0, "from", &[], &properties);
-                let Some(Window { period, every, align }) = self.window else { return from };
+                let Some(Windows { period, every, align }) = self.window else { return from };
                 let mut properties = vec![
                     ("period", vec![Object::Duration(period)]),
                     ("every", vec![Object::Duration(every)]),
@@ -192,7 +220,7 @@ impl ScriptTask {
     /// Adds a use of the script with its alerts.
     fn add_use(
         &self,
-        plan: &mut Plan,
+        outline: &mut Outline,
         parent: usize,
         info: &InfoResponse,
         one: &Use,
@@ -204,11 +232,11 @@ impl ScriptTask {
             self.request(&one.options, registry)?
         };
         let options = init.options.into_iter().map(|o| (o.name.clone(), arguments(o))).collect();
-        let udf = plan.builder.udf(parent, UDF, info.clone(), options);
+        let udf = outline.builder.udf(parent, UDF, info.clone(), options);
         let label = &one.label;
         if self.output {
-            let output = plan.builder.output(udf);
-            plan.places.insert(output, Place { label: label.clone(), variant: 0 });
+            let output = outline.builder.output(udf);
+            outline.places.insert(output, Place { label: label.clone(), variant: 0 });
         }
         for alerts in &one.alerts {
             let mut properties = vec![(PLAIN_ID, Vec::new())];
@@ -221,10 +249,10 @@ impl ScriptTask {
             if !self.every_alert {
                 properties.push(("stateChangesOnly", Vec::new()));
             }
-            let alert = plan.builder.node(udf, "alert", &[], &properties);
-            let place = Place { label: label.clone(), variant: plan.variants.len() };
-            plan.places.insert(alert, place);
-            plan.variants.push(alerts.variant);
+            let alert = outline.builder.node(udf, "alert", &[], &properties);
+            let place = Place { label: label.clone(), variant: outline.variants.len() };
+            outline.places.insert(alert, place);
+            outline.variants.push(alerts.variant);
         }
         Ok(())
     }
@@ -243,21 +271,8 @@ impl ScriptTask {
     }
 }
 
-/// Returns a graph that groups points and cuts them into windows, and hands them to its outside.
-///
-/// # Errors
-/// Windows that cannot be made.
-pub fn shaping(group_by: &[String], window: Option<Window>) -> Result<Graph, ReplayError> {
-    let task = ScriptTask { group_by: group_by.to_vec(), window, ..ScriptTask::default() };
-    let mut builder = Builder::new(Edge::Stream);
-    let last = task.before_udf(&mut builder);
-    builder.output(last);
-    let text = TickText { name: "the command line", text: "" };
-    Ok(Graph::start(builder.into(), &text, &crate::tick::Task::default(), &mut NoUdfs)?)
-}
-
 /// A graph that is being defined, with what its alerts and outputs stand for.
-struct Plan {
+struct Outline {
     builder: Builder,
     places: BTreeMap<usize, Place>,
     variants: Vec<usize>,

@@ -3,6 +3,7 @@
 use crate::replay::ReplayError;
 use crate::replay::effects::{Effects, Show};
 use crate::replay::files::Files;
+use crate::replay::format::Format;
 use crate::replay::influxdb::{Client, Writer};
 use crate::replay::player::{Engine, Run};
 use crate::replay::udfs::{UdfCommand, UdfRegistry};
@@ -31,6 +32,8 @@ pub struct TickTask {
     pub udfs: Vec<(String, UdfCommand)>,
     /// The limits of scripts.
     pub config: Config,
+    /// Every alert is an event, not only changes of level.
+    pub every_alert: bool,
     /// The variants; one without overrides if nothing varies.
     pub variants: Vec<TickVariant>,
     /// Where alert logs, points and endpoints are written.
@@ -115,7 +118,36 @@ impl TickTask {
                 set.map_err(|error| ReplayError::Usage(error.to_string()))?;
             }
         }
+        if self.every_alert && !definitions.make_every_alert_an_event() {
+            return Err(unused(
+                "--every-alert",
+                "no |alert() of the TICKscript has .stateChangesOnly(), so every alert is shown",
+            ));
+        }
+        self.check_outputs(&definitions)?;
         Ok((definitions, task))
+    }
+
+    /// Refuses what is said of outputs that the script does not have.
+    fn check_outputs(&self, definitions: &Definitions) -> Result<(), ReplayError> {
+        let Show { format, apart, .. } = &self.show;
+        let no_points = "the TICKscript has no |influxDBOut(), whose points this is for";
+        let has_points = definitions.writes_points();
+        if *apart && !has_points {
+            return Err(unused("-o", no_points));
+        }
+        if self.database.is_some() && !has_points {
+            return Err(unused("--write", no_points));
+        }
+        if *format == Some(Format::LineProtocol) && !has_points {
+            return Err(unused("--format lp", no_points));
+        }
+        if self.out.is_some() && !has_points && !definitions.writes_files() {
+            let why =
+                "the TICKscript has no |influxDBOut(), |httpOut() or .log(), which write files";
+            return Err(unused("--out", why));
+        }
+        Ok(())
     }
 
     fn run(&self, variant: &TickVariant, registry: &mut UdfRegistry) -> Result<Run, ReplayError> {
@@ -129,4 +161,9 @@ impl TickTask {
         }
         Ok(Run { graph, effects })
     }
+}
+
+/// Makes the error of an option that would change nothing.
+fn unused(option: &str, why: &str) -> ReplayError {
+    ReplayError::Usage(format!("{option} does not apply: {why}"))
 }

@@ -70,6 +70,31 @@ impl Definitions {
         self.definitions.iter().filter(|d| d.is_query()).map(Query::of).collect()
     }
 
+    /// Lets every alert be an event, as if no `|alert()` had `.stateChangesOnly()`; false if none has it.
+    pub fn make_every_alert_an_event(&mut self) -> bool {
+        let mut found = false;
+        for definition in self.definitions.iter_mut().filter(|d| d.is_node("alert")) {
+            let before = definition.properties.len();
+            let is_one = |p: &Property| p.handler.is_none() && p.name == "stateChangesOnly";
+            definition.properties.retain(|property| !is_one(property));
+            found |= definition.properties.len() < before;
+        }
+        found
+    }
+
+    /// Tells whether a node writes points into a database.
+    pub fn writes_points(&self) -> bool {
+        self.definitions.iter().any(|definition| definition.is_node("influxDBOut"))
+    }
+
+    /// Tells whether a node writes an endpoint or an alert's log.
+    pub fn writes_files(&self) -> bool {
+        let logs = |definition: &Definition| {
+            definition.properties.iter().any(|property| property.handler == Some("log"))
+        };
+        self.definitions.iter().any(|d| d.is_node("httpOut") || d.is_node("alert") && logs(d))
+    }
+
     /// Sets an option of all uses of a function, in place of what the script says.
     ///
     /// # Errors

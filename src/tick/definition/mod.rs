@@ -71,7 +71,12 @@ pub(crate) const PLAIN_ID: &str = "plain id";
 impl Definition {
     /// Tells whether the node asks a database.
     pub(crate) fn is_query(&self) -> bool {
-        self.name == "query" && matches!(self.kind, Kind::Node(_))
+        self.is_node("query")
+    }
+
+    /// Tells whether it is the node of the language with that name.
+    pub(crate) fn is_node(&self, name: &str) -> bool {
+        self.name == name && matches!(self.kind, Kind::Node(_))
     }
 
     /// Returns the last call of a property that belongs to no handler.

@@ -2,10 +2,10 @@
 
 use super::ScriptHandler;
 use crate::agent::{Pulse, Session};
+use crate::protocol::Point;
 use crate::protocol::message::{
-    InitRequest, PointMessage, RequestMessage, Response, request, response,
+    InitRequest, PointMessage, RequestMessage, request, response, responses,
 };
-use crate::protocol::{Frames, Point};
 use crate::script::config::{Config, OnError};
 use crate::script::host::program::{Program, ScriptText};
 use proptest::prelude::*;
@@ -51,6 +51,7 @@ struct Case {
     scope: &'static str,
     both: bool,
     watched: bool,
+    recorded: bool,
 }
 
 fn case() -> impl Strategy<Value = Case> {
@@ -61,14 +62,15 @@ fn case() -> impl Strategy<Value = Case> {
     let on_error = prop_oneof![Just(OnError::Stop), Just(OnError::Skip), Just(OnError::Pass)];
     let scope = prop_oneof![4 => Just("group"), 1 => Just("task")];
     let bounds = (prop_oneof![Just(0i64), Just(15i64)], prop_oneof![Just(0usize), 2..4usize]);
-    (points, cuts, bounds, on_error, scope, any::<bool>(), any::<bool>()).prop_map(
-        |(steps, cuts, (ttl, groups), on_error, scope, both, watched)| {
+    (points, cuts, bounds, on_error, scope, any::<[bool; 3]>()).prop_map(
+        |(steps, cuts, (ttl, groups), on_error, scope, [both, watched, recorded])| {
             let mut time = 1000;
             let points = steps.into_iter().map(|(group, step, x)| {
                 time += step;
                 (group, time, x)
             });
-            Case { points: points.collect(), cuts, ttl, groups, on_error, scope, both, watched }
+            let points = points.collect();
+            Case { points, cuts, ttl, groups, on_error, scope, both, watched, recorded }
         },
     )
 }
@@ -86,6 +88,8 @@ fn play(case: &Case, text: &str, cuts: bool) -> Outcome {
     config.state.group_ttl = std::time::Duration::from_nanos(case.ttl.unsigned_abs());
     config.limits.groups = case.groups;
     config.reload.watch = case.watched;
+    let records = tempfile::tempdir().unwrap();
+    config.record.dir = case.recorded.then(|| records.path().into());
     let text = text.replace("SCOPE", case.scope);
     let text = ScriptText { path: "cuts.rhai".into(), text };
     let program = Program::load(text, &config.limits, &Pulse::default());
@@ -124,9 +128,8 @@ fn play(case: &Case, text: &str, cuts: bool) -> Outcome {
         error: error.map(|error| error.to_string()),
         snapshot: None,
     };
-    let mut frames = Frames::new(session.output().committed());
-    while let Some(frame) = frames.next().unwrap() {
-        match Response::decode(frame).unwrap().message.unwrap() {
+    for response in responses(session.output().committed()) {
+        match response.unwrap() {
             response::Message::Point(point) => {
                 outcome.points.entry(point.group.clone()).or_default().push(point);
             }

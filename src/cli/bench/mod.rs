@@ -7,6 +7,8 @@ mod feed;
 mod native;
 mod report;
 
+use super::args::MeasureArgs;
+use super::plan::Plan;
 use super::{logging, run, stdout, usage};
 use anyhow::bail;
 use feed::Feed;
@@ -14,13 +16,11 @@ use native::PassOn;
 use prost::Message;
 use report::Report;
 use rhai_udf::agent::{Counts, Handler, Pulse, Session};
-use rhai_udf::protocol::duration;
 use rhai_udf::protocol::frame::split_first;
-use rhai_udf::protocol::message::{InitRequest, RequestMessage, Response, request, response};
+use rhai_udf::protocol::message::{InitRequest, RequestMessage, request, response, responses};
 use rhai_udf::protocol::{Point, Request};
+use rhai_udf::replay::task::{ScriptTask, Task};
 use rhai_udf::script::ScriptHandler;
-use rhai_udf::script::config::Config;
-use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 /// What the agent reads at once, about: after so many bytes nothing more has arrived.
@@ -35,54 +35,29 @@ const SAMPLE: usize = 10_000;
 /// field or fields name. A script that wants batches gets windows.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
-    /// The script
-    pub(super) script: PathBuf,
-    /// Measure on these files, of any kind that replay takes, and not on made points
-    #[arg(long, value_name = "FILE", num_args = 1..)]
-    pub(super) data: Vec<PathBuf>,
-    /// How many points to make
-    #[arg(long, value_name = "N", default_value_t = 200_000, conflicts_with = "data",
-        value_parser = clap::value_parser!(u32).range(1..))]
-    pub(super) points: u32,
-    /// In how many groups
-    #[arg(long, value_name = "N", default_value_t = 8, conflicts_with = "data",
-        value_parser = clap::value_parser!(u32).range(1..))]
-    pub(super) groups: u32,
-    /// How many fields a point has, besides those that options name
-    #[arg(long, value_name = "N", default_value_t = 10, conflicts_with = "data",
-        value_parser = clap::value_parser!(u32).range(..=1000))]
-    pub(super) fields: u32,
-    /// An option, as a TICKscript would write .NAME(VALUE); several arguments with commas between
-    #[arg(long = "set", value_name = "NAME=VALUE", value_parser = super::args::assignment)]
-    pub(super) options: Vec<(String, String)>,
-    /// Group the files' points by these tags; * for all of them
-    #[arg(long, value_name = "TAG,…", value_delimiter = ',', requires = "data")]
-    pub(super) group_by: Vec<String>,
-    /// The length of windows, as in 5m; default: 300 points of a group
-    #[arg(long, value_name = "DURATION", value_parser = duration::parse, requires = "every")]
-    pub(super) period: Option<i64>,
-    /// The pace of windows
-    #[arg(long, value_name = "DURATION", value_parser = duration::parse, requires = "period")]
-    pub(super) every: Option<i64>,
+    #[command(flatten)]
+    measure: MeasureArgs,
     /// How often to measure; medians are shown
     #[arg(long, value_name = "N", default_value_t = 5,
         value_parser = clap::value_parser!(u32).range(1..=1000))]
     rounds: u32,
-    /// The configuration; default: rhai-udf.toml beside the script, if it is there
-    #[arg(long, value_name = "FILE")]
-    config: Option<PathBuf>,
 }
 
 pub(super) fn run(args: &Args, level: Option<log::LevelFilter>) -> anyhow::Result<()> {
-    let config = run::read_config(args.config.as_deref(), &args.script)?;
+    let measure = &args.measure;
+    let config = run::read_config(measure.config.as_deref(), &measure.script)?;
     logging::start(level, &config.log, log::LevelFilter::Warn);
-    let handler = load(args, &config);
+    let plan = Plan::measured(measure, config)?;
+    let (Task::Script(task), Some(input)) = (&plan.task, &plan.input) else {
+        return usage("bench measures a script on data");
+    };
+    let handler = load(task);
     let declaration = handler.program().map_err(Clone::clone)?.declaration().clone();
-    let mut feed = Feed::read(args, declaration.wants)?;
-    let captured = feed.init.take().filter(|_| args.options.is_empty());
+    let mut feed = Feed::read(&plan, task, input, declaration.wants)?;
+    let captured = feed.init.take().filter(|_| task.captured_options);
     let request = match captured {
         Some(init) => Ok(init),
-        None => declaration.request(&args.options),
+        None => declaration.request(&measure.shape.options),
     };
     let init = match request.and_then(|init| declaration.bind(&init).map(|_| init)) {
         Ok(init) => init,
@@ -91,50 +66,56 @@ pub(super) fn run(args: &Args, level: Option<log::LevelFilter>) -> anyhow::Resul
     if feed.points == 0 {
         return usage("the data has no points; for a script that wants batches, no whole window");
     }
-    let report = measure(args, &config, &feed, &init)?;
+    let report = Bench { task, feed: &feed, init: &init, rounds: args.rounds }.measure()?;
     stdout::print(&report.to_string())
 }
 
-fn load(args: &Args, config: &Config) -> ScriptHandler {
-    ScriptHandler::load(&args.script, config.clone(), &Pulse::default())
+fn load(task: &ScriptTask) -> ScriptHandler {
+    ScriptHandler::load(&task.script, task.config.clone(), &Pulse::default())
 }
 
-/// The script and the native handler take turns, so that a busy machine hurts both alike.
-fn measure(
-    args: &Args,
-    config: &Config,
-    feed: &Feed,
-    init: &InitRequest,
-) -> anyhow::Result<Report> {
-    let (mut scripts, mut natives, mut decodes) = (Vec::new(), Vec::new(), Vec::new());
-    let mut last = None;
-    for _ in 0..args.rounds {
-        let mut session = begin(load(args, config), init)?;
-        scripts.push(pass(&mut session, feed)?);
-        last = Some(session);
-        natives.push(pass(&mut begin(PassOn::new(feed.wants), init)?, feed)?);
-        decodes.push(decode(feed)?);
+/// What is measured.
+struct Bench<'b> {
+    task: &'b ScriptTask,
+    feed: &'b Feed,
+    init: &'b InitRequest,
+    rounds: u32,
+}
+
+impl Bench<'_> {
+    /// The script and the native handler take turns, so that a busy machine hurts both alike.
+    fn measure(&self) -> anyhow::Result<Report> {
+        let Self { task, feed, init, rounds } = *self;
+        let (mut scripts, mut natives, mut decodes) = (Vec::new(), Vec::new(), Vec::new());
+        let mut last = None;
+        for _ in 0..rounds {
+            let mut session = begin(load(task), init)?;
+            scripts.push(pass(&mut session, feed)?);
+            last = Some(session);
+            natives.push(pass(&mut begin(PassOn::new(feed.wants), init)?, feed)?);
+            decodes.push(decode(feed)?);
+        }
+        let Some(mut session) = last else { bail!("nothing was measured") };
+        let counts = session.counts();
+        let (snapshot_size, snapshot_time) = snapshot(session.handler())?;
+        let groups = session.handler().group_count();
+        let (latencies, sample) = latencies(&mut begin(load(task), init)?, feed)?;
+        Ok(Report {
+            points: feed.points,
+            windows: feed.windows,
+            input: feed.bytes.len(),
+            counts,
+            script: median(scripts),
+            native: median(natives),
+            decode: median(decodes),
+            encode: encode(&sample, counts),
+            latencies,
+            groups,
+            snapshot_size,
+            snapshot_time,
+            wants: feed.wants,
+        })
     }
-    let Some(mut session) = last else { bail!("nothing was measured") };
-    let counts = session.counts();
-    let (snapshot_size, snapshot_time) = snapshot(session.handler())?;
-    let groups = session.handler().group_count();
-    let (latencies, sample) = latencies(&mut begin(load(args, config), init)?, feed)?;
-    Ok(Report {
-        points: feed.points,
-        windows: feed.windows,
-        input: feed.bytes.len(),
-        counts,
-        script: median(scripts),
-        native: median(natives),
-        decode: median(decodes),
-        encode: encode(&sample, counts),
-        latencies,
-        groups,
-        snapshot_size,
-        snapshot_time,
-        wants: feed.wants,
-    })
 }
 
 /// A session that has accepted `init`.
@@ -142,12 +123,11 @@ fn begin<H: Handler>(handler: H, init: &InitRequest) -> anyhow::Result<Session<H
     let message = Some(request::Message::Init(init.clone()));
     let mut session = Session::new(handler);
     session.handle(&RequestMessage { message }.encode_to_vec())?;
-    let answer = split_first(session.output().committed()).map_or(&[][..], |(answer, _)| answer);
-    match Response::decode(answer)?.message {
-        Some(response::Message::Init(answer)) if !answer.success => {
-            return usage(&format!("init is refused: {}", answer.error));
-        }
-        _ => {}
+    if let Some(response::Message::Init(answer)) =
+        responses(session.output().committed()).next().transpose()?
+        && !answer.success
+    {
+        return usage(&format!("init is refused: {}", answer.error));
     }
     session.output().clear();
     Ok(session)
