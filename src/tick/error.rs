@@ -1,5 +1,6 @@
 //! What can be wrong with a TICKscript, or with the data that meets it.
 
+use crate::tick::template::TemplateProblem;
 use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -23,12 +24,12 @@ pub enum TickError {
     #[error("{0}")]
     Evaluate(String),
     /// A template cannot be parsed or executed.
-    #[error("template {name}: {message}")]
+    #[error("template {name}: {problem}")]
     Template {
         /// Which template: id, message or details.
         name: &'static str,
         /// What is wrong.
-        message: String,
+        problem: TemplateProblem,
     },
     /// A node cannot take what reaches it.
     #[error("{node}: {message}")]

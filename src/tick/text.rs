@@ -1,6 +1,7 @@
 //! Values as Go writes them, and string functions of Go that Rust does not have.
 
 pub(crate) use crate::protocol::time::rfc3339;
+use crate::tick::error::{Result, TickError};
 use jiff::{Timestamp, civil::DateTime, tz::TimeZone};
 
 /// Returns the date and time of a time in nanoseconds since the epoch, in UTC.
@@ -127,12 +128,13 @@ pub(crate) fn replace(text: &str, old: &str, new: &str, n: i64) -> String {
 }
 
 /// Returns the bytes from `start` to before `stop`, which must lie inside of the text.
-pub(crate) fn substring(text: &str, start: i64, stop: i64) -> Result<String, String> {
+pub(crate) fn substring(text: &str, start: i64, stop: i64) -> Result<String> {
     let (Ok(from), Ok(to)) = (usize::try_from(start), usize::try_from(stop)) else {
-        return Err(format!("the range {start}..{stop} is negative"));
+        return Err(TickError::Evaluate(format!("the range {start}..{stop} is negative")));
     };
     if to >= text.len() || from > to {
-        return Err(format!("the range {start}..{stop} is not inside of {} bytes", text.len()));
+        let inside = format!("the range {start}..{stop} is not inside of {} bytes", text.len());
+        return Err(TickError::Evaluate(inside));
     }
     Ok(String::from_utf8_lossy(&text.as_bytes()[from..to]).into_owned())
 }

@@ -45,7 +45,8 @@ impl Queries {
                      write .every()"
                 )));
             }
-            let statement = Statement::parse(&query.text).map_err(refuse)?;
+            let statement =
+                Statement::parse(&query.text).map_err(|error| refuse(error.to_string()))?;
             let tick = next(query, span.start);
             Ok(Schedule { query: query.clone(), statement, tick })
         };
@@ -67,8 +68,8 @@ impl Queries {
         let span = Span { start: stop.saturating_sub(query.period), stop };
         *tick = next(query, *tick);
         for series in self.client.query(&statement.at(span, query))?.into_series() {
-            let mut batch = decode(series, query.by_measurement).map_err(|message| {
-                InfluxError::Answer { url: self.client.url().into(), message }
+            let mut batch = decode(series, query.by_measurement).map_err(|problem| {
+                InfluxError::Answer { url: self.client.url().into(), message: problem.to_string() }
             })?;
             if query.time.is_none() || batch.is_empty() {
                 batch.tmax = stop;
@@ -103,9 +104,18 @@ impl Source for Queries {
     }
 }
 
+/// What is odd in a series.
+#[derive(Debug, thiserror::Error)]
+enum SeriesProblem {
+    #[error("a row without a time in nanoseconds")]
+    Time,
+    #[error("column '{0}' holds {1}")]
+    Value(String, Value),
+}
+
 /// Makes a batch of a series, as the daemon does: every number is a double, rows without a value are
 /// left out, and the time of the batch is the last of its points.
-fn decode(series: Series, by_name: bool) -> Result<Batch, String> {
+fn decode(series: Series, by_name: bool) -> Result<Batch, SeriesProblem> {
     let Series { name, tags, columns, values } = series;
     let mut batch = Batch::default();
     (batch.name, batch.tags, batch.by_name) = (name, tags.unwrap_or_default(), by_name);
@@ -114,7 +124,7 @@ fn decode(series: Series, by_name: bool) -> Result<Batch, String> {
     for row in values {
         let time = columns.iter().zip(&row).find(|(column, _)| *column == "time");
         let time = time.and_then(|(_, value)| value.as_i64());
-        point.reset(time.ok_or("a row without a time in nanoseconds")?);
+        point.reset(time.ok_or(SeriesProblem::Time)?);
         point.set_group(&batch.group);
         for (name, value) in &batch.tags {
             point.set_tag(name, value);
@@ -125,7 +135,7 @@ fn decode(series: Series, by_name: bool) -> Result<Batch, String> {
                 Value::Bool(v) => point.set_field(column, v),
                 Value::String(v) => point.set_field(column, v.as_str()),
                 Value::Null => {}
-                other => return Err(format!("column '{column}' holds {other}")),
+                other => return Err(SeriesProblem::Value(column.clone(), other)),
             }
         }
         if point.field_count() > 0 {

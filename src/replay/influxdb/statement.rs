@@ -21,6 +21,39 @@ pub struct Statement {
     rest: String,
 }
 
+/// Why a query cannot be asked for one time after the other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum StatementError {
+    /// It is no `SELECT`.
+    #[error("not a SELECT … FROM …")]
+    NoSelect,
+    /// It writes.
+    #[error("a query for a task must not write: leave out INTO")]
+    Into,
+    /// A comment hides what is added.
+    #[error("a comment to the end of the line hides what is added: use /* */")]
+    Comment,
+    /// It ends with a semicolon.
+    #[error("leave out the ; at the end")]
+    Semicolon,
+    /// There are several.
+    #[error("more than one statement")]
+    Several,
+    /// A parenthesis has no partner.
+    #[error("parentheses do not match")]
+    Parentheses,
+    /// A quote is never closed.
+    #[error("a quote is never closed")]
+    Quote,
+    /// A comment is never closed.
+    #[error("a comment is never closed")]
+    OpenComment,
+    /// A regular expression is never closed.
+    #[error("a regular expression is never closed")]
+    Regex,
+}
+
 /// A clause, and where it begins and its content.
 struct Clause {
     name: &'static str,
@@ -38,14 +71,14 @@ impl Statement {
     ///
     /// # Errors
     /// What it is instead.
-    pub fn parse(text: &str) -> Result<Self, String> {
+    pub fn parse(text: &str) -> Result<Self, StatementError> {
         let clauses = clauses(text)?;
         let find = |name: &str| clauses.iter().position(|clause| clause.name == name);
         if clauses.first().is_none_or(|first| first.name != "SELECT") || find("FROM").is_none() {
-            return Err("not a SELECT … FROM …".into());
+            return Err(StatementError::NoSelect);
         }
         if find("INTO").is_some() {
-            return Err("a query for a task must not write: leave out INTO".into());
+            return Err(StatementError::Into);
         }
         let end = |i: usize| clauses.get(i + 1).map_or(text.len(), |next| next.at);
         let content = |i: usize| text[clauses[i].content..end(i)].trim().to_owned();
@@ -107,7 +140,7 @@ fn duration(ns: i64) -> String {
 }
 
 /// Finds the clauses that are not inside anything.
-fn clauses(text: &str) -> Result<Vec<Clause>, String> {
+fn clauses(text: &str) -> Result<Vec<Clause>, StatementError> {
     let bytes = text.as_bytes();
     let mut found: Vec<Clause> = Vec::new();
     let mut depth = 0i32;
@@ -117,25 +150,23 @@ fn clauses(text: &str) -> Result<Vec<Clause>, String> {
     while i < bytes.len() {
         match bytes[i] {
             b'\'' | b'"' => {
-                i = closing(bytes, i).ok_or("a quote is never closed")?;
+                i = closing(bytes, i).ok_or(StatementError::Quote)?;
                 value_next = false;
             }
             b'/' if bytes.get(i + 1) == Some(&b'*') => {
-                i = text[i..].find("*/").ok_or("a comment is never closed")? + i + 1;
+                i = text[i..].find("*/").ok_or(StatementError::OpenComment)? + i + 1;
             }
             b'/' if value_next => {
-                i = closing(bytes, i).ok_or("a regular expression is never closed")?;
+                i = closing(bytes, i).ok_or(StatementError::Regex)?;
                 value_next = false;
             }
             b'-' if bytes.get(i + 1) == Some(&b'-') => {
-                return Err(
-                    "a comment to the end of the line hides what is added: use /* */".into()
-                );
+                return Err(StatementError::Comment);
             }
             b';' if text[i + 1..].trim().is_empty() && depth == 0 => {
-                return Err("leave out the ; at the end".into());
+                return Err(StatementError::Semicolon);
             }
-            b';' => return Err("more than one statement".into()),
+            b';' => return Err(StatementError::Several),
             b'(' => (depth, value_next) = (depth + 1, true),
             b')' => (depth, value_next) = (depth - 1, false),
             c if c.is_ascii_alphabetic() || c == b'_' => {
@@ -157,7 +188,7 @@ fn clauses(text: &str) -> Result<Vec<Clause>, String> {
         }
         i += 1;
     }
-    if depth == 0 { Ok(found) } else { Err("parentheses do not match".into()) }
+    if depth == 0 { Ok(found) } else { Err(StatementError::Parentheses) }
 }
 
 fn clause(word: &str, after: &str, found: &[Clause]) -> Option<&'static str> {
@@ -259,7 +290,7 @@ mod tests {
             ("SELECT x FROM y WHERE a = 'b", "quote"),
             ("SELECT x FROM y -- all", "comment"),
         ] {
-            let error = Statement::parse(text).unwrap_err();
+            let error = Statement::parse(text).unwrap_err().to_string();
             assert!(error.contains(why), "{text}: {error}");
         }
     }

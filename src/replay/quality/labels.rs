@@ -41,6 +41,15 @@ enum Time {
     Text(String),
 }
 
+/// What is wrong with an interval.
+#[derive(Debug, thiserror::Error)]
+enum LabelProblem {
+    #[error("'{0}' is not a time")]
+    Time(String),
+    #[error("an interval ends before it begins")]
+    Order,
+}
+
 impl Labels {
     /// Reads `[[from, to], …]`, or `{"file": [[from, to], …], …}` as the Numenta benchmark writes it;
     /// times as in CSV.
@@ -63,8 +72,8 @@ impl Labels {
             })
         })?;
         let read = |spans: Vec<[Time; 2]>| -> Result<Vec<Span>, ReplayError> {
-            let mut spans =
-                spans.iter().map(Span::of).collect::<Result<Vec<_>, _>>().map_err(bad)?;
+            let spans = spans.iter().map(Span::of).collect::<Result<Vec<_>, _>>();
+            let mut spans = spans.map_err(|problem| bad(problem.to_string()))?;
             spans.sort_unstable();
             Ok(spans)
         };
@@ -104,17 +113,17 @@ impl Labels {
 }
 
 impl Span {
-    fn of(times: &[Time; 2]) -> Result<Self, String> {
+    fn of(times: &[Time; 2]) -> Result<Self, LabelProblem> {
         let read = |time: &Time| {
             let text = match time {
                 Time::Number(number) => number.to_string(),
                 Time::Text(text) => text.clone(),
             };
-            timestamp::read(&text, &mut None).ok_or_else(|| format!("'{text}' is not a time"))
+            timestamp::read(&text, &mut None).ok_or(LabelProblem::Time(text))
         };
         let (from, to) = (read(&times[0])?, read(&times[1])?);
         if from > to {
-            return Err("an interval ends before it begins".into());
+            return Err(LabelProblem::Order);
         }
         Ok(Self { from, to })
     }
@@ -124,8 +133,8 @@ impl Span {
 mod tests {
     use super::*;
 
-    fn parse(text: &str) -> Result<Labels, String> {
-        Labels::parse(text, Path::new("windows.json")).map_err(|e| e.to_string())
+    fn parse(text: &str) -> Result<Labels, ReplayError> {
+        Labels::parse(text, Path::new("windows.json"))
     }
 
     #[test]
@@ -153,7 +162,7 @@ mod tests {
             (r#"[["soon", 2]]"#, "'soon' is not a time"),
             ("[[3, 2]]", "ends before it begins"),
         ] {
-            let error = parse(text).unwrap_err();
+            let error = parse(text).unwrap_err().to_string();
             assert!(error.contains(expected), "{text}: {error}");
         }
     }

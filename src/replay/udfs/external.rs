@@ -20,7 +20,7 @@ use crate::protocol::message::{
     InfoRequest, InfoResponse, InitRequest, KeepaliveRequest, RequestMessage, Response, request,
     response,
 };
-use crate::protocol::{Batch, Frames, Point};
+use crate::protocol::{Batch, Frames, Point, ProtocolError};
 use crate::tick::error::{Result, TickError};
 use crate::tick::flow::Pool;
 use crate::tick::udf::{Answers, Udf};
@@ -53,7 +53,7 @@ enum Writer {
 }
 
 /// A frame that was read, or why there is none.
-type Answer = std::result::Result<Vec<u8>, String>;
+type Answer = std::result::Result<Vec<u8>, ProtocolError>;
 
 /// What an answer is, if it is no data.
 enum Control {
@@ -111,7 +111,7 @@ impl External {
                 let answer = match frames.next() {
                     Ok(Some(frame)) => Ok(frame.to_vec()),
                     Ok(None) => return,
-                    Err(error) => Err(error.to_string()),
+                    Err(error) => Err(error),
                 };
                 let last = answer.is_err();
                 if sender.send(answer).is_err() || last {
@@ -219,7 +219,7 @@ impl External {
     }
 
     fn take(&mut self, answer: Answer, out: &mut Answers<'_>) -> Result<Control> {
-        let frame = answer.map_err(|message| self.error(message))?;
+        let frame = answer.map_err(|error| self.error(error.to_string()))?;
         if let Some(message) = Point::message_of_frame(&frame) {
             return self.take_point(message, out);
         }

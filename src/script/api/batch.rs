@@ -2,7 +2,7 @@
 
 use super::point::{SharedPoint, set, tags_map, text};
 use super::series::{Mask, Series, place, same_length};
-use super::{Fallible, Kind, NativeTypes, fail};
+use super::{Fallible, NativeError, NativeType, NativeTypes, fail};
 use crate::protocol::frame::{put_frame, split_first};
 use crate::protocol::message::{BeginBatch, EndBatch};
 use crate::protocol::{Batch, Column, FieldValue, Point};
@@ -194,27 +194,27 @@ fn store(batch: &Batch, out: &mut Vec<u8>) {
     }
 }
 
-fn load(mut bytes: &[u8]) -> Result<Batch, String> {
+fn load(mut bytes: &[u8]) -> Result<Batch, NativeError> {
     let mut batch = Batch::default();
-    let begin = BeginBatch::decode_length_delimited(&mut bytes).map_err(|e| e.to_string())?;
-    let end = EndBatch::decode_length_delimited(&mut bytes).map_err(|e| e.to_string())?;
+    let begin = BeginBatch::decode_length_delimited(&mut bytes)?;
+    let end = EndBatch::decode_length_delimited(&mut bytes)?;
     batch.begin(begin);
     batch.end(end);
     while let Some((frame, rest)) = split_first(bytes) {
-        batch.push(&Point::from_message(frame).map_err(|e| e.to_string())?);
+        batch.push(&Point::from_message(frame)?);
         bytes = rest;
     }
     if !bytes.is_empty() {
-        return Err("it ends inside a point".into());
+        return Err(NativeError::InsidePoint);
     }
     Ok(batch)
 }
 
 pub(super) fn register(engine: &mut Engine, host: &Rc<Host>, registry: &mut NativeTypes) {
-    registry.add::<SharedBatch>(Kind {
+    registry.add::<SharedBatch>(NativeType {
         name: "batch",
         write: |value, out| {
-            store(&value.read_lock::<SharedBatch>().ok_or("another type")?.0, out);
+            store(&value.read_lock::<SharedBatch>().ok_or(NativeError::Type)?.0, out);
             Ok(())
         },
         read: |bytes| load(bytes).map(|batch| Dynamic::from(SharedBatch::new(batch))),

@@ -112,17 +112,36 @@ impl<T> Clone for Native<T> {
 /// What follows a stored object that leaves out gaps.
 const SKIPS: u8 = 1;
 
+/// Why a native object cannot be stored, or read again.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum NativeError {
+    #[error("it is of another type")]
+    Type,
+    #[error(transparent)]
+    Serde(#[from] postcard::Error),
+    #[error(transparent)]
+    Message(#[from] prost::DecodeError),
+    #[error(transparent)]
+    Point(#[from] crate::protocol::ProtocolError),
+    #[error("bytes are left over")]
+    LeftOver,
+    #[error("it ends inside a point")]
+    InsidePoint,
+    #[error("its length is no multiple of 8")]
+    Length,
+}
+
 /// How a native object is stored.
-pub(crate) struct Kind {
+pub(crate) struct NativeType {
     pub(crate) name: &'static str,
-    pub(crate) write: fn(&Dynamic, &mut Vec<u8>) -> Result<(), String>,
-    pub(crate) read: fn(&[u8]) -> Result<Dynamic, String>,
+    pub(crate) write: fn(&Dynamic, &mut Vec<u8>) -> Result<(), NativeError>,
+    pub(crate) read: fn(&[u8]) -> Result<Dynamic, NativeError>,
 }
 
 /// The native objects that a snapshot can hold.
 #[derive(Default)]
 pub(crate) struct NativeTypes {
-    kinds: Vec<Kind>,
+    kinds: Vec<NativeType>,
     by_type: HashMap<TypeId, usize>,
     /// How statistics are shown to people, by their type.
     shows: HashMap<TypeId, Show>,
@@ -131,7 +150,7 @@ pub(crate) struct NativeTypes {
 type Show = fn(&Dynamic) -> Option<serde_json::Value>;
 
 impl NativeTypes {
-    pub(crate) fn add<V: 'static>(&mut self, kind: Kind) {
+    pub(crate) fn add<V: 'static>(&mut self, kind: NativeType) {
         self.by_type.insert(TypeId::of::<V>(), self.kinds.len());
         self.kinds.push(kind);
     }
@@ -144,12 +163,12 @@ impl NativeTypes {
         self.shows.insert(TypeId::of::<Native<T>>(), |value| {
             serde_json::to_value(&*value.read_lock::<Native<T>>()?.0).ok()
         });
-        self.add::<Native<T>>(Kind {
+        self.add::<Native<T>>(NativeType {
             name,
             write: |value, out| {
-                let native = value.read_lock::<Native<T>>().ok_or("another type")?;
+                let native = value.read_lock::<Native<T>>().ok_or(NativeError::Type)?;
                 let taken = std::mem::take(out);
-                *out = postcard::to_extend(&*native.0, taken).map_err(|e| e.to_string())?;
+                *out = postcard::to_extend(&*native.0, taken)?;
                 if native.1 {
                     out.push(SKIPS);
                 }
@@ -158,8 +177,8 @@ impl NativeTypes {
             read: |bytes| match postcard::take_from_bytes::<T>(bytes) {
                 Ok((value, [])) => Ok(Dynamic::from(Native::new(value))),
                 Ok((value, [SKIPS])) => Ok(Dynamic::from(Native::with_policy(value, true))),
-                Ok(_) => Err("bytes are left over".into()),
-                Err(error) => Err(error.to_string()),
+                Ok(_) => Err(NativeError::LeftOver),
+                Err(error) => Err(error.into()),
             },
         });
     }
@@ -169,11 +188,11 @@ impl NativeTypes {
         self.shows.get(&value.type_id()).and_then(|show| show(value))
     }
 
-    pub(crate) fn of_value(&self, value: &Dynamic) -> Option<&Kind> {
+    pub(crate) fn of_value(&self, value: &Dynamic) -> Option<&NativeType> {
         self.by_type.get(&value.type_id()).map(|i| &self.kinds[*i])
     }
 
-    pub(crate) fn of_name(&self, name: &str) -> Option<&Kind> {
+    pub(crate) fn of_name(&self, name: &str) -> Option<&NativeType> {
         self.kinds.iter().find(|kind| kind.name == name)
     }
 }

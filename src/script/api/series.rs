@@ -1,7 +1,7 @@
 //! A series: the numbers of a column, and a mask: which of them are meant.
 
 use super::arguments::number;
-use super::{Fallible, Kind, NativeTypes, fail, fail_in};
+use super::{Fallible, NativeError, NativeType, NativeTypes, fail, fail_in};
 use crate::script::host::Host;
 use rhai::{Array, Dynamic, Engine};
 use std::rc::Rc;
@@ -33,10 +33,10 @@ pub(super) fn place(function: &str, index: i64, len: usize) -> Fallible<usize> {
 }
 
 pub(super) fn register(engine: &mut Engine, host: &Rc<Host>, registry: &mut NativeTypes) {
-    registry.add::<Series>(Kind {
+    registry.add::<Series>(NativeType {
         name: "series",
         write: |value, out| {
-            let series = value.read_lock::<Series>().ok_or("another type")?;
+            let series = value.read_lock::<Series>().ok_or(NativeError::Type)?;
             out.extend(series.0.iter().flat_map(|v| v.to_le_bytes()));
             Ok(())
         },
@@ -45,13 +45,13 @@ pub(super) fn register(engine: &mut Engine, host: &Rc<Host>, registry: &mut Nati
                 let values = values.iter().map(|v| f64::from_le_bytes(*v)).collect();
                 Ok(Dynamic::from(Series::new(values)))
             }
-            _ => Err("its length is no multiple of 8".into()),
+            _ => Err(NativeError::Length),
         },
     });
-    registry.add::<Mask>(Kind {
+    registry.add::<Mask>(NativeType {
         name: "mask",
         write: |value, out| {
-            let mask = value.read_lock::<Mask>().ok_or("another type")?;
+            let mask = value.read_lock::<Mask>().ok_or(NativeError::Type)?;
             out.extend(mask.0.iter().map(|v| u8::from(*v)));
             Ok(())
         },

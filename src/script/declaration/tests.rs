@@ -1,5 +1,6 @@
 use super::*;
 use crate::agent::Pulse;
+use crate::protocol::message::{ValueType, option_value};
 use crate::script::config::Limits;
 use crate::script::engine;
 

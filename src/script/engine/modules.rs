@@ -27,14 +27,15 @@ impl BesideResolver {
         }
     }
 
-    fn path_of(&self, name: &str) -> Result<PathBuf, String> {
+    fn path_of(&self, name: &str, at: Position) -> Result<PathBuf, Box<EvalAltResult>> {
         let relative = Path::new(name);
         let inside =
             relative.components().all(|c| matches!(c, Component::Normal(_) | Component::CurDir));
         if name.is_empty() || !inside {
-            return Err(
-                "modules are found beside the script or below; name them without '..'".into()
+            let message = format!(
+                "module '{name}': modules are found beside the script or below; name them without '..'"
             );
+            return Err(fail(message, at));
         }
         let mut path = self.folder.join(relative);
         if path.extension().is_none_or(|e| e != "rhai") {
@@ -70,7 +71,7 @@ impl ModuleResolver for BesideResolver {
         name: &str,
         at: Position,
     ) -> Result<Shared<Module>, Box<EvalAltResult>> {
-        let path = self.path_of(name).map_err(|e| fail(format!("module '{name}': {e}"), at))?;
+        let path = self.path_of(name, at)?;
         if let Some(module) = self.modules.borrow().get(&path) {
             return Ok(module.clone());
         }

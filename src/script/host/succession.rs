@@ -1,13 +1,14 @@
 //! A new version proves itself before it takes over, and takes the states of the old one.
 
 use crate::agent::Info;
-use crate::model::{Layout, Model, Port, Rows, Run};
+use crate::model::{Layout, Model, ModelError, Port, Rows, Run};
 use crate::protocol::message::{EdgeType, InitRequest};
 use crate::script::config::Config;
 use crate::script::error::ScriptError;
 use crate::script::host::instance::Instance;
 use crate::script::host::journal::Journal;
 use crate::script::host::program::{Callback, Program, ScriptText};
+use crate::script::library::LibraryError;
 use crate::script::state::checkpoint::Progress;
 use crate::script::state::groups::{Bounds, Group, Groups};
 use rhai::Dynamic;
@@ -40,9 +41,24 @@ pub(crate) enum Refusal {
     #[error("it cannot take over the state: {0}")]
     Migrate(ScriptError),
     #[error("model '{name}' {why}")]
-    Model { name: String, why: String },
+    Model { name: String, why: ModelRefusal },
     #[error("it fails with the last messages: {0}")]
     Trial(ScriptError),
+}
+
+/// Why a changed model does not take over.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ModelRefusal {
+    #[error("cannot be loaded: {0}")]
+    Load(LibraryError),
+    #[error("has other {what}: {before} → {after}")]
+    Ports { what: &'static str, before: String, after: String },
+    #[error("has other labels")]
+    Labels,
+    #[error("has other features")]
+    Features,
+    #[error("does not answer to a row of zeros: {0}")]
+    Answer(ModelError),
 }
 
 /// A version that was refused: its hash, if it could be compiled, and why.
@@ -97,9 +113,9 @@ fn prove(
 fn models(program: &Program, old: &Instance) -> Result<bool, Refusal> {
     let mut changed = false;
     for before in old.program.host().library.all() {
-        let refused = |why: String| Refusal::Model { name: before.name.clone(), why };
+        let refused = |why| Refusal::Model { name: before.name.clone(), why };
         let loaded = program.host().library.load(&before.name);
-        let after = loaded.map_err(|error| refused(format!("cannot be loaded: {error}")))?;
+        let after = loaded.map_err(|error| refused(ModelRefusal::Load(error)))?;
         if after.model.digest == before.model.digest {
             continue;
         }
@@ -117,21 +133,22 @@ fn models(program: &Program, old: &Instance) -> Result<bool, Refusal> {
 }
 
 /// A model that takes the place of another has the same inputs, outputs and labels, and answers.
-fn prove_model(before: &Model, after: &Model) -> Result<(), String> {
+fn prove_model(before: &Model, after: &Model) -> Result<(), ModelRefusal> {
     for (what, before, after) in
         [("inputs", &before.inputs, &after.inputs), ("outputs", &before.outputs, &after.outputs)]
     {
         if before != after {
             let list =
                 |ports: &[Port]| ports.iter().map(Port::to_string).collect::<Vec<_>>().join(", ");
-            return Err(format!("has other {what}: {} → {}", list(before), list(after)));
+            let (before, after) = (list(before), list(after));
+            return Err(ModelRefusal::Ports { what, before, after });
         }
     }
     if before.labels != after.labels {
-        return Err("has other labels".into());
+        return Err(ModelRefusal::Labels);
     }
     if before.features != after.features {
-        return Err("has other features".into());
+        return Err(ModelRefusal::Features);
     }
     let Ok(layout) = after.layout() else { return Ok(()) };
     let rows = if let Layout::Window { steps, .. } = layout { steps } else { 1 };
@@ -144,7 +161,7 @@ fn prove_model(before: &Model, after: &Model) -> Result<(), String> {
     let end = Instant::now() + TRIAL_TIME;
     let stop = || Instant::now() > end;
     let answer = after.predict(row, &Run::new(&stop, 1 << 30));
-    answer.map(drop).map_err(|error| format!("does not answer to a row of zeros: {error}"))
+    answer.map(drop).map_err(ModelRefusal::Answer)
 }
 
 /// What changed in what the daemon knows.

@@ -5,7 +5,7 @@
 //! serde form under their registered name.
 
 use crate::protocol::wire::{MAX_VARINT, put_varint, read_varint};
-use crate::script::api::NativeTypes;
+use crate::script::api::{NativeError, NativeTypes};
 use rhai::{Array, Blob, Dynamic, ImmutableString, Map};
 use std::collections::HashMap;
 
@@ -28,7 +28,7 @@ const BLOB: u8 = 9;
 const NATIVE: u8 = 10;
 
 /// A value that cannot be stored, or bytes that are no value.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, thiserror::Error)]
 pub(crate) enum CodecError {
     #[error("a {0} cannot be stored; keep numbers, text, arrays, maps and the host's objects")]
     Unstorable(String),
@@ -40,8 +40,8 @@ pub(crate) enum CodecError {
     UnknownType(u8),
     #[error("unknown native object '{0}'; another version of rhai-udf wrote it")]
     UnknownNative(String),
-    #[error("native object '{name}': {reason}")]
-    Native { name: String, reason: String },
+    #[error("native object '{name}': {source}")]
+    Native { name: String, source: NativeError },
     #[error("text that is not UTF-8, or refers to text that is not there")]
     Text,
 }
@@ -138,7 +138,7 @@ impl<'r> Writer<'r> {
         self.text(native.name);
         let start = self.bytes.len();
         (native.write)(value, &mut self.bytes)
-            .map_err(|reason| CodecError::Native { name: native.name.into(), reason })?;
+            .map_err(|source| CodecError::Native { name: native.name.into(), source })?;
         // The length goes before what was just written; most objects are short.
         let body = self.bytes.split_off(start);
         self.slice(&body);
@@ -256,7 +256,7 @@ impl<'b, 'r> Reader<'b, 'r> {
                     .of_name(&name)
                     .ok_or_else(|| CodecError::UnknownNative(name.to_string()))?;
                 (native.read)(body)
-                    .map_err(|reason| CodecError::Native { name: name.to_string(), reason })?
+                    .map_err(|source| CodecError::Native { name: name.to_string(), source })?
             }
             other => return Err(CodecError::UnknownType(other)),
         })

@@ -25,7 +25,7 @@ pub(crate) struct Origin {
 }
 
 /// A snapshot that cannot be read.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, thiserror::Error)]
 pub(crate) enum SnapshotError {
     #[error("it is not a snapshot of rhai-udf ({0} bytes)")]
     Foreign(usize),
@@ -38,7 +38,7 @@ pub(crate) enum SnapshotError {
 }
 
 /// A state that cannot be stored.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, thiserror::Error)]
 pub(crate) enum SaveError {
     #[error("{0}")]
     Codec(#[from] CodecError),

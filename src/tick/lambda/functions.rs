@@ -315,7 +315,7 @@ impl Special {
                 string(text::replace(s, old, new, *n))
             }
             (Self::Substring, [String(s), Int(start), Int(stop)]) => {
-                string(text::substring(s, *start, *stop).map_err(error)?)
+                string(text::substring(s, *start, *stop)?)
             }
             (Self::RegexReplace, [Regex(regex), String(s), String(with)]) => {
                 string(regex.replace_all(s, &**with).into_owned())

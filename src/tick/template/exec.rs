@@ -2,15 +2,14 @@
 
 use crate::protocol::duration;
 use crate::tick::error::{Result, TickError};
-use crate::tick::template::functions::{call, format_time};
+use crate::tick::template::functions::call;
+use crate::tick::template::layout::format_time;
 use crate::tick::template::value::Data;
-use crate::tick::template::{Command, Item, Operand, Pipeline, Template};
+use crate::tick::template::{Command, Item, Operand, Pipeline, Template, Templated, refuse};
 use crate::tick::text;
 
 /// The longest output of one template.
 const MAX_OUTPUT: usize = 1 << 20;
-
-type Executed<T> = Result<T, String>;
 
 impl Template {
     /// Writes the template for a value.
@@ -18,14 +17,16 @@ impl Template {
     /// # Errors
     /// A field that the value does not have, a function that cannot take its arguments.
     pub fn render(&self, root: &Data) -> Result<String> {
-        let mut run = Run { root, html: self.html, variables: Vec::new(), out: String::new() };
+        let mut run =
+            Rendering { root, html: self.html, variables: Vec::new(), out: String::new() };
         run.items(&self.body, root)
-            .map_err(|message| TickError::Template { name: self.name, message })?;
+            .map_err(|problem| TickError::Template { name: self.name, problem })?;
         Ok(run.out)
     }
 }
 
-struct Run<'r> {
+/// A template that is being written.
+struct Rendering<'r> {
     root: &'r Data,
     html: bool,
     variables: Vec<(String, Data)>,
@@ -38,8 +39,8 @@ enum Flow {
     Continue,
 }
 
-impl Run<'_> {
-    fn items(&mut self, items: &[Item], dot: &Data) -> Executed<Flow> {
+impl Rendering<'_> {
+    fn items(&mut self, items: &[Item], dot: &Data) -> Templated<Flow> {
         let scope = self.variables.len();
         for item in items {
             match self.item(item, dot)? {
@@ -50,14 +51,14 @@ impl Run<'_> {
                 }
             }
             if self.out.len() > MAX_OUTPUT {
-                return Err(format!("the output exceeds {MAX_OUTPUT} bytes"));
+                return refuse(format!("the output exceeds {MAX_OUTPUT} bytes"));
             }
         }
         self.variables.truncate(scope);
         Ok(Flow::Next)
     }
 
-    fn item(&mut self, item: &Item, dot: &Data) -> Executed<Flow> {
+    fn item(&mut self, item: &Item, dot: &Data) -> Templated<Flow> {
         match item {
             Item::Text(text) => self.out.push_str(text),
             Item::Action(pipeline) => {
@@ -96,7 +97,7 @@ impl Run<'_> {
         body: &[Item],
         otherwise: &[Item],
         dot: &Data,
-    ) -> Executed<()> {
+    ) -> Templated<()> {
         let scope = self.variables.len();
         let bare =
             Pipeline { variables: Vec::new(), declares: false, commands: range.commands.clone() };
@@ -104,7 +105,7 @@ impl Run<'_> {
         let entries = match &value {
             Data::Map(entries, _) => entries.to_vec(),
             Data::Nil => Vec::new(),
-            other => return Err(format!("range can't iterate over {}", other.print())),
+            other => return refuse(format!("range can't iterate over {}", other.print())),
         };
         if entries.is_empty() {
             self.items(otherwise, dot)?;
@@ -128,19 +129,19 @@ impl Run<'_> {
         Ok(())
     }
 
-    fn assign(&mut self, name: &str, value: Data, declares: bool) -> Executed<()> {
+    fn assign(&mut self, name: &str, value: Data, declares: bool) -> Templated<()> {
         if declares {
             self.variables.push((name.to_owned(), value));
             return Ok(());
         }
         match self.variables.iter_mut().rev().find(|(known, _)| known == name) {
             Some((_, slot)) => *slot = value,
-            None => return Err(format!("undefined variable \"${name}\"")),
+            None => return refuse(format!("undefined variable \"${name}\"")),
         }
         Ok(())
     }
 
-    fn pipeline(&mut self, pipeline: &Pipeline, dot: &Data) -> Executed<Data> {
+    fn pipeline(&mut self, pipeline: &Pipeline, dot: &Data) -> Templated<Data> {
         let mut value = None;
         for command in &pipeline.commands {
             value = Some(self.command(command, dot, value)?);
@@ -152,7 +153,7 @@ impl Run<'_> {
         Ok(value)
     }
 
-    fn command(&mut self, command: &Command, dot: &Data, last: Option<Data>) -> Executed<Data> {
+    fn command(&mut self, command: &Command, dot: &Data, last: Option<Data>) -> Templated<Data> {
         let Some((first, rest)) = command.0.split_first() else { return Ok(Data::Nil) };
         let Operand::Function(name) = first else {
             let mut arguments = Vec::new();
@@ -172,7 +173,9 @@ impl Run<'_> {
                 }
                 value = Some(next);
             }
-            return last.or(value).ok_or_else(|| format!("{name} wants at least 1 argument"));
+            return last
+                .or(value)
+                .ok_or_else(|| format!("{name} wants at least 1 argument").into());
         }
         let mut arguments = Vec::new();
         for operand in rest {
@@ -182,7 +185,7 @@ impl Run<'_> {
         call(name, &arguments)
     }
 
-    fn operand(&mut self, operand: &Operand, dot: &Data) -> Executed<Data> {
+    fn operand(&mut self, operand: &Operand, dot: &Data) -> Templated<Data> {
         match operand {
             Operand::Function(name) => call(name, &[]),
             other => self.method(other, dot, &[]),
@@ -190,7 +193,7 @@ impl Run<'_> {
     }
 
     /// Evaluates a value whose last name may be a method that takes arguments.
-    fn method(&mut self, operand: &Operand, dot: &Data, arguments: &[Data]) -> Executed<Data> {
+    fn method(&mut self, operand: &Operand, dot: &Data, arguments: &[Data]) -> Templated<Data> {
         let (base, names) = match operand {
             Operand::Literal(data) => (data.clone(), &[][..]),
             Operand::Dot(names) => (dot.clone(), &names[..]),
@@ -207,7 +210,7 @@ impl Run<'_> {
             return if arguments.is_empty() {
                 Ok(base)
             } else {
-                Err("can't give argument to non-function".to_owned())
+                refuse("can't give argument to non-function".to_owned())
             };
         };
         let mut value = base;
@@ -242,7 +245,7 @@ impl Run<'_> {
 }
 
 /// Returns a field, a map's value or what a method returns.
-fn field(value: &Data, name: &str, arguments: &[Data]) -> Executed<Data> {
+fn field(value: &Data, name: &str, arguments: &[Data]) -> Templated<Data> {
     let found = match value {
         Data::Struct(fields) => {
             fields.iter().find(|(known, _)| *known == name).map(|(_, v)| v.clone())
@@ -250,19 +253,19 @@ fn field(value: &Data, name: &str, arguments: &[Data]) -> Executed<Data> {
         Data::Map(..) => value.index(name),
         Data::Time(time) => return time_method(*time, name, arguments),
         Data::Duration(span) => duration_method(*span, name),
-        Data::Nil => return Err(format!("nil data; no entry for key {name:?}")),
+        Data::Nil => return refuse(format!("nil data; no entry for key {name:?}")),
         _ => None,
     };
     match found {
         Some(_) if !arguments.is_empty() => {
-            Err(format!("{name} has arguments but cannot be invoked as function"))
+            refuse(format!("{name} has arguments but cannot be invoked as function"))
         }
         Some(value) => Ok(value),
-        None => Err(format!("can't evaluate field {name} in type {}", value.kind())),
+        None => refuse(format!("can't evaluate field {name} in type {}", value.kind())),
     }
 }
 
-fn time_method(time: i64, name: &str, arguments: &[Data]) -> Executed<Data> {
+fn time_method(time: i64, name: &str, arguments: &[Data]) -> Templated<Data> {
     let date = text::date(time);
     let int = |v: i64| Ok(Data::Int(v));
     match (name, arguments) {
@@ -283,8 +286,8 @@ fn time_method(time: i64, name: &str, arguments: &[Data]) -> Executed<Data> {
         ("Second", []) => int(date.second().into()),
         ("Nanosecond", []) => int(date.subsec_nanosecond().into()),
         ("IsZero", []) => Ok(Data::Bool(false)),
-        ("Format", _) => Err("Time.Format wants one layout such as \"15:04:05\"".to_owned()),
-        _ => Err(format!("can't evaluate field {name} in type time.Time")),
+        ("Format", _) => refuse("Time.Format wants one layout such as \"15:04:05\"".to_owned()),
+        _ => refuse(format!("can't evaluate field {name} in type time.Time")),
     }
 }
 

@@ -8,7 +8,7 @@ mod input;
 mod rows;
 
 use super::arguments::describe;
-use super::{Fallible, Kind, NativeTypes, fail, fail_in};
+use super::{Fallible, NativeError, NativeType, NativeTypes, fail, fail_in};
 use crate::model::{Labels, Port};
 use crate::script::host::Host;
 use crate::script::library::{Library, Loaded};
@@ -101,21 +101,21 @@ fn short(digest: &str) -> &str {
 }
 
 pub(super) fn register(engine: &mut Engine, host: &Rc<Host>, registry: &mut NativeTypes) {
-    registry.add::<SharedModel>(Kind {
+    registry.add::<SharedModel>(NativeType {
         name: "model",
         write: |value, out| {
-            let model = value.read_lock::<SharedModel>().ok_or("another type")?;
+            let model = value.read_lock::<SharedModel>().ok_or(NativeError::Type)?;
             let stored = Stored {
                 name: model.0.name.clone(),
                 digest: model.0.digest(),
                 settings: model.0.settings.clone(),
             };
             let taken = std::mem::take(out);
-            *out = postcard::to_extend(&stored, taken).map_err(|e| e.to_string())?;
+            *out = postcard::to_extend(&stored, taken)?;
             Ok(())
         },
         read: |bytes| {
-            let stored: Stored = postcard::from_bytes(bytes).map_err(|e| e.to_string())?;
+            let stored: Stored = postcard::from_bytes(bytes)?;
             Ok(Dynamic::from(SharedModel(Rc::new(Handle {
                 name: stored.name,
                 settings: stored.settings,

@@ -20,6 +20,14 @@ pub(crate) struct RecentRows {
     rows: VecDeque<Vec<f64>>,
 }
 
+/// A row of another width than those before it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("a row of {row} values after rows of {before}")]
+struct OtherWidth {
+    row: usize,
+    before: usize,
+}
+
 impl RecentRows {
     pub(super) fn rows(&self) -> impl Iterator<Item = &Vec<f64>> {
         self.rows.iter()
@@ -29,11 +37,11 @@ impl RecentRows {
         self.rows.len()
     }
 
-    fn push(&mut self, row: Vec<f64>) -> Result<(), String> {
+    fn push(&mut self, row: Vec<f64>) -> Result<(), OtherWidth> {
         if let Some(first) = self.rows.front()
             && first.len() != row.len()
         {
-            return Err(format!("a row of {} values after rows of {}", row.len(), first.len()));
+            return Err(OtherWidth { row: row.len(), before: first.len() });
         }
         if self.rows.len() == self.size {
             self.rows.pop_front();
