@@ -50,7 +50,7 @@ pub(crate) enum Refusal {
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ModelRefusal {
     #[error("cannot be loaded: {0}")]
-    Load(LibraryError),
+    Load(Box<LibraryError>),
     #[error("has other {what}: {before} → {after}")]
     Ports { what: &'static str, before: String, after: String },
     #[error("has other labels")]
@@ -58,7 +58,7 @@ pub(crate) enum ModelRefusal {
     #[error("has other features")]
     Features,
     #[error("does not answer to a row of zeros: {0}")]
-    Answer(ModelError),
+    Answer(Box<ModelError>),
 }
 
 /// A version that was refused: its hash, if it could be compiled, and why.
@@ -115,7 +115,7 @@ fn models(program: &Program, old: &Instance) -> Result<bool, Refusal> {
     for before in old.program.host().library.all() {
         let refused = |why| Refusal::Model { name: before.name.clone(), why };
         let loaded = program.host().library.load(&before.name);
-        let after = loaded.map_err(|error| refused(ModelRefusal::Load(error)))?;
+        let after = loaded.map_err(|error| refused(ModelRefusal::Load(Box::new(error))))?;
         if after.model.digest == before.model.digest {
             continue;
         }
@@ -161,7 +161,7 @@ fn prove_model(before: &Model, after: &Model) -> Result<(), ModelRefusal> {
     let end = Instant::now() + TRIAL_TIME;
     let stop = || Instant::now() > end;
     let answer = after.predict(row, &Run::new(&stop, 1 << 30));
-    answer.map(drop).map_err(ModelRefusal::Answer)
+    answer.map(drop).map_err(|error| ModelRefusal::Answer(Box::new(error)))
 }
 
 /// What changed in what the daemon knows.
