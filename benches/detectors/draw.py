@@ -108,19 +108,19 @@ def main():
         labels = [(seconds(a.split(".")[0] + "Z"), seconds(b.split(".")[0] + "Z")) for a, b in windows[f"{series}.csv"]]
         draw(script, title, ["value"], score, threshold, points, alerts, labels)
 
-    on_nab("anomaly", "realKnownCause/nyc_taxi", "anomaly_score", 0.994, "anomaly_score > 0.994",
+    on_nab("anomaly", "realKnownCause/nyc_taxi", "anomaly_score", None, "anomaly_alert",
            title="anomaly: taxi passengers in New York")
-    on_nab("ewma", "realAWSCloudwatch/grok_asg_anomaly", "ewma_score", 5.0, "ewma_alert",
+    on_nab("ewma", "realAWSCloudwatch/grok_asg_anomaly", "ewma_score", None, "ewma_alert",
            title="ewma: a group of servers")
-    on_nab("change_likelihood", "realAWSCloudwatch/rds_cpu_utilization_cc0c53", "change_score", 0.3, "change_score > 0.3",
+    on_nab("change_likelihood", "realAWSCloudwatch/rds_cpu_utilization_cc0c53", "change_score", None, "change_alert",
            title="change_likelihood: the CPU of a database")
-    on_nab("level_shift", "realAWSCloudwatch/rds_cpu_utilization_cc0c53", "shift_score", 1.0, "shift_alert",
+    on_nab("level_shift", "realAWSCloudwatch/rds_cpu_utilization_cc0c53", "shift_score", None, "shift_alert",
            title="level_shift: the CPU of a database")
-    on_nab("seasonal", "realKnownCause/nyc_taxi", "seasonal_score", 4.0, "seasonal_score > 4.0",
+    on_nab("seasonal", "realKnownCause/nyc_taxi", "seasonal_score", None, "seasonal_alert",
            "--set", "period=1w", "--set", "slots=168", title="seasonal: taxi passengers in New York, by the hour of the week")
-    on_nab("knn", "realAWSCloudwatch/ec2_cpu_utilization_ac20cd", "knn_score", 0.999, "knn_score >= 0.999",
+    on_nab("knn", "realAWSCloudwatch/ec2_cpu_utilization_ac20cd", "knn_score", None, "knn_alert",
            title="knn: the CPU of a server")
-    on_nab("rate_of_change", "realKnownCause/ec2_request_latency_system_failure", "rate_score", 8.0, "rate_score > 8.0",
+    on_nab("rate_of_change", "realKnownCause/ec2_request_latency_system_failure", "rate_score", None, "rate_alert",
            title="rate_of_change: the latency of requests")
     on_nab("stuck", "realTweets/Twitter_volume_AAPL", "stuck_seconds", 3600.0, "stuck_alert",
            "--set", "after=1h", title="stuck: messages about a company; after=1h")
@@ -153,13 +153,13 @@ def machine(folder, cpu):
     with open(total, "w") as f:
         f.writelines(line for line in lines if "cpu=cpu-total" in line)
     fields = ["usage_user", "usage_system"]
-    points, alerts = replay("correlation_break", total, ["--set", "fields=usage_user,usage_system"], "correlation_score > 8.0")
+    points, alerts = replay("correlation_break", total, ["--set", "fields=usage_user,usage_system"], "correlation_alert")
     draw("correlation_break", "correlation_break: user (grey) and system time (green) of a machine", fields,
-         "correlation_score", 8.0, points, alerts, [])
+         "correlation_score", None, points, alerts, [])
     fields = ["usage_user", "usage_system", "usage_nice"]
     options = [x for field in fields for x in ("--set", f"field={field}")] + ["--set", "window=200"]
     points, alerts = replay("isolation_forest", total, options, "isolation_alert")
-    draw("isolation_forest", "isolation_forest: user, system and nice time of a machine", fields, "isolation_score", 0.6,
+    draw("isolation_forest", "isolation_forest: user, system and nice time of a machine", fields, "isolation_score", None,
          points, alerts, [])
     cut = os.path.join(folder, "cut.lp")
     times = sorted({int(line.split()[-1]) for line in lines})

@@ -19,13 +19,13 @@ VALUE = ["--set", "field=value"]
 SIGMA = ("sigma", VALUE, "sigma > 3.0")
 # data, detectors: script, options, condition
 RUNS = [
-    ("spikes", [("anomaly", VALUE, "anomaly_score > 0.994"), ("ewma", VALUE, "ewma_alert"), SIGMA]),
-    ("shifts", [("anomaly", VALUE, "anomaly_score > 0.994"), ("change_likelihood", VALUE, "change_score > 0.3"), ("level_shift", VALUE, "shift_alert"), SIGMA]),
-    ("daily", [("anomaly", VALUE, "anomaly_score > 0.994"), ("seasonal", VALUE, "seasonal_score > 4.0"), ("knn", VALUE, "knn_score >= 0.999"), SIGMA]),
+    ("spikes", [("anomaly", VALUE, "anomaly_alert"), ("ewma", VALUE, "ewma_alert"), SIGMA]),
+    ("shifts", [("anomaly", VALUE, "anomaly_alert"), ("change_likelihood", VALUE, "change_alert"), ("level_shift", VALUE, "shift_alert"), SIGMA]),
+    ("daily", [("anomaly", VALUE, "anomaly_alert"), ("seasonal", VALUE, "seasonal_alert"), ("knn", VALUE, "knn_alert"), ("discord", VALUE, "discord_alert"), SIGMA]),
     ("sticking", [("stuck", VALUE, "stuck_alert"), SIGMA]),
-    ("ramps", [("anomaly", VALUE, "anomaly_score > 0.994"), ("rate_of_change", VALUE, "rate_score > 8.0"), SIGMA]),
+    ("ramps", [("anomaly", VALUE, "anomaly_alert"), ("rate_of_change", VALUE, "rate_alert"), SIGMA]),
     ("pair", [
-        ("correlation_break", ["--set", "fields=load,power"], "correlation_score > 8.0"),
+        ("correlation_break", ["--set", "fields=load,power"], "correlation_alert"),
         ("sigma", ["--set", "field=power"], "sigma > 3.0"),
     ]),
     ("modes", [
@@ -37,13 +37,14 @@ RUNS = [
     ("hosts", [("dead_man", ["--tag-columns", "host", "--group-by", "host"], "dead_alert"), SIGMA]),
 ]
 NAB = [
-    ("anomaly", VALUE, "anomaly_score > 0.994"),
-    ("knn", VALUE, "knn_score >= 0.999"),
-    ("change_likelihood", VALUE, "change_score > 0.3"),
+    ("anomaly", VALUE, "anomaly_alert"),
+    ("knn", VALUE, "knn_alert"),
+    ("change_likelihood", VALUE, "change_alert"),
     ("level_shift", VALUE, "shift_alert"),
+    ("discord", VALUE, "discord_alert"),
     ("ewma", VALUE, "ewma_alert"),
-    ("seasonal", VALUE, "seasonal_score > 4.0"),
-    ("rate_of_change", VALUE, "rate_score > 8.0"),
+    ("seasonal", VALUE, "seasonal_alert"),
+    ("rate_of_change", VALUE, "rate_alert"),
     SIGMA,
 ]
 

@@ -94,26 +94,28 @@ fn each_file_with_its_own_labels_starts_afresh() {
     let b = text(folder.write("b.csv", &series(&[32])));
     let labels = r#"{"b.csv": [["2026-01-05 00:30:00", "2026-01-05 00:39:00"]], "a.csv": []}"#;
     let labels = text(folder.write("labels.json", labels));
-    let level = script("level_shift");
+    let ewma = script("ewma");
     let run = replay(&[
-        &*level,
+        &*ewma,
         "--data",
         &a,
         &b,
         "--set",
         "field=value",
         "--set",
-        "warmup=20",
+        "threshold=5",
+        "--set",
+        "span=20",
         "--labels",
         &labels,
         "--crit",
-        "shift_alert",
+        "ewma_alert",
     ]);
     assert_eq!(run.code, Some(0), "{}", run.stderr);
     assert!(run.text().contains("hits          1\n"), "{}", run.text());
     let alone = text(folder.write("c.csv", &series(&[])));
     let run = replay(&[
-        &level,
+        &ewma,
         "--data",
         &alone,
         "--set",
@@ -185,6 +187,8 @@ const DETECTORS: &[(&str, &[&str])] = &[
     ("forecast", &["--set", "limit=5.0"]),
     ("knn", &[]),
     ("isolation_forest", &[]),
+    ("discord", &[]),
+    ("multivariate", &[]),
 ];
 
 #[test]
@@ -217,13 +221,16 @@ fn a_detector_refuses_sizes_beyond_limits() {
     for (name, option, expected) in [
         ("level_shift", "warmup=0", "warmup"),
         ("ewma", "span=0.5", "span"),
-        ("ewma", "release=9.0", "must not be above threshold"),
+        ("ewma", "threshold=1.0", "must not be above threshold"),
         ("change_likelihood", "long=0", "long"),
         ("change_likelihood", "short=1000", "short 1000 must be below long"),
         ("seasonal", "slots=0", "slots"),
         ("knn", "training=1000000", "training"),
         ("rate_of_change", "size=99999999999", "size must be from 1 to 10000000"),
         ("isolation_forest", "window=0", "window"),
+        ("anomaly", "per_week=0", "per_week"),
+        ("discord", "pattern=3", "must be 0 or at least 4"),
+        ("multivariate", "learn=9", "learn"),
         ("stuck", "after=soon", "after"),
     ] {
         let path = script(name);

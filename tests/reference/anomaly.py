@@ -1,8 +1,8 @@
-"""Makes anomaly.json, which the unit tests of src/stats/anomaly compare with.
+"""Makes anomaly.json, rhythm.json and budget.json, which the unit tests of src/stats compare with.
 
-A second, direct writing of the anomaly score in plain Python (no packages): the whole history in lists,
-no rings. It is the prototype with which the score's constants were chosen. `python anomaly.py` writes
-the positions and values of all scores from 0.9 up on a made series.
+A second, direct writing of the anomaly score and of the alarm budget in plain Python: whole histories in
+lists and dictionaries, no rings and no blocks of counts. They are the prototypes with which the constants
+were chosen. The rhythm is written with pandas. `python anomaly.py` needs pandas.
 """
 
 import json
@@ -10,58 +10,185 @@ import math
 import pathlib
 import struct
 
-SPAN, LANDMARKS, LEARN, HISTORY, WARMUP, HOLD = 20, 1024, 0.1, 8192, 50, 100
+import numpy
+import pandas
+
+WARMUP = 50
+HERE = pathlib.Path(__file__)
+
+
+def noise():
+    state = 1
+    while True:
+        state = (state * 6364136223846793005 + 1442695040888963407) % 2**64
+        yield (state >> 40) / 2**24
 
 
 def course(n):
-    state = 1
-    for i in range(n):
-        state = (state * 6364136223846793005 + 1442695040888963407) % 2**64
-        noise = (state >> 40) / 2**24
+    """A daily course by five minutes with noise, spikes and a new level."""
+    for i, u in zip(range(n), noise()):
         daily = abs(i % 288 - 144) / 4
         spike = 60 if i % 1777 == 1500 else 0
         level = 25 if i >= 9000 else 0
-        yield daily + 8 * noise + spike + level
+        yield daily + 8 * u + spike + level
 
 
-def five_digits(x):
-    """x cut to 5 binary digits after the first, all but equal values to the same."""
-    bits = struct.unpack("<Q", struct.pack("<d", x * (1 + 2**-20)))[0]
-    return struct.unpack("<d", struct.pack("<Q", bits >> 47 << 47))[0]
+class Rank:
+    """p-values by counts in classes, halved at twice the memory."""
+
+    def __init__(self, memory):
+        self.memory, self.unit, self.counts = memory, 0.0, {}
+
+    def push(self, x):
+        if self.unit == 0 and math.isfinite(x):
+            self.unit = x
+        bits = lambda x: struct.unpack("<Q", struct.pack("<d", x))[0] >> 48
+        if x == 0:
+            c = 0
+        elif self.unit == 0:
+            c = 767
+        else:
+            c = min(767, max(1, bits(x / self.unit * (1 + 2**-20)) - bits(1.0) + 320))
+        total = sum(self.counts.values())
+        above = sum(n for k, n in self.counts.items() if k >= c)
+        p = (above + 256) / (total + 256)
+        if above < 128:
+            seen = [k for k, n in self.counts.items() if 0 < k < c and n >= 128]
+            if seen:
+                low = lambda c: struct.unpack("<d", struct.pack("<Q", (bits(1.0) + c - 320) << 48))[0]
+                p *= (low(max(seen)) / low(c)) ** 2
+        self.counts[c] = self.counts.get(c, 0) + 256
+        if total + 256 >= 2 * self.memory * 256:
+            self.counts = {k: n // 2 for k, n in self.counts.items()}
+        return p
 
 
-def scores(values):
-    landmarks, novelties, raised, mean, unit = [], [], [], 0.0, None
-    for i, x in enumerate(values):
-        weight = max(1 / (i + 1), 1 / SPAN)
-        mean = x if i == 0 else mean + (weight * x - weight * mean)
-        near = min(landmarks, key=lambda l: max(abs(x - l[0]), abs(mean - l[1])), default=None)
-        novelty = max(abs(x - near[0]), abs(mean - near[1])) if near else math.inf
-        p = 1.0
-        if i >= WARMUP:
-            unit = unit or novelty
-            multiple = novelty / unit if unit else novelty
-            recent, cut = novelties[-HISTORY:], five_digits(multiple)
-            above = sum(n >= cut for n in recent)
-            p = (1 + above) / (1 + len(recent))
-            record = max(recent, default=0)
-            if above == 0 and 0 < record < multiple:
-                p *= (record / multiple) ** 2
-            novelties.append(cut)
+class Novelty:
+    def __init__(self):
+        self.marks, self.rank, self.n = [], Rank(8192), 0
+
+    def push(self, a, b):
+        self.n += 1
+        near = min(self.marks, key=lambda m: max(abs(a - m[0]), abs(b - m[1])), default=None)
+        distance = max(abs(a - near[0]), abs(b - near[1])) if near else math.inf
         if near:
-            near[2] = i
-        if novelty > 0 and (len(landmarks) < LANDMARKS or p <= LEARN):
-            if len(landmarks) == LANDMARKS:
-                landmarks.remove(min(landmarks, key=lambda l: l[2]))
-            landmarks.append([x, mean, i])
-        raised = [(j, s) for j, s in raised if i - j <= HOLD]
-        score = 1 - p
-        if score > max((s for _, s in raised), default=0):
-            raised.append((i, score))
-            yield i, score
+            near[2] = self.n
+        p = self.rank.push(distance) if self.n > WARMUP else 1.0
+        if distance > 0 and (len(self.marks) < 512 or p <= 0.1):
+            mark = [a, b, self.n]
+            if len(self.marks) == 512:
+                self.marks[min(range(512), key=lambda i: self.marks[i][2])] = mark
+            else:
+                self.marks.append(mark)
+        return p
 
 
-found = [(i, s) for i, s in scores(course(12000)) if s >= 0.9]
-data = {"position": [i for i, _ in found], "score": [repr(s) for _, s in found]}
-target = pathlib.Path(__file__).with_name("anomaly.json")
-target.write_text(json.dumps(data, separators=(",", ":")) + "\n")
+def means(values, span):
+    """Exponentially weighted means, after each value."""
+    out = []
+    for n, x in enumerate(values, 1):
+        weight = max(1 / n, 1 / span)
+        out.append(x if n == 1 else out[-1] + (weight * x - weight * out[-1]))
+    return out
+
+
+def rhythm(minutes, values):
+    """The median of the same five minutes and those beside, on the last seven days, by pandas."""
+    cells = pandas.Series(values).groupby([m // 5 for m in minutes]).mean()
+    table = cells.reindex(range(int(cells.index[0]) - 7 * 288 - 1, int(cells.index[-1]) + 1))
+    near = {}
+    for back in range(1, 8):
+        for beside in (-1, 0, 1):
+            if (back, beside) != (7, -1):
+                near[back, beside] = table.shift(288 * back - beside)
+    near = pandas.DataFrame(near)
+    days = sum(near[back].notna().any(axis=1) for back in range(1, 8))
+    expected = near.median(axis=1).where(days >= 2)
+    return [expected[m // 5] for m in minutes]
+
+
+def scores(minutes, values):
+    """1 less the geometric mean of the p-values of each value."""
+    expected = rhythm(minutes, values)
+    first = minutes[0]
+    short, long = means(values, 5), means(values, 20)
+    far = means(values, 2000)
+    steps = [x - short[i - 1] if i else 0.0 for i, x in enumerate(values)]
+    distance = means([abs(x - m) for x, m in zip(values, far)], 2000)
+    step = means([abs(s) for s in steps], 2000)
+    known = [i for i, e in enumerate(expected) if e == e]
+    rest = {i: values[i] - expected[i] for i in known}
+    rest_short = dict(zip(known, means([rest[i] for i in known], 5)))
+    rest_long = dict(zip(known, means([rest[i] for i in known], 20)))
+    states, jumps, rests, rest_steps = Novelty(), Novelty(), Novelty(), Rank(32768)
+    before = None
+    for i, x in enumerate(values):
+        views = [(states.push(x, long[i]), 1), (jumps.push(steps[i], x), 1)]
+        if i in rest:
+            views.append((rests.push(rest[i], rest_long[i]), 1))
+            if rests.n > WARMUP:
+                p = rest_steps.push(abs(rest[i] - rest_short[before]))
+                if step[i] < 0.5 * distance[i]:
+                    views.append((p, 3))
+            before = i
+        elif minutes[i] - first < 2 * 1440:
+            views.append((1.0, 1))
+        logs = sum(w * math.log(max(p, 1e-30)) for p, w in views)
+        yield 1 - math.exp(logs / sum(w for _, w in views))
+
+
+def alarms(minutes, scores, per_week, cluster):
+    """The positions of alarms; None for a score is ranked, otherwise it is 1 - p."""
+    rank = Rank(32768)
+    silence = lambda values, rate: min(64, max(1, values / (8 * rate)))
+    reference, interval, weeks, n = max(8, per_week), 0.0, 0.0, 0
+    episodes = raised = 0
+    last_episode = last_alarm = -math.inf
+    for i, score in enumerate(scores):
+        p = rank.push(score) if cluster is None else 1 - score
+        if i:
+            n += 1
+            elapsed = minutes[i] - minutes[i - 1]
+            interval = interval or elapsed
+            elapsed = min(elapsed, 10 * interval)
+            interval += (elapsed - interval) / min(n, 200)
+            weeks += elapsed / 10080
+        if i < WARMUP:
+            continue
+        values = 10080 / interval
+        level = per_week * (cluster or 8) / values
+        watched = max(weeks - episodes * silence(values, reference) / values, weeks / 4)
+        level /= max((episodes + 8) / (reference * watched + 8), 0.25)
+        level /= min(1, (raised + 2) / (per_week * weeks + 2))
+        alarm = p <= min(level, 0.3) and i - last_alarm > silence(values, per_week)
+        if p <= reference * 8 / values and i - last_episode > silence(values, reference):
+            episodes, last_episode = episodes + 1, i
+        if alarm:
+            raised, last_alarm = raised + 1, i
+            yield i
+
+
+def write(name, data):
+    HERE.with_name(name).write_text(json.dumps(data, separators=(",", ":")) + "\n")
+
+
+if __name__ == "__main__":
+    values = list(course(12000))
+    minutes = [5 * i for i in range(len(values))]
+    found = list(scores(minutes, values))
+    high = [i for i, s in enumerate(found) if s >= 0.95]
+    raised = list(alarms(minutes, found, 3, 15))
+    write("anomaly.json", {"position": high, "score": [repr(found[i]) for i in high], "alarms": raised})
+
+    random = numpy.random.default_rng(5)
+    minutes = numpy.cumsum(random.choice([1, 2, 30], 4000, p=[0.6, 0.35, 0.05])).tolist()
+    values = [math.sin(m / 1440 * 2 * math.pi) + random.normal() / 5 for m in minutes]
+    text = [repr(float(e)) for e in rhythm(minutes, values)]
+    write("rhythm.json", {"minute": minutes, "value": [repr(float(v)) for v in values], "expected": text})
+
+    minutes = [2 * i for i in range(9000)]
+    values = [float(x) for x in abs(random.standard_t(3, 9000))]
+    write("budget.json", {
+        "value": [repr(v) for v in values],
+        "alarms": {k: list(alarms(minutes, values, k, None)) for k in (1, 7, 50)},
+    })

@@ -6,8 +6,8 @@ use super::object::{Binder, Measures};
 use super::{Fallible, Native, NativeTypes};
 use crate::script::host::Host;
 use crate::stats::change::{
-    Adwin, BayesStep, BayesianChange, Cusum, CusumStep, Direction, Kswin, PageHinkley,
-    PageHinkleyStep, pelt,
+    Adwin, BayesStep, BayesianChange, Cusum, CusumStep, Direction, Kswin, LevelChange, LevelStep,
+    PageHinkley, PageHinkleyStep, pelt,
 };
 use crate::stats::moments::{MovingStats, RunningStats};
 use rhai::{Array, Engine, Map};
@@ -18,6 +18,7 @@ pub(super) fn register(engine: &mut Engine, host: &Rc<Host>, registry: &mut Nati
     page_hinkley(engine, host, registry);
     windows(engine, host, registry);
     bayesian(engine, host, registry);
+    level_change(engine, host, registry);
     function(engine, host, "pelt", &["values"], |a| {
         let values = a.numbers()?;
         let cost = a.text_or("cost", "mean")?.parse()?;
@@ -55,6 +56,28 @@ impl Step for BayesStep {
     fn map(&self) -> Map {
         map([("surprise", self.surprise.into()), ("run_length", (self.run_length as i64).into())])
     }
+}
+
+impl Step for LevelStep {
+    fn map(&self) -> Map {
+        map([
+            ("score", self.score.into()),
+            ("size", self.size.into()),
+            ("length", (self.length as i64).into()),
+        ])
+    }
+}
+
+fn level_change(engine: &mut Engine, host: &Rc<Host>, registry: &mut NativeTypes) {
+    Binder::new(engine, host, registry, "level_change", LevelChange::reset)
+        .made_by("level_change", &[], |a| Ok(LevelChange::new(a.count_or("warmup", 10)?)?))
+        .judges(LevelChange::push)
+        .answers(&[("baseline", LevelChange::baseline)])
+        .count("count", LevelChange::count)
+        .ready(LevelChange::ready);
+    engine.register_fn("accept", |s: &mut Native<LevelChange>, length: i64| {
+        s.change().accept(usize::try_from(length).unwrap_or(0));
+    });
 }
 
 fn cusum(engine: &mut Engine, host: &Rc<Host>, registry: &mut NativeTypes) {

@@ -1,12 +1,28 @@
-//! Far from the others: nearest neighbours, isolation forests, half-space trees.
+//! Far from the others: nearest neighbours, patterns, principal components, random partitions.
 
 use super::NativeTypes;
+use super::answer::{Step, map};
 use super::arguments::{Arguments, numbers};
 use super::object::Binder;
+use super::series::Series;
 use crate::script::host::Host;
-use crate::stats::distance::{HalfSpaceTrees, IsolationForest, KnnConformal, MovingForest};
-use rhai::{Array, Engine};
+use crate::stats::distance::{
+    Discord, HalfSpaceTrees, IsolationForest, KnnConformal, MovingForest, Subspace, SubspaceStep,
+};
+use rhai::{Array, Dynamic, Engine, Map};
 use std::rc::Rc;
+
+impl Step for SubspaceStep {
+    fn map(&self) -> Map {
+        let contributions = Series::new(self.contributions.clone());
+        map([
+            ("score", self.score.into()),
+            ("t2", self.t2.into()),
+            ("q", self.q.into()),
+            ("contributions", Dynamic::from(contributions)),
+        ])
+    }
+}
 
 pub(super) fn register(engine: &mut Engine, host: &Rc<Host>, registry: &mut NativeTypes) {
     Binder::new(engine, host, registry, "knn_conformal", KnnConformal::reset)
@@ -16,8 +32,27 @@ pub(super) fn register(engine: &mut Engine, host: &Rc<Host>, registry: &mut Nati
             Ok(KnnConformal::new(training, calibration, dimension, k.min(training))?)
         })
         .judges(KnnConformal::push)
+        .answers(&[("distance", KnnConformal::distance)])
         .count("count", |s| s.count() as u64)
         .ready(KnnConformal::ready);
+    Binder::new(engine, host, registry, "discord", Discord::reset)
+        .made_by("discord", &["pattern", "memory"], |a| {
+            let (pattern, memory) = (a.count()?, a.count()?);
+            Ok(Discord::new(pattern, memory, a.number_or("floor", 0.05)?)?)
+        })
+        .judges(Discord::push)
+        .count("count", |s| s.count() as u64)
+        .ready(Discord::ready);
+    Binder::new(engine, host, registry, "subspace", Subspace::reset)
+        .made_by("subspace", &["columns", "learn"], |a| {
+            let (columns, learn) = (a.count()?, a.count()?);
+            let (keep, level) = (a.number_or("keep", 0.9)?, a.number_or("level", 0.99)?);
+            Ok(Subspace::new(columns, learn, keep, level)?)
+        })
+        .judges_rows(Subspace::push)
+        .count("columns", |s| s.columns() as u64)
+        .count("count", Subspace::count)
+        .ready(Subspace::ready);
     Binder::fixed(engine, host, registry, "isolation_forest")
         .made_by("isolation_forest", &["columns"], |a| {
             let columns = a.columns()?;

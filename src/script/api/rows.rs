@@ -16,10 +16,14 @@ where
     T: Clone + PartialEq + Serialize + DeserializeOwned + 'static,
 {
     /// `push` of a row, or of a list of columns for a series of answers.
-    pub(super) fn judges_rows(
+    pub(super) fn judges_rows<R>(
         &mut self,
-        push: fn(&mut T, &[f64], &Progress<'_>) -> Stats<Option<f64>>,
-    ) -> &mut Self {
+        push: fn(&mut T, &[f64], &Progress<'_>) -> Stats<Option<R>>,
+    ) -> &mut Self
+    where
+        R: 'static,
+        Option<R>: Answer,
+    {
         let (host, function) = self.function("push");
         let judge = move |s: &mut Native<T>, row: Dynamic| -> Fallible<Dynamic> {
             let rows = Rows::read(&host, &function, &row, s.1)?;
@@ -84,12 +88,12 @@ impl Rows {
         Ok(Self::Columns(columns))
     }
 
-    fn each(
+    fn each<R>(
         &self,
         skip: bool,
-        mut judge: impl FnMut(&[f64]) -> Stats<Option<f64>>,
+        mut judge: impl FnMut(&[f64]) -> Stats<Option<R>>,
         progress: &Progress<'_>,
-    ) -> Stats<Vec<Option<f64>>> {
+    ) -> Stats<Vec<Option<R>>> {
         let mut judge = |row: &[f64]| {
             progress.check()?;
             match skip && row.iter().any(|x| !x.is_finite()) {

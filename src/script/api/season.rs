@@ -7,7 +7,7 @@ use super::series::Series;
 use super::{Fallible, Native, NativeTypes};
 use crate::script::host::Host;
 use crate::stats::season::{
-    EsdOutlier, HoltWinters, SeasonalSlots, Tails, period, seasonal_hybrid_esd, stl,
+    EsdOutlier, HoltWinters, Rhythm, SeasonalSlots, Tails, period, seasonal_hybrid_esd, stl,
 };
 use rhai::{Array, Dynamic, Engine};
 use std::rc::Rc;
@@ -17,6 +17,7 @@ const MEMORY: usize = 30;
 
 pub(super) fn register(engine: &mut Engine, host: &Rc<Host>, registry: &mut NativeTypes) {
     slots(engine, host, registry);
+    rhythm(engine, host, registry);
     holt_winters(engine, host, registry);
     functions(engine, host);
 }
@@ -56,6 +57,17 @@ fn slots(engine: &mut Engine, host: &Rc<Host>, registry: &mut NativeTypes) {
     });
     engine.register_fn("slot", |s: &mut Slots, time: i64| s.0.slot(time) as i64);
     engine.register_fn("slot_count", |s: &mut Slots, time: i64| i64::from(s.0.slot_count(time)));
+}
+
+fn rhythm(engine: &mut Engine, host: &Rc<Host>, registry: &mut NativeTypes) {
+    Binder::new(engine, host, registry, "rhythm", Rhythm::reset)
+        .made_by("rhythm", &["period"], |a| {
+            let period = a.nanoseconds()?;
+            let periods = a.count_or("periods", 7)?;
+            Ok(Rhythm::new(period, periods, a.count_or("cells", 288)?)?)
+        })
+        .judges_at(Rhythm::push)
+        .answers(&[("expected", Rhythm::expected)]);
 }
 
 fn holt_winters(engine: &mut Engine, host: &Rc<Host>, registry: &mut NativeTypes) {

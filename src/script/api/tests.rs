@@ -13,7 +13,10 @@ use std::rc::Rc;
 
 /// A snapshot's name, how to make one, and what to do with it at each step.
 const OBJECTS: &[(&str, &str, &str)] = &[
-    ("anomaly_score", "anomaly_score()", "[s.push(x), s.pvalue]"),
+    ("anomaly_score", "anomaly_score()", "[s.push(t, x), s.pvalue]"),
+    ("conformal_rank", "conformal_rank(5)", "s.push(x)"),
+    ("alarm_budget", "alarm_budget(3)", "[s.push(t, x), s.pvalue, s.threshold]"),
+    ("rhythm", "rhythm(\"6s\", #{ cells: 3 })", "s.push(t, x)"),
     ("moving_stats", "moving_stats(7)", "s.push(x).variance"),
     ("moving_stats", "moving_stats(70, #{ nan: \"skip\" })", "s.push(()).push(x).kurtosis"),
     ("running_stats", "running_stats()", "s.push(x).skewness"),
@@ -33,7 +36,14 @@ const OBJECTS: &[(&str, &str, &str)] = &[
     ("seasonal_slots", "seasonal_slots(\"10s\", 5, #{ memory: 4 })", "s.push(t, x)"),
     ("seasonal_slots", "hour_of_week()", "s.push(t, x)"),
     ("holt_winters", "holt_winters(4)", "s.push(x)"),
-    ("knn_conformal", "knn_conformal(8, 4, #{ dimension: 3, k: 2 })", "s.push(x)"),
+    ("level_change", "level_change(#{ warmup: 4 })", "s.push(x)"),
+    ("discord", "discord(4, 16)", "s.push(x)"),
+    ("subspace", "subspace(2, 9)", "s.push([x, t % 7])"),
+    (
+        "knn_conformal",
+        "knn_conformal(8, 4, #{ dimension: 3, k: 2 })",
+        "[s.push(x), s.distance ?? 0]",
+    ),
     (
         "isolation_forest",
         "isolation_forest([[1, 2, 3, 4, 9], [1, 2, 3, 4, -9]], #{ trees: 3, seed: 1 })",

@@ -4,6 +4,7 @@ mod adwin;
 mod bayes;
 mod cusum;
 mod kswin;
+mod level;
 mod page_hinkley;
 mod pelt;
 
@@ -11,6 +12,7 @@ pub use adwin::Adwin;
 pub use bayes::{BayesStep, BayesianChange};
 pub use cusum::{Cusum, CusumStep};
 pub use kswin::Kswin;
+pub use level::{LevelChange, LevelStep};
 pub use page_hinkley::{PageHinkley, PageHinkleyStep};
 pub use pelt::{MAX_PELT, PeltCost, pelt};
 

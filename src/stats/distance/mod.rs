@@ -1,11 +1,15 @@
-//! Far from the others: nearest neighbours and random partitions.
+//! Far from the others: nearest neighbours, random partitions, patterns, principal components.
 
+mod discord;
 mod half_space;
 mod isolation;
 mod moving_forest;
 mod neighbours;
+mod subspace;
 
+pub use discord::Discord;
 pub use half_space::HalfSpaceTrees;
 pub use isolation::IsolationForest;
 pub use moving_forest::MovingForest;
 pub use neighbours::KnnConformal;
+pub use subspace::{Subspace, SubspaceStep};

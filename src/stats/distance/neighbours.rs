@@ -99,6 +99,12 @@ impl KnnConformal {
         below as f64 / self.calibration.len() as f64
     }
 
+    /// The mean distance of the newest run to its neighbours, in units of the values; `None` before there are
+    /// any.
+    pub fn distance(&self) -> Option<f64> {
+        self.calibration.iter().next_back()
+    }
+
     /// The number of values held.
     pub fn count(&self) -> usize {
         self.values.len()

@@ -1,0 +1,233 @@
+//! Alarms by a budget: about as many a week as asked for, whatever the series.
+//!
+//! A score becomes a surprise, -ln p with p its conformal p-value among the scores before it
+//! ([`ForgettingRank`]). Surprises come in episodes, so episodes are counted and not values: a surprise
+//! begins one when none has begun within the silence before it.
+//!
+//! Were all episodes alike, v values a week and `CLUSTER` of them beyond the level of an episode, the level
+//! passed k times a week would be ln(v / (k · `CLUSTER`)). How far a series is from that is measured where
+//! there is much to count and where true anomalies are few among the usual: at the level of 8 episodes a
+//! week. Their number, with a prior of as many as expected, scales the rate at every level (adaptive
+//! levels as Gibbs & Candès 2021, "Adaptive conformal inference under distribution shift", but learned
+//! from the middle of the tail and carried on to its end, as extreme value theory does: there the slope of
+//! -ln p is known). If fewer alarms were raised than asked for, the level falls further.
+//!
+//! Alarms of true anomalies do not use up the budget: a series with many has more alarms than asked for.
+
+use serde::{Deserialize, Serialize};
+
+use super::ForgettingRank;
+use crate::stats::{
+    error::{self, Result},
+    snapshot::checked_snapshot,
+};
+
+const WEEK: f64 = 604_800e9;
+/// Episodes a week at the level where they are counted, or the budget if that is more.
+const REFERENCE: f64 = 8.0;
+/// Values beyond a level for each episode there, unless it is told otherwise.
+const CLUSTER: f64 = 8.0;
+/// Episodes that the expectation counts for.
+const PRIOR: f64 = 8.0;
+/// The least share of the expected episodes: a series of few distinct values has no middle of a tail.
+const FEWEST_EPISODES: f64 = 0.25;
+/// Three values in ten are nothing to be raised, whatever the budget.
+const COMMON: f64 = 0.3;
+/// Alarms that the asked rate counts for.
+const ALARM_PRIOR: f64 = 2.0;
+/// The longest silence after an alarm, in values; an eighth of the time between alarms if that is less.
+const SILENCE: f64 = 64.0;
+/// Gaps in the data count as this many intervals.
+const GAP: f64 = 10.0;
+/// The number of intervals over which the mean is taken.
+const INTERVALS: f64 = 200.0;
+/// Scores that the rank remembers: three weeks of minutes.
+const MEMORY: usize = 32_768;
+/// The number of scores at first that are learned and raise nothing.
+const WARMUP: u64 = 50;
+/// The largest budget.
+const MOST: f64 = 1e9;
+
+/// What the scores given to a budget are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum ScoreScale {
+    /// Any number from 0 on, the larger the more unusual: ranked among those before it.
+    Any,
+    /// 1 - p with p a p-value, from 0 to 1: taken as it is.
+    Probability,
+}
+
+/// Raises about as many alarms a week as asked for; 4 KB.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(remote = "Self")]
+pub struct AlarmBudget {
+    per_week: f64,
+    cluster: f64,
+    rank: Option<ForgettingRank>,
+    clock: Clock,
+    count: u64,
+    episodes: u64,
+    alarms: u64,
+    since_episode: u64,
+    since_alarm: u64,
+    pvalue: f64,
+}
+
+/// How often values come, by their times.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+struct Clock {
+    last: Option<i64>,
+    intervals: u64,
+    interval: f64,
+    weeks: f64,
+}
+
+impl Clock {
+    fn tick(&mut self, time: i64) {
+        let Some(last) = self.last.replace(time) else {
+            return;
+        };
+        let elapsed = time.saturating_sub(last).max(0) as f64;
+        self.intervals = self.intervals.saturating_add(1);
+        if self.intervals == 1 {
+            self.interval = elapsed;
+        }
+        let elapsed = if self.interval > 0.0 { elapsed.min(GAP * self.interval) } else { elapsed };
+        self.interval += (elapsed - self.interval) / (self.intervals as f64).min(INTERVALS);
+        self.weeks += elapsed / WEEK;
+    }
+
+    /// The number of values in a week; `None` before two at different times.
+    fn values_a_week(&self) -> Option<f64> {
+        (self.interval > 0.0).then(|| WEEK / self.interval)
+    }
+}
+
+impl AlarmBudget {
+    /// Makes one for `per_week` alarms a week, above 0 and at most 10^9.
+    ///
+    /// `cluster`, from 1 to 1000 and usually 8, is how many values lie beyond a level for each episode there;
+    /// more if surprises that are means of several fall faster than a single one.
+    pub fn new(per_week: f64, scale: ScoreScale, cluster: Option<f64>) -> Result<AlarmBudget> {
+        error::range("per_week", per_week, per_week > 0.0 && per_week <= MOST, "above 0")?;
+        let cluster = cluster.unwrap_or(CLUSTER);
+        error::range("cluster", cluster, (1.0..=1000.0).contains(&cluster), "from 1 to 1000")?;
+        let rank = match scale {
+            ScoreScale::Any => Some(ForgettingRank::new(MEMORY)?),
+            ScoreScale::Probability => None,
+        };
+        Ok(AlarmBudget {
+            per_week,
+            cluster,
+            rank,
+            clock: Clock::default(),
+            count: 0,
+            episodes: 0,
+            alarms: 0,
+            since_episode: u64::MAX,
+            since_alarm: u64::MAX,
+            pvalue: 1.0,
+        })
+    }
+
+    /// Whether `score` at `time` (nanoseconds) is an alarm: true where one begins, then false for a while.
+    ///
+    /// Nothing for the first 50 scores and while all times are equal. Times that go back count as equal. An
+    /// error if the score is NaN, below 0 or, on the scale of probabilities, above 1.
+    pub fn push(&mut self, time: i64, score: f64) -> Result<bool> {
+        let pvalue = match &mut self.rank {
+            Some(rank) => rank.push(score)?,
+            None => 1.0 - error::probability("score", score)?,
+        };
+        self.pvalue = pvalue;
+        self.count = self.count.saturating_add(1);
+        self.clock.tick(time);
+        self.since_episode = self.since_episode.saturating_add(1);
+        self.since_alarm = self.since_alarm.saturating_add(1);
+        let (Some(values), true) = (self.clock.values_a_week(), self.ready()) else {
+            return Ok(false);
+        };
+        Ok(self.judge(pvalue, values))
+    }
+
+    fn judge(&mut self, pvalue: f64, values: f64) -> bool {
+        let reference = self.per_week.max(REFERENCE);
+        let alarm = pvalue <= self.level(reference, values);
+        let alarm = alarm && self.since_alarm as f64 > silence(values, self.per_week);
+        let counted = pvalue <= reference * CLUSTER / values && pvalue < 1.0;
+        if counted && self.since_episode as f64 > silence(values, reference) {
+            self.episodes += 1;
+            self.since_episode = 0;
+        }
+        if alarm {
+            self.alarms += 1;
+            self.since_alarm = 0;
+        }
+        alarm
+    }
+
+    /// The p-value at which an alarm is raised.
+    fn level(&self, reference: f64, values: f64) -> f64 {
+        let weeks = self.clock.weeks;
+        // No episode is counted in the silence after one: a counter with a dead time.
+        let silent = self.episodes as f64 * silence(values, reference) / values;
+        let watched = (weeks - silent).max(weeks / 4.0);
+        let episodes = (self.episodes as f64 + PRIOR) / (reference * watched + PRIOR);
+        let episodes = episodes.max(FEWEST_EPISODES);
+        let asked = self.per_week * weeks;
+        let raised = ((self.alarms as f64 + ALARM_PRIOR) / (asked + ALARM_PRIOR)).min(1.0);
+        (self.per_week * self.cluster / (values * episodes * raised)).min(COMMON)
+    }
+
+    /// The p-value at which the next alarm will be raised; `None` while there is none.
+    pub fn threshold(&self) -> Option<f64> {
+        let values = self.clock.values_a_week().filter(|_| self.ready())?;
+        Some(self.level(self.per_week.max(REFERENCE), values))
+    }
+
+    /// The p-value of the newest score; 1 at first.
+    pub fn pvalue(&self) -> f64 {
+        self.pvalue
+    }
+
+    /// How many alarms were raised.
+    pub fn alarms(&self) -> u64 {
+        self.alarms
+    }
+
+    /// How many scores were seen.
+    pub fn count(&self) -> u64 {
+        self.count
+    }
+
+    /// Whether the warm-up is over.
+    pub fn ready(&self) -> bool {
+        self.count > WARMUP
+    }
+
+    /// Forgets all scores.
+    pub fn reset(&mut self) {
+        let scale = self.rank.as_ref().map_or(ScoreScale::Probability, |_| ScoreScale::Any);
+        *self = AlarmBudget::new(self.per_week, scale, Some(self.cluster)).expect("as it was made");
+    }
+
+    fn check(&self) -> Result<()> {
+        AlarmBudget::new(self.per_week, ScoreScale::Any, Some(self.cluster))?;
+        let clock = self.clock.interval >= 0.0 && self.clock.interval.is_finite();
+        let clock = clock && self.clock.weeks >= 0.0 && self.clock.weeks.is_finite();
+        error::intact("alarm budget", clock, "its clock is not a number")?;
+        let counts = self.alarms <= self.count && self.episodes <= self.count;
+        error::intact("alarm budget", counts, "more alarms than scores")?;
+        error::probability("pvalue", self.pvalue).map(drop)
+    }
+}
+
+/// The number of values for which an episode keeps another one from beginning.
+fn silence(values: f64, per_week: f64) -> f64 {
+    (values / (8.0 * per_week)).clamp(1.0, SILENCE)
+}
+
+checked_snapshot!(AlarmBudget);
+
+#[cfg(test)]
+mod tests;
