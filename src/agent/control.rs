@@ -25,7 +25,7 @@ struct Shared {
 impl Control {
     /// Asks the session to end: it handles what it has read and reads nothing more.
     pub fn stop(&self) {
-        self.0.stop.store(true, Ordering::Release);
+        self.0.stop.store(true, Ordering::SeqCst);
         self.wake();
     }
 
@@ -37,7 +37,7 @@ impl Control {
 
     /// Asks the session to call its handler between two messages; see [`super::Handler::between`].
     pub fn wake(&self) {
-        self.0.attention.store(true, Ordering::Release);
+        self.0.attention.store(true, Ordering::SeqCst);
         let wake = self.0.wake.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(stream) = &*wake {
             // A pipe that is full has not been looked at yet, and one that is closed never will be.
@@ -63,8 +63,13 @@ impl Control {
         self.0.attention.load(Ordering::Relaxed)
     }
 
+    /// Takes the request for attention: what is asked for after this is not missed. A request to end
+    /// stays, since the session may have more to do before it can end.
     pub(crate) fn attend(&self) {
-        self.0.attention.store(false, Ordering::Release);
+        self.0.attention.store(false, Ordering::SeqCst);
+        if self.0.stop.load(Ordering::SeqCst) {
+            self.0.attention.store(true, Ordering::SeqCst);
+        }
     }
 
     pub(crate) fn stops(&self) -> bool {

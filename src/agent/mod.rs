@@ -3,7 +3,7 @@
 //! [`run`] is the loop of a process or a connection. It reads as much as there is, handles every
 //! complete frame, and writes when there is no more input, when there is enough output, or when the
 //! oldest output is 20 ms old. A second thread (`watchdog.rs`) sends keepalives while a call is slow and
-//! stops calls that exceed their budget.
+//! stops calls that exceed their budget, or that go on when the session is to end.
 
 mod channel;
 mod control;
@@ -20,12 +20,12 @@ pub(crate) use output::Mark;
 pub use output::{Output, OutputError};
 pub use session::{Counts, Session};
 pub use watchdog::Pulse;
+pub(crate) use watchdog::{Watch, Watchdog};
 
 use crate::protocol::{Frames, ProtocolError};
 use channel::Channel;
 use std::io::{ErrorKind, Read, Write};
 use std::time::{Duration, Instant};
-use watchdog::Watchdog;
 
 /// Output is written after this time at the latest, even while there is more input.
 const PATIENCE: Duration = Duration::from_millis(20);
@@ -125,9 +125,13 @@ pub fn run<H: Handler>(
     let channel = Channel::new(writer);
     let pulse = handler.pulse();
     let AgentOptions { keepalive, call_timeout, memory, .. } = *options;
-    let _watchdog =
-        Watchdog::start(pulse.clone(), channel.clone(), keepalive, call_timeout, memory)
-            .map_err(AgentError::Watchdog)?;
+    let watch = Watch {
+        keepalive: Some((channel.clone(), keepalive)),
+        budget: call_timeout,
+        memory,
+        control: options.control.clone(),
+    };
+    let _watchdog = Watchdog::start(pulse.clone(), watch).map_err(AgentError::Watchdog)?;
     let mut session = Session::new(handler);
     let result = converse(reader, &channel, &mut session, &pulse, &options.control);
     match &result {
@@ -226,11 +230,14 @@ fn attend<H: Handler>(
     control: &Control,
     began: Instant,
 ) -> Result<(), AgentError> {
+    let between = !session.in_batch();
+    if between {
+        control.attend();
+    }
     if control.take_report() {
         log::info!("status: {}", session.report(began.elapsed()));
     }
-    if !session.in_batch() {
-        control.attend();
+    if between {
         session.between()?;
     }
     Ok(())
@@ -265,5 +272,57 @@ impl Clock {
         let due = now - since >= PATIENCE;
         self.since = Some((if due { now } else { since }, now));
         due
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::protocol::message::{EdgeType, InitRequest, RequestMessage, request};
+    use crate::protocol::{Point, frame::put_frame};
+    use prost::Message as _;
+    use std::os::unix::net::UnixStream;
+
+    /// Asks its own session to end at the first point.
+    struct Ends(Control, u32);
+
+    impl Handler for Ends {
+        fn info(&mut self) -> Info {
+            Info::new(EdgeType::Stream, EdgeType::Stream)
+        }
+        fn init(&mut self, _: &InitRequest) -> Result<(), HandlerError> {
+            Ok(())
+        }
+        fn point(&mut self, _: &mut Point, _: &mut Output) -> Result<(), HandlerError> {
+            if self.1 == 0 {
+                self.0.stop();
+            }
+            self.1 += 1;
+            Ok(())
+        }
+    }
+
+    /// The request arrives while more points are buffered, and the daemon keeps the input open.
+    #[test]
+    fn a_session_that_is_asked_to_end_between_buffered_points_ends_after_them() {
+        let mut input = Vec::new();
+        let init = request::Message::Init(InitRequest::default());
+        put_frame(&mut input, &RequestMessage { message: Some(init) }.encode_to_vec());
+        for time in 1..=3 {
+            let mut message = Vec::new();
+            Point::new(time).put_request(&mut message);
+            put_frame(&mut input, &message);
+        }
+        let (reader, mut daemon) = UnixStream::pair().unwrap();
+        daemon.write_all(&input).unwrap();
+        let control = Control::default();
+        let (send, ended) = std::sync::mpsc::channel();
+        std::thread::spawn(move || {
+            let reader = Wakeable::new(reader, &control).unwrap();
+            let options = AgentOptions { control: control.clone(), ..AgentOptions::default() };
+            let counts = run(reader, std::io::sink(), Ends(control, 0), &options).unwrap();
+            send.send(counts.points_in).unwrap();
+        });
+        assert_eq!(ended.recv_timeout(Duration::from_secs(60)), Ok(3));
     }
 }

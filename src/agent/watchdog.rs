@@ -1,7 +1,9 @@
 //! The second thread of a session. It sends keepalives to the daemon while a slow call keeps the loop
-//! busy, and marks a call as expired when it exceeds its budget of time or memory.
+//! busy, and marks a call as expired when it exceeds its budget of time or memory, or when it goes on
+//! after the session was asked to end.
 
 use super::channel::Channel;
+use super::control::Control;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread::JoinHandle;
@@ -9,6 +11,12 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 /// While the loop waits for input, the watchdog looks this many times less often.
 const IDLE: u32 = 4;
+
+/// How long a call may go on after its session was asked to end.
+const GRACE: Duration = Duration::from_secs(1);
+
+/// The pace of a watchdog that sends no keepalives.
+const PACE: Duration = Duration::from_millis(400);
 
 /// Shared by the loop, its handler and the watchdog. The loop counts in it: the count is odd while a
 /// message is handled. The watchdog marks in it that the current call has exceeded its budget, and
@@ -24,6 +32,8 @@ struct Shared {
     expired: AtomicBool,
     /// The current call takes too much memory; `expired` is set too.
     greedy: AtomicBool,
+    /// The session was asked to end, and the current call went on; `expired` is set too.
+    ending: AtomicBool,
     /// The longest that a message was seen to take, in nanoseconds.
     longest: AtomicU64,
     stopped: AtomicBool,
@@ -47,6 +57,11 @@ impl Pulse {
         self.0.greedy.load(Ordering::Relaxed)
     }
 
+    /// True if the current call went on for too long after the session was asked to end.
+    pub fn is_ending(&self) -> bool {
+        self.0.ending.load(Ordering::Relaxed)
+    }
+
     /// Marks the current call as expired, as the watchdog does.
     #[cfg(test)]
     pub(crate) fn expire(&self) {
@@ -59,6 +74,7 @@ impl Pulse {
         if self.expired() {
             self.0.expired.store(false, Ordering::Relaxed);
             self.0.greedy.store(false, Ordering::Relaxed);
+            self.0.ending.store(false, Ordering::Relaxed);
         }
     }
 
@@ -85,23 +101,30 @@ pub(crate) struct Watchdog {
     thread: Option<JoinHandle<()>>,
 }
 
+/// What a watchdog looks after.
+#[derive(Default)]
+pub(crate) struct Watch {
+    /// Where keepalives go, and how long the loop may be busy without writing; `None` where there is no
+    /// daemon.
+    pub(crate) keepalive: Option<(Channel, Duration)>,
+    /// How long one call may take; `None` for as long as it likes.
+    pub(crate) budget: Option<Duration>,
+    /// Bytes by which the process may grow in one call; 0 for any.
+    pub(crate) memory: u64,
+    /// Tells that the session is to end.
+    pub(crate) control: Control,
+}
+
 impl Watchdog {
-    /// Starts watching. `keepalive`: how long the loop may be busy without writing; `budget`: how
-    /// long one call may take, `None` for as long as it likes; `memory`: bytes by which the process
-    /// may grow in one call, 0 for any.
-    pub(crate) fn start(
-        pulse: Pulse,
-        channel: Channel,
-        keepalive: Duration,
-        budget: Option<Duration>,
-        memory: u64,
-    ) -> std::io::Result<Self> {
-        let tick = keepalive.min(budget.unwrap_or(keepalive)) / 8;
+    /// Starts watching.
+    pub(crate) fn start(pulse: Pulse, watch: Watch) -> std::io::Result<Self> {
+        let pace = watch.keepalive.as_ref().map_or(PACE, |(_, keepalive)| *keepalive);
+        let tick = pace.min(watch.budget.unwrap_or(pace)) / 8;
         let tick = tick.clamp(Duration::from_millis(1), Duration::from_millis(50));
         let watched = pulse.clone();
-        let thread = std::thread::Builder::new().name("watchdog".into()).spawn(move || {
-            watch(&watched, &channel, tick, keepalive, budget, memory);
-        })?;
+        let thread = std::thread::Builder::new()
+            .name("watchdog".into())
+            .spawn(move || watch.run(&watched, tick))?;
         Ok(Self { pulse, thread: Some(thread) })
     }
 }
@@ -116,51 +139,53 @@ impl Drop for Watchdog {
     }
 }
 
-fn watch(
-    pulse: &Pulse,
-    channel: &Channel,
-    tick: Duration,
-    keepalive: Duration,
-    budget: Option<Duration>,
-    memory: u64,
-) {
-    let mut before = 0;
-    let mut beat = pulse.current();
-    let mut since = Instant::now();
-    let mut busy_since: Option<Instant> = None;
-    let mut idle = true;
-    while !pulse.0.stopped.load(Ordering::Acquire) {
-        // Hundreds of sessions that wait for data should not keep a machine awake.
-        std::thread::park_timeout(if idle { IDLE * tick } else { tick });
-        let now = Instant::now();
-        let current = pulse.current();
-        if current != beat {
-            (beat, since) = (current, now);
-            before = 0;
-        }
-        idle = current.0.is_multiple_of(2);
-        if idle {
-            busy_since = None;
-            continue;
-        }
-        let busy = *busy_since.get_or_insert(now);
-        let took = u64::try_from((now - since).as_nanos()).unwrap_or(u64::MAX);
-        pulse.0.longest.fetch_max(took, Ordering::Relaxed);
-        if budget.is_some_and(|budget| now - since >= budget) {
-            pulse.0.expired.store(true, Ordering::Relaxed);
-        }
-        if memory > 0 && current == beat {
-            let size = resident();
-            before = if before == 0 { size } else { before };
-            if size.saturating_sub(before) > memory {
-                pulse.0.greedy.store(true, Ordering::Relaxed);
+impl Watch {
+    fn run(&self, pulse: &Pulse, tick: Duration) {
+        let mut before = 0;
+        let mut beat = pulse.current();
+        let mut since = Instant::now();
+        let mut busy_since: Option<Instant> = None;
+        let mut asked: Option<Instant> = None;
+        let mut idle = true;
+        while !pulse.0.stopped.load(Ordering::Acquire) {
+            // Hundreds of sessions that wait for data should not keep a machine awake.
+            std::thread::park_timeout(if idle { IDLE * tick } else { tick });
+            let now = Instant::now();
+            let current = pulse.current();
+            if current != beat {
+                (beat, since) = (current, now);
+                before = 0;
+            }
+            idle = current.0.is_multiple_of(2);
+            if idle {
+                busy_since = None;
+                continue;
+            }
+            let busy = *busy_since.get_or_insert(now);
+            let took = u64::try_from((now - since).as_nanos()).unwrap_or(u64::MAX);
+            pulse.0.longest.fetch_max(took, Ordering::Relaxed);
+            if self.budget.is_some_and(|budget| now - since >= budget) {
                 pulse.0.expired.store(true, Ordering::Relaxed);
             }
-        }
-        if now - busy >= keepalive.saturating_sub(2 * tick) {
-            let Some(then) = now.checked_sub(keepalive.saturating_sub(tick)) else { continue };
-            if channel.keepalive_since(then, unix_ns()).is_err() {
-                return; // The loop will meet the same failure.
+            if self.control.stops() && now - *asked.get_or_insert(now) >= GRACE {
+                pulse.0.ending.store(true, Ordering::Relaxed);
+                pulse.0.expired.store(true, Ordering::Relaxed);
+            }
+            if self.memory > 0 && current == beat {
+                let size = resident();
+                before = if before == 0 { size } else { before };
+                if size.saturating_sub(before) > self.memory {
+                    pulse.0.greedy.store(true, Ordering::Relaxed);
+                    pulse.0.expired.store(true, Ordering::Relaxed);
+                }
+            }
+            if let Some((channel, keepalive)) = &self.keepalive
+                && now - busy >= keepalive.saturating_sub(2 * tick)
+            {
+                let Some(then) = now.checked_sub(keepalive.saturating_sub(tick)) else { continue };
+                if channel.keepalive_since(then, unix_ns()).is_err() {
+                    return; // The loop will meet the same failure.
+                }
             }
         }
     }

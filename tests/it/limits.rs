@@ -189,3 +189,78 @@ fn one_replace_does_not_take_the_process_down() {
     let body = "let s = \"x\"; s.pad(1000000, 'x'); s.replace(\"x\", s);";
     check("replace", "[limits]\ncall_timeout = '50s'", body, "[limits] string, array, map");
 }
+
+/// Without the daemon too: a replay of a script that never ends would go on for ever.
+#[test]
+fn an_endless_loop_ends_in_a_replay() {
+    let folder = Folder::new("endless-replay");
+    folder.write("rhai-udf.toml", "[limits]\noperations = 0\ncall_timeout = '200ms'");
+    let data = folder.write("data.lp", "m x=1 1\n");
+    let stream = "fn info() { #{ wants: \"stream\", provides: \"stream\" } }";
+    let batch = "fn info() { #{ wants: \"batch\", provides: \"stream\" } }";
+    for (text, more) in [
+        (format!("{stream}\nfn point(p) {{ loop {{ }} }}"), &[][..]),
+        (format!("{stream}\nfn points(chunk) {{ loop {{ }} }}"), &[]),
+        (format!("{stream}\nfn init() {{ loop {{ }} }}\nfn point(p) {{ emit(p); }}"), &[]),
+        (
+            format!("{batch}\nfn end_batch(b) {{ loop {{ }} }}"),
+            &["--period", "1ns", "--every", "1ns"],
+        ),
+    ] {
+        let script = folder.write("script.rhai", &text);
+        let later = folder.write("later.lp", "m x=1 9\n");
+        let mut command = binary();
+        command.arg("replay").arg(&script).arg("--data").args([&data, &later]).args(more);
+        let run = feed(&mut command, &[]);
+        assert_eq!(run.code, Some(1), "{text}: {}", run.stderr);
+        assert!(run.stderr.contains("takes longer than 200ms"), "{text}: {}", run.stderr);
+    }
+}
+
+#[test]
+fn a_call_that_runs_when_the_process_is_asked_to_end_is_ended_soon() {
+    for call in ["rolling_median(v, 500000)", "mann_whitney(v, v)", "{ loop {} }"] {
+        let folder = Folder::new("asked");
+        folder.write("rhai-udf.toml", "[limits]\noperations = 0");
+        let script = folder.write(
+            "script.rhai",
+            &format!(
+                "fn info() {{ #{{ wants: \"stream\", provides: \"stream\" }} }}\nfn point(p) {{ let v = \
+                 random(1).series(1000000); log_info(\"made\"); {call}; emit(p); }}"
+            ),
+        );
+        let mut daemon = Daemon::run(&script, &[]);
+        daemon.init(&[]);
+        daemon.send(point(1, "g", &[("x", 1.0)]));
+        daemon.log.wait("made", 1);
+        daemon.signal("TERM");
+        // Not after a minute, which is what a call may take.
+        daemon.log.wait("the process was asked to end, and the call went on", 1);
+        assert_eq!(daemon.wait().0, Some(1), "{call}");
+    }
+}
+
+/// A state that is too long to be walked through: what one call gathers is bounded by `memory`.
+#[test]
+fn what_one_call_gathers_beside_a_long_state_ends_by_its_memory() {
+    for body in [
+        "let a = [0.5]; a.pad(100000, 0.5); loop { a = [a, a]; }",
+        "let m = #{}; let i = 0; loop { i += 1; m[i.to_string()] = [i, i, i, i, i, i, i, i]; }",
+        "let m = #{}; loop { m = #{ a: m, b: m }; }",
+    ] {
+        let folder = Folder::new("gathers");
+        folder.write("rhai-udf.toml", "[limits]\noperations = 0\nmemory = 60000000\nmap = 0");
+        let script = folder.write(
+            "script.rhai",
+            &format!(
+                "fn info() {{ #{{ wants: \"stream\", provides: \"stream\" }} }}\nfn state() {{ let list = \
+                 []; list.pad(60000, 0.0); #{{ list: list }} }}\nfn point(p) {{ if p.x > 1.0 {{ {body} }} \
+                 }}"
+            ),
+        );
+        let xs = (0..3000).map(|i| point(i, "g", &[("x", 1.0)]));
+        let data = [init(&[])].into_iter().chain(xs).chain([point(1, "g", &[("x", 2.0)])]);
+        let run = run_udf(&script, &stream(data.collect()));
+        assert!(run.error().contains("more than 60000000 bytes"), "{body}: {}", run.error());
+    }
+}

@@ -1,7 +1,7 @@
 //! A script as a function of a graph: the agent in memory. What flows goes in as the daemon would send
 //! it, and what the script writes comes out.
 
-use crate::agent::{AgentError, Handler, Session};
+use crate::agent::{AgentError, Handler, Pulse, Session, Watch, Watchdog};
 use crate::protocol::frame::split_first;
 use crate::protocol::message::{
     InfoResponse, InitRequest, OptionInfo, RequestMessage, Response, request, response,
@@ -9,15 +9,21 @@ use crate::protocol::message::{
 use crate::protocol::{Batch, Point, Request};
 use crate::replay::ReplayError;
 use crate::script::ScriptHandler;
+use crate::script::config::Limits;
 use crate::tick::TickError;
 use crate::tick::flow::Message;
 use crate::tick::udf::{Answers, Udf};
 use prost::Message as _;
 use std::rc::Rc;
 
-/// A script behind a [`Session`].
+/// A script behind a [`Session`], with a watchdog: a call that the daemon's own session would end is
+/// ended here too.
 pub struct LocalUdf {
     session: Session<ScriptHandler>,
+    pulse: Pulse,
+    /// Odd while a call runs.
+    beat: u64,
+    _watchdog: Option<Watchdog>,
     /// The name in a TICKscript, which its errors begin with.
     name: Option<String>,
     /// Whether the options were given; else a captured session brings them.
@@ -51,10 +57,15 @@ impl LocalUdf {
     pub fn start(
         name: Option<&str>,
         handler: ScriptHandler,
+        limits: &Limits,
         init: Option<InitRequest>,
     ) -> Result<Self, TickError> {
+        let pulse = handler.pulse();
         let mut udf = Self {
             session: Session::new(handler),
+            _watchdog: watchdog(&pulse, limits)?,
+            pulse,
+            beat: 0,
             name: name.map(Into::into),
             initialised: init.is_some(),
             frame: Vec::new(),
@@ -71,7 +82,7 @@ impl LocalUdf {
     }
 
     fn started(&mut self) -> Result<(), ReplayError> {
-        self.session.handle(&self.frame)?;
+        self.watched(|session, frame| session.handle(frame))?;
         let output = self.session.output();
         if let Some((answer, _)) = split_first(output.committed()) {
             refused(answer)?;
@@ -123,17 +134,30 @@ impl LocalUdf {
         Ok(())
     }
 
+    /// Makes a call that the watchdog sees.
+    #[inline]
+    fn watched<T>(&mut self, call: impl FnOnce(&mut Session<ScriptHandler>, &[u8]) -> T) -> T {
+        let Self { session, pulse, beat, frame, .. } = self;
+        pulse.reset();
+        pulse.beat(*beat + 1);
+        let result = call(session, frame);
+        *beat += 2;
+        pulse.beat(*beat);
+        result
+    }
+
     fn handle(&mut self) -> Result<(), AgentError> {
-        self.session.handle(&self.frame).and_then(|()| self.session.ready())
+        self.watched(|session, frame| session.handle(frame))?;
+        self.watched(|session, _| session.ready())
     }
 
     fn take_batch(&mut self, batch: &Batch) -> Result<(), AgentError> {
         self.put(request::Message::Begin(batch.begin_message()));
-        self.session.handle(&self.frame)?;
+        self.watched(|session, frame| session.handle(frame))?;
         for i in 0..batch.len() {
             self.frame.clear();
             Point::put_message_request(batch.message(i).unwrap_or_default(), &mut self.frame);
-            self.session.handle(&self.frame)?;
+            self.watched(|session, frame| session.handle(frame))?;
         }
         self.put(request::Message::End(batch.end_message()));
         self.handle()
@@ -145,10 +169,13 @@ impl Udf for LocalUdf {
         let time = point.time();
         self.session.handler().set_now(time);
         let handled = match Rc::get_mut(point) {
-            Some(point) => self.session.point(point),
+            Some(point) => self.watched(|session, _| session.point(point)),
             None => {
-                self.point.clone_from(point);
-                self.session.point(&mut self.point)
+                let mut copy = std::mem::take(&mut self.point);
+                copy.clone_from(point);
+                let handled = self.watched(|session, _| session.point(&mut copy));
+                self.point = copy;
+                handled
             }
         };
         self.asked.push((answers.item, time));
@@ -176,7 +203,8 @@ impl Udf for LocalUdf {
         if let Some(now) = now {
             self.session.handler().set_now(now);
         }
-        let handled = self.session.handle(frame).and_then(|()| self.session.ready());
+        let handled = self.watched(|session, _| session.handle(frame));
+        let handled = handled.and_then(|()| self.watched(|session, _| session.ready()));
         self.end(handled, answers)
     }
 
@@ -184,18 +212,28 @@ impl Udf for LocalUdf {
         if self.asked.is_empty() {
             return Ok(());
         }
-        let handled = self.session.ready();
+        let handled = self.watched(|session, _| session.ready());
         self.end(handled, answers)
     }
 
     fn finish(&mut self, answers: &mut Answers<'_>) -> Result<(), TickError> {
-        let closed = self.session.close();
+        let closed = self.watched(|session, _| session.close());
         self.end(closed, answers)
     }
 
     fn missed(&self) -> Vec<String> {
         self.session.handler_ref().missed()
     }
+}
+
+/// Watches the calls, if anything limits them.
+fn watchdog(pulse: &Pulse, limits: &Limits) -> Result<Option<Watchdog>, TickError> {
+    let watch = Watch { budget: limits.call_budget(), memory: limits.memory, ..Watch::default() };
+    if watch.budget.is_none() && watch.memory == 0 {
+        return Ok(None);
+    }
+    let started = Watchdog::start(pulse.clone(), watch).map_err(AgentError::Watchdog);
+    started.map(Some).map_err(|error| TickError::Outside(Box::new(ReplayError::from(error))))
 }
 
 /// Finds the item of each answer to points that were handled together. Where there is an answer for

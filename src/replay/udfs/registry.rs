@@ -118,7 +118,7 @@ impl Udfs for UdfRegistry {
                 let handler = self.load(name, &path)?;
                 let init = (!self.captured).then_some(init);
                 let shown = (!self.plain).then_some(name);
-                return Ok(Box::new(LocalUdf::start(shown, handler, init)?));
+                return Ok(Box::new(LocalUdf::start(shown, handler, &self.config.limits, init)?));
             }
             Some(UdfCommand::Exec(command)) => External::process(name, &command)?,
             Some(UdfCommand::Socket(path)) => External::socket(name, &path)?,

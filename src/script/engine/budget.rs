@@ -45,6 +45,9 @@ impl Budget {
                 "the call takes more than {memory} bytes of memory; does something grow for ever? \
                  ([limits] memory)"
             )),
+            () if self.pulse.is_ending() => Some(
+                "the call was ended: the process was asked to end, and the call went on".into(),
+            ),
             () => Some(format!(
                 "the call takes longer than {call_timeout:?}; is there an endless loop? \
                  ([limits] call_timeout)"
