@@ -15,6 +15,7 @@
 //! - `replay_options`: every option of a replay has its effect in both modes, or is refused by name
 //! - `names`: names that nothing has, outputs over inputs, what a script prints
 //! - `tick`: recorded data through TICKscripts, functions that are other programs, variants, refused options
+//! - `reading`: files as programs really write them
 //! - `recordings`: batch recordings are read as the daemon reads them
 //! - `check`: mistakes are named before a script runs, and there are no false alarms
 //! - `bench`: figures for every shipped script, and what is wrong use
@@ -61,6 +62,7 @@ mod model_scripts;
 mod names;
 mod on_error;
 mod options;
+mod reading;
 mod recordings;
 mod reload;
 mod replay;

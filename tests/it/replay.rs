@@ -270,14 +270,6 @@ fn every_precision_is_understood() {
 }
 
 #[test]
-fn a_wrong_precision_is_suspected() {
-    let folder = Folder::new("suspect");
-    let data = text(folder.write("data.lp", "m x=1 1451606400\n"));
-    let run = replay(&[&script("mirror"), "--data", &data]);
-    assert!(run.stderr.contains("in January 1970; is --precision right?"), "{}", run.stderr);
-}
-
-#[test]
 fn formats_go_to_standard_output_or_a_file() {
     let data = "room,floor=1 n=3i,note=\"a b\",open=true,t=20.5 1451606400000000000\n";
     let check = |format: &str, expected: &str| {

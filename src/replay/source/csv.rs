@@ -5,6 +5,7 @@
 //! of a column says what the column holds: `true` or `false` a bool, a number a double (`12i`, as in
 //! line protocol, an int), anything else a string.
 
+use super::plausible::{self, Times};
 use super::{Item, Reading, Scratch, Source};
 use crate::protocol::Point;
 use crate::replay::ReplayError;
@@ -42,6 +43,8 @@ pub(super) struct Csv {
     record: StringRecord,
     /// Whether `record` was read ahead, to find the times.
     ahead: bool,
+    /// A point was read.
+    any: bool,
     skip: bool,
     skipped: Rc<Cell<u64>>,
 }
@@ -89,6 +92,7 @@ impl Csv {
             unit: reading.csv.unit,
             record: StringRecord::new(),
             ahead: false,
+            any: false,
             skip: reading.skip_bad_lines,
             skipped: reading.skipped.clone(),
         };
@@ -250,12 +254,24 @@ impl Source for Csv {
     fn next(&mut self, scratch: &mut Scratch) -> Result<Option<Item>, ReplayError> {
         loop {
             let read = match self.advance() {
-                Ok(false) => return Ok(None),
+                Ok(false) => {
+                    if !self.any && self.skipped.get() == 0 {
+                        plausible::say_empty(&self.path, "its line of names is the only one");
+                    }
+                    return Ok(None);
+                }
                 Ok(true) => self.point(&mut scratch.point),
                 Err(error) => Err(error),
             };
             match read {
-                Ok(()) => return Ok(Some(Item::Point)),
+                Ok(()) => {
+                    if !std::mem::replace(&mut self.any, true)
+                        && let Some(unit) = self.unit
+                    {
+                        plausible::look_at(&self.path, scratch.point.time(), Times::Asked(unit));
+                    }
+                    return Ok(Some(Item::Point));
+                }
                 Err(ReplayError::Data { path, line, message }) if self.skip => {
                     let line = line.unwrap_or_default();
                     log::warn!("{}:{line}: skipped: {message}", path.display());

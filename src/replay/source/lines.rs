@@ -1,23 +1,24 @@
 //! Line protocol, `.lp`.
 
+use super::plausible::{self, Times};
 use super::text::NumberedLines;
 use super::{Item, Reading, Scratch, Source};
-use crate::protocol::line::{LineError, Reader};
+use crate::protocol::line::{LineError, Precision, Reader};
+use crate::protocol::time::rfc3339;
 use crate::replay::ReplayError;
 use std::cell::Cell;
 use std::io::BufRead;
 use std::path::Path;
 use std::rc::Rc;
 
-/// Times before this are in the first day of 1970: `--precision` is probably wrong.
-const FIRST_DAY: i64 = 86_400_000_000_000;
-
 pub(super) struct Lines {
     lines: NumberedLines,
     reader: Reader,
+    precision: Precision,
     skip: bool,
     skipped: Rc<Cell<u64>>,
-    warned: bool,
+    /// A point was read.
+    any: bool,
 }
 
 impl Lines {
@@ -25,9 +26,10 @@ impl Lines {
         Self {
             lines: NumberedLines::new(reader, path),
             reader: Reader::new(reading.precision),
+            precision: reading.precision,
             skip: reading.skip_bad_lines,
             skipped: reading.skipped.clone(),
-            warned: false,
+            any: false,
         }
     }
 
@@ -45,18 +47,21 @@ impl Lines {
             self.skipped.set(self.skipped.get() + 1);
             return Ok(());
         }
-        let message = format!("{error} (--skip-bad-lines goes on and counts them)");
+        let unit = match error {
+            LineError::Time(number) => plausible::likely_unit(*number),
+            _ => None,
+        };
+        let unit = unit.map_or(String::new(), |(unit, time)| {
+            format!(" With --precision {unit} it is {}", rfc3339(time))
+        });
+        let utf16 = [&b"\xff\xfe"[..], b"\xfe\xff"];
+        let start = self.lines.bytes();
+        let wide =
+            matches!(error, LineError::NotUtf8) && utf16.iter().any(|m| start.starts_with(m));
+        let hint =
+            if wide { "; the file begins as UTF-16 does: write it again as UTF-8" } else { "" };
+        let message = format!("{error}{hint}{unit} (--skip-bad-lines goes on and counts them)");
         Err(ReplayError::Data { path: path.into(), line: Some(line), message })
-    }
-
-    fn warn_of_precision(&mut self, time: i64) {
-        if !self.warned && (0..FIRST_DAY).contains(&time) {
-            log::warn!(
-                "{}: the first time is in January 1970; is --precision right?",
-                self.lines.path().display()
-            );
-        }
-        self.warned = true;
     }
 }
 
@@ -65,12 +70,19 @@ impl Source for Lines {
         while self.lines.advance_point()? {
             match self.reader.read(self.lines.bytes(), &mut scratch.point) {
                 Ok(true) => {
-                    self.warn_of_precision(scratch.point.time());
+                    if !self.any {
+                        self.any = true;
+                        let times = Times::Asked(self.precision);
+                        plausible::look_at(self.lines.path(), scratch.point.time(), times);
+                    }
                     return Ok(Some(Item::Point));
                 }
                 Ok(false) => {}
                 Err(error) => self.bad(&error)?,
             }
+        }
+        if !self.any && self.skipped.get() == 0 {
+            plausible::say_empty(self.lines.path(), "it is empty, or holds comments only");
         }
         Ok(None)
     }

@@ -5,6 +5,7 @@ mod capture;
 mod csv;
 mod lines;
 mod made;
+mod plausible;
 mod stream;
 mod text;
 
@@ -87,6 +88,16 @@ pub fn open(path: &Path, reading: &Reading) -> Result<Box<dyn Source>, ReplayErr
         "srpl" => Box::new(stream::Recording::new(text::open(path, reading)?, path)),
         "brpl" => Box::new(batches::Recording::open(path, reading)?),
         "bin" => Box::new(capture::Capture::new(text::open(path, reading)?, path)),
+        "rhai" | "tick" => {
+            return Err(ReplayError::Data {
+                path: path.into(),
+                line: None,
+                message:
+                    "this is a script, and data is wanted here: the script comes first, the data \
+                          after --data"
+                        .into(),
+            });
+        }
         _ => {
             return Err(ReplayError::Data {
                 path: path.into(),

@@ -1,6 +1,7 @@
 //! Kapacitor's stream recordings, `.srpl`: three lines a point: database, retention policy, and one
 //! of line protocol with a time in nanoseconds.
 
+use super::plausible::{self, Times};
 use super::text::NumberedLines;
 use super::{Item, Scratch, Source};
 use crate::protocol::line::Reader;
@@ -13,6 +14,8 @@ pub(super) struct Recording {
     reader: Reader,
     database: String,
     retention_policy: String,
+    /// A point was read.
+    any: bool,
 }
 
 impl Recording {
@@ -22,6 +25,7 @@ impl Recording {
             reader: Reader::default(),
             database: String::new(),
             retention_policy: String::new(),
+            any: false,
         }
     }
 
@@ -40,6 +44,9 @@ impl Recording {
 impl Source for Recording {
     fn next(&mut self, scratch: &mut Scratch) -> Result<Option<Item>, ReplayError> {
         if !self.lines.advance()? {
+            if !self.any {
+                plausible::say_empty(self.lines.path(), "the recording is empty");
+            }
             return Ok(None);
         }
         self.database.clear();
@@ -58,6 +65,9 @@ impl Source for Recording {
         }
         scratch.point.set_database(&self.database);
         scratch.point.set_retention_policy(&self.retention_policy);
+        if !std::mem::replace(&mut self.any, true) {
+            plausible::look_at(self.lines.path(), scratch.point.time(), Times::Fixed);
+        }
         Ok(Some(Item::Point))
     }
 }

@@ -19,6 +19,9 @@ const BLOCK: usize = 1 << 18;
 /// Unpacked blocks that may wait to be read.
 const AHEAD: usize = 4;
 
+/// The byte order mark in UTF-8.
+const MARK: &[u8] = b"\xef\xbb\xbf";
+
 /// Lines that a text in quotes may span.
 const SPAN: u64 = 100;
 
@@ -263,6 +266,10 @@ impl NumberedLines {
     fn take(&mut self, len: usize, end: usize, newlines: u64) {
         let start = self.unread.start;
         self.line = start..start + len;
+        // Some programs begin a file with a byte order mark.
+        if self.next == 1 && self.bytes().starts_with(MARK) {
+            self.line.start += MARK.len();
+        }
         self.unread.start += end;
         self.number = self.next;
         self.next += newlines;

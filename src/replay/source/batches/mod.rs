@@ -6,6 +6,7 @@
 
 mod record;
 
+use super::plausible::{self, Times};
 use super::{Item, Reading, Scratch, Source};
 use crate::protocol::Batch;
 use crate::replay::ReplayError;
@@ -25,6 +26,8 @@ pub(super) struct Recording {
     path: PathBuf,
     /// The entries, that of the script's first query first.
     entries: Vec<Entry>,
+    /// A batch was read.
+    any: bool,
 }
 
 /// An entry is unpacked by a thread, since its reader borrows the archive.
@@ -79,7 +82,7 @@ impl Recording {
         }
         let size = std::fs::metadata(path).map_or(0, |m| m.len());
         reading.bytes.set(reading.bytes.get() + size);
-        Ok(Self { path: path.into(), entries })
+        Ok(Self { path: path.into(), entries, any: false })
     }
 }
 
@@ -138,7 +141,15 @@ impl Source for Recording {
                 first = Some((time, query));
             }
         }
-        let Some((_, query)) = first else { return Ok(None) };
+        let Some((time, query)) = first else {
+            if !self.any {
+                plausible::say_empty(&self.path, "all of its batches are empty, or it has none");
+            }
+            return Ok(None);
+        };
+        if !std::mem::replace(&mut self.any, true) {
+            plausible::look_at(&self.path, time, Times::Fixed);
+        }
         let entry = &mut self.entries[query];
         entry.taken += 1;
         scratch.query = query;
