@@ -157,11 +157,29 @@ pub(crate) fn register(engine: &mut Engine, sizes: Sizes) {
         ("to_string", &[map], joined_text),
         ("to_debug", &[array], joined_text),
         ("to_debug", &[map], joined_text),
+        ("to_string", &[blob], joined_text),
+        ("to_debug", &[blob], joined_text),
+        ("to_debug", &[text], escaped_text),
+        ("debug", &[text], escaped_text),
+        ("to_json", &[map], joined_text),
+        ("as_string", &[blob], decoded_text),
+        ("to_upper", &[text], upper_text),
+        ("make_upper", &[text], upper_text),
+        ("to_lower", &[text], lower_text),
+        ("make_lower", &[text], lower_text),
+        ("set", &[text, int, char], longer_by_a_char),
+        ("to_chars", &[text], chars),
+        ("keys", &[map], as_many_items),
+        ("values", &[map], as_many_items),
         ("split", &[text], words),
         ("split", &[text, text], pieces),
         ("split", &[text, char], pieces),
         ("split_rev", &[text, text], pieces),
         ("split_rev", &[text, char], pieces),
+        ("split", &[text, text, int], some_pieces),
+        ("split", &[text, char, int], some_pieces),
+        ("split_rev", &[text, text, int], some_pieces),
+        ("split_rev", &[text, char, int], some_pieces),
         ("to_blob", &[text], whole_text),
         ("blob", &[int], padded_from_nothing),
         ("blob", &[int, int], padded_from_nothing),
@@ -185,6 +203,12 @@ pub(crate) fn register(engine: &mut Engine, sizes: Sizes) {
         ("set", &[map, text, any], one_more_entry),
     ];
     let original = Rc::new(packages());
+    let parser = original.clone();
+    engine.register_fn("parse_json", move |text: &str| -> Checked<Dynamic> {
+        let value = parser.parse_json(text, true).map(Dynamic::from)?;
+        sizes.check(&value)?;
+        Ok(value)
+    });
     for &(name, types, check) in bounded {
         let original = original.clone();
         let bounded = move |context: NativeCallContext<'_>, args: &mut [&mut Dynamic]| {
@@ -325,6 +349,48 @@ fn words(sizes: Sizes, args: &[&mut Dynamic]) -> Checked<()> {
 fn pieces(sizes: Sizes, args: &[&mut Dynamic]) -> Checked<()> {
     let (text, by) = (text_of(args[0]), text_of(args[1]));
     sizes.array(text.matches(by.as_str()).count() + 1)
+}
+
+fn some_pieces(sizes: Sizes, args: &[&mut Dynamic]) -> Checked<()> {
+    let most = usize::try_from(args[2].as_int().unwrap_or(0)).unwrap_or(0);
+    let (text, by) = (text_of(args[0]), text_of(args[1]));
+    sizes.array(text.matches(by.as_str()).take(most).count() + 1)
+}
+
+fn chars(sizes: Sizes, args: &[&mut Dynamic]) -> Checked<()> {
+    sizes.array(text_of(args[0]).chars().count())
+}
+
+fn as_many_items(sizes: Sizes, args: &[&mut Dynamic]) -> Checked<()> {
+    sizes.array(len(args[0]))
+}
+
+fn upper_text(sizes: Sizes, args: &[&mut Dynamic]) -> Checked<()> {
+    sizes.text(text_of(args[0]).chars().flat_map(char::to_uppercase).map(char::len_utf8).sum())
+}
+
+fn lower_text(sizes: Sizes, args: &[&mut Dynamic]) -> Checked<()> {
+    sizes.text(text_of(args[0]).chars().flat_map(char::to_lowercase).map(char::len_utf8).sum())
+}
+
+fn longer_by_a_char(sizes: Sizes, args: &[&mut Dynamic]) -> Checked<()> {
+    sizes.text(text_of(args[0]).len() + text_of(args[2]).len().saturating_sub(1))
+}
+
+fn escaped_text(sizes: Sizes, args: &[&mut Dynamic]) -> Checked<()> {
+    let mut counter = Counter { len: 0, limit: sizes.string };
+    let _ = write!(counter, "{:?}", text_of(args[0]).as_str());
+    sizes.text(counter.len)
+}
+
+/// Bytes that are no text become a character of three bytes each.
+fn decoded_text(sizes: Sizes, args: &[&mut Dynamic]) -> Checked<()> {
+    let Some(blob) = args[0].read_lock::<Blob>() else { return Ok(()) };
+    let chunks = blob.utf8_chunks();
+    let len = |chunk: std::str::Utf8Chunk<'_>| {
+        chunk.valid().len() + if chunk.invalid().is_empty() { 0 } else { 3 }
+    };
+    sizes.text(chunks.map(len).sum())
 }
 
 fn whole_text(sizes: Sizes, args: &[&mut Dynamic]) -> Checked<()> {
