@@ -9,6 +9,7 @@ use rhai_udf::script::{
     Callback, OptionSpec, Problem, Program, ScriptError, ScriptText, StateScope, type_name,
 };
 use serde_json::{Value, json};
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
@@ -40,19 +41,37 @@ enum Format {
 /// What was found in one script.
 struct Checked {
     path: PathBuf,
+    /// It was found in a folder, not named.
+    listed: bool,
     loaded: Result<Program, ScriptError>,
     warnings: Vec<Problem>,
 }
 
+impl Checked {
+    /// The modules that it imports.
+    fn modules(&self) -> Vec<PathBuf> {
+        self.loaded.as_ref().map_or_else(|_| Vec::new(), |program| program.files().split_off(1))
+    }
+
+    /// True for a file of a folder that is a module of another script there and none itself: what is
+    /// wrong in it is told with that script.
+    fn is_module(&self, modules: &BTreeSet<PathBuf>) -> bool {
+        self.listed && self.loaded.is_err() && modules.contains(&self.path)
+    }
+}
+
 pub(super) fn run(args: &Args) -> anyhow::Result<()> {
-    let scripts = scripts(&args.scripts)?;
     let mut checked = Vec::new();
-    for path in scripts {
+    for (path, listed) in scripts(&args.scripts)? {
         let loaded = load(args, &path)?;
         let warnings = loaded.as_ref().map(Program::warnings).unwrap_or_default();
-        checked.push(Checked { path, loaded, warnings });
-        if let (Format::Text, Some(last)) = (args.format, checked.last()) {
-            stdout::print(&format!("{}\n", text(last)))?;
+        checked.push(Checked { path, listed, loaded, warnings });
+    }
+    let modules: BTreeSet<PathBuf> = checked.iter().flat_map(Checked::modules).collect();
+    checked.retain(|one| !one.is_module(&modules));
+    if args.format == Format::Text {
+        for one in &checked {
+            stdout::print(&format!("{}\n", text(one)))?;
         }
     }
     if args.format == Format::Json {
@@ -74,12 +93,12 @@ fn have(n: usize) -> &'static str {
     if n == 1 { "has" } else { "have" }
 }
 
-/// The scripts that are named, and those of the folders that are.
-fn scripts(named: &[PathBuf]) -> anyhow::Result<Vec<PathBuf>> {
+/// The scripts that are named, and those of the folders that are, which are marked.
+fn scripts(named: &[PathBuf]) -> anyhow::Result<Vec<(PathBuf, bool)>> {
     let mut scripts = Vec::new();
     for path in named {
         if !path.is_dir() {
-            scripts.push(path.clone());
+            scripts.push((path.clone(), false));
             continue;
         }
         let cannot = || format!("folder {}: cannot be read", path.display());
@@ -95,7 +114,7 @@ fn scripts(named: &[PathBuf]) -> anyhow::Result<Vec<PathBuf>> {
             bail!("folder {}: there is no script (*.rhai) in it", path.display());
         }
         found.sort();
-        scripts.append(&mut found);
+        scripts.extend(found.into_iter().map(|path| (path, true)));
     }
     Ok(scripts)
 }

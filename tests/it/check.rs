@@ -161,3 +161,38 @@ fn no_shipped_script_has_a_warning() {
     let run = feed(binary().args(["check", "--deny-warnings"]).arg(repo("scripts")), &[]);
     assert_eq!(run.code, Some(0), "{} {}", run.text(), run.stderr);
 }
+
+/// What a script imports is looked at as the script is, and calls of its functions are checked.
+#[test]
+fn mistakes_in_modules_and_calls_of_them_are_named() {
+    let folder = Folder::new("modules");
+    std::fs::create_dir(folder.path("scripts")).unwrap();
+    folder.write(
+        "scripts/tools.rhai",
+        "fn twice(x) { x * 2 }\nfn broken(x) { medain([x]) + 5 / 2 }\nprivate fn hidden(x) { x }",
+    );
+    let script = folder.write(
+        "scripts/uses.rhai",
+        "import \"tools\" as t;\nfn info() { #{ wants: \"stream\", provides: \"stream\" } }\n\
+         fn point(p) {\n p.y = t::twise(p.x);\n p.y = t::twice(p.x, 1);\n p.y = t::hidden(1);\n \
+         p.y = t::twice(p.x);\n emit(p);\n}",
+    );
+    let expected = [
+        "uses.rhai:4:11: warning: module t has no function twise; did you mean twice?",
+        "uses.rhai:5:11: warning: t::twice takes 1 arguments, not 2",
+        "uses.rhai:6:11: warning: module t has no function hidden",
+        "tools.rhai:2:16: warning: there is no function medain(_); did you mean median?",
+        "tools.rhai:2:32: warning: 5 / 2 is 2: both are ints; write 5.0 / 2",
+    ];
+    // The folder too: a module in it is no script of its own.
+    for path in [script, folder.path("scripts")] {
+        let run = feed(binary().arg("check").arg(path), &[]);
+        let text = run.text();
+        let found: Vec<&str> = text.lines().filter(|line| line.contains(" warning: ")).collect();
+        assert_eq!(found.len(), expected.len(), "{text} {}", run.stderr);
+        for (found, expected) in found.iter().zip(expected) {
+            assert!(found.ends_with(expected), "{found} instead of {expected}");
+        }
+        assert_eq!(run.code, Some(0), "{}", run.stderr);
+    }
+}

@@ -22,6 +22,7 @@ use rhai::{
 };
 use sha2::{Digest, Sha256};
 use std::any::Any;
+use std::io::ErrorKind;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
@@ -122,7 +123,12 @@ impl ScriptText {
     /// # Errors
     /// A file that cannot be read.
     pub fn read(path: &Path) -> Result<Self, ScriptError> {
-        match std::fs::read_to_string(path) {
+        let read = std::fs::read_to_string(path);
+        let there = read.as_ref().map_or_else(|e| e.kind() == ErrorKind::InvalidData, |_| true);
+        if let Some(text) = other_kind(path).filter(|_| there) {
+            return Err(ScriptError::Load(vec![Problem::new(path, text)]));
+        }
+        match read {
             // Some editors begin a file with a byte order mark.
             Ok(text) => Ok(Self {
                 path: path.into(),
@@ -133,6 +139,27 @@ impl ScriptText {
             }
         }
     }
+}
+
+/// What a file is that cannot be a script, told by its name, and where it belongs.
+fn other_kind(path: &Path) -> Option<&'static str> {
+    let name = path.file_name()?.to_str()?.to_lowercase();
+    let plain = name.strip_suffix(".gz").unwrap_or(&name);
+    Some(match plain.rsplit_once('.')?.1 {
+        "tick" => {
+            "this is a TICKscript, and a script (*.rhai) is wanted here; a TICKscript is played with \
+             rhai-udf replay TASK.tick --udf NAME=SCRIPT.rhai --data FILE"
+        }
+        "lp" | "csv" | "tsv" | "srpl" | "brpl" | "bin" => {
+            "this is data, and a script (*.rhai) is wanted here: the script comes first, the data after \
+             --data"
+        }
+        "onnx" | "cbm" => {
+            "this is a trained model, and a script (*.rhai) is wanted here: a script loads it with \
+             model(\"NAME\"), and rhai-udf model FILE shows what it takes"
+        }
+        _ => return None,
+    })
 }
 
 /// A compiled script.
@@ -451,7 +478,8 @@ impl Program {
     /// What the script says and cannot mean, found without running it.
     pub fn warnings(&self) -> Vec<Problem> {
         let engine = engine::engine(&Limits::default(), &Pulse::default());
-        lint::warnings(engine, &self.source, &self.declaration, &self.functions())
+        let modules = self.loaded.borrow();
+        lint::warnings(engine, &self.source, &modules, &self.declaration, &self.functions())
     }
 
     /// Where and why a callback failed; where the interpreter does not know, the callback's place.

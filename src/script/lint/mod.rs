@@ -1,7 +1,7 @@
 //! What a script says and cannot mean: found in its syntax tree, without running it.
 //!
 //! [`walk`] makes the tree of a script into a list of nodes by function; [`calls`] knows which functions
-//! there are; [`options`], [`state`], [`emits`], [`copies`] and [`values`] look for one kind of mistake each.
+//! there are, [`modules`] those of imported files; [`options`], [`state`], [`emits`], [`copies`] and [`values`] look for one kind of mistake each.
 //! [`unset`] finds the name of what was `()` when an operator failed.
 //!
 //! A warning is only given where the mistake is certain: a script without one is not proven right.
@@ -9,6 +9,7 @@
 mod calls;
 mod copies;
 mod emits;
+mod modules;
 mod options;
 mod state;
 pub(super) mod unset;
@@ -18,14 +19,17 @@ mod walk;
 use super::declaration::Declaration;
 use super::error::Problem;
 use super::host::program::ScriptText;
-use rhai::{Engine, OptimizationLevel, Position};
-use walk::Script;
+use rhai::{AST, Engine, OptimizationLevel, Position};
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use walk::{Script, Warn};
 
-/// The warnings of a script that loads, in the order of its lines. `functions` are those that its engine
-/// has: names and numbers of parameters.
+/// The warnings of a script that loads and of the modules that it imports, file by file in the order of
+/// their lines. `functions` are those that its engine has: names and numbers of parameters.
 pub(super) fn warnings(
     mut engine: Engine,
     source: &ScriptText,
+    modules: &BTreeMap<PathBuf, String>,
     declaration: &Declaration,
     functions: &[(String, usize)],
 ) -> Vec<Problem> {
@@ -33,22 +37,49 @@ pub(super) fn warnings(
     engine.set_optimization_level(OptimizationLevel::None);
     engine.set_strict_variables(false);
     let Ok(ast) = engine.compile(&source.text) else { return Vec::new() };
-    let mut found: Vec<(Position, String)> = Vec::new();
-    {
-        let mut warn = |position: Position, message: String| found.push((position, message));
-        walk::with_script(&ast, &mut |script: &Script<'_>| {
-            calls::check(script, functions, &mut warn);
-            options::check(script, declaration, &mut warn);
-            state::check(script, &mut warn);
-            emits::check(script, declaration, &mut warn);
-            copies::check(script, &mut warn);
-            values::check(script, &mut warn);
-        });
+    let parsed: Vec<(&PathBuf, &String, AST)> = modules
+        .iter()
+        .filter_map(|(path, text)| Some((path, text, engine.compile(text).ok()?)))
+        .collect();
+    let exports = parsed.iter().map(|(path, _, ast)| ((*path).clone(), modules::exports(ast)));
+    let exports: modules::Exports = exports.collect();
+    let folder = source.path.parent().unwrap_or(Path::new(""));
+    let mut all = look(&ast, &source.path, &source.text, &mut |script, warn| {
+        calls::check(script, functions, warn);
+        modules::check(script, folder, &exports, warn);
+        options::check(script, declaration, warn);
+        state::check(script, warn);
+        emits::check(script, declaration, warn);
+        copies::check(script, warn);
+        values::check(script, warn);
+    });
+    // What a module is given, and from where, cannot be known: only what stands in it is looked at.
+    for (path, text, ast) in &parsed {
+        all.extend(look(ast, path, text, &mut |script, warn| {
+            calls::check(script, functions, warn);
+            modules::check(script, folder, &exports, warn);
+            copies::check(script, warn);
+            values::check(script, warn);
+        }));
     }
+    all
+}
+
+/// Looks at one file.
+fn look(
+    ast: &AST,
+    path: &Path,
+    text: &str,
+    checks: &mut dyn FnMut(&Script<'_>, &mut Warn<'_>),
+) -> Vec<Problem> {
+    let mut found: Vec<(Position, String)> = Vec::new();
+    walk::with_script(ast, &mut |script: &Script<'_>| {
+        checks(script, &mut |position, message| found.push((position, message)));
+    });
     found.sort_by_key(|(position, _)| (position.line(), position.position()));
     found.dedup();
     let problem = |(position, message): (Position, String)| {
-        Problem::new(&source.path, message).at(position, Some(&source.text))
+        Problem::new(path, message).at(position, Some(text))
     };
     found.into_iter().map(problem).collect()
 }
