@@ -2,9 +2,10 @@
 //!
 //! Output is collected in a temporary file beside the one that was asked for and renamed over it by
 //! [`OutputFile::keep`], so that a run that fails leaves an earlier file as it was. Devices and pipes
-//! (`/dev/null`, a FIFO) are written as they are.
+//! (`/dev/null`, a FIFO) are written as they are. The temporary file of a run that was killed stays; the
+//! next run that writes the same file removes it.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::fs::{File, Metadata, Permissions};
 use std::io::{self, BufWriter, Write};
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
@@ -32,6 +33,9 @@ pub enum OutputFileError {
         source: io::Error,
     },
 }
+
+/// The ending of temporary files.
+const PART: &str = ".part";
 
 /// A file that is being written.
 #[derive(Debug)]
@@ -77,12 +81,16 @@ impl OutputFile {
         prefix.push(path.file_name().unwrap_or_default());
         prefix.push(".");
         let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+        let folder = folder.unwrap_or(Path::new("."));
+        remove_stale(folder, &prefix);
         let file = Builder::new()
             .prefix(&prefix)
-            .suffix(".part")
+            .suffix(PART)
             .permissions(Permissions::from_mode(mode))
-            .tempfile_in(folder.unwrap_or(Path::new(".")))
+            .tempfile_in(folder)
             .map_err(failed)?;
+        // Held as long as the process lives, so that no other run takes the file for a stale one.
+        let _ = file.as_file().try_lock();
         Ok(Self { path, writer: Target::Renamed(BufWriter::with_capacity(1 << 16, file)) })
     }
 
@@ -136,6 +144,24 @@ impl Write for OutputFile {
         match &mut self.writer {
             Target::Renamed(writer) => writer.flush(),
             Target::Direct(writer) => writer.flush(),
+        }
+    }
+}
+
+/// Removes what runs left that were killed: temporary files for the same output that no process holds.
+fn remove_stale(folder: &Path, prefix: &OsStr) {
+    let Ok(entries) = folder.read_dir() else { return };
+    for entry in entries.flatten() {
+        let name = entry.file_name();
+        let (name, prefix) = (name.as_encoded_bytes(), prefix.as_encoded_bytes());
+        let middle = name.strip_prefix(prefix).and_then(|rest| rest.strip_suffix(PART.as_bytes()));
+        if !middle.is_some_and(|middle| middle.len() == 6 && middle.is_ascii()) {
+            continue;
+        }
+        let Ok(file) = File::options().write(true).open(entry.path()) else { continue };
+        if file.try_lock().is_ok() {
+            // Best effort: what cannot be removed is in nobody's way.
+            let _ = std::fs::remove_file(entry.path());
         }
     }
 }
@@ -198,6 +224,22 @@ mod tests {
         file.write_all(b"new\n").unwrap();
         file.keep().unwrap();
         assert_eq!(std::fs::read_to_string(&path).unwrap(), "new\n");
+    }
+
+    #[test]
+    fn what_a_killed_run_was_writing_is_removed_by_the_next() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("out.lp");
+        std::fs::write(folder.path().join(".out.lp.Ab12Cd.part"), "half").unwrap();
+        std::fs::write(folder.path().join(".out.lp.mine.part"), "another's").unwrap();
+        std::fs::write(folder.path().join(".other.lp.Ab12Cd.part"), "another's").unwrap();
+        let first = OutputFile::create(&path, []).unwrap();
+        let second = OutputFile::create(&path, []).unwrap();
+        let count = || std::fs::read_dir(folder.path()).unwrap().count();
+        assert_eq!(count(), 4, "two of other programs and two that are being written");
+        first.keep().unwrap();
+        second.keep().unwrap();
+        assert_eq!(count(), 3);
     }
 
     #[test]

@@ -8,6 +8,8 @@ use std::time::Duration;
 pub struct Summary {
     /// Points read, those of batches included.
     pub points_in: u64,
+    /// Points that no `|from()` of the task wanted.
+    pub passed_by: u64,
     /// Batches given to the first function.
     pub batches_in: u64,
     /// Points that the functions wrote, those of batches included.
@@ -49,7 +51,11 @@ impl fmt::Display for Summary {
         let many = |n: u64, one: &str, many: &str| {
             if n == 1 { format!("1 {one}") } else { format!("{n} {many}") }
         };
-        write!(f, "{}, ", many(*points_in, "point in", "points in"))?;
+        f.write_str(&many(*points_in, "point in", "points in"))?;
+        if self.passed_by > 0 {
+            write!(f, " ({} passed by)", self.passed_by)?;
+        }
+        f.write_str(", ")?;
         write!(f, "{}; ", many(*batches_in, "batch", "batches"))?;
         f.write_str(&many(*points_out, "point out", "points out"))?;
         if *batches_out > 0 {

@@ -422,3 +422,43 @@ fn wrong_commands_are_wrong_usage() {
         assert!(run.stderr.contains("Usage: rhai-udf"), "{}", run.stderr);
     }
 }
+
+/// A TICKscript, data or a model where a script is wanted, and the reverse.
+#[test]
+fn swapped_arguments_are_told() {
+    let folder = Folder::new("swapped");
+    let tick = text(folder.write("task.tick", "stream|from()@mine()|httpOut('a')"));
+    let rhai = text(folder.write("script.tick", &echo()));
+    let data = text(folder.write("data.lp", "m x=1 1\n"));
+    let mine = format!("mine={tick}");
+    let (is_tick, is_data) =
+        ("this is a TICKscript, and a script (*.rhai) is", "this is data, and a");
+    for (code, arguments, part) in [
+        (1, &["check", &tick][..], is_tick),
+        (1, &["conf", &tick], is_tick),
+        (1, &["bench", &tick], is_tick),
+        (1, &["replay", &tick, "--udf", &mine, "--data", &data], is_tick),
+        (1, &["replay", &data, "--data", &mirror()], is_data),
+        (1, &["check", &data], is_data),
+        (1, &["replay", &mirror(), "--data", &tick], "this is a script, and data is wanted here"),
+        (
+            1,
+            &["replay", &mirror(), "--data", &mirror()],
+            "this is a script, and data is wanted here",
+        ),
+        (2, &["replay", &rhai, "--data", &data], "give it a name that ends with .rhai"),
+        (
+            2,
+            &["replay", &mirror(), "--udf", &mine, "--data", &data],
+            "it is for a TICKscript (.tick)",
+        ),
+    ] {
+        let run = feed(binary().args(arguments), &[]);
+        assert_eq!(run.code, Some(code), "{arguments:?}: {} {}", run.text(), run.stderr);
+        let said = format!("{}{}", run.text(), run.stderr);
+        assert!(said.contains(part), "{arguments:?}: {said}");
+    }
+    // The daemon must start; the task is refused with the same words.
+    let run = run_udf(&folder.path("task.tick"), &stream(vec![init(&[])]));
+    assert!(lines(&run.answers())[0].contains(is_tick), "{:?}", lines(&run.answers()));
+}

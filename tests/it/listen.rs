@@ -441,6 +441,7 @@ fn points_of_foreign_measurements_do_not_end_the_listener() {
     let (out, err, code) = listening.stop();
     assert_eq!((sorted(&out), code), (lines.to_vec(), Some(0)), "{err}");
     assert!(!err.contains("dropped"), "{err}");
+    assert!(err.contains("5 points in (3 passed by), "), "{err}");
     // Who wants to stop says so.
     folder.write("rhai-udf.toml", "on_error = 'stop'");
     let saved = folder.path("saved.srpl");

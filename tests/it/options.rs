@@ -113,7 +113,7 @@ fn one_that_is_wrong_is_told_what_would_be_right() {
             "missing",
             r#"field: "string""#,
             &[] as Given<'_>,
-            "option 'field' is missing; it takes string",
+            "option 'field' is missing; it takes string; if kapacitord says that there is no such property, restart it: it asks for info() only when it starts",
         ),
         (
             "unknown",

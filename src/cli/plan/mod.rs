@@ -258,6 +258,12 @@ fn tick(
     }
     let text = std::fs::read_to_string(script)
         .with_context(|| format!("{}: cannot be read", script.display()))?;
+    if text.lines().any(|line| line.trim_start().starts_with("fn info(")) {
+        let name = script.display();
+        return usage(&format!(
+            "{name}: this is a script in Rhai and not a TICKscript: give it a name that ends with .rhai"
+        ));
+    }
     let stem = script.file_stem().unwrap_or_default().to_string_lossy();
     let udfs = args.tick.udf.iter();
     let mut all = Vec::new();

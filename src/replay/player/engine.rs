@@ -124,6 +124,7 @@ impl Engine {
             summary.points_out += tally.points;
             summary.batches_out += tally.batches;
         }
+        summary.passed_by = self.runs.first().map_or(0, |run| run.graph.tally().passed_by);
         summary.batches_in = self.runs.first().map_or(0, |run| run.graph.batches());
         summary
     }

@@ -180,6 +180,7 @@ impl Player {
                     on_item(scratch.point.time());
                     self.points_in += 1;
                     if self.leaves_out(&scratch.point.name()) {
+                        self.ended.passed_by += 1;
                         continue;
                     }
                     1
@@ -188,6 +189,7 @@ impl Player {
                     on_item(scratch.batch.tmax);
                     self.points_in += scratch.batch.len() as u64;
                     if self.leaves_out(&scratch.batch.name) {
+                        self.ended.passed_by += scratch.batch.len() as u64;
                         continue;
                     }
                     scratch.batch.len().max(1)
@@ -282,6 +284,7 @@ impl Player {
         let mut records = Vec::new();
         let batches = rests.first().map_or(0, |rest| rest.summary.batches_in);
         self.ended.batches_in += batches;
+        self.ended.passed_by += rests.first().map_or(0, |rest| rest.summary.passed_by);
         for rest in rests {
             self.ended.add(&rest.summary);
             for (key, times) in rest.diagnosed {

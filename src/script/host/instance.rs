@@ -50,6 +50,19 @@ pub(crate) struct Failure {
     pub(crate) emission: Emission,
 }
 
+/// Adds what to do about an option that is missing since the daemon does not know it.
+fn hinted(mut problems: Vec<String>) -> Vec<String> {
+    let missing = problems.iter().any(|problem| problem.contains(" is missing; it takes "));
+    if missing && !problems.iter().any(|problem| problem.contains("restart kapacitord")) {
+        problems.push(
+            "if kapacitord says that there is no such property, restart it: it asks for info() only when \
+             it starts"
+                .into(),
+        );
+    }
+    problems
+}
+
 impl Instance {
     /// A program that is not bound to options yet.
     pub(crate) fn new(program: Program, bounds: Bounds) -> Self {
@@ -69,7 +82,8 @@ impl Instance {
 
     /// Binds the options and runs `init`.
     pub(crate) fn bind(&mut self, request: &InitRequest) -> Result<(), ScriptError> {
-        let map = self.program.declaration().bind(request).map_err(ScriptError::Options)?;
+        let bound = self.program.declaration().bind(request);
+        let map = bound.map_err(|problems| ScriptError::Options(hinted(problems)))?;
         self.origin.options = Dynamic::from(map.clone()).to_string();
         self.options = Dynamic::from(Options(Rc::new(map)));
         if self.program.has(Callback::Init) {

@@ -13,8 +13,22 @@ use crate::stats::{
 pub(crate) const MAX_TRANSFORM: usize = 4_000_000;
 
 /// Bytes that a transform of `n` numbers takes beside its input: output, tables and scratch space.
+///
+/// A length with large prime factors is transformed by way of a longer one (Bluestein's algorithm), with
+/// two tables and scratch space of that length.
 pub(crate) fn transform_bytes(n: usize) -> usize {
-    n.saturating_mul(6 * size_of::<f64>())
+    let plain = n.saturating_mul(6 * size_of::<f64>());
+    let mut rest = n.max(1);
+    for factor in [2, 3, 5, 7, 11] {
+        while rest.is_multiple_of(factor) {
+            rest /= factor;
+        }
+    }
+    if rest == 1 {
+        return plain;
+    }
+    let longer = n.saturating_mul(2).checked_next_power_of_two().unwrap_or(usize::MAX);
+    plain.saturating_add(longer.saturating_mul(8 * size_of::<f64>()))
 }
 
 /// The periodogram: the power at 0, 1, … n / 2 cycles over the series; O(n log n), up to 4,000,000 values.

@@ -12,13 +12,17 @@ use crate::tick::udf::Answers;
 /// A message that a node sent, with the item of the data that it belongs to.
 pub type Sent = (u64, Message);
 
-/// What functions wrote.
+/// What functions wrote, and what no `|from()` wanted.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Tally {
     /// Points, those of batches included.
     pub points: u64,
     /// Batches.
     pub batches: u64,
+    /// Points that a `|from()` took, once for each.
+    pub taken: u64,
+    /// Points of the stream that no `|from()` took.
+    pub passed_by: u64,
 }
 
 /// What a node writes to.
@@ -35,7 +39,7 @@ pub struct Outbox<'o> {
     pub number: usize,
     /// Points to be used again.
     pub pool: &'o mut Pool,
-    /// What functions wrote.
+    /// What is counted.
     pub tally: &'o mut Tally,
 }
 

@@ -132,7 +132,7 @@ impl Graph {
         self.slots.iter().map(|slot| (slot.name.as_str(), slot.received))
     }
 
-    /// Returns what the functions wrote so far.
+    /// Returns what the functions wrote so far, and what no `|from()` wanted.
     pub fn tally(&self) -> Tally {
         self.tally
     }
@@ -159,13 +159,18 @@ impl Graph {
             point.set_retention_policy(retention_policy);
         }
         if !self.dbrps.is_empty() && !self.wanted(point) {
+            self.tally.passed_by += 1;
             return Ok(());
         }
         let mut shared = self.pool.take();
         let taken = Rc::get_mut(&mut shared).expect("a point of the pool has one owner");
         std::mem::swap(taken, point);
         self.sent.push((self.item, Message::Point(shared)));
-        self.deliver(0, outside)
+        let taken = self.tally.taken;
+        self.deliver(0, outside)?;
+        // A stream has no other children than `|from()`.
+        self.tally.passed_by += u64::from(self.tally.taken == taken);
+        Ok(())
     }
 
     /// Hands a batch to the query of that number, from 0.

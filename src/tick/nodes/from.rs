@@ -87,6 +87,7 @@ impl Node for From {
             out.pool.give(point);
             return Ok(());
         }
+        out.tally.taken += 1;
         let time = round(truncate(point.time(), self.truncate), self.round);
         let changed = out.pool.edit(&mut point);
         if changed.time() != time {
