@@ -68,8 +68,8 @@ impl Inliner<'_> {
 /// Inner names to outer ones: those of the caller, else unique ones.
 fn renaming(function: &FunctionProto, call: &NodeProto, number: usize) -> HashMap<String, String> {
     let mut names = HashMap::new();
-    for output in function.nodes.iter().flat_map(|node| &node.outputs) {
-        names.insert(output.clone(), format!("{}#{number}/{output}", function.name));
+    for inner in made(&function.nodes).into_iter().filter(|name| !name.is_empty()) {
+        names.insert(inner.clone(), format!("{}#{number}/{inner}", function.name));
     }
     for (at, output) in function.outputs.iter().enumerate() {
         if let Some(outer) = call.outputs.get(at).filter(|outer| !outer.is_empty()) {
@@ -82,6 +82,19 @@ fn renaming(function: &FunctionProto, call: &NodeProto, number: usize) -> HashMa
     names
 }
 
+/// The names that nodes and the graphs inside of them make. Those of the graphs are among them
+/// because a caller may use the same names for what it puts into the function.
+fn made(nodes: &[NodeProto]) -> Vec<&String> {
+    let mut names: Vec<&String> = nodes.iter().flat_map(|node| &node.outputs).collect();
+    let attributes = nodes.iter().flat_map(|node| node.attributes.values());
+    for graph in attributes.filter_map(|attribute| attribute.graph.as_ref()) {
+        names.extend(graph.inputs.iter().map(|input| &input.name));
+        names.extend(graph.initializers.iter().map(|(name, _)| name));
+        names.extend(made(&graph.nodes));
+    }
+    names
+}
+
 fn rename(node: &mut NodeProto, names: &HashMap<String, String>) {
     for name in node.inputs.iter_mut().chain(&mut node.outputs) {
         if let Some(outer) = names.get(name) {
@@ -90,9 +103,10 @@ fn rename(node: &mut NodeProto, names: &HashMap<String, String>) {
     }
     for graph in node.attributes.values_mut().filter_map(|a| a.graph.as_mut()) {
         graph.nodes.iter_mut().for_each(|node| rename(node, names));
-        for info in graph.outputs.iter_mut().chain(&mut graph.inputs) {
-            if let Some(outer) = names.get(&info.name) {
-                info.name.clone_from(outer);
+        let ports = graph.outputs.iter_mut().chain(&mut graph.inputs).map(|port| &mut port.name);
+        for name in ports.chain(graph.initializers.iter_mut().map(|(name, _)| name)) {
+            if let Some(outer) = names.get(name) {
+                name.clone_from(outer);
             }
         }
     }

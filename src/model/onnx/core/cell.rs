@@ -1,7 +1,7 @@
 //! The gates of recurrent layers: one step of one row.
 
 use super::activation::Activation;
-use super::matmul::product;
+use super::product::{Factors, Plain};
 use crate::model::error::Result;
 use crate::model::run::Run;
 
@@ -94,7 +94,7 @@ impl Gates<'_> {
         self.activate(0, gates);
         let reset: Vec<f32> = gates[h.len()..].iter().zip(h.iter()).map(|(r, h)| r * h).collect();
         add(candidate, bias);
-        product(&reset, weights, (h.len(), h.len()), candidate, run)?;
+        Factors::new(&reset, weights, (h.len(), h.len())).add_to::<Plain>(candidate, run)?;
         self.activate(1, candidate);
         blend(gates, candidate, h);
         Ok(())

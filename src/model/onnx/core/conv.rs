@@ -1,7 +1,7 @@
 //! Convolutions over any number of dimensions, and their transposes.
 
 use super::super::kernel::{Inputs, Kernel, Node, Outputs};
-use super::matmul::product;
+use super::product::{Factors, Plain, unpacked};
 use super::window::{OUTSIDE, Window, count};
 use crate::model::error::{ModelError, Result};
 use crate::model::tensor::{Data, Shape, Tensor};
@@ -105,7 +105,9 @@ fn convolve(inputs: &Inputs<'_>, window: &Window, groups: usize) -> Result<Outpu
             out.fill(o.bias(group * per_group + at));
         }
         let weights = &o.w[group * per_group * depth..(group + 1) * per_group * depth];
-        product(weights, &columns, (depth, positions), out, inputs.run)?;
+        let block = unpacked(depth, positions);
+        let factors = Factors::new(weights, &columns, (depth, positions));
+        Factors { block, ..factors }.add_to::<Plain>(out, inputs.run)?;
     }
     Ok(Tensor::new(shape, Data::Float(out))?.into())
 }

@@ -4,7 +4,7 @@
 
 use super::super::kernel::{Inputs, Kernel, Node, Outputs};
 use crate::model::error::{ModelError, Result};
-use crate::model::math::{log_sum_exp, sigmoid, softmax};
+use crate::model::math::{exp, log_sum_exp, sigmoid, softmax};
 use crate::model::tensor::{Data, Tensor, transpose};
 
 /// A function for floats, and the one for doubles where precision matters.
@@ -36,7 +36,7 @@ fn function(operator: &str) -> Option<Functions> {
         "Neg" => (|x| -x, |x| -x),
         "Abs" => (f32::abs, f64::abs),
         "Sqrt" => (libm::sqrtf, libm::sqrt),
-        "Exp" => (libm::expf, libm::exp),
+        "Exp" => (exp, libm::exp),
         "Log" => (libm::logf, libm::log),
         "Sign" => (sign, |x| f64::from(sign(x as f32))),
         "Floor" => (f32::floor, f64::floor),
@@ -80,7 +80,7 @@ fn sign(x: f32) -> f32 {
 
 /// ln(1 + exp(x)), which is x itself where exp(x) would overflow.
 fn softplus(x: f32) -> f32 {
-    if x > 0.0 { x + libm::log1pf(libm::expf(-x)) } else { libm::log1pf(libm::expf(x)) }
+    if x > 0.0 { x + libm::log1pf(exp(-x)) } else { libm::log1pf(exp(x)) }
 }
 
 fn apply(inputs: &Inputs<'_>, f: fn(f32) -> f32, d: fn(f64) -> f64) -> Result<Outputs> {

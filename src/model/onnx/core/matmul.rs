@@ -5,114 +5,30 @@
 
 use super::super::kernel::{Inputs, Kernel, Node, Outputs};
 use super::arithmetic::add;
+use super::product::{Factors, Fused, PACKED, Plain, Rounding, unpacked};
 use crate::model::error::{ModelError, Result};
 use crate::model::run::Run;
 use crate::model::tensor::{Data, Shape, Tensor, offsets, transpose};
 use std::num::Wrapping;
-use std::ops::{Add, Mul};
-
-/// Numbers that can be multiplied as matrices.
-pub(crate) trait Number: Copy + Default + Add<Output = Self> + Mul<Output = Self> {
-    /// The type in which long sums are added up.
-    type Sum: Copy + Default + Add<Output = Self::Sum> + Mul<Output = Self::Sum>;
-
-    fn widen(self) -> Self::Sum;
-    fn narrow(sum: Self::Sum) -> Self;
-}
-
-impl Number for f32 {
-    type Sum = f64;
-
-    fn widen(self) -> f64 {
-        self.into()
-    }
-
-    fn narrow(sum: f64) -> f32 {
-        sum as f32
-    }
-}
-
-impl Number for f64 {
-    type Sum = f64;
-
-    fn widen(self) -> f64 {
-        self
-    }
-
-    fn narrow(sum: f64) -> f64 {
-        sum
-    }
-}
-
-impl Number for Wrapping<i64> {
-    type Sum = Self;
-
-    fn widen(self) -> Self {
-        self
-    }
-
-    fn narrow(sum: Self) -> Self {
-        sum
-    }
-}
 
 /// The kernel of an operator of this file.
 pub(super) fn kernel(node: &mut Node<'_>) -> Result<Option<Kernel>> {
     Ok(Some(match node.operator.as_str() {
         "MatMul" => {
-            Box::new(
-                |inputs| Ok(multiply(inputs.tensor(0)?, inputs.tensor(1)?, inputs.run)?.into()),
-            )
+            let constant = node.constant(1).is_some();
+            Box::new(move |inputs| {
+                let (a, b) = (inputs.tensor(0)?, inputs.tensor(1)?);
+                Ok(multiply(a, b, constant, inputs.run)?.into())
+            })
         }
         "Gemm" => gemm(node)?,
-        "Det" | "Inverse" => return Ok(None),
         _ => return Ok(None),
     }))
 }
 
-/// The sum of products, which is added up with double precision: long sums whose terms cancel each
-/// other out, as those of kernels do, keep their digits. Four partial sums keep the order fixed.
-pub(crate) fn dot<T: Number>(a: &[T], b: &[T]) -> T {
-    let mut sums = [T::Sum::default(); 4];
-    let ((a, a_rest), (b, b_rest)) = (a.as_chunks::<4>(), b.as_chunks::<4>());
-    for (a, b) in a.iter().zip(b) {
-        for (sum, (a, b)) in sums.iter_mut().zip(a.iter().zip(b)) {
-            *sum = *sum + a.widen() * b.widen();
-        }
-    }
-    let rest = a_rest.iter().zip(b_rest);
-    let rest = rest.fold(T::Sum::default(), |sum, (a, b)| sum + a.widen() * b.widen());
-    T::narrow(sums.iter().fold(T::Sum::default(), |sum, x| sum + *x) + rest)
-}
-
-/// Adds to each row of `out`, of `n` columns, the product of a row of `a`, of `k` columns, and `b`.
-pub(crate) fn product<T: Number>(
-    a: &[T],
-    b: &[T],
-    (k, n): (usize, usize),
-    out: &mut [T],
-    run: &Run<'_>,
-) -> Result<()> {
-    if k == 0 || n == 0 {
-        return Ok(());
-    }
-    for (row, out) in a.chunks_exact(k).zip(out.chunks_exact_mut(n)) {
-        run.spend(k.saturating_mul(n))?;
-        if n == 1 {
-            out[0] = out[0] + dot(row, b);
-            continue;
-        }
-        for (x, b) in row.iter().zip(b.chunks_exact(n)) {
-            for (out, b) in out.iter_mut().zip(b) {
-                *out = *out + *x * *b;
-            }
-        }
-    }
-    Ok(())
-}
-
 /// The product as numpy's `matmul` defines it: lists are rows or columns, the rest is stacked.
-pub(super) fn multiply(a: &Tensor, b: &Tensor, run: &Run<'_>) -> Result<Tensor> {
+/// Sums are rounded as for a constant right matrix, or as for one that is computed.
+pub(super) fn multiply(a: &Tensor, b: &Tensor, constant: bool, run: &Run<'_>) -> Result<Tensor> {
     let error = || ModelError::Data(format!("a product of shapes {} and {}", a.shape(), b.shape()));
     let (s, t) = (a.shape(), b.shape());
     let (Some(&k), false) = (s.last(), t.is_empty()) else { return Err(error()) };
@@ -138,27 +54,35 @@ pub(super) fn multiply(a: &Tensor, b: &Tensor, run: &Run<'_>) -> Result<Tensor> 
         (offsets(&a_stack, &stack), offsets(&b_stack, &stack), rows)
     };
     run.room(shape.elements(), 8)?;
-    let sizes = (places.2, k, columns);
+    let block = if constant { PACKED } else { unpacked(k, columns) };
+    let sizes = (places.2, k, columns, block);
     let places = (&places.0[..], &places.1[..]);
     let data = match (a.data(), b.data()) {
         (Data::Int(a), Data::Int(b)) => {
             let wrap = |v: &[i64]| v.iter().map(|&x| Wrapping(x)).collect::<Vec<_>>();
-            let sums = stacked(&wrap(a), &wrap(b), places, sizes, run)?;
+            let sums = stacked::<_, Plain>(&wrap(a), &wrap(b), places, sizes, run)?;
             Data::Int(sums.into_iter().map(|x| x.0).collect())
         }
         (Data::Double(_), _) | (_, Data::Double(_)) => {
-            Data::Double(stacked(&a.doubles()?, &b.doubles()?, places, sizes, run)?)
+            Data::Double(stacked::<_, Plain>(&a.doubles()?, &b.doubles()?, places, sizes, run)?)
         }
-        _ => Data::Float(stacked(&a.floats()?, &b.floats()?, places, sizes, run)?),
+        _ => {
+            let (a, b) = (a.floats()?, b.floats()?);
+            Data::Float(if columns == 1 {
+                stacked::<_, Fused>(&a, &b, places, sizes, run)?
+            } else {
+                stacked::<_, Plain>(&a, &b, places, sizes, run)?
+            })
+        }
     };
     Tensor::new(shape, data)
 }
 
-fn stacked<T: Number>(
+fn stacked<T: Copy + Default, R: Rounding<T>>(
     a: &[T],
     b: &[T],
     (a_places, b_places): (&[usize], &[usize]),
-    (m, k, n): (usize, usize, usize),
+    (m, k, n, block): (usize, usize, usize, usize),
     run: &Run<'_>,
 ) -> Result<Vec<T>> {
     let mut out = vec![T::default(); a_places.len() * m * n];
@@ -167,7 +91,7 @@ fn stacked<T: Number>(
     }
     for (out, (&x, &y)) in out.chunks_exact_mut(m * n).zip(a_places.iter().zip(b_places)) {
         let (a, b) = (&a[x * m * k..(x + 1) * m * k], &b[y * k * n..(y + 1) * k * n]);
-        product(a, b, (k, n), out, run)?;
+        Factors { block, ..Factors::new(a, b, (k, n)) }.add_to::<R>(out, run)?;
     }
     Ok(out)
 }
@@ -181,6 +105,7 @@ fn gemm(node: &mut Node<'_>) -> Result<Kernel> {
         Some(b) => Some(transpose(b, &[1, 0], &Run::new(&|| false, usize::MAX))?),
         None => None,
     };
+    let constant = node.constant(1).is_some();
     Ok(Box::new(move |inputs| {
         let (a, b) = (inputs.tensor(0)?, inputs.tensor(1)?);
         if a.shape().len() != 2 || b.shape().len() != 2 {
@@ -201,18 +126,70 @@ fn gemm(node: &mut Node<'_>) -> Result<Kernel> {
             }
             None => b,
         };
-        let product = scaled(multiply(a, b, inputs.run)?, alpha)?;
-        let Some(c) = inputs.optional(2)? else { return Ok(product.into()) };
-        let sum = if beta == 1.0 {
-            add(&product, c, inputs.run)?
-        } else {
-            add(&product, &scaled(c.clone(), beta)?, inputs.run)?
-        };
-        if sum.shape() != product.shape() {
-            return Err(ModelError::Data(format!("an addend of shape {}", c.shape())));
-        }
-        Ok(sum.into())
+        let addend = inputs.optional(2)?.map(|c| scaled(c.clone(), beta)).transpose()?;
+        Ok(product_and_sum(a, b, addend, (alpha, constant), inputs.run)?.into())
     }))
+}
+
+/// scale · A · B + C, rounded as for a constant B or as for one that is computed.
+fn product_and_sum(
+    a: &Tensor,
+    b: &Tensor,
+    addend: Option<Tensor>,
+    (scale, constant): (f32, bool),
+    run: &Run<'_>,
+) -> Result<Tensor> {
+    let (m, k, n) = (a.shape()[0], a.shape()[1], b.shape()[1]);
+    if b.shape()[0] != k {
+        return Err(ModelError::Data(format!(
+            "a product of shapes {} and {}",
+            a.shape(),
+            b.shape()
+        )));
+    }
+    let shape = Shape::new(&[m, n])?;
+    run.room(shape.elements(), 8)?;
+    let double = matches!(a.data(), Data::Double(_)) || matches!(b.data(), Data::Double(_));
+    let zeros = match (a.data(), double) {
+        (_, true) => Data::Double(vec![0.0; shape.elements()]),
+        (Data::Int(_), _) => Data::Int(vec![0; shape.elements()]),
+        _ => Data::Float(vec![0.0; shape.elements()]),
+    };
+    let mut sum = Tensor::new(shape, zeros)?;
+    if let Some(addend) = addend {
+        sum = add(&sum, &addend, run)?;
+        if *sum.shape() != shape {
+            return Err(ModelError::Data(format!("an addend of shape {}", addend.shape())));
+        }
+    }
+    let block = if constant { PACKED } else { unpacked(k, n) };
+    let data = match sum.into_data() {
+        Data::Float(mut out) => {
+            let (a, b) = (a.floats()?, b.floats()?);
+            let factors = Factors { block, scale, ..Factors::new(&a, &b, (k, n)) };
+            // A scale belongs to the squares of distances, whose terms cancel each other out.
+            if scale != 1.0 || n == 1 {
+                factors.add_to::<Fused>(&mut out, run)?;
+            } else {
+                factors.add_to::<Plain>(&mut out, run)?;
+            }
+            Data::Float(out)
+        }
+        Data::Double(mut out) => {
+            let (a, b) = (a.doubles()?, b.doubles()?);
+            Factors { block, scale, ..Factors::new(&a, &b, (k, n)) }
+                .add_to::<Plain>(&mut out, run)?;
+            Data::Double(out)
+        }
+        Data::Int(out) => {
+            let wrap = |v: &[i64]| v.iter().map(|&x| Wrapping(x)).collect::<Vec<_>>();
+            let (a, b, mut out) = (wrap(&a.integers()?), wrap(&b.integers()?), wrap(&out));
+            Factors { block, ..Factors::new(&a, &b, (k, n)) }.add_to::<Plain>(&mut out, run)?;
+            Data::Int(out.into_iter().map(|x| x.0).collect())
+        }
+        _ => return Err(ModelError::data("numbers are wanted")),
+    };
+    Tensor::new(shape, data)
 }
 
 fn scaled(tensor: Tensor, factor: f32) -> Result<Tensor> {

@@ -13,6 +13,7 @@ mod layout;
 mod matmul;
 mod normalization;
 mod pool;
+mod product;
 mod quantize;
 mod recurrent;
 mod reduce;
@@ -25,7 +26,8 @@ mod window;
 use super::kernel::{Kernel, Node};
 use crate::model::error::Result;
 
-pub(super) use matmul::dot;
+pub(super) use product::{Factors, Fused, unpacked};
+pub(super) use recurrent::turned;
 
 /// The kernel of an operator of the standard domain; none where it is not supported.
 pub(super) fn kernel(node: &mut Node<'_>) -> Result<Option<Kernel>> {

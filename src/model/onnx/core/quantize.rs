@@ -25,7 +25,7 @@ pub(super) fn kernel(node: &mut Node<'_>) -> Result<Option<Kernel>> {
         "MatMulInteger" => Box::new(|inputs| {
             let a = shifted(inputs.tensor(0)?, inputs.optional(2)?, false)?;
             let b = shifted(inputs.tensor(1)?, inputs.optional(3)?, true)?;
-            Ok(multiply(&a, &b, inputs.run)?.into())
+            Ok(multiply(&a, &b, true, inputs.run)?.into())
         }),
         _ => return Ok(None),
     }))

@@ -6,7 +6,7 @@
 use super::super::kernel::{Inputs, Kernel, Node, Outputs};
 use super::activation::Activation;
 use super::cell::{Cell, Gates};
-use super::matmul::product;
+use super::product::{Factors, Plain};
 use crate::model::error::{ModelError, Result};
 use crate::model::run::Run;
 use crate::model::tensor::{Data, Shape, Tensor, transpose};
@@ -203,7 +203,7 @@ impl Layer {
 }
 
 /// Rows of `width` elements become columns.
-fn turned(matrix: &[f32], width: usize) -> Vec<f32> {
+pub(crate) fn turned(matrix: &[f32], width: usize) -> Vec<f32> {
     let rows = matrix.len() / width.max(1);
     let at = |to: usize| matrix[to % rows * width + to / rows];
     (0..matrix.len()).map(at).collect()
@@ -249,11 +249,11 @@ impl Direction<'_> {
         let (packed, hidden) = (self.packed, self.packed.hidden);
         let (batch, width) = (sequence.lengths.len(), packed.w_bias.len());
         let mut from_x: Vec<f32> = packed.w_bias.repeat(sequence.steps * batch);
-        product(x, &packed.w, (packed.features, width), &mut from_x, run)?;
+        Factors::new(x, &packed.w, (packed.features, width)).add_to::<Plain>(&mut from_x, run)?;
         let r_width = packed.r.len() / hidden;
         for step in 0..sequence.steps {
             let mut from_h = packed.r_bias[..r_width].repeat(batch);
-            product(self.h, &packed.r, (hidden, r_width), &mut from_h, run)?;
+            Factors::new(self.h, &packed.r, (hidden, r_width)).add_to::<Plain>(&mut from_h, run)?;
             for (row, &length) in sequence.lengths.iter().enumerate() {
                 if step >= length {
                     continue;

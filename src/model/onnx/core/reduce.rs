@@ -9,6 +9,8 @@ use crate::model::tensor::{Data, Shape, Tensor, transpose};
 struct Reduction {
     doubles: fn(&[f64]) -> f64,
     ints: Option<fn(&[i64]) -> i64>,
+    /// What rounds each step to single precision, where onnxruntime does.
+    floats: Option<fn(&[f32]) -> f32>,
 }
 
 /// The kernel of an operator of this file.
@@ -29,7 +31,7 @@ pub(super) fn kernel(node: &mut Node<'_>) -> Result<Option<Kernel>> {
 }
 
 fn reduction(operator: &str) -> Option<Reduction> {
-    let made = |doubles, ints| Some(Reduction { doubles, ints });
+    let made = |doubles, ints| Some(Reduction { doubles, ints, floats: None });
     match operator {
         "ReduceSum" => made(sum, Some(|v| v.iter().fold(0, |a, &b| a.wrapping_add(b)))),
         "ReduceMean" => made(|v| sum(v) / v.len() as f64, None),
@@ -52,7 +54,11 @@ fn reduction(operator: &str) -> Option<Reduction> {
         "ReduceProd" => {
             made(|v| v.iter().product(), Some(|v| v.iter().fold(1, |a, &b| a.wrapping_mul(b))))
         }
-        "ReduceSumSquare" => made(|v| v.iter().map(|x| x * x).sum(), None),
+        "ReduceSumSquare" => Some(Reduction {
+            doubles: |v| v.iter().map(|x| x * x).sum(),
+            ints: None,
+            floats: Some(|v| v.iter().map(|x| x * x).sum()),
+        }),
         "ReduceL1" => made(|v| v.iter().map(|x| x.abs()).sum(), None),
         "ReduceL2" => made(|v| libm::sqrt(v.iter().map(|x| x * x).sum()), None),
         "ReduceLogSum" => made(|v| libm::log(sum(v)), None),
@@ -105,8 +111,13 @@ fn reduce(
     let shape = Shape::new(&sizes)?;
     let width: usize = (0..from.len()).filter(|&axis| gone[axis]).map(|axis| from[axis]).product();
     inputs.run.room(shape.elements().saturating_add(tensor.len()), 8)?;
-    let data = match (tensor.data(), reduction.ints) {
-        (Data::Int(v), Some(f)) => Data::Int(lists(v, width, shape.elements()).map(f).collect()),
+    let data = match (tensor.data(), reduction) {
+        (Data::Int(v), Reduction { ints: Some(f), .. }) => {
+            Data::Int(lists(v, width, shape.elements()).map(f).collect())
+        }
+        (Data::Float(v), Reduction { floats: Some(f), .. }) => {
+            Data::Float(lists(v, width, shape.elements()).map(f).collect())
+        }
         _ => {
             let v = tensor.doubles()?;
             let made = lists(&v, width, shape.elements()).map(reduction.doubles);

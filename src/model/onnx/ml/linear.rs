@@ -1,13 +1,13 @@
 //! Linear models.
 
-use super::super::core::dot;
+use super::super::core::{Factors, Fused, turned, unpacked};
 use super::super::kernel::{Inputs, Kernel, Node, Outputs};
 use super::transform::Transform;
 use crate::model::error::{ModelError, Result};
 use crate::model::math::{argmax, sigmoid};
 use crate::model::tensor::{Data, Shape, Tensor};
 
-/// A matrix with a row of weights for each target, and what is added to it.
+/// A matrix with a column of weights for each target, and what is added to its product.
 struct Weights {
     coefficients: Vec<f32>,
     intercepts: Vec<f32>,
@@ -27,6 +27,7 @@ impl Weights {
             );
             return Err(ModelError::Damaged(text));
         }
+        let coefficients = turned(&coefficients, features);
         Ok(Self { coefficients, intercepts, targets, features })
     }
 
@@ -38,15 +39,12 @@ impl Weights {
             return Err(ModelError::Data(text));
         }
         inputs.run.room(rows.saturating_mul(self.targets), 4)?;
-        let mut scores = Vec::with_capacity(rows * self.targets);
-        for row in tensor.floats()?.chunks_exact(columns) {
-            inputs.run.spend(self.coefficients.len())?;
-            for (weights, intercept) in
-                self.coefficients.chunks_exact(columns).zip(&self.intercepts)
-            {
-                scores.push(dot(row, weights) + intercept);
-            }
-        }
+        let mut scores = self.intercepts.repeat(rows);
+        let sizes = (self.features, self.targets);
+        let block = unpacked(self.features, self.targets);
+        let x = tensor.floats()?;
+        Factors { block, ..Factors::new(&x, &self.coefficients, sizes) }
+            .add_to::<Fused>(&mut scores, inputs.run)?;
         Ok((rows, scores))
     }
 }

@@ -1,10 +1,10 @@
 //! Support vector machines.
 
-use super::super::core::dot;
+use super::super::core::{Factors, Fused, turned, unpacked};
 use super::super::kernel::{Kernel, Node, Outputs};
 use super::transform::Transform;
 use crate::model::error::{ModelError, Result};
-use crate::model::math::{argmax, sigmoid};
+use crate::model::math::{argmax, exp, sigmoid};
 use crate::model::run::Run;
 use crate::model::tensor::{Data, Shape, Tensor};
 use crate::model::value::Labels;
@@ -31,20 +31,67 @@ impl Similarity {
             other => return Err(ModelError::Damaged(format!("the kernel '{other}'"))),
         })
     }
+}
 
-    fn of(self, a: &[f32], b: &[f32]) -> f32 {
-        match self {
-            Self::Linear => dot(a, b),
-            Self::Polynomial { gamma, constant, degree } => {
-                libm::powf(gamma * dot(a, b) + constant, degree)
+/// Support vectors, and how rows are compared with them.
+struct Vectors {
+    similarity: Similarity,
+    /// The vectors as rows.
+    rows: Vec<f32>,
+    /// The vectors as columns.
+    columns: Vec<f32>,
+    features: usize,
+    count: usize,
+}
+
+impl Vectors {
+    fn new(similarity: Similarity, rows: Vec<f32>, features: usize) -> Self {
+        let (columns, count) = (turned(&rows, features), rows.len() / features);
+        Self { similarity, rows, columns, features, count }
+    }
+
+    /// How similar one row is to each vector.
+    fn compare(&self, row: &[f32], similar: &mut [f32], run: &Run<'_>) -> Result<()> {
+        match self.similarity {
+            Similarity::Linear => self.products(row, (0.0, 1.0), similar, run)?,
+            Similarity::Polynomial { gamma, constant, degree } => {
+                self.products(row, (constant, gamma), similar, run)?;
+                let power = |x: f32| match degree {
+                    2.0 => x * x,
+                    3.0 => x * x * x,
+                    _ => libm::powf(x, degree),
+                };
+                similar.iter_mut().for_each(|x| *x = power(*x));
             }
-            Self::Radial { gamma } => {
-                let difference = |(a, b): (&f32, &f32)| f64::from(a - b);
-                let square: f64 = a.iter().zip(b).map(difference).map(|d| d * d).sum();
-                libm::expf(-gamma * square as f32)
+            Similarity::Sigmoid { gamma, constant } => {
+                self.products(row, (constant, gamma), similar, run)?;
+                similar.iter_mut().for_each(|x| *x = libm::tanhf(*x));
             }
-            Self::Sigmoid { gamma, constant } => libm::tanhf(gamma * dot(a, b) + constant),
+            Similarity::Radial { gamma } => {
+                run.spend(self.rows.len())?;
+                let vectors = self.rows.chunks_exact(self.features);
+                for (similar, vector) in similar.iter_mut().zip(vectors) {
+                    let square = |(a, b): (&f32, &f32)| (a - b) * (a - b);
+                    let sum: f32 = row.iter().zip(vector).map(square).sum();
+                    *similar = exp(-gamma * sum);
+                }
+            }
         }
+        Ok(())
+    }
+
+    /// start + scale · row · vectors
+    fn products(
+        &self,
+        row: &[f32],
+        (start, scale): (f32, f32),
+        similar: &mut [f32],
+        run: &Run<'_>,
+    ) -> Result<()> {
+        similar.fill(start);
+        let block = unpacked(self.features, self.count);
+        let factors = Factors::new(row, &self.columns, (self.features, self.count));
+        Factors { block, scale, ..factors }.add_to::<Fused>(similar, run)
     }
 }
 
@@ -70,40 +117,34 @@ pub(super) fn regressor(node: &mut Node<'_>) -> Result<Kernel> {
     if features == 0 || !fits {
         return Err(ModelError::damaged("support vectors and coefficients do not fit together"));
     }
+    // Without support vectors, the weights are the only vector of a linear kernel.
+    let (vectors, weights) = match count {
+        0 => (Vectors::new(Similarity::Linear, weights, features), vec![1.0]),
+        _ => (Vectors::new(similarity, vectors, features), weights),
+    };
+    let block = unpacked(vectors.count, 1);
     Ok(Box::new(move |inputs| {
-        let (count_rows, x) = rows(inputs.tensor(0)?, features)?;
-        let mut out = Vec::with_capacity(count_rows);
-        for row in x.chunks_exact(features) {
-            inputs.run.spend(vectors.len() + features)?;
-            let mut sum = f64::from(rho);
-            if count == 0 {
-                sum += f64::from(similarity.of(row, &weights));
-            } else {
-                let terms = vectors.chunks_exact(features).zip(&weights);
-                let term = |(vector, w): (&[f32], &f32)| {
-                    f64::from(*w) * f64::from(similarity.of(row, vector))
-                };
-                sum += terms.map(term).sum::<f64>();
+        let (rows, x) = rows(inputs.tensor(0)?, features)?;
+        let mut out = vec![rho; rows];
+        let mut similar = vec![0.0; vectors.count];
+        for (row, out) in x.chunks_exact(features).zip(out.as_chunks_mut::<1>().0) {
+            vectors.compare(row, &mut similar, inputs.run)?;
+            let factors = Factors::new(&similar, &weights, (vectors.count, 1));
+            Factors { block, ..factors }.add_to::<Fused>(out, inputs.run)?;
+            if one_class {
+                out[0] = if out[0] > 0.0 { 1.0 } else { -1.0 };
             }
-            let sum = sum as f32;
-            out.push(match one_class {
-                true if sum > 0.0 => 1.0,
-                true => -1.0,
-                false => sum,
-            });
+            transform.apply(out);
         }
-        out.chunks_exact_mut(1).for_each(|row| transform.apply(row));
-        Ok(Tensor::new(Shape::new(&[count_rows, 1])?, Data::Float(out))?.into())
+        Ok(Tensor::new(Shape::new(&[rows, 1])?, Data::Float(out))?.into())
     }))
 }
 
 /// A machine for each pair of classes.
 struct Pairs {
-    similarity: Similarity,
     labels: Labels,
     transform: Transform,
-    vectors: Vec<f32>,
-    features: usize,
+    vectors: Vectors,
     weights: Vec<f32>,
     rho: Vec<f32>,
     /// The first support vector of each class, and the end of the last.
@@ -125,48 +166,52 @@ pub(super) fn classifier(node: &mut Node<'_>) -> Result<Kernel> {
         let next = usize::try_from(count).ok().and_then(|count| last.checked_add(count));
         starts.push(next.ok_or_else(|| ModelError::damaged("a negative number of vectors"))?);
     }
+    let total = starts[starts.len() - 1];
+    let (similarity, rows_of) = (Similarity::read(node)?, node.floats("support_vectors")?);
+    let features = rows_of.len() / total.max(1);
+    if features == 0 || rows_of.len() != features * total {
+        return Err(misfit());
+    }
     let machine = Pairs {
-        similarity: Similarity::read(node)?,
         transform: Transform::read(node)?,
-        vectors: node.floats("support_vectors")?,
-        features: 0,
+        vectors: Vectors::new(similarity, rows_of, features),
         weights: node.floats("coefficients")?,
         rho: node.floats("rho")?,
         sigmoids: a.into_iter().zip(b).collect(),
         starts,
         labels,
-    }
-    .checked()?;
+    };
+    machine.check()?;
     Ok(Box::new(move |inputs| {
-        let (count, x) = rows(inputs.tensor(0)?, machine.features)?;
+        let (count, x) = rows(inputs.tensor(0)?, machine.vectors.features)?;
         machine.run(count, &x, inputs.run)
     }))
 }
 
+fn misfit() -> ModelError {
+    ModelError::damaged("support vectors, coefficients and classes do not fit together")
+}
+
 impl Pairs {
-    fn checked(mut self) -> Result<Self> {
-        let (classes, total) = (self.labels.len(), self.starts[self.starts.len() - 1]);
+    fn check(&self) -> Result<()> {
+        let classes = self.labels.len();
         let pairs = classes * classes.saturating_sub(1) / 2;
-        self.features = self.vectors.len() / total.max(1);
         let fits = classes >= 2
             && self.starts.len() == classes + 1
-            && self.features > 0
-            && self.vectors.len() == self.features * total
-            && self.weights.len() == total * (classes - 1)
+            && self.weights.len() == self.vectors.count * (classes - 1)
             && self.rho.len() >= pairs
             && [0, pairs].contains(&self.sigmoids.len());
-        if fits {
-            return Ok(self);
-        }
-        Err(ModelError::damaged("support vectors, coefficients and classes do not fit together"))
+        if fits { Ok(()) } else { Err(misfit()) }
     }
 
     fn run(&self, count: usize, x: &[f32], run: &Run<'_>) -> Result<Outputs> {
         let classes = self.labels.len();
         let (mut chosen, mut out) = (Vec::with_capacity(count), Vec::new());
-        for row in x.chunks_exact(self.features) {
-            run.spend(self.vectors.len() + self.weights.len())?;
-            let (scores, votes) = self.vote(row);
+        let mut similar = vec![0.0; self.vectors.count];
+        for row in x.chunks_exact(self.vectors.features) {
+            run.spend(self.weights.len())?;
+            self.vectors.compare(row, &mut similar, run)?;
+            let (scores, votes) = self.vote(&similar);
             chosen.push(
                 (0..classes).fold(0, |best, c| if votes[c] > votes[best] { c } else { best }),
             );
@@ -196,26 +241,21 @@ impl Pairs {
     }
 
     /// The score of each pair of classes, and how many pairs each class has won.
-    fn vote(&self, row: &[f32]) -> (Vec<f32>, Vec<u32>) {
-        let similar: Vec<f32> = self
-            .vectors
-            .chunks_exact(self.features)
-            .map(|vector| self.similarity.of(row, vector))
-            .collect();
+    fn vote(&self, similar: &[f32]) -> (Vec<f32>, Vec<u32>) {
         let classes = self.labels.len();
         let total = similar.len();
         let (mut scores, mut votes) = (Vec::new(), vec![0; classes]);
         for a in 0..classes {
             for b in a + 1..classes {
                 let (of_a, of_b) = (&self.weights[(b - 1) * total..], &self.weights[a * total..]);
-                let side = |weights: &[f32], class: usize| -> f64 {
+                let side = |weights: &[f32], class: usize, start: f64| -> f64 {
                     let range = self.starts[class]..self.starts[class + 1];
-                    range.map(|at| f64::from(weights[at]) * f64::from(similar[at])).sum()
+                    range.fold(start, |sum, at| sum + f64::from(weights[at] * similar[at]))
                 };
-                let sum = side(of_a, a) + side(of_b, b);
-                let score = (sum + f64::from(self.rho[scores.len()])) as f32;
-                votes[if score > 0.0 { a } else { b }] += 1;
-                scores.push(score);
+                let sum = side(of_b, b, side(of_a, a, 0.0));
+                let sum = sum + f64::from(self.rho[scores.len()]);
+                votes[if sum > 0.0 { a } else { b }] += 1;
+                scores.push(sum as f32);
             }
         }
         (scores, votes)
@@ -230,38 +270,32 @@ impl Pairs {
         for a in 0..classes {
             for b in a + 1..classes {
                 let Some((score, (slope, offset))) = sigmoids.next() else { continue };
-                let z = f64::from(score * slope + offset);
-                let p = if z >= 0.0 {
-                    libm::exp(-z) / (1.0 + libm::exp(-z))
-                } else {
-                    1.0 / (1.0 + libm::exp(z))
-                };
-                let p = p.clamp(1e-7, 1.0 - 1e-7);
+                let p = (1.0 - sigmoid(score * slope + offset)).clamp(1e-7, 1.0 - 1e-7);
                 pairs[a][b] = p;
                 pairs[b][a] = 1.0 - p;
             }
         }
-        couple(&pairs).into_iter().map(|p| p as f32).collect()
+        couple(&pairs)
     }
 }
 
 /// Wu, Lin and Weng (2004), "Probability estimates for multi-class classification by pairwise
 /// coupling", the second method.
-fn couple(pairs: &[Vec<f64>]) -> Vec<f64> {
+fn couple(pairs: &[Vec<f32>]) -> Vec<f32> {
     let k = pairs.len();
-    let mut q = vec![vec![0.0; k]; k];
+    let mut q = vec![vec![0.0f32; k]; k];
     for t in 0..k {
         for j in (0..k).filter(|&j| j != t) {
             q[t][t] += pairs[j][t] * pairs[j][t];
             q[t][j] = -pairs[j][t] * pairs[t][j];
         }
     }
-    let mut p = vec![1.0 / k as f64; k];
-    let enough = 0.005 / k as f64;
-    for _ in 0..k.max(100) {
-        let mut qp: Vec<f64> =
+    let mut p = vec![1.0 / k as f32; k];
+    let enough = 0.005 / k as f32;
+    for _ in 0..100 {
+        let mut qp: Vec<f32> =
             q.iter().map(|row| row.iter().zip(&p).map(|(q, p)| q * p).sum()).collect();
-        let mut pqp: f64 = p.iter().zip(&qp).map(|(p, qp)| p * qp).sum();
+        let mut pqp: f32 = p.iter().zip(&qp).map(|(p, qp)| p * qp).sum();
         if qp.iter().all(|x| (x - pqp).abs() < enough) {
             break;
         }
@@ -281,23 +315,23 @@ fn couple(pairs: &[Vec<f64>]) -> Vec<f64> {
 /// A classifier without support vectors: a row of weights for each class.
 fn linear(node: &mut Node<'_>, labels: Labels) -> Result<Kernel> {
     let (weights, transform) = (node.floats("coefficients")?, Transform::read(node)?);
-    let similarity = Similarity::read(node)?;
-    let rho = node.floats("rho")?.first().copied().unwrap_or(0.0);
+    let rho = node.floats("rho")?.first().copied();
+    let rho = rho.ok_or_else(|| ModelError::damaged("no rho"))?;
     let classes = labels.len();
     let features = weights.len() / classes.max(1);
     if features == 0 || features * classes != weights.len() {
-        return Err(ModelError::damaged("coefficients and classes do not fit together"));
+        return Err(misfit());
     }
+    let vectors = Vectors::new(Similarity::Linear, weights, features);
     Ok(Box::new(move |inputs| {
         let (count, x) = rows(inputs.tensor(0)?, features)?;
         let (mut chosen, mut out) = (Vec::with_capacity(count), Vec::new());
+        let mut scores = vec![0.0; classes];
         for row in x.chunks_exact(features) {
-            inputs.run.spend(weights.len())?;
-            let score = |weights| similarity.of(row, weights) + rho;
-            let mut scores: Vec<f32> = weights.chunks_exact(features).map(score).collect();
+            vectors.products(row, (rho, 1.0), &mut scores, inputs.run)?;
             chosen.push(argmax(&scores));
             transform.apply(&mut scores);
-            out.extend(scores);
+            out.extend_from_slice(&scores);
         }
         let scores = Tensor::new(Shape::new(&[count, classes])?, Data::Float(out))?;
         Ok(Outputs::tensors([labels.pick(&chosen), scores]))
