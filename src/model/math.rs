@@ -6,6 +6,11 @@ pub(crate) fn exp(x: f32) -> f32 {
     libm::exp(x.into()) as f32
 }
 
+/// The logarithm, rounded once.
+pub(crate) fn ln(x: f32) -> f32 {
+    libm::log(x.into()) as f32
+}
+
 /// 1 / (1 + exp(-x)), without an overflow for large negative x.
 pub(crate) fn sigmoid(x: f32) -> f32 {
     if x >= 0.0 {
@@ -51,8 +56,8 @@ pub(crate) fn log_sum_exp(row: &[f32]) -> f32 {
 pub(crate) fn probit(x: f32) -> f32 {
     let x = 2.0 * x - 1.0;
     let sign = if x < 0.0 { -1.0 } else { 1.0 };
-    let log = libm::logf((1.0 - x) * (1.0 + x));
-    let v = 2.0 / (3.14159 * 0.147) + 0.5 * log;
+    let log = ln((1.0 - x) * (1.0 + x));
+    let v = 2.0 / (std::f32::consts::PI * 0.147) + 0.5 * log;
     let w = 1.0 / 0.147 * log;
     let inverse = sign * libm::sqrtf(-v + libm::sqrtf(v * v - w));
     std::f32::consts::SQRT_2 * inverse

@@ -117,8 +117,10 @@ pub(super) fn build(learner: Learner) -> Result<Boosted> {
     };
     let mut bias = bias;
     if let Trees::Linear(weights) = &trees {
-        // The last weight of each sum belongs to no feature.
-        bias.iter_mut().zip(weights).for_each(|(bias, w)| *bias += w.last().unwrap_or(&0.0));
+        // The last weight of each sum belongs to no feature; the base score is the first for all.
+        let base = bias[0];
+        let last = weights.iter().map(|w| base + w.last().unwrap_or(&0.0));
+        bias.iter_mut().zip(last).for_each(|(bias, last)| *bias = last);
     }
     let trees = match trees {
         Trees::Linear(mut weights) => {
@@ -182,9 +184,7 @@ fn bias(text: &str, objective: &str, sums: usize) -> Result<Vec<f64>> {
         _ => return Err(error()),
     };
     let margin = |score: f32| match objective {
-        "binary:logistic" | "reg:logistic" | "binary:logitraw" => {
-            f64::from(-libm::logf(1.0 / score - 1.0))
-        }
+        "binary:logistic" | "reg:logistic" => f64::from(-libm::logf(1.0 / score - 1.0)),
         "count:poisson" | "reg:gamma" | "reg:tweedie" | "survival:cox" | "survival:aft" => {
             f64::from(libm::logf(score))
         }

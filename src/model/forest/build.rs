@@ -37,7 +37,7 @@ pub(crate) enum Grown {
 }
 
 /// The parts of a forest, before they are checked and laid out.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(crate) struct Builder {
     pub(crate) nodes: Vec<Grown>,
     pub(crate) roots: Vec<u32>,

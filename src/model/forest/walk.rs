@@ -184,15 +184,22 @@ impl<X: Real, W: Real> Forest<X, W> {
         Ok(out)
     }
 
+    /// The smallest or largest weight for each target, among the leaves that have one for it.
     fn extreme(&self, row: &[X], out: &mut [W], largest: bool) {
         let mut seen = vec![false; out.len()];
+        let mut see = |target: usize, weight: W| {
+            let better = if largest { weight > out[target] } else { weight < out[target] };
+            if !std::mem::replace(&mut seen[target], true) || better {
+                out[target] = weight;
+            }
+        };
         for tree in 0..self.trees.len() {
-            let mut one = vec![W::default(); out.len()];
-            self.gather(self.walk(row, tree), &mut one);
-            for ((out, one), seen) in out.iter_mut().zip(one).zip(&mut seen) {
-                let better = if largest { one > *out } else { one < *out };
-                if !std::mem::replace(seen, true) || better {
-                    *out = one;
+            let leaf = self.leaf[self.walk(row, tree)] as usize;
+            match &self.leaves {
+                Leaves::Single(weights) => see(0, weights[leaf]),
+                Leaves::Many(starts, entries) => {
+                    let range = starts[leaf] as usize..starts[leaf + 1] as usize;
+                    entries[range].iter().for_each(|&(target, w)| see(target as usize, w));
                 }
             }
         }

@@ -2,9 +2,9 @@
 
 use super::super::core::{Factors, Fused, turned, unpacked};
 use super::super::kernel::{Inputs, Kernel, Node, Outputs};
-use super::transform::Transform;
+use super::transform::{Other, Transform};
 use crate::model::error::{ModelError, Result};
-use crate::model::math::{argmax, sigmoid};
+use crate::model::math::argmax;
 use crate::model::tensor::{Data, Shape, Tensor};
 
 /// A matrix with a column of weights for each target, and what is added to its product.
@@ -75,6 +75,9 @@ pub(super) fn classifier(node: &mut Node<'_>) -> Result<Kernel> {
         return Err(ModelError::damaged("fewer classes than scores"));
     }
     let binary = count == 1;
+    if binary {
+        transform.of_one_score()?;
+    }
     Ok(Box::new(move |inputs| {
         let (rows, mut scores) = weights.scores(inputs)?;
         let mut chosen = Vec::with_capacity(rows);
@@ -82,10 +85,7 @@ pub(super) fn classifier(node: &mut Node<'_>) -> Result<Kernel> {
             let mut both = Vec::with_capacity(rows * 2);
             for &score in &scores {
                 chosen.push(usize::from(score > 0.0));
-                both.extend(match transform {
-                    Transform::Logistic => [sigmoid(-score), sigmoid(score)],
-                    _ => [-score, score],
-                });
+                both.extend(transform.two(score, Other::Complement));
             }
             let scores = Tensor::new(Shape::new(&[rows, 2])?, Data::Float(both))?;
             return Ok(Outputs::tensors([labels.pick(&chosen), scores]));

@@ -5,6 +5,8 @@ mod linear;
 mod scale;
 mod svm;
 mod transform;
+mod tree_classifier;
+mod tree_ensemble;
 mod trees;
 
 use super::kernel::{Kernel, Node};
@@ -13,9 +15,9 @@ use crate::model::error::Result;
 /// The kernel of an operator of this domain; none where it is not supported.
 pub(super) fn kernel(node: &mut Node<'_>) -> Result<Option<Kernel>> {
     Ok(Some(match node.operator.as_str() {
-        "TreeEnsembleClassifier" => trees::classifier(node)?,
+        "TreeEnsembleClassifier" => tree_classifier::classifier(node)?,
         "TreeEnsembleRegressor" => trees::regressor(node)?,
-        "TreeEnsemble" => trees::ensemble(node)?,
+        "TreeEnsemble" => tree_ensemble::ensemble(node)?,
         "LinearClassifier" => linear::classifier(node)?,
         "LinearRegressor" => linear::regressor(node)?,
         "SVMClassifier" => svm::classifier(node)?,

@@ -2,7 +2,7 @@
 
 use super::super::core::{Factors, Fused, turned, unpacked};
 use super::super::kernel::{Kernel, Node, Outputs};
-use super::transform::Transform;
+use super::transform::{Other, Transform};
 use crate::model::error::{ModelError, Result};
 use crate::model::math::{argmax, exp, sigmoid};
 use crate::model::run::Run;
@@ -109,7 +109,7 @@ pub(super) fn regressor(node: &mut Node<'_>) -> Result<Kernel> {
     let similarity = Similarity::read(node)?;
     let (vectors, weights) = (node.floats("support_vectors")?, node.floats("coefficients")?);
     let count = usize::try_from(node.int("n_supports", 0)).unwrap_or(0);
-    let (one_class, transform) = (node.flag("one_class", false), Transform::read(node)?);
+    let one_class = node.flag("one_class", false);
     let rho = node.floats("rho")?.first().copied();
     let rho = rho.ok_or_else(|| ModelError::damaged("no rho"))?;
     let features = vectors.len().checked_div(count).unwrap_or(weights.len());
@@ -134,7 +134,6 @@ pub(super) fn regressor(node: &mut Node<'_>) -> Result<Kernel> {
             if one_class {
                 out[0] = if out[0] > 0.0 { 1.0 } else { -1.0 };
             }
-            transform.apply(out);
         }
         Ok(Tensor::new(Shape::new(&[rows, 1])?, Data::Float(out))?.into())
     }))
@@ -201,6 +200,9 @@ impl Pairs {
             && self.weights.len() == self.vectors.count * (classes - 1)
             && self.rho.len() >= pairs
             && [0, pairs].contains(&self.sigmoids.len());
+        if classes == 2 && self.sigmoids.is_empty() {
+            self.transform.of_one_score()?;
+        }
         if fits { Ok(()) } else { Err(misfit()) }
     }
 
@@ -216,7 +218,9 @@ impl Pairs {
                 (0..classes).fold(0, |best, c| if votes[c] > votes[best] { c } else { best }),
             );
             if !self.sigmoids.is_empty() {
-                out.extend(self.probabilities(&scores));
+                let mut probabilities = self.probabilities(&scores);
+                self.transform.apply(&mut probabilities);
+                out.extend(probabilities);
             } else if classes == 2 {
                 out.extend(self.two(scores[0]));
             } else {
@@ -233,11 +237,10 @@ impl Pairs {
         Ok(Outputs::tensors([self.labels.pick(&chosen), scores]))
     }
 
+    /// The scores of two classes without probabilities.
     fn two(&self, score: f32) -> [f32; 2] {
-        match self.transform {
-            Transform::Logistic => [sigmoid(-score), sigmoid(score)],
-            _ => [-score, score],
-        }
+        let plain = self.transform == Transform::None;
+        self.transform.two(score, if plain { Other::Opposite } else { Other::Complement })
     }
 
     /// The score of each pair of classes, and how many pairs each class has won.
@@ -322,6 +325,7 @@ fn linear(node: &mut Node<'_>, labels: Labels) -> Result<Kernel> {
     if features == 0 || features * classes != weights.len() {
         return Err(misfit());
     }
+    let positive = weights.iter().all(|&weight| weight >= 0.0);
     let vectors = Vectors::new(Similarity::Linear, weights, features);
     Ok(Box::new(move |inputs| {
         let (count, x) = rows(inputs.tensor(0)?, features)?;
@@ -329,7 +333,11 @@ fn linear(node: &mut Node<'_>, labels: Labels) -> Result<Kernel> {
         let mut scores = vec![0.0; classes];
         for row in x.chunks_exact(features) {
             vectors.products(row, (rho, 1.0), &mut scores, inputs.run)?;
-            chosen.push(argmax(&scores));
+            let best = argmax(&scores);
+            // Of two classes, the second is chosen if any score says that a row belongs to one.
+            let threshold = if positive { 0.5 } else { 0.0 };
+            let passed = scores[best] > threshold || positive && scores[best] >= threshold;
+            chosen.push(if classes == 2 && passed { 1 } else { best });
             transform.apply(&mut scores);
             out.extend_from_slice(&scores);
         }

@@ -4,6 +4,15 @@ use super::super::kernel::Node;
 use crate::model::error::{ModelError, Result};
 use crate::model::math::{probit, sigmoid, softmax};
 
+/// The score of the other one of two classes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Other {
+    /// What is missing from one.
+    Complement,
+    /// The same with the other sign.
+    Opposite,
+}
+
 /// The transformation of a row of scores.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Transform {
@@ -33,18 +42,39 @@ impl Transform {
     /// The transformation as `TreeEnsemble` writes it.
     fn numbered(number: i64) -> Result<Self> {
         Ok(match number {
+            // onnxruntime's numbers: the specification has softmax before logistic.
             0 => Self::None,
-            1 => Self::Softmax,
-            2 => Self::Logistic,
+            1 => Self::Logistic,
+            2 => Self::Softmax,
             3 => Self::SoftmaxZero,
             4 => Self::Probit,
             other => return Err(ModelError::Damaged(format!("the post_transform {other}"))),
         })
     }
 
+    /// Refuses what has no meaning for a single score of two classes.
+    pub(super) fn of_one_score(self) -> Result<()> {
+        if self == Self::Probit {
+            let text = "the post_transform PROBIT of one score for two classes";
+            return Err(ModelError::Unsupported(text.into()));
+        }
+        Ok(())
+    }
+
+    /// The scores of two classes, of which the second is known.
+    pub(super) fn two(self, score: f32, other: Other) -> [f32; 2] {
+        match (self, other) {
+            (Self::Logistic, _) => [sigmoid(-score), sigmoid(score)],
+            (_, Other::Complement) => [1.0 - score, score],
+            (_, Other::Opposite) => [-score, score],
+        }
+    }
+
+    /// Changes the scores of a row. A single score is only changed by `PROBIT`.
     pub(super) fn apply(self, row: &mut [f32]) {
         match self {
             Self::None => {}
+            Self::Softmax | Self::SoftmaxZero | Self::Logistic if row.len() == 1 => {}
             Self::Softmax => softmax(row),
             Self::SoftmaxZero => softmax_zero(row),
             Self::Logistic => row.iter_mut().for_each(|x| *x = sigmoid(*x)),

@@ -1,0 +1,189 @@
+//! `TreeEnsembleClassifier`: how the sums of trees become a label and scores.
+//!
+//! The rules for two classes are onnxruntime's, which the specification leaves open. Where it
+//! answers with the labels 1 and 0 whatever the model's labels are, these are the model's.
+
+use super::super::kernel::{Inputs, Kernel, Node, Outputs};
+use super::transform::{Other, Transform};
+use super::trees::{Trees, base_values, is_double, read};
+use crate::model::error::{ModelError, Result};
+use crate::model::forest::{Aggregate, Builder, Grown};
+use crate::model::tensor::{Data, Shape, Tensor};
+use crate::model::value::Labels;
+
+/// How the sums of a row become a label and scores.
+struct Classifier {
+    labels: Labels,
+    transform: Transform,
+    base: Vec<f32>,
+    /// Two classes, of which all weights belong to the same one.
+    binary: bool,
+    /// No weight is negative: the sum is a probability, not a margin.
+    positive: bool,
+}
+
+/// Which classes got a weight: the others have no score, which is not a score of zero.
+enum Scored {
+    /// The same classes in each row.
+    Always(Vec<bool>),
+    /// It depends on the leaves; the trees count the weights.
+    Counted(Trees),
+}
+
+pub(super) fn classifier(node: &mut Node<'_>) -> Result<Kernel> {
+    let double = is_double(node, &["nodes_values", "class_weights"]);
+    let labels = node.labels("classlabels_int64s", "classlabels_strings");
+    if labels.is_empty() {
+        return Err(ModelError::damaged("a classifier without classes"));
+    }
+    let (transform, base) = (Transform::read(node)?, base_values(node)?);
+    let mut builder = read(node, "class", labels.len())?;
+    let first = builder.weights.first().map(|(class, _)| *class);
+    let binary = labels.len() == 2 && builder.weights.iter().all(|(c, _)| Some(*c) == first);
+    let positive = builder.weights.iter().all(|(_, weight)| *weight >= 0.0);
+    if ![0, 1, labels.len()].contains(&base.len()) {
+        return Err(ModelError::damaged("the number of base values"));
+    }
+    let single = labels.len() == 1 || binary && first == Some(0) && base.len() < 2;
+    if single && labels.len() == 2 {
+        transform.of_one_score()?;
+    }
+    let classifier = Classifier { labels, transform, base, binary, positive };
+    if single {
+        builder.weights.iter_mut().for_each(|(class, _)| *class = 0);
+        builder.targets = 1;
+        let trees = Trees::build(builder, double)?;
+        return Ok(Box::new(move |inputs| classifier.one_score(&trees, inputs)));
+    }
+    let copy = builder.clone();
+    let trees = Trees::build(builder, double)?;
+    let scored = Scored::read(copy, double)?;
+    Ok(Box::new(move |inputs| classifier.many_scores(&trees, &scored, inputs)))
+}
+
+impl Scored {
+    /// The builder's trees must have been checked: they do not go round in a circle.
+    fn read(mut builder: Builder, double: bool) -> Result<Self> {
+        let mut always = vec![false; builder.targets];
+        for &root in &builder.roots {
+            let mut in_all = vec![true; builder.targets];
+            let mut open = vec![root];
+            while let Some(at) = open.pop() {
+                match builder.nodes[at as usize] {
+                    Grown::Branch(branch) => open.extend([branch.yes, branch.no]),
+                    Grown::Leaf(start, end) => {
+                        let weights = &builder.weights[start as usize..end as usize];
+                        let has = |class: usize| weights.iter().any(|(c, _)| *c as usize == class);
+                        in_all.iter_mut().enumerate().for_each(|(class, all)| *all &= has(class));
+                    }
+                }
+            }
+            always.iter_mut().zip(in_all).for_each(|(always, all)| *always |= all);
+        }
+        if builder.weights.iter().all(|(class, _)| always[*class as usize]) {
+            return Ok(Self::Always(always));
+        }
+        builder.weights.iter_mut().for_each(|(_, weight)| *weight = 1.0);
+        Ok(Self::Counted(Trees::build(builder, double)?))
+    }
+}
+
+impl Classifier {
+    /// All sums belong to one class.
+    fn one_score(&self, trees: &Trees, inputs: &Inputs<'_>) -> Result<Outputs> {
+        let (rows, mut scores) = trees.scores(inputs, Aggregate::Sum)?;
+        let base = self.base.first().copied().unwrap_or(0.0);
+        scores.iter_mut().for_each(|score| *score += base);
+        if self.labels.len() == 1 {
+            scores.chunks_exact_mut(1).for_each(|row| self.transform.apply(row));
+            let scores = Tensor::new(Shape::new(&[rows, 1])?, Data::Float(scores))?;
+            return Ok(Outputs::tensors([self.labels.pick(&vec![0; rows]), scores]));
+        }
+        let (mut chosen, mut out) = (Vec::with_capacity(rows), Vec::with_capacity(rows * 2));
+        for &score in &scores {
+            chosen.push(usize::from(score > self.threshold()));
+            out.extend(self.transform.two(score, self.other()));
+        }
+        self.outputs(&chosen, out)
+    }
+
+    fn many_scores(&self, trees: &Trees, scored: &Scored, inputs: &Inputs<'_>) -> Result<Outputs> {
+        let classes = self.labels.len();
+        let (rows, mut scores) = trees.scores(inputs, Aggregate::Sum)?;
+        let counts = match scored {
+            Scored::Counted(trees) => Some(trees.scores(inputs, Aggregate::Sum)?.1),
+            Scored::Always(_) => None,
+        };
+        let mut chosen = Vec::with_capacity(rows);
+        let mut has = match scored {
+            Scored::Always(has) => has.clone(),
+            Scored::Counted(_) => vec![false; classes],
+        };
+        for (at, row) in scores.chunks_exact_mut(classes).enumerate() {
+            if let Some(counts) = &counts {
+                let counts = &counts[at * classes..(at + 1) * classes];
+                has.iter_mut().zip(counts).for_each(|(has, count)| *has = *count > 0.0);
+            }
+            chosen.push(match row {
+                [first, second] => {
+                    let (class, both) = self.pair([*first, *second], [has[0], has[1]]);
+                    [*first, *second] = both;
+                    class
+                }
+                row => self.best(row, &has),
+            });
+        }
+        self.outputs(&chosen, scores)
+    }
+
+    fn outputs(&self, chosen: &[usize], scores: Vec<f32>) -> Result<Outputs> {
+        let shape = Shape::new(&[chosen.len(), self.labels.len()])?;
+        let scores = Tensor::new(shape, Data::Float(scores))?;
+        Ok(Outputs::tensors([self.labels.pick(chosen), scores]))
+    }
+
+    /// Above this the second of two classes is chosen.
+    fn threshold(&self) -> f32 {
+        if self.binary && self.positive { 0.5 } else { 0.0 }
+    }
+
+    fn other(&self) -> Other {
+        if self.binary && self.positive { Other::Complement } else { Other::Opposite }
+    }
+
+    /// The class and the scores of two classes that have sums of their own.
+    fn pair(&self, [mut first, mut second]: [f32; 2], has: [bool; 2]) -> (usize, [f32; 2]) {
+        match (&self.base[..], has[1]) {
+            (&[_, base], true) => {
+                second = base + first;
+                first = -second;
+            }
+            (&[base, ..], _) => first += base,
+            ([], _) => {}
+        }
+        let score = if has[1] { second } else { first };
+        let class = usize::from(score > self.threshold());
+        if !has[1] && self.base.len() < 2 {
+            return (class, self.transform.two(first, self.other()));
+        }
+        let mut both = [if has[0] { first } else { 0.0 }, if has[1] { second } else { 0.0 }];
+        self.transform.apply(&mut both);
+        (class, both)
+    }
+
+    /// The class of the largest score, among those that have one.
+    fn best(&self, row: &mut [f32], has: &[bool]) -> usize {
+        let given = self.base.len() == row.len();
+        if given {
+            row.iter_mut().zip(&self.base).for_each(|(x, base)| *x += base);
+        }
+        let mut best: Option<usize> = None;
+        for at in (0..row.len()).filter(|&at| given || has[at]) {
+            if best.is_none_or(|best| row[at] > row[best]) {
+                best = Some(at);
+            }
+        }
+        self.transform.apply(row);
+        best.unwrap_or(0)
+    }
+}
