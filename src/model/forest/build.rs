@@ -1,6 +1,6 @@
 //! Building forests: every index is checked, and no walk can go round in a circle.
 
-use super::{Forest, Leaves, Node, Real, steps};
+use super::{Forest, Leaves, Node, Real, TOP, Tree, steps};
 use crate::model::error::{ModelError, Result};
 
 /// How a branch decides; the flag says whether a missing value goes to the first child.
@@ -58,7 +58,6 @@ impl Builder {
         let mut forest = Forest {
             nodes: Vec::with_capacity(self.nodes.len()),
             tests: Vec::with_capacity(self.nodes.len()),
-            leaf: Vec::with_capacity(self.nodes.len()),
             leaves: Leaves::Single(Vec::new()),
             trees: Vec::with_capacity(self.roots.len()),
             sets: Vec::new(),
@@ -73,9 +72,10 @@ impl Builder {
             return Err(ModelError::damaged("a weight belongs to no class and no target"));
         }
         let mut visited = vec![false; self.nodes.len()];
+        let mut leaf_of = Vec::with_capacity(self.nodes.len());
         let (mut starts, mut entries) = (Vec::new(), Vec::new());
         for &root in &self.roots {
-            self.tree(root, &mut visited, &mut forest, |from, to| {
+            self.tree(root, &mut visited, &mut forest, &mut leaf_of, |from, to| {
                 let weights = self.weights.get(from as usize..to as usize);
                 let weights = weights.ok_or_else(|| ModelError::damaged("a leaf's weights"))?;
                 starts.push(entries.len() as u32);
@@ -89,9 +89,10 @@ impl Builder {
         starts.push(entries.len() as u32);
         let single = self.targets == 1 && starts.windows(2).all(|pair| pair[1] - pair[0] == 1);
         forest.leaves = if single {
-            Leaves::Single(entries.into_iter().map(|(_, weight)| weight).collect())
+            let weight = |leaf: &u32| entries.get(*leaf as usize).map_or(W::default(), |e| e.1);
+            Leaves::Single(leaf_of.iter().map(weight).collect())
         } else {
-            Leaves::Many(starts, entries)
+            Leaves::Many(leaf_of, starts, entries)
         };
         forest.sets = self.sets;
         forest.steps = steps(&forest.nodes, &forest.tests);
@@ -104,29 +105,31 @@ impl Builder {
         root: u32,
         visited: &mut [bool],
         forest: &mut Forest<X, W>,
+        leaf_of: &mut Vec<u32>,
         mut leaf: impl FnMut(u32, u32) -> Result<u32>,
     ) -> Result<()> {
         let first = forest.nodes.len() as u32;
         let empty = Node { value: X::INFINITY, feature: 0, child: first };
-        let place = |forest: &mut Forest<X, W>| {
+        let place = |forest: &mut Forest<X, W>, leaf_of: &mut Vec<u32>| {
             forest.nodes.push(empty);
             forest.tests.push(Test::AtMost(true));
-            forest.leaf.push(0);
+            leaf_of.push(0);
         };
-        place(forest);
-        let (mut level, mut depth) = (vec![(root, first)], 0);
+        place(forest, leaf_of);
+        let (mut level, mut depth, mut whole) = (vec![(root, first)], 0, true);
         while !level.is_empty() {
             let mut next = Vec::with_capacity(level.len());
             for (from, to) in level {
                 match self.grown(from, visited)? {
                     Grown::Leaf(start, end) => {
                         forest.nodes[to as usize].child = to;
-                        forest.leaf[to as usize] = leaf(start, end)?;
+                        leaf_of[to as usize] = leaf(start, end)?;
+                        whole &= depth >= TOP;
                     }
                     Grown::Branch(branch) => {
                         let child = forest.nodes.len() as u32;
-                        place(forest);
-                        place(forest);
+                        place(forest, leaf_of);
+                        place(forest, leaf_of);
                         self.branch(&branch, forest, to as usize, child)?;
                         next.extend([(branch.yes, child), (branch.no, child + 1)]);
                     }
@@ -135,7 +138,7 @@ impl Builder {
             depth += u32::from(!next.is_empty());
             level = next;
         }
-        forest.trees.push((first, depth));
+        forest.trees.push(Tree { root: first, depth, whole });
         Ok(())
     }
 

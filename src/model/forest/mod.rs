@@ -72,10 +72,23 @@ struct Step<X> {
 
 /// What is added up when a walk ends in a leaf.
 enum Leaves<W> {
-    /// One weight in each leaf, for the only target.
+    /// The weight at each node, for the only target; meaningless at branches.
     Single(Vec<W>),
-    /// Where the weights of each leaf start, and a target with each weight.
-    Many(Vec<u32>, Vec<(u32, W)>),
+    /// The number of the leaf at each node, where the weights of each leaf start, and a target with
+    /// each weight.
+    Many(Vec<u32>, Vec<u32>, Vec<(u32, W)>),
+}
+
+/// The levels at the top of a tree whose nodes need not be looked up.
+const TOP: u32 = 3;
+
+/// Where a tree lies.
+#[derive(Clone, Copy)]
+struct Tree {
+    root: u32,
+    depth: u32,
+    /// Whether all nodes of the uppermost levels are branches: they lie in the order of the levels.
+    whole: bool,
 }
 
 /// What the weights of the trees are made into.
@@ -92,11 +105,8 @@ pub(crate) struct Forest<X, W> {
     nodes: Vec<Node<X>>,
     /// The kind of test of each node, and where a missing value goes.
     tests: Vec<Test>,
-    /// The number of the leaf at each node; meaningless at branches.
-    leaf: Vec<u32>,
     leaves: Leaves<W>,
-    /// The first node and the depth of each tree.
-    trees: Vec<(u32, u32)>,
+    trees: Vec<Tree>,
     /// The values that lead to the first child, for tests of membership.
     sets: Vec<Vec<f32>>,
     /// The nodes in short, for rows without missing values; none where there are other tests than

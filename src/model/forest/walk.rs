@@ -1,11 +1,14 @@
 //! Walking from the roots to the leaves.
 
-use super::{Aggregate, Forest, Leaves, Real, Step, Test};
+use super::{Aggregate, Forest, Leaves, Real, Step, TOP, Test, Tree};
 use crate::model::error::{ModelError, Result};
 use crate::model::run::Run;
 
 /// Walks that go side by side.
-const LANES: usize = 12;
+const LANES: usize = 16;
+
+/// Trees through which one row walks side by side.
+const TOGETHER: usize = 12;
 
 /// Rows that one tree sees before the next tree's turn.
 const BLOCK: usize = 256;
@@ -57,21 +60,73 @@ impl<X: Real, W: Real> Forest<X, W> {
         Ok(())
     }
 
-    /// Tree by tree, with some rows side by side.
+    /// Tree by tree, with some rows side by side. The rows that are left over go alone.
     fn add_block(&self, steps: &[Step<X>], x: &[X], columns: usize, out: &mut [W]) {
-        let (groups, rest) = groups(x, columns);
-        for &(root, depth) in &self.trees {
-            for (rows, out) in groups.iter().zip(out.chunks_exact_mut(LANES * self.targets)) {
-                let value = |lane: usize, feature: usize| rows[lane][feature];
-                let ends = descend(steps, value, [root; LANES], depth);
+        let rows = x.chunks_exact(columns * LANES);
+        let rest = rows.remainder();
+        let turned: Vec<[X; LANES]> = rows
+            .flat_map(|rows| {
+                (0..columns).map(|column| std::array::from_fn(|lane| rows[lane * columns + column]))
+            })
+            .collect();
+        let (own, left) = out.split_at_mut(out.len() - rest.len() / columns * self.targets);
+        for tree in &self.trees {
+            for (x, out) in
+                turned.chunks_exact(columns).zip(own.chunks_exact_mut(LANES * self.targets))
+            {
+                let start = match (tree.whole, self.top(steps, tree, x)) {
+                    (true, Some(nodes)) => nodes,
+                    _ => [tree.root; LANES],
+                };
+                let depth = if tree.whole { tree.depth - TOP } else { tree.depth };
+                let ends = descend(steps, |lane, feature| x[feature][lane], start, depth);
+                self.gather_each(&ends, out);
+            }
+        }
+        let rest = rest.chunks_exact(columns).zip(left.chunks_exact_mut(self.targets));
+        rest.for_each(|(row, out)| self.add_row(row, out));
+    }
+
+    /// The nodes below the uppermost levels of a tree at which the walks arrive. All nodes of these
+    /// levels are asked for all walks, which is faster than to look them up.
+    #[inline(always)]
+    fn top(&self, steps: &[Step<X>], tree: &Tree, x: &[[X; LANES]]) -> Option<[u32; LANES]> {
+        let nodes = steps.get(tree.root as usize..)?.first_chunk::<{ (1 << TOP) - 1 }>()?;
+        let mut above = [[0u32; LANES]; (1 << TOP) - 1];
+        for (above, node) in above.iter_mut().zip(nodes) {
+            let x = x.get(usize::from(node.feature))?;
+            for (above, x) in above.iter_mut().zip(x) {
+                *above = u32::from(*x > node.value).wrapping_neg();
+            }
+        }
+        let mut at = [0; LANES];
+        for (lane, at) in at.iter_mut().enumerate() {
+            let pick = |mask: u32, no: u32, yes: u32| (yes & mask) | (no & !mask);
+            let first = above[0][lane];
+            let second = pick(first, above[1][lane], above[2][lane]);
+            let left = pick(first, above[3][lane], above[5][lane]);
+            let right = pick(first, above[4][lane], above[6][lane]);
+            let third = pick(second, left, right);
+            *at = tree.root + 7 + (first & 4) + (second & 2) + (third & 1);
+        }
+        Some(at)
+    }
+
+    /// Adds the weights of the leaves at some nodes to the rows of `out`.
+    #[inline(always)]
+    fn gather_each(&self, ends: &[u32; LANES], out: &mut [W]) {
+        match &self.leaves {
+            Leaves::Single(weights) => {
+                for (end, out) in ends.iter().zip(out) {
+                    *out += weights[*end as usize];
+                }
+            }
+            Leaves::Many(..) => {
                 for (end, out) in ends.iter().zip(out.chunks_exact_mut(self.targets)) {
                     self.gather(*end as usize, out);
                 }
             }
         }
-        let done = groups.len() * LANES * self.targets;
-        let rest = rest.chunks_exact(columns).zip(out[done..].chunks_exact_mut(self.targets));
-        rest.for_each(|(row, out)| self.add_row(row, out));
     }
 
     /// One row, with some trees side by side.
@@ -81,25 +136,25 @@ impl<X: Real, W: Real> Forest<X, W> {
             (0..self.trees.len()).for_each(|tree| self.gather(self.walk(row, tree), out));
             return;
         };
-        let (groups, rest) = self.trees.as_chunks::<LANES>();
+        let (groups, rest) = self.trees.as_chunks::<TOGETHER>();
         for trees in groups {
-            let depth = trees.iter().map(|tree| tree.1).max().unwrap_or(0);
+            let depth = trees.iter().map(|tree| tree.depth).max().unwrap_or(0);
             let value = |_, feature: usize| row[feature];
-            let ends = descend(steps, value, trees.map(|tree| tree.0), depth);
+            let ends = descend(steps, value, trees.map(|tree| tree.root), depth);
             ends.iter().for_each(|&end| self.gather(end as usize, out));
         }
-        for &(root, depth) in rest {
-            let [end] = descend(steps, |_, feature: usize| row[feature], [root], depth);
+        for tree in rest {
+            let [end] = descend(steps, |_, feature: usize| row[feature], [tree.root], tree.depth);
             self.gather(end as usize, out);
         }
     }
 
     /// Adds the weights of the leaf at a node.
     fn gather(&self, node: usize, out: &mut [W]) {
-        let leaf = self.leaf[node] as usize;
         match &self.leaves {
-            Leaves::Single(weights) => out[0] += weights[leaf],
-            Leaves::Many(starts, entries) => {
+            Leaves::Single(weights) => out[0] += weights[node],
+            Leaves::Many(leaf, starts, entries) => {
+                let leaf = leaf[node] as usize;
                 for &(target, weight) in &entries[starts[leaf] as usize..starts[leaf + 1] as usize]
                 {
                     out[target as usize] += weight;
@@ -110,7 +165,7 @@ impl<X: Real, W: Real> Forest<X, W> {
 
     /// The node at which one row's walk through one tree ends, with all kinds of tests.
     fn walk(&self, row: &[X], tree: usize) -> usize {
-        let (root, depth) = self.trees[tree];
+        let Tree { root, depth, .. } = self.trees[tree];
         let mut at = root as usize;
         for _ in 0..depth {
             let node = &self.nodes[at];
@@ -194,10 +249,11 @@ impl<X: Real, W: Real> Forest<X, W> {
             }
         };
         for tree in 0..self.trees.len() {
-            let leaf = self.leaf[self.walk(row, tree)] as usize;
+            let node = self.walk(row, tree);
             match &self.leaves {
-                Leaves::Single(weights) => see(0, weights[leaf]),
-                Leaves::Many(starts, entries) => {
+                Leaves::Single(weights) => see(0, weights[node]),
+                Leaves::Many(leaf, starts, entries) => {
+                    let leaf = leaf[node] as usize;
                     let range = starts[leaf] as usize..starts[leaf + 1] as usize;
                     entries[range].iter().for_each(|&(target, w)| see(target as usize, w));
                 }
@@ -232,15 +288,4 @@ fn descend<X: Real, const N: usize>(
         }
     }
     at
-}
-
-/// Cuts rows into groups that are walked together; the rows that are left over come along.
-fn groups<X>(x: &[X], columns: usize) -> (Vec<[&[X]; LANES]>, &[X]) {
-    let chunks = x.chunks_exact(columns * LANES);
-    let rest = chunks.remainder();
-    let row = |chunk, lane: usize| -> &[X] {
-        let chunk: &[X] = chunk;
-        &chunk[lane * columns..(lane + 1) * columns]
-    };
-    (chunks.map(|chunk| std::array::from_fn(|lane| row(chunk, lane))).collect(), rest)
 }

@@ -1,7 +1,7 @@
 //! From a graph to a plan: each name is resolved, each node gets its kernel, and whatever depends
 //! on constants alone is computed once.
 
-use super::kernel::{Inputs, Node, Outputs, unknown};
+use super::kernel::{ABSENT, Inputs, Node, Outputs, unknown};
 use super::plan::{Plan, Source, Step};
 use super::proto::{GraphProto, NodeProto};
 use super::{core, ml};
@@ -51,13 +51,15 @@ impl<'m> Compiler<'m> {
     }
 
     /// Makes the plan of a graph whose last inputs are the values `captured` from outside.
-    fn graph(&mut self, graph: GraphProto, captured: Vec<(String, Option<Value>)>) -> Result<Plan> {
+    fn graph(&mut self, graph: GraphProto, captured: Vec<Captured>) -> Result<Plan> {
         let mut scope = Scope::default();
+        scope.elements.extend(graph.elements);
         let constant: HashSet<&str> = graph.initializers.iter().map(|(n, _)| n.as_str()).collect();
         for input in graph.inputs.iter().filter(|input| !constant.contains(input.name.as_str())) {
             scope.slot(&input.name)?;
         }
-        for (name, value) in captured {
+        for Captured { name, value, element } in captured {
+            scope.elements.insert(name.clone(), element);
             match value {
                 Some(value) => scope.constant(&name, value)?,
                 None => scope.slot(&name).map(|_| ())?,
@@ -95,6 +97,7 @@ impl<'m> Compiler<'m> {
             .collect::<Result<Vec<_>>>()?;
         let opset = self.opsets.get(&proto.domain).copied().unwrap_or(1);
         let mut node = Node::new(proto, opset);
+        node.elements = proto.inputs.iter().map(|name| scope.element(name)).collect();
         self.bodies(&mut node, &mut inputs, scope)?;
         node.constants = inputs.iter().map(|&input| scope.value(input)).collect();
         let foldable = node.bodies.is_empty() && node.constants.iter().all(Option::is_some);
@@ -121,6 +124,9 @@ impl<'m> Compiler<'m> {
         if foldable {
             let values = std::mem::take(&mut node.constants);
             if let Ok(outputs) = kernel(&Inputs::new(&values, &self.run)) {
+                if let [output] = &proto.outputs[..] {
+                    scope.elements.insert(output.clone(), element(&node));
+                }
                 return self.fold(outputs, &proto.outputs, scope);
             }
         }
@@ -153,7 +159,8 @@ impl<'m> Compiler<'m> {
                 if value.is_none() {
                     inputs.push(source);
                 }
-                captured.push((free, value));
+                let element = scope.element(&free);
+                captured.push(Captured { name: free, value, element });
             }
             node.captures.insert(name.clone(), start..inputs.len());
             let plan = self.graph(graph, captured)?;
@@ -175,10 +182,31 @@ impl<'m> Compiler<'m> {
     }
 }
 
+/// A name that a graph reads from outside, with its value where it is known.
+struct Captured {
+    name: String,
+    value: Option<Value>,
+    element: i64,
+}
+
+/// `TensorProto.DataType` of the constant that a node makes; 0 where it says nothing about it.
+fn element(node: &Node<'_>) -> i64 {
+    match node.operator.as_str() {
+        "Constant" => node.attributes.get("value").map_or(0, |value| value.element),
+        "Cast" => node.int("to", 0),
+        "Identity" | "Reshape" | "Squeeze" | "Unsqueeze" => {
+            node.elements.first().copied().unwrap_or(0)
+        }
+        _ => 0,
+    }
+}
+
 /// The names that are known at some point of a graph.
 #[derive(Default)]
 struct Scope {
     names: HashMap<String, Source>,
+    /// `TensorProto.DataType` of constants.
+    elements: HashMap<String, i64>,
     constants: Vec<Value>,
     steps: Vec<Step>,
     inputs: u32,
@@ -190,6 +218,10 @@ impl Scope {
         self.names.get(name).copied().ok_or_else(|| {
             ModelError::Damaged(format!("'{name}' is read, but nothing has made it by then"))
         })
+    }
+
+    fn element(&self, name: &str) -> i64 {
+        if name.is_empty() { ABSENT } else { self.elements.get(name).copied().unwrap_or(0) }
     }
 
     fn value(&self, source: Source) -> Option<&Value> {

@@ -104,7 +104,9 @@ fn rename(node: &mut NodeProto, names: &HashMap<String, String>) {
     for graph in node.attributes.values_mut().filter_map(|a| a.graph.as_mut()) {
         graph.nodes.iter_mut().for_each(|node| rename(node, names));
         let ports = graph.outputs.iter_mut().chain(&mut graph.inputs).map(|port| &mut port.name);
-        for name in ports.chain(graph.initializers.iter_mut().map(|(name, _)| name)) {
+        let constants = graph.initializers.iter_mut().map(|(name, _)| name);
+        let elements = graph.elements.iter_mut().map(|(name, _)| name);
+        for name in ports.chain(constants).chain(elements) {
             if let Some(outer) = names.get(name) {
                 name.clone_from(outer);
             }

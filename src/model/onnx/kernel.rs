@@ -2,6 +2,7 @@
 
 use super::plan::Plan;
 use super::proto::{Attribute, NodeProto};
+use super::tensor_proto::{name, range};
 use crate::model::error::{ModelError, Result};
 use crate::model::run::Run;
 use crate::model::tensor::Tensor;
@@ -88,6 +89,8 @@ pub(super) struct Node<'a> {
     pub(super) opset: i64,
     pub(super) outputs: usize,
     pub(super) attributes: BTreeMap<String, Attribute>,
+    /// `TensorProto.DataType` of the inputs, where they are constants.
+    pub(super) elements: Vec<i64>,
     /// The inputs whose values are known already.
     pub(super) constants: Vec<Option<&'a Value>>,
     /// The graphs of the attributes, compiled, by the attributes' names.
@@ -103,6 +106,7 @@ impl<'a> Node<'a> {
             opset,
             outputs: proto.outputs.len(),
             attributes: std::mem::take(&mut proto.attributes),
+            elements: Vec::new(),
             constants: Vec::new(),
             bodies: BTreeMap::new(),
             captures: BTreeMap::new(),
@@ -176,6 +180,32 @@ impl<'a> Node<'a> {
         self.constants.get(at).copied().flatten().and_then(|value| value.tensor().ok())
     }
 }
+
+impl Node<'_> {
+    /// The range of the integers that an operator makes: that of the type of its zero point, or by
+    /// `output_dtype`, or else 8 bits without a sign. Tensors do not keep narrow types.
+    pub(super) fn quantized_range(&self, zero: usize) -> Result<(i64, i64)> {
+        let element = match self.constants.get(zero) {
+            Some(_) if self.elements.get(zero).is_some_and(|&element| element != ABSENT) => {
+                self.elements[zero]
+            }
+            _ => match self.int("output_dtype", 0) {
+                0 => 2,
+                element => element,
+            },
+        };
+        range(element).ok_or_else(|| {
+            let text = match element {
+                0 => "a zero point that is computed".into(),
+                element => format!("a zero point of {}", name(element)),
+            };
+            ModelError::Unsupported(format!("operator {} with {text}", self.operator))
+        })
+    }
+}
+
+/// The element type of an input that is left out.
+pub(super) const ABSENT: i64 = -1;
 
 /// An operator that is not there.
 pub(super) fn unknown(node: &Node<'_>, domain: &str) -> ModelError {

@@ -3,7 +3,7 @@
 //! Field numbers are those of `onnx.proto`. What evaluation does not need (documentation, value
 //! types inside the graph, training information) is skipped.
 
-use super::tensor_proto::{sparse, tensor};
+use super::tensor_proto::{element, sparse, tensor};
 use super::wire::{Field, fields};
 use crate::model::error::{ModelError, Result};
 use crate::model::tensor::Tensor;
@@ -27,6 +27,8 @@ pub(super) struct ModelProto {
 pub(super) struct GraphProto {
     pub(super) nodes: Vec<NodeProto>,
     pub(super) initializers: Vec<(String, Tensor)>,
+    /// `TensorProto.DataType` of the initializers.
+    pub(super) elements: Vec<(String, i64)>,
     pub(super) inputs: Vec<ValueInfo>,
     pub(super) outputs: Vec<ValueInfo>,
 }
@@ -49,6 +51,8 @@ pub(super) struct Attribute {
     pub(super) int: i64,
     pub(super) text: String,
     pub(super) tensor: Option<Tensor>,
+    /// `TensorProto.DataType` of the tensor.
+    pub(super) element: i64,
     pub(super) graph: Option<GraphProto>,
     pub(super) floats: Vec<f32>,
     pub(super) ints: Vec<i64>,
@@ -137,7 +141,11 @@ fn graph(bytes: &[u8], depth: usize) -> Result<GraphProto> {
         let (number, field) = entry?;
         match number {
             1 => graph.nodes.push(node(field.bytes()?, depth)?),
-            5 => graph.initializers.push(tensor(field.bytes()?)?),
+            5 => {
+                let (name, tensor) = tensor(field.bytes()?)?;
+                graph.elements.push((name.clone(), element(field.bytes()?)?));
+                graph.initializers.push((name, tensor));
+            }
             11 => graph.inputs.push(value_info(field.bytes()?)?),
             12 => graph.outputs.push(value_info(field.bytes()?)?),
             15 => graph.initializers.push(sparse(field.bytes()?)?),
@@ -176,7 +184,10 @@ fn attribute(bytes: &[u8], depth: usize) -> Result<(String, Attribute)> {
             2 => attribute.float = field.float()?,
             3 => attribute.int = field.int()?,
             4 => attribute.text = field.text()?,
-            5 => attribute.tensor = Some(tensor(field.bytes()?)?.1),
+            5 => {
+                attribute.tensor = Some(tensor(field.bytes()?)?.1);
+                attribute.element = element(field.bytes()?)?;
+            }
             6 => attribute.graph = Some(graph(field.bytes()?, depth - 1)?),
             7 => field.floats(&mut attribute.floats)?,
             8 => field.ints(&mut attribute.ints)?,

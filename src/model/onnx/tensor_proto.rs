@@ -58,6 +58,30 @@ struct Written<'a> {
     raw: Option<&'a [u8]>,
 }
 
+/// The `TensorProto.DataType` of a tensor, of which [`tensor`] keeps only the kind.
+pub(super) fn element(bytes: &[u8]) -> Result<i64> {
+    let mut element = 0;
+    for entry in fields(bytes) {
+        if let (2, field) = entry? {
+            element = field.int()?;
+        }
+    }
+    Ok(element)
+}
+
+/// The smallest and the largest number of a narrow integer type.
+pub(super) fn range(element: i64) -> Option<(i64, i64)> {
+    Some(match element {
+        2 => (0, 255),
+        3 => (-128, 127),
+        4 => (0, 65_535),
+        5 => (-32_768, 32_767),
+        21 => (0, 15),
+        22 => (-8, 7),
+        _ => return None,
+    })
+}
+
 /// Reads a tensor and its name.
 pub(super) fn tensor(bytes: &[u8]) -> Result<(String, Tensor)> {
     let written = read(bytes)?;

@@ -14,12 +14,8 @@ pub(super) fn kernel(node: &mut Node<'_>) -> Result<Option<Kernel>> {
     Ok(Some(match node.operator.as_str() {
         "DequantizeLinear" => Box::new(move |inputs| dequantize(inputs, axis)),
         "QuantizeLinear" => {
-            // The zero point's type says the range; tensors do not keep narrow types.
-            let signed = node
-                .constant(2)
-                .is_some_and(|zero| zero.integers().is_ok_and(|zero| zero.iter().any(|&z| z < 0)));
-            let signed = signed || [3, 5].contains(&node.int("output_dtype", 2));
-            Box::new(move |inputs| quantize(inputs, axis, signed))
+            let range = node.quantized_range(2)?;
+            Box::new(move |inputs| quantize(inputs, axis, range))
         }
         "DynamicQuantizeLinear" => Box::new(dynamic),
         "MatMulInteger" => Box::new(|inputs| {
@@ -65,12 +61,11 @@ fn dequantize(inputs: &Inputs<'_>, axis: i64) -> Result<Outputs> {
     Ok(Tensor::new(*tensor.shape(), Data::Float(out))?.into())
 }
 
-fn quantize(inputs: &Inputs<'_>, axis: i64, signed: bool) -> Result<Outputs> {
+fn quantize(inputs: &Inputs<'_>, axis: i64, (low, high): (i64, i64)) -> Result<Outputs> {
     let (tensor, scales) = (inputs.tensor(0)?, inputs.tensor(1)?);
     let (inner, size) = scale_places(tensor, scales, axis)?;
     inputs.run.room(tensor.len(), 8)?;
     let (zero, scales) = (zeros(inputs, scales.len())?, scales.floats()?);
-    let (low, high) = if signed { (-128, 127) } else { (0, 255) };
     let whole = |(at, x): (usize, &f32)| {
         let channel = at / inner % size;
         let steps = (x / scales[channel]).round_ties_even() as i64;
