@@ -2,8 +2,8 @@
 //! runs on the same agent and shows what the protocol alone costs.
 
 use super::{Output, Pulse};
-use crate::protocol::Point;
 use crate::protocol::message::{BeginBatch, EdgeType, EndBatch, InitRequest, ValueType};
+use crate::protocol::{Batch, Point};
 use std::collections::BTreeMap;
 
 /// Why a callback failed; its text reaches the daemon's log.
@@ -58,6 +58,14 @@ pub trait Handler {
     fn begin_batch(&mut self, begin: BeginBatch, output: &mut Output) -> Result<(), HandlerError> {
         let _ = (begin, output);
         Ok(())
+    }
+
+    /// Takes all points of the batch that has begun at once, and returns true; false if they are to be
+    /// handed over one by one, as a daemon sends them. Asked by sources that have whole batches, such
+    /// as a replay.
+    fn batch_points(&mut self, batch: &Batch) -> bool {
+        let _ = batch;
+        false
     }
 
     /// The current batch ends.
@@ -154,6 +162,10 @@ impl<H: Handler + ?Sized> Handler for Box<H> {
 
     fn point(&mut self, point: &mut Point, output: &mut Output) -> Result<(), HandlerError> {
         (**self).point(point, output)
+    }
+
+    fn batch_points(&mut self, batch: &Batch) -> bool {
+        (**self).batch_points(batch)
     }
 
     fn ready(&mut self, output: &mut Output) -> Result<(), HandlerError> {

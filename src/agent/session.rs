@@ -7,7 +7,7 @@ use crate::protocol::message::{
     EdgeType, InfoResponse, InitRequest, InitResponse, KeepaliveResponse, OptionInfo,
     RestoreResponse, SnapshotResponse, response::Message,
 };
-use crate::protocol::{Point, Request};
+use crate::protocol::{Batch, Point, Request};
 
 /// The points and batches of a session.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -153,6 +153,20 @@ impl<H: Handler> Session<H> {
             self.handler.point(point, &mut self.output).map_err(AgentError::Handler)
         });
         self.settle(handled)
+    }
+
+    /// Hands over all points of a batch that has begun, if the handler takes them at once; false if they are
+    /// to be handed over one by one. For sources that have whole batches in memory.
+    ///
+    /// # Errors
+    /// Points outside of a batch, or before `init`.
+    pub fn batch_points(&mut self, batch: &Batch) -> Result<bool, AgentError> {
+        self.expect_point()?;
+        let taken = self.in_batch && self.handler.batch_points(batch);
+        if taken {
+            self.counts.points_in += batch.len() as u64;
+        }
+        Ok(taken)
     }
 
     /// Lets the handler handle the points that it has kept back.
@@ -306,7 +320,7 @@ impl<H: Handler> Session<H> {
 mod tests {
     use super::*;
     use crate::agent::HandlerError;
-    use crate::protocol::message::{RequestMessage, request};
+    use crate::protocol::message::{BeginBatch, EndBatch, RequestMessage, request};
     use prost::Message as _;
 
     /// Passes points on unchanged, and refuses those with a negative time.
@@ -369,5 +383,59 @@ mod tests {
             let plain = conversation(wants, init, times, false);
             assert_eq!(plain, conversation(wants, init, times, true), "{wants:?} {times:?}");
         }
+    }
+
+    /// Keeps batches, and answers with the number of their points.
+    #[derive(Default)]
+    struct Counting(Batch);
+
+    impl Handler for Counting {
+        fn info(&mut self) -> Info {
+            Info::new(EdgeType::Batch, EdgeType::Stream)
+        }
+        fn init(&mut self, _: &InitRequest) -> Result<(), HandlerError> {
+            Ok(())
+        }
+        fn begin_batch(&mut self, begin: BeginBatch, _: &mut Output) -> Result<(), HandlerError> {
+            self.0.begin(begin);
+            Ok(())
+        }
+        fn point(&mut self, point: &mut Point, _: &mut Output) -> Result<(), HandlerError> {
+            self.0.push(point);
+            Ok(())
+        }
+        fn batch_points(&mut self, batch: &Batch) -> bool {
+            self.0.extend(batch);
+            true
+        }
+        fn end_batch(&mut self, _: EndBatch, output: &mut Output) -> Result<(), HandlerError> {
+            self.0.points().try_for_each(|point| output.point(&point))?;
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn points_of_a_batch_that_are_handed_over_at_once_are_handled_as_frames() {
+        let mut batch = Batch::default();
+        [1, 2].into_iter().for_each(|time| batch.push(&point(time)));
+        let answered = |whole: bool| {
+            let mut session = Session::new(Counting::default());
+            assert!(session.batch_points(&batch).is_err(), "before init");
+            session.handle(&request(request::Message::Init(InitRequest::default()))).unwrap();
+            assert!(session.batch_points(&batch).is_err(), "outside of a batch");
+            session.handle(&request(request::Message::Begin(batch.begin_message()))).unwrap();
+            if whole {
+                assert!(session.batch_points(&batch).unwrap());
+            } else {
+                batch.points().for_each(|mut point| session.point(&mut point).unwrap());
+            }
+            session.handle(&request(request::Message::End(batch.end_message()))).unwrap();
+            format!("{:?} {:?}", session.counts(), session.output().committed())
+        };
+        assert_eq!(answered(true), answered(false));
+        let mut other = Session::new(Mirror(EdgeType::Batch));
+        other.handle(&request(request::Message::Init(InitRequest::default()))).unwrap();
+        other.handle(&request(request::Message::Begin(batch.begin_message()))).unwrap();
+        assert!(!other.batch_points(&batch).unwrap());
     }
 }

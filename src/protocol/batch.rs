@@ -136,6 +136,14 @@ impl Batch {
         self.points.push(start..self.bytes.len());
     }
 
+    /// Appends all points of another batch.
+    pub(crate) fn extend(&mut self, other: &Self) {
+        let start = self.bytes.len();
+        self.bytes.extend_from_slice(&other.bytes);
+        let moved = other.points.iter().map(|range| start + range.start..start + range.end);
+        self.points.extend(moved);
+    }
+
     /// The number of points.
     pub fn len(&self) -> usize {
         self.points.len()

@@ -101,6 +101,9 @@ pub(crate) fn put_without(out: &mut Vec<u8>, message: &[u8], parts: &[Span]) {
     out.extend_from_slice(&message[at..]);
 }
 
+/// Parts of a message that are left out without an allocation.
+const FEW: usize = 16;
+
 impl Point {
     /// Sets the time, in nanoseconds since the epoch.
     pub fn set_time(&mut self, time: i64) {
@@ -239,11 +242,25 @@ impl Point {
     pub(crate) fn put_member(&self, out: &mut Vec<u8>) {
         let named = [self.name.whole, self.database.whole, self.retention_policy.whole];
         let dimensions = self.dimensions.iter().map(|d| d.whole);
-        let mut left_out: Vec<Span> =
-            named.into_iter().chain(dimensions).chain(self.holes.iter().copied()).collect();
-        left_out.retain(|span| span.len > 0);
+        let parts = named.into_iter().chain(dimensions).chain(self.holes.iter().copied());
+        let parts = parts.filter(|span| span.len > 0);
+        let (mut few, mut many) = ([Span::default(); FEW], Vec::new());
+        let mut count = 0;
+        for part in parts {
+            match few.get_mut(count) {
+                Some(place) => *place = part,
+                None => many.push(part),
+            }
+            count += 1;
+        }
+        let left_out = if many.is_empty() {
+            &mut few[..count]
+        } else {
+            many.extend(few);
+            &mut many[..]
+        };
         left_out.sort_unstable_by_key(|span| span.start);
-        put_without(out, &self.bytes, &left_out);
+        put_without(out, &self.bytes, left_out);
     }
 
     /// Appends a request (or response) with the point, without a frame around it.
@@ -252,13 +269,6 @@ impl Point {
         out.extend_from_slice(&POINT_TAG);
         put_varint(out, self.message_len() as u64);
         self.put_message(out);
-    }
-
-    /// As [`Point::put_request`], for a point that is a message already.
-    pub(crate) fn put_message_request(message: &[u8], out: &mut Vec<u8>) {
-        out.extend_from_slice(&POINT_TAG);
-        put_varint(out, message.len() as u64);
-        out.extend_from_slice(message);
     }
 
     /// The point's message, if a response (or request) holds nothing but a point.

@@ -154,10 +154,10 @@ impl LocalUdf {
     fn take_batch(&mut self, batch: &Batch) -> Result<(), AgentError> {
         self.put(request::Message::Begin(batch.begin_message()));
         self.watched(|session, frame| session.handle(frame))?;
-        for i in 0..batch.len() {
-            self.frame.clear();
-            Point::put_message_request(batch.message(i).unwrap_or_default(), &mut self.frame);
-            self.watched(|session, frame| session.handle(frame))?;
+        if !self.session.batch_points(batch)? {
+            for message in (0..batch.len()).filter_map(|i| batch.message(i)) {
+                self.watched(|session, _| session.request(Request::Point(message)))?;
+            }
         }
         self.put(request::Message::End(batch.end_message()));
         self.handle()
@@ -179,7 +179,10 @@ impl Udf for LocalUdf {
             }
         };
         self.asked.push((answers.item, time));
-        if handled.is_ok() && self.session.handler().waiting() > 0 {
+        // Functions that take points together answer when the chunk of data ends, even where they have
+        // handled some already: when that happens depends on the clock, and the order of what several
+        // functions make of one point must not.
+        if handled.is_ok() && self.session.handler().gathers() {
             return Ok(());
         }
         self.end(handled, answers)

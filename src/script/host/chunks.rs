@@ -53,11 +53,6 @@ impl Default for Chunks {
 }
 
 impl Chunks {
-    /// The number of points that wait.
-    pub(crate) fn len(&self) -> usize {
-        self.order.len()
-    }
-
     /// True if nothing waits.
     pub(crate) fn is_empty(&self) -> bool {
         self.used == 0

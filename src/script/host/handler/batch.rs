@@ -55,6 +55,15 @@ impl Bound {
         Ok(())
     }
 
+    /// All points of a batch at once, if they are only kept for the batch's end.
+    pub(super) fn batch_points(&mut self, batch: &Batch) -> bool {
+        let kept = !self.has(Callback::Point);
+        if kept {
+            self.batch.change().extend(batch);
+        }
+        kept
+    }
+
     /// A point of a batch: kept for the batch's end, given to `point`, or both.
     pub(super) fn batch_point(
         &mut self,

@@ -15,8 +15,8 @@ use super::program::{Program, ScriptText};
 use super::reload::{Follow, Watcher};
 use super::rescue;
 use crate::agent::{Control, Handler, HandlerError, Info, Output, Pulse};
-use crate::protocol::Point;
 use crate::protocol::message::{BeginBatch, EndBatch, InitRequest};
+use crate::protocol::{Batch, Point};
 use crate::script::config::Config;
 use crate::script::declaration::Declaration;
 use crate::script::error::ScriptError;
@@ -129,11 +129,11 @@ impl ScriptHandler {
         }
     }
 
-    /// The number of points that wait to be handled together, until [`Handler::ready`].
-    pub fn waiting(&self) -> usize {
+    /// True if points may wait to be handled together, until [`Handler::ready`].
+    pub fn gathers(&self) -> bool {
         match &self.stage {
-            Stage::Bound(bound) => bound.waiting(),
-            Stage::Refusing { .. } | Stage::Loaded(_) => 0,
+            Stage::Bound(bound) => bound.gathers(),
+            Stage::Refusing { .. } | Stage::Loaded(_) => false,
         }
     }
 
@@ -227,6 +227,10 @@ impl Handler for ScriptHandler {
             true => bound.batch_point(point, output),
             false => bound.stream_point(point, output),
         }
+    }
+
+    fn batch_points(&mut self, batch: &Batch) -> bool {
+        self.bound().is_ok_and(|bound| bound.batch_points(batch))
     }
 
     fn ready(&mut self, output: &mut Output) -> Result<(), HandlerError> {

@@ -164,9 +164,9 @@ impl Bound {
         Ok(())
     }
 
-    /// The number of points that wait.
-    pub(super) fn waiting(&self) -> usize {
-        self.stream.chunks.len()
+    /// True if points may wait to be handled together.
+    pub(super) fn gathers(&self) -> bool {
+        self.has(Callback::Points)
     }
 
     /// In a replay, `now()` is the time of the point, or of the latest point of the chunk.
