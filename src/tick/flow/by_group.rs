@@ -1,37 +1,44 @@
 //! What a node keeps for each group.
 
-use std::collections::HashMap;
+use hashbrown::HashMap;
 
 /// Values by the bytes of a group's id.
 #[derive(Debug)]
 pub struct ByGroup<T> {
-    groups: HashMap<Box<[u8]>, T, ahash::RandomState>,
+    /// What is kept where nothing is grouped: that needs no search.
+    ungrouped: Option<T>,
+    groups: HashMap<Vec<u8>, T, ahash::RandomState>,
 }
 
 impl<T> Default for ByGroup<T> {
     fn default() -> Self {
-        Self { groups: HashMap::default() }
+        Self { ungrouped: None, groups: HashMap::default() }
     }
 }
 
 impl<T> ByGroup<T> {
     /// Returns what is kept for a group, made by `make` when the group is first seen.
     pub fn get_or(&mut self, group: &[u8], make: impl FnOnce() -> T) -> &mut T {
-        if !self.groups.contains_key(group) {
-            self.groups.insert(group.into(), make());
+        if group.is_empty() {
+            return self.ungrouped.get_or_insert_with(make);
         }
-        self.groups.get_mut(group).expect("the group was just inserted")
+        self.groups.entry_ref(group).or_insert_with(make)
     }
 
     /// Returns what is kept for a group.
     pub fn get(&mut self, group: &[u8]) -> Option<&mut T> {
+        if group.is_empty() {
+            return self.ungrouped.as_mut();
+        }
         self.groups.get_mut(group)
     }
 
     /// Keeps something for a group.
     pub fn insert(&mut self, group: &[u8], value: T) -> &mut T {
-        self.groups.insert(group.into(), value);
-        self.groups.get_mut(group).expect("the group was just inserted")
+        if group.is_empty() {
+            return self.ungrouped.insert(value);
+        }
+        self.groups.entry_ref(group).insert(value).into_mut()
     }
 }
 
