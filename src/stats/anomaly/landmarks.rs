@@ -15,17 +15,20 @@ use crate::stats::{
 const MAX_LANDMARKS: usize = 1 << 16;
 
 /// Known points of the plane; the distance is the larger of the differences of the coordinates.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(remote = "Self")]
 pub struct Landmarks {
     size: u32,
     points: Vec<[f64; 2]>,
     visited: Vec<u32>,
     clock: u32,
+    /// The places of the points, by their coordinates; made anew after a snapshot was read.
+    #[serde(skip)]
+    sorted: Vec<u16>,
 }
 
 impl Landmarks {
-    /// Makes an empty memory for `size` landmarks, from 1 to 65536; 20 bytes each.
+    /// Makes an empty memory for `size` landmarks, from 1 to 65536; 22 bytes each.
     pub fn new(size: usize) -> Result<Landmarks> {
         let size = error::size("size", size, 1, MAX_LANDMARKS)?;
         Ok(Landmarks {
@@ -33,6 +36,7 @@ impl Landmarks {
             points: Vec::new(),
             visited: Vec::new(),
             clock: 0,
+            sorted: Vec::new(),
         })
     }
 
@@ -43,17 +47,68 @@ impl Landmarks {
     pub fn visit(&mut self, point: [f64; 2]) -> Result<f64> {
         error::all_finite("point", &point)?;
         self.clock = self.clock.wrapping_add(1);
-        let (mut nearest, mut shortest) = (None, f64::INFINITY);
-        for (i, &landmark) in self.points.iter().enumerate() {
-            let distance = chebyshev(point, landmark);
-            if distance < shortest {
-                (nearest, shortest) = (Some(i), distance);
-            }
-        }
+        self.sort();
+        let (nearest, shortest) = self.nearest(point);
         if let Some(i) = nearest {
             self.visited[i] = self.clock;
         }
         Ok(shortest)
+    }
+
+    /// Finds the landmark at the shortest distance, the first of several. Of the points to both sides
+    /// only those are looked at whose first coordinate alone is not farther away.
+    fn nearest(&self, point: [f64; 2]) -> (Option<usize>, f64) {
+        let (mut nearest, mut shortest) = (None, f64::INFINITY);
+        let mut look = |&place: &u16| {
+            let place = usize::from(place);
+            let landmark = self.points[place];
+            if (point[0] - landmark[0]).abs() > shortest {
+                return false;
+            }
+            let distance = chebyshev(point, landmark);
+            if distance < shortest {
+                (nearest, shortest) = (Some(place), distance);
+            } else if distance == shortest && nearest.is_some_and(|nearest| place < nearest) {
+                nearest = Some(place);
+            }
+            true
+        };
+        let (below, above) = self.sorted.split_at(self.rank_of(point));
+        let (mut below, mut above) = (below.iter().rev(), above.iter());
+        // In turn, so that a near point on one side ends the search on the other.
+        let (mut left, mut right) = (true, true);
+        while left || right {
+            left = left && below.next().is_some_and(&mut look);
+            right = right && above.next().is_some_and(&mut look);
+        }
+        (nearest, shortest)
+    }
+
+    /// The number of landmarks before `point` in the order of coordinates.
+    fn rank_of(&self, point: [f64; 2]) -> usize {
+        self.sorted.partition_point(|&place| self.points[usize::from(place)] < point)
+    }
+
+    fn sort(&mut self) {
+        if self.sorted.len() == self.points.len() {
+            return;
+        }
+        // There are at most 65536.
+        self.sorted = (0..self.points.len()).map(|place| place as u16).collect();
+        let points = &self.points;
+        let by_coordinates = |a: &u16, b: &u16| {
+            let order = points[usize::from(*a)].partial_cmp(&points[usize::from(*b)]);
+            order.expect("landmarks are finite").then(a.cmp(b))
+        };
+        self.sorted.sort_unstable_by(by_coordinates);
+    }
+
+    /// Takes a landmark out of the order, before it changes.
+    fn unsort(&mut self, place: usize) {
+        let first = self.rank_of(self.points[place]);
+        let found = self.sorted[first..].iter().position(|&other| usize::from(other) == place);
+        let at = first + found.expect("each landmark is in the order");
+        self.sorted.remove(at);
     }
 
     /// Makes `point` a landmark, in place of the one not visited for longest when full.
@@ -61,14 +116,21 @@ impl Landmarks {
     /// An error if `point` is not finite.
     pub fn add(&mut self, point: [f64; 2]) -> Result<()> {
         error::all_finite("point", &point)?;
+        self.sort();
         if !self.is_full() {
+            self.sorted.insert(self.rank_of(point), self.points.len() as u16);
             self.points.push(point);
             self.visited.push(self.clock);
             return Ok(());
         }
-        // The clock may have wrapped: ages are compared, not times.
-        let age = |&i: &usize| (self.clock.wrapping_sub(self.visited[i]), usize::MAX - i);
-        if let Some(oldest) = (0..self.points.len()).max_by_key(age) {
+        // The clock may have wrapped: ages are compared, not times. Two passes, because each looks at
+        // several values by one instruction.
+        let age = |visited: &u32| self.clock.wrapping_sub(*visited);
+        let highest = self.visited.iter().map(age).max();
+        let oldest = self.visited.iter().position(|visited| Some(age(visited)) == highest);
+        if let Some(oldest) = oldest {
+            self.unsort(oldest);
+            self.sorted.insert(self.rank_of(point), oldest as u16);
             (self.points[oldest], self.visited[oldest]) = (point, self.clock);
         }
         Ok(())
@@ -87,6 +149,7 @@ impl Landmarks {
     /// Forgets all.
     pub fn clear(&mut self) {
         (self.points, self.visited, self.clock) = (Vec::new(), Vec::new(), 0);
+        self.sorted = Vec::new();
     }
 
     fn check(&self) -> Result<()> {
@@ -99,6 +162,15 @@ impl Landmarks {
     }
 }
 
+impl PartialEq for Landmarks {
+    fn eq(&self, other: &Self) -> bool {
+        let stored = |of: &Self| (of.size, of.clock);
+        stored(self) == stored(other)
+            && self.points == other.points
+            && self.visited == other.visited
+    }
+}
+
 fn chebyshev(a: [f64; 2], b: [f64; 2]) -> f64 {
     (a[0] - b[0]).abs().max((a[1] - b[1]).abs())
 }
@@ -107,6 +179,8 @@ checked_snapshot!(Landmarks);
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
     use crate::stats::testing::{continues_the_same, survives_damage};
 
@@ -140,6 +214,40 @@ mod tests {
         assert_eq!(landmarks.points, [[1.0, 0.0], [3.0, 0.0]]);
         landmarks.clear();
         assert!(!landmarks.is_full());
+    }
+
+    /// The first of the nearest landmarks, by looking at all of them.
+    fn scan(landmarks: &Landmarks, point: [f64; 2]) -> (Option<usize>, f64) {
+        let (mut nearest, mut shortest) = (None, f64::INFINITY);
+        for (i, &landmark) in landmarks.points.iter().enumerate() {
+            let distance = chebyshev(point, landmark);
+            if distance < shortest {
+                (nearest, shortest) = (Some(i), distance);
+            }
+        }
+        (nearest, shortest)
+    }
+
+    proptest! {
+        /// Coarse coordinates, so that there are many equal ones and equal distances.
+        #[test]
+        fn finds_what_a_scan_finds(
+            points in prop::collection::vec(prop::array::uniform2(-8i8..8), 1..200),
+            size in 1usize..40,
+            unit in prop_oneof![Just(0.5), Just(f64::MAX / 8.0)],
+        ) {
+            let mut landmarks = Landmarks::new(size).unwrap();
+            for (i, point) in points.iter().enumerate() {
+                let point = point.map(|x| f64::from(x) * unit);
+                landmarks.sort();
+                prop_assert_eq!(landmarks.nearest(point), scan(&landmarks, point));
+                landmarks.visit(point).unwrap();
+                landmarks.add(point).unwrap();
+                if i % 50 == 49 {
+                    landmarks.sorted.clear();
+                }
+            }
+        }
     }
 
     #[test]

@@ -24,17 +24,21 @@ const DROPPED: u32 = 47;
 const GUARD: f64 = 1.0 + 1.0 / (1 << 20) as f64;
 
 /// Ranks each value among the `size` before it.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(remote = "Self")]
 pub struct ConformalRank {
     size: u32,
     unit: f64,
     codes: Vec<u16>,
     oldest: u32,
+    /// How often each code is remembered; made anew after a snapshot was read.
+    #[serde(skip)]
+    census: Census,
 }
 
 impl ConformalRank {
-    /// Makes an empty one that remembers `size` values, from 1 to [`MAX_WINDOW`]; 2 bytes each.
+    /// Makes an empty one that remembers `size` values, from 1 to [`MAX_WINDOW`]; 2 bytes each, and 6 for
+    /// each code that occurs: some hundreds.
     pub fn new(size: usize) -> Result<ConformalRank> {
         let size = error::size("size", size, 1, MAX_WINDOW)?;
         Ok(ConformalRank {
@@ -42,6 +46,7 @@ impl ConformalRank {
             unit: 0.0,
             codes: Vec::new(),
             oldest: 0,
+            census: Census::default(),
         })
     }
 
@@ -53,7 +58,10 @@ impl ConformalRank {
         error::range("value", x, x >= 0.0, "at least 0")?;
         let x = self.in_units(x);
         let code = encode(x);
-        let above = self.at_least(code);
+        if self.census.total != self.codes.len() {
+            self.census = Census::of(&self.codes);
+        }
+        let above = self.census.at_least(code);
         let p = (above + 1) as f64 / (self.codes.len() + 1) as f64;
         let beyond = if above == 0 { self.shrinkage(x) } else { 1.0 };
         self.remember(code);
@@ -78,6 +86,7 @@ impl ConformalRank {
     /// Forgets all.
     pub fn clear(&mut self) {
         (self.unit, self.codes, self.oldest) = (0.0, Vec::new(), 0);
+        self.census = Census::default();
     }
 
     fn in_units(&mut self, x: f64) -> f64 {
@@ -88,27 +97,21 @@ impl ConformalRank {
         if self.unit > 0.0 { x / self.unit } else { x }
     }
 
-    fn at_least(&self, code: u16) -> usize {
-        // Sums of u16 over short chunks: eight comparisons an instruction.
-        let chunks = self.codes.chunks(1 << 12);
-        chunks
-            .map(|chunk| usize::from(chunk.iter().map(|&c| u16::from(c >= code)).sum::<u16>()))
-            .sum()
-    }
-
     fn shrinkage(&self, x: f64) -> f64 {
-        match self.codes.iter().max().map(|&code| decode(code)) {
+        match self.census.codes.last().map(|&code| decode(code)) {
             Some(record) if record > 0.0 && x > record => (record / x).powi(TAIL),
             _ => 1.0,
         }
     }
 
     fn remember(&mut self, code: u16) {
+        self.census.add(code);
         if self.codes.len() < self.size as usize {
             self.codes.push(code);
             return;
         }
-        self.codes[self.oldest as usize] = code;
+        let gone = std::mem::replace(&mut self.codes[self.oldest as usize], code);
+        self.census.remove(gone);
         self.oldest = (self.oldest + 1) % self.size;
     }
 
@@ -119,6 +122,59 @@ impl ConformalRank {
         let known = self.codes.iter().all(|&code| code <= encode(f64::INFINITY));
         let unit = self.unit >= 0.0 && self.unit.is_finite();
         error::intact("rank", known && unit, "a value is not a number")
+    }
+}
+
+impl PartialEq for ConformalRank {
+    fn eq(&self, other: &Self) -> bool {
+        let stored = |of: &Self| (of.size, of.unit, of.oldest);
+        stored(self) == stored(other) && self.codes == other.codes
+    }
+}
+
+/// How often each code occurs, in the order of the codes. There are few: 32 for each power of 2.
+#[derive(Clone, Debug, Default, PartialEq)]
+struct Census {
+    codes: Vec<u16>,
+    counts: Vec<u32>,
+    total: usize,
+}
+
+impl Census {
+    fn of(codes: &[u16]) -> Self {
+        let mut sorted = codes.to_vec();
+        sorted.sort_unstable();
+        let runs = sorted.chunk_by(|a, b| a == b).map(|run| (run[0], run.len() as u32));
+        let (codes, counts) = runs.unzip();
+        Self { codes, counts, total: sorted.len() }
+    }
+
+    fn add(&mut self, code: u16) {
+        self.total += 1;
+        match self.codes.binary_search(&code) {
+            Ok(at) => self.counts[at] += 1,
+            Err(at) => {
+                self.codes.insert(at, code);
+                self.counts.insert(at, 1);
+            }
+        }
+    }
+
+    fn remove(&mut self, code: u16) {
+        let at = self.codes.binary_search(&code).expect("a remembered code was counted");
+        self.total -= 1;
+        self.counts[at] -= 1;
+        if self.counts[at] == 0 {
+            self.codes.remove(at);
+            self.counts.remove(at);
+        }
+    }
+
+    /// The number of codes that are not below `code`.
+    fn at_least(&self, code: u16) -> usize {
+        let first = self.codes.partition_point(|&other| other < code);
+        // MAX_WINDOW fits u32.
+        self.counts[first..].iter().sum::<u32>() as usize
     }
 }
 
@@ -134,6 +190,8 @@ checked_snapshot!(ConformalRank);
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
     use crate::stats::testing::{assert_close, continues_the_same, survives_damage};
 
@@ -180,6 +238,27 @@ mod tests {
         let n = 20_000;
         let rare = (0..n).filter(|_| rank.push(-rng.uniform().ln()).unwrap() <= 0.01);
         assert_close(rare.count() as f64 / f64::from(n), 0.01, 0.2);
+    }
+
+    proptest! {
+        #[test]
+        fn counts_what_a_scan_counts(
+            values in prop::collection::vec(0u8..50, 1..300),
+            size in 1usize..60,
+        ) {
+            let mut rank = ConformalRank::new(size).unwrap();
+            for (i, x) in values.into_iter().enumerate() {
+                let code = encode(rank.in_units(f64::from(x)));
+                let above = rank.codes.iter().filter(|&&c| c >= code).count();
+                let expected = (above + 1) as f64 / (rank.len() + 1) as f64;
+                let p = rank.push(f64::from(x)).unwrap();
+                prop_assert!(p == expected || above == 0 && p < expected);
+                prop_assert_eq!(&rank.census, &Census::of(&rank.codes));
+                if i % 40 == 39 {
+                    rank.census = Census::default();
+                }
+            }
+        }
     }
 
     #[test]
