@@ -6,7 +6,11 @@ use crate::script::api::{SharedPoint, to_dynamic};
 use crate::script::config::Limits;
 use crate::script::engine;
 use crate::script::error::{Problem, ScriptError, parse_problem};
-use rhai::{AST, ASTNode, Dynamic, Engine, EvalAltResult, Expr, Scope, is_valid_identifier};
+use rhai::{
+    AST, ASTNode, Caches, Engine, EvalAltResult, Expr, GlobalRuntimeState, Scope,
+    is_valid_identifier,
+};
+use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::path::Path;
 
@@ -19,6 +23,22 @@ pub struct Expression {
     names: Vec<String>,
     /// The variables it has, which are fields.
     fields: Vec<String>,
+    memory: RefCell<Memory>,
+}
+
+/// What the interpreter works with, kept from one evaluation to the next: a function that was found
+/// once is not looked for again.
+struct Memory {
+    global: GlobalRuntimeState,
+    caches: Caches,
+    scope: Scope<'static>,
+}
+
+impl Memory {
+    fn new(engine: &Engine) -> Self {
+        let global = engine.new_global_runtime_state();
+        Self { global, caches: Caches::new(), scope: Scope::new() }
+    }
 }
 
 impl std::fmt::Debug for Expression {
@@ -50,7 +70,8 @@ impl Expression {
             return Err(error(hint.into()));
         }
         let fields = variables(&ast);
-        Ok(Self { engine, ast, text: text.into(), names, fields })
+        let memory = Memory::new(&engine).into();
+        Ok(Self { engine, ast, text: text.into(), names, fields, memory })
     }
 
     /// The value for a point; `None` if it lacks a field that the condition names.
@@ -58,7 +79,9 @@ impl Expression {
     /// # Errors
     /// A condition that fails, or is neither true nor false.
     pub fn eval(&self, point: &Point) -> Result<Option<bool>, ScriptError> {
-        let mut scope = Scope::new();
+        let memory = &mut *self.memory.borrow_mut();
+        let Memory { global, caches, scope } = memory;
+        scope.clear();
         for name in &self.names {
             if name == "p" && point.field("p").is_none() {
                 scope.push("p", SharedPoint::new(point.clone()));
@@ -66,7 +89,10 @@ impl Expression {
                 scope.push(name.as_str(), to_dynamic(value));
             }
         }
-        match self.engine.eval_ast_with_scope::<Dynamic>(&mut scope, &self.ast) {
+        (global.num_operations, global.level) = (0, 0);
+        #[allow(deprecated)] // "volatile", not going away
+        let result = self.engine.eval_statements_raw(global, caches, scope, self.ast.statements());
+        match result {
             Ok(value) if value.is_bool() => Ok(value.as_bool().ok()),
             Ok(value) => Err(self.failed(&format!(
                 "it must be true or false, not {} ({})",
@@ -75,7 +101,10 @@ impl Expression {
             ))),
             Err(error) => match *error {
                 EvalAltResult::ErrorVariableNotFound(..) => Ok(None),
-                error => Err(self.failed(&error.to_string())),
+                error => {
+                    *memory = Memory::new(&self.engine);
+                    Err(self.failed(&error.to_string()))
+                }
             },
         }
     }
@@ -186,6 +215,19 @@ mod tests {
         ] {
             let got = Expression::compile(text).unwrap().eval(&point()).unwrap();
             assert_eq!(got, expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn an_evaluation_leaves_nothing_to_the_next() {
+        let condition = Expression::compile("pvalue < 0.001 || abs(n) > 2").unwrap();
+        let (empty, mut odd) = (Point::new(0), point());
+        odd.set_field("pvalue", 5.0);
+        odd.set_field("n", "three");
+        for _ in 0..3 {
+            assert_eq!(condition.eval(&point()).unwrap(), Some(true));
+            assert_eq!(condition.eval(&empty).unwrap(), None);
+            assert!(condition.eval(&odd).is_err());
         }
     }
 
