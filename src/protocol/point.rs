@@ -524,6 +524,23 @@ pub(crate) fn scan<'m>(
     best.map(|entry| value_of(message, &entry))
 }
 
+/// Finds the time in a message that was parsed before, without an index.
+pub(crate) fn scan_time(message: &[u8]) -> i64 {
+    let mut time = 0;
+    let mut cursor = Cursor::new(message);
+    while !cursor.is_empty() {
+        let Ok((number, wire_type)) = cursor.tag() else { break };
+        if (number, wire_type) != (u32::from(TIME), VARINT) {
+            if cursor.skip(wire_type).is_err() {
+                break;
+            }
+        } else if let Ok(value) = cursor.varint() {
+            time = value as i64;
+        }
+    }
+    time
+}
+
 /// True if an entry as every encoder writes it has another name; anything else is looked at closely.
 #[inline]
 fn is_other_name(entry: &[u8], name: &[u8]) -> bool {

@@ -424,13 +424,20 @@ fn each_at<T: Clone, R: Answer>(
     push: impl Fn(&mut T, i64, f64) -> Stats<R>,
     progress: &Progress<'_>,
 ) -> Stats<Vec<R>> {
+    let skip = s.1;
+    let step = |changed: &mut T, time: i64, x: f64| match skip && !x.is_finite() {
+        true => Ok(R::absent()),
+        false => push(changed, time, x),
+    };
+    if let ([time], [x]) = (times, values) {
+        return Ok(vec![step(s.change(), *time, *x)?]);
+    }
     progress.room("the results", values.len().saturating_mul(size_of::<R>()))?;
     let mut changed = (*s.0).clone();
     let mut answers = Vec::with_capacity(values.len());
     for (&time, &x) in times.iter().zip(values) {
         progress.check()?;
-        let left_out = s.1 && !x.is_finite();
-        answers.push(if left_out { R::absent() } else { push(&mut changed, time, x)? });
+        answers.push(step(&mut changed, time, x)?);
     }
     s.0 = Rc::new(changed);
     Ok(answers)
