@@ -60,6 +60,7 @@
 //! The other modules belong to the command line and change with it.
 
 pub mod agent;
+pub mod cases;
 #[doc(hidden)]
 pub mod http;
 pub mod model;

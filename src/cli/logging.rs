@@ -2,6 +2,7 @@
 
 use log::{LevelFilter, Log, Metadata, Record};
 use rhai_udf::agent::label;
+use rhai_udf::cases::capture;
 use rhai_udf::script::LOG_TARGET as SCRIPT_TARGET;
 use rhai_udf::script::config::{LogConfig, parse_level};
 use simplelog::{ColorChoice, ConfigBuilder, TermLogger, TerminalMode};
@@ -23,6 +24,11 @@ pub(super) fn start(argument: Option<LevelFilter>, config: &LogConfig, fallback:
 /// Starts the logging of a replay, which shows what the script itself logs for people.
 pub(super) fn start_for_replay(argument: Option<LevelFilter>, config: &LogConfig) {
     begin(argument, config, LevelFilter::Warn, false, LevelFilter::Info);
+}
+
+/// Starts the logging of test cases: a case that runs keeps its lines.
+pub(super) fn start_for_tests(argument: Option<LevelFilter>) {
+    begin(argument, &LogConfig::default(), LevelFilter::Warn, false, LevelFilter::Info);
 }
 
 /// Starts the logging of a process with many sessions: the lines of a session begin with its task and
@@ -80,7 +86,7 @@ impl Log for Logger {
     }
 
     fn log(&self, record: &Record<'_>) {
-        if !self.enabled(record.metadata()) {
+        if !self.enabled(record.metadata()) || capture::take(record) {
             return;
         }
         label::with(|label| match label {

@@ -11,6 +11,7 @@ mod import_files;
 mod judge;
 mod listen;
 mod logging;
+mod make;
 mod model;
 mod plan;
 mod play;
@@ -21,6 +22,7 @@ mod serve;
 mod signals;
 mod state;
 mod stdout;
+mod test;
 mod watch;
 
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
@@ -48,8 +50,10 @@ enum Command {
     Listen(Box<listen::Args>),
     Check(check::Args),
     Model(model::Args),
+    Make(Box<make::Args>),
     Import(import::Args),
     Bench(bench::Args),
+    Test(test::Args),
     Conf(conf::Args),
     State(state::Args),
 }
@@ -97,11 +101,13 @@ fn command() -> ExitCode {
             check::run(args)
         }
         Command::Import(args) => import::run(args),
+        Command::Make(args) => make::run(args),
         Command::Model(args) => {
             logging::start(cli.log_level, &Default::default(), log::LevelFilter::Warn);
             model::run(args)
         }
         Command::Conf(args) => conf::run(args),
+        Command::Test(args) => test::run(args, cli.log_level),
         Command::Serve(args) => serve::run(args, cli.log_level),
         Command::State(args) => state::run(args),
     };

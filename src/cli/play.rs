@@ -9,8 +9,8 @@ use rhai_udf::replay::output_file::OutputFile;
 use rhai_udf::replay::player::Writers;
 use rhai_udf::replay::save::{RecordingWriter, Saved};
 use rhai_udf::replay::source::Source;
-use rhai_udf::script::nearest;
-use rhai_udf::tick::flow::{NameKind, Unseen};
+use rhai_udf::replay::unseen::describe;
+use rhai_udf::tick::flow::NameKind;
 use std::io::{BufWriter, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -143,29 +143,6 @@ fn tell_unseen(player: &Player, strict: bool) -> anyhow::Result<()> {
             if count == 1 { "" } else { "s" }
         ),
         None => Ok(()),
-    }
-}
-
-/// Says what a name was looked for as, and which one may be meant.
-fn describe(unseen: &Unseen) -> String {
-    const LISTED: usize = 12;
-    let Unseen { kind, name, present } = unseen;
-    let what = match kind {
-        NameKind::Measurement => format!("no point is of measurement '{name}'"),
-        NameKind::Tag => format!("no point has a tag '{name}' to group by"),
-        NameKind::Field => format!("the script reads a field '{name}' that no point has"),
-        NameKind::ConditionField => {
-            format!("a condition names a field '{name}' that no point of the output has")
-        }
-    };
-    match nearest(name, present.iter().map(String::as_str)) {
-        Some(near) => format!("{what}; did you mean '{near}'?"),
-        None if present.is_empty() => what,
-        None => {
-            let more = if present.len() > LISTED { ", …" } else { "" };
-            let listed = &present[..present.len().min(LISTED)];
-            format!("{what}; there are {}{more}", listed.join(", "))
-        }
     }
 }
 

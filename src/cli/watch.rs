@@ -50,7 +50,7 @@ fn texts(scripts: &[PathBuf], config: &Config) -> Vec<(PathBuf, String)> {
 }
 
 /// A script and what it imports; the script alone if it cannot be loaded, or is a TICKscript.
-fn with_modules(script: &Path, config: &Config) -> Vec<(PathBuf, String)> {
+pub(super) fn with_modules(script: &Path, config: &Config) -> Vec<(PathBuf, String)> {
     let Ok(source) = ScriptText::read(script) else { return vec![(script.into(), String::new())] };
     let text = source.text.clone();
     match Program::load(source, &config.limits, &Pulse::default()) {

@@ -25,6 +25,7 @@ pub mod summary;
 pub mod task;
 pub mod timestamp;
 pub mod udfs;
+pub mod unseen;
 
 pub use player::Player;
 pub use summary::Summary;

@@ -268,6 +268,19 @@ fn duration<'de, D: Deserializer<'de>>(d: D) -> Result<Duration, D::Error> {
     Ok(Duration::from_nanos(ns))
 }
 
+/// Makes the error of a file in TOML, with its line; a key that is unknown is told with the nearest one.
+pub fn toml_error(path: &Path, text: &str, error: &toml::de::Error) -> ConfigError {
+    let start = error.span().map_or(0, |span| span.start);
+    let line = text.bytes().take(start).filter(|b| *b == b'\n').count() + 1;
+    let message = error.message().replace('\n', "; ");
+    let mut names = message.split('`').skip(1).step_by(2);
+    let hint = match names.next().filter(|_| message.starts_with("unknown field")) {
+        Some(unknown) => super::nearest::did_you_mean(unknown, names),
+        None => String::new(),
+    };
+    ConfigError::Parse { path: path.into(), line, message: format!("{message}{hint}") }
+}
+
 impl Config {
     /// Reads a file.
     ///
@@ -276,12 +289,7 @@ impl Config {
     pub fn read(path: &Path) -> Result<Self, ConfigError> {
         let text = std::fs::read_to_string(path)
             .map_err(|source| ConfigError::Read { path: path.into(), source })?;
-        toml::from_str(&text).map_err(|error| {
-            let start = error.span().map_or(0, |span| span.start);
-            let line = text.bytes().take(start).filter(|b| *b == b'\n').count() + 1;
-            let message = error.message().replace('\n', "; ");
-            ConfigError::Parse { path: path.into(), line, message }
-        })
+        toml::from_str(&text).map_err(|error| toml_error(path, &text, &error))
     }
 
     /// Reads the file beside a script if there is one.

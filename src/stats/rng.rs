@@ -2,6 +2,7 @@
 //!
 //! SplitMix64 (Steele, Lea & Flood 2014). Not for secrets.
 
+use crate::stats::distribution::Normal;
 use serde::{Deserialize, Serialize};
 
 /// A seeded generator; every seed is good.
@@ -27,6 +28,11 @@ impl Rng {
     /// A number from 0 to below 1.
     pub fn uniform(&mut self) -> f64 {
         (self.bits() >> 11) as f64 * (1.0 / (1u64 << 53) as f64)
+    }
+
+    /// A standard normal number, by inversion; never infinite.
+    pub fn normal(&mut self) -> f64 {
+        Normal::STANDARD.ppf(self.uniform().max(f64::EPSILON / 4.0))
     }
 
     /// A whole number from 0 to below `n`; 0 for `n` = 0.

@@ -77,6 +77,23 @@ pub trait Udf {
     /// What the function reports, or that it is gone.
     fn finish(&mut self, answers: &mut Answers<'_>) -> Result<()>;
 
+    /// Returns the states of all groups as a snapshot; `None` for a function that does not run in this
+    /// process. Points that it has kept back must have been handled.
+    ///
+    /// # Errors
+    /// What the function reports.
+    fn snapshot(&mut self) -> Result<Option<Vec<u8>>> {
+        Ok(None)
+    }
+
+    /// Starts the function anew, from a snapshot.
+    ///
+    /// # Errors
+    /// A function that does not start or refuses the snapshot.
+    fn restart(&mut self, _snapshot: &[u8]) -> Result<()> {
+        Ok(())
+    }
+
     /// Returns the fields that the function has looked for in points which lacked them.
     fn missed(&self) -> Vec<String> {
         Vec::new()

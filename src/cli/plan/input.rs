@@ -92,7 +92,7 @@ impl Input {
             Self::Influx { query: Some(_), .. } => Ok(Kind::Batch),
             Self::Influx { .. } => Ok(Kind::Stream),
             Self::Files { paths, .. } => {
-                let mut kinds = paths.iter().map(|path| kind_of(path));
+                let mut kinds = paths.iter().map(|path| Kind::of(path));
                 let first = kinds.next().unwrap_or_default();
                 if kinds.any(|kind| kind != first) {
                     return usage(
@@ -170,15 +170,6 @@ fn client(url: &str) -> anyhow::Result<Client> {
     match Client::new(url) {
         Ok(client) => Ok(client),
         Err(error) => usage(&error.to_string()),
-    }
-}
-
-fn kind_of(path: &Path) -> Kind {
-    let name = path.to_string_lossy().to_lowercase();
-    match name.strip_suffix(".gz").unwrap_or(&name) {
-        name if name.ends_with(".brpl") => Kind::Batch,
-        name if name.ends_with(".bin") => Kind::Frames,
-        _ => Kind::Stream,
     }
 }
 

@@ -115,6 +115,26 @@ impl Engine {
         Ok(())
     }
 
+    /// Starts each function anew from a snapshot of itself.
+    ///
+    /// # Errors
+    /// A function that does not start or refuses its snapshot.
+    pub fn restart_functions(&mut self) -> Result<(), ReplayError> {
+        self.runs.iter_mut().try_for_each(|run| Ok(run.graph.restart_functions()?))
+    }
+
+    /// Returns a snapshot of each function, by the name of its node.
+    ///
+    /// # Errors
+    /// A function that cannot say its state.
+    pub fn snapshots(&mut self) -> Result<Vec<(String, Vec<u8>)>, ReplayError> {
+        let mut all = Vec::new();
+        for run in &mut self.runs {
+            all.append(&mut run.graph.snapshots()?);
+        }
+        Ok(all)
+    }
+
     /// Returns what happened so far, as far as the graphs know.
     pub fn summary(&self) -> Summary {
         let mut summary = Summary::default();

@@ -333,6 +333,15 @@ impl Player {
         self.refused.iter().map(|(error, points)| (error.as_str(), *points))
     }
 
+    /// Returns the engine of this thread, to look into it or to restart its functions between two
+    /// calls of [`Player::play`].
+    pub fn engine_mut(&mut self) -> Option<&mut Engine> {
+        match &mut self.crew {
+            Crew::Here(engine) => Some(engine),
+            Crew::Threads(_) => None,
+        }
+    }
+
     /// Returns the engine of this thread, to ask what the task reads.
     pub fn engine(&self) -> Option<&Engine> {
         match &self.crew {

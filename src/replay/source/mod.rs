@@ -6,11 +6,13 @@ mod csv;
 mod lines;
 mod made;
 mod plausible;
+pub mod recipe;
 mod stream;
 mod text;
 
 pub use csv::CsvReading;
 pub use made::MadeUp;
+pub use recipe::Recipe;
 
 use super::ReplayError;
 use crate::protocol::line::Precision;
@@ -70,6 +72,12 @@ pub struct Reading {
     pub bytes: Rc<Cell<u64>>,
     /// Counts the lines that were skipped.
     pub skipped: Rc<Cell<u64>>,
+}
+
+/// Reads line protocol from a text; `name` stands for it in errors.
+pub fn of_text(text: String, name: &Path, reading: &Reading) -> Box<dyn Source> {
+    let reader = Box::new(std::io::Cursor::new(text.into_bytes()));
+    Box::new(lines::Lines::new(reader, name, reading))
 }
 
 /// Opens a file by its name: `.lp`, `.csv`, `.srpl`, `.brpl`, `.bin`, with `.gz` after it or not.

@@ -11,6 +11,7 @@ use super::ReplayError;
 use super::player::Engine;
 use crate::tick::flow::Edge;
 use std::ops::Range;
+use std::path::Path;
 
 /// What data is, as far as a task cares.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -22,6 +23,18 @@ pub enum Kind {
     Batch,
     /// Captured requests.
     Frames,
+}
+
+impl Kind {
+    /// Tells from a file's name what it holds.
+    pub fn of(path: &Path) -> Self {
+        let name = path.to_string_lossy().to_lowercase();
+        match name.strip_suffix(".gz").unwrap_or(&name) {
+            name if name.ends_with(".brpl") => Self::Batch,
+            name if name.ends_with(".bin") => Self::Frames,
+            _ => Self::Stream,
+        }
+    }
 }
 
 /// What is run.

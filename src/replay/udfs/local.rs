@@ -4,16 +4,18 @@
 use crate::agent::{AgentError, Handler, Pulse, Session, Watch, Watchdog};
 use crate::protocol::frame::split_first;
 use crate::protocol::message::{
-    InfoResponse, InitRequest, OptionInfo, RequestMessage, Response, request, response,
+    InfoResponse, InitRequest, OptionInfo, RequestMessage, Response, RestoreRequest,
+    SnapshotRequest, request, response,
 };
 use crate::protocol::{Batch, Point, Request};
 use crate::replay::ReplayError;
 use crate::script::ScriptHandler;
-use crate::script::config::Limits;
+use crate::script::config::{Config, Limits};
 use crate::tick::TickError;
 use crate::tick::flow::Message;
 use crate::tick::udf::{Answers, Udf};
 use prost::Message as _;
+use std::path::PathBuf;
 use std::rc::Rc;
 
 /// A script behind a [`Session`], with a watchdog: a call that the daemon's own session would end is
@@ -24,10 +26,14 @@ pub struct LocalUdf {
     /// Odd while a call runs.
     beat: u64,
     _watchdog: Option<Watchdog>,
+    /// The script and its configuration, to start it anew.
+    origin: (PathBuf, Config),
+    /// The options, if they were given.
+    init: Option<InitRequest>,
+    /// The options that a captured session brought.
+    captured: Option<InitRequest>,
     /// The name in a TICKscript, which its errors begin with.
     name: Option<String>,
-    /// Whether the options were given; else a captured session brings them.
-    initialised: bool,
     frame: Vec<u8>,
     point: Point,
     /// The batch that the script has begun and not ended.
@@ -57,38 +63,43 @@ impl LocalUdf {
     pub fn start(
         name: Option<&str>,
         handler: ScriptHandler,
-        limits: &Limits,
+        origin: (PathBuf, Config),
         init: Option<InitRequest>,
     ) -> Result<Self, TickError> {
         let pulse = handler.pulse();
         let mut udf = Self {
             session: Session::new(handler),
-            _watchdog: watchdog(&pulse, limits)?,
+            _watchdog: watchdog(&pulse, &origin.1.limits)?,
             pulse,
             beat: 0,
+            origin,
             name: name.map(Into::into),
-            initialised: init.is_some(),
+            init,
+            captured: None,
             frame: Vec::new(),
             point: Point::default(),
             batch: None,
             asked: Vec::new(),
         };
-        if let Some(init) = init {
-            udf.put(request::Message::Init(init));
-            let started = udf.started();
-            started.map_err(|error| udf.error(error))?;
-        }
+        udf.initialise()?;
         Ok(udf)
     }
 
-    fn started(&mut self) -> Result<(), ReplayError> {
-        self.watched(|session, frame| session.handle(frame))?;
+    fn initialise(&mut self) -> Result<(), TickError> {
+        let Some(init) = self.init.clone().or_else(|| self.captured.clone()) else { return Ok(()) };
+        self.ask(request::Message::Init(init)).map(drop)
+    }
+
+    /// Sends a request that is answered at once; returns the answer.
+    fn ask(&mut self, message: request::Message) -> Result<Option<response::Message>, TickError> {
+        self.put(message);
+        let handled = self.watched(|session, frame| session.handle(frame));
+        let answered = handled.map_err(ReplayError::from);
         let output = self.session.output();
-        if let Some((answer, _)) = split_first(output.committed()) {
-            refused(answer)?;
-        }
+        let answer = split_first(output.committed()).map(|(answer, _)| refused(answer));
+        let answer = answered.and_then(|()| answer.transpose());
         output.clear();
-        Ok(())
+        answer.map(Option::flatten).map_err(|error| self.error(error))
     }
 
     fn error(&self, error: ReplayError) -> TickError {
@@ -196,7 +207,11 @@ impl Udf for LocalUdf {
 
     fn frame(&mut self, frame: &[u8], answers: &mut Answers<'_>) -> Result<(), TickError> {
         let now = match Request::decode(frame) {
-            Ok(Request::Init(_)) if self.initialised => return Ok(()),
+            Ok(Request::Init(_)) if self.init.is_some() => return Ok(()),
+            Ok(Request::Init(init)) => {
+                self.captured = Some(init);
+                None
+            }
             Ok(Request::Point(message)) if !self.session.in_batch() => {
                 Point::from_message(message).ok().map(|point| point.time())
             }
@@ -222,6 +237,25 @@ impl Udf for LocalUdf {
     fn finish(&mut self, answers: &mut Answers<'_>) -> Result<(), TickError> {
         let closed = self.watched(|session, _| session.close());
         self.end(closed, answers)
+    }
+
+    fn snapshot(&mut self) -> Result<Option<Vec<u8>>, TickError> {
+        match self.ask(request::Message::Snapshot(SnapshotRequest {}))? {
+            Some(response::Message::Snapshot(answer)) => Ok(Some(answer.snapshot)),
+            _ => Ok(None),
+        }
+    }
+
+    fn restart(&mut self, snapshot: &[u8]) -> Result<(), TickError> {
+        let (script, config) = self.origin.clone();
+        let handler = ScriptHandler::load(&script, config.clone(), &Pulse::default());
+        self.pulse = handler.pulse();
+        self._watchdog = watchdog(&self.pulse, &config.limits)?;
+        self.beat = 0;
+        self.session = Session::new(handler);
+        self.initialise()?;
+        let restore = RestoreRequest { snapshot: snapshot.to_vec() };
+        self.ask(request::Message::Restore(restore)).map(drop)
     }
 
     fn missed(&self) -> Vec<String> {

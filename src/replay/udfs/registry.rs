@@ -118,7 +118,8 @@ impl Udfs for UdfRegistry {
                 let handler = self.load(name, &path)?;
                 let init = (!self.captured).then_some(init);
                 let shown = (!self.plain).then_some(name);
-                return Ok(Box::new(LocalUdf::start(shown, handler, &self.config.limits, init)?));
+                let origin = (path, self.config.clone());
+                return Ok(Box::new(LocalUdf::start(shown, handler, origin, init)?));
             }
             Some(UdfCommand::Exec(command)) => External::process(name, &command)?,
             Some(UdfCommand::Socket(path)) => External::socket(name, &path)?,

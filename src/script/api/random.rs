@@ -5,7 +5,6 @@ use super::series::Series;
 use super::{Fallible, Native, NativeTypes, fail_in};
 use crate::script::host::Host;
 use crate::stats::Rng;
-use crate::stats::distribution::Normal;
 use rhai::{Dynamic, Engine};
 use std::rc::Rc;
 
@@ -19,7 +18,7 @@ pub(super) fn register(engine: &mut Engine, host: &Rc<Host>, registry: &mut Nati
         Ok(Dynamic::from(Native::new(Rng::new(seed as u64))))
     });
     engine.register_fn("next", |s: &mut Random| s.change().uniform());
-    engine.register_fn("normal", |s: &mut Random| normal(s.change()));
+    engine.register_fn("normal", |s: &mut Random| s.change().normal());
     let h = host.clone();
     engine.register_fn(
         "normal",
@@ -31,7 +30,7 @@ pub(super) fn register(engine: &mut Engine, host: &Rc<Host>, registry: &mut Nati
                     format!("mean {mean} and stddev {stddev} must be finite, the latter 0 or more");
                 return Err(fail_in("random.normal", message));
             }
-            Ok(mean + stddev * normal(s.change()))
+            Ok(mean + stddev * s.change().normal())
         },
     );
     engine.register_fn("int", |s: &mut Random, low: i64, high: i64| -> Fallible<i64> {
@@ -51,15 +50,10 @@ pub(super) fn register(engine: &mut Engine, host: &Rc<Host>, registry: &mut Nati
         h.room_in_array("random.series", len)?;
         let progress = h.budget.progress();
         let random = s.change();
-        let next = |_| progress.steps(8).map(|()| normal(random));
+        let next = |_| progress.steps(8).map(|()| random.normal());
         let numbers = (0..len).map(next).collect::<Result<_, _>>();
         numbers.map(Series::new).map_err(|e| refuse(&h, "random.series", &e))
     });
     engine.register_fn("==", |a: Random, b: Random| a == b);
     engine.register_fn("!=", |a: Random, b: Random| a != b);
-}
-
-/// A standard normal number, by inversion; never infinite.
-fn normal(random: &mut Rng) -> f64 {
-    Normal::STANDARD.ppf(random.uniform().max(f64::EPSILON / 4.0))
 }

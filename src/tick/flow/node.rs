@@ -99,6 +99,22 @@ pub trait Node {
         Ok(())
     }
 
+    /// Returns the states of a function as a snapshot; `None` for what is none, or runs elsewhere.
+    ///
+    /// # Errors
+    /// What the function reports.
+    fn snapshot(&mut self) -> Result<Option<Vec<u8>>> {
+        Ok(None)
+    }
+
+    /// Starts a function anew, from a snapshot.
+    ///
+    /// # Errors
+    /// A function that does not start or refuses the snapshot.
+    fn restart(&mut self, _snapshot: &[u8]) -> Result<()> {
+        Ok(())
+    }
+
     /// Returns the names that the node was given and that nothing in the data had.
     fn unseen(&self) -> Vec<Unseen> {
         Vec::new()

@@ -244,6 +244,34 @@ impl Graph {
         Ok(())
     }
 
+    /// Returns a snapshot of each function that runs in this process, by the name of its node. What
+    /// functions have kept back must have been settled.
+    ///
+    /// # Errors
+    /// A function that cannot say its state.
+    pub fn snapshots(&mut self) -> Result<Vec<(String, Vec<u8>)>> {
+        let mut snapshots = Vec::new();
+        for slot in &mut self.slots {
+            if let Some(snapshot) = slot.node.snapshot()? {
+                snapshots.push((slot.name.clone(), snapshot));
+            }
+        }
+        Ok(snapshots)
+    }
+
+    /// Starts each function anew from a snapshot of itself, as the daemon does after a restart.
+    ///
+    /// # Errors
+    /// A function that does not start or refuses its snapshot.
+    pub fn restart_functions(&mut self) -> Result<()> {
+        for slot in &mut self.slots {
+            if let Some(snapshot) = slot.node.snapshot()? {
+                slot.node.restart(&snapshot)?;
+            }
+        }
+        Ok(())
+    }
+
     /// Returns the names that nodes were given and that nothing in the data had.
     pub fn unseen(&self) -> Vec<Unseen> {
         self.slots.iter().flat_map(|slot| slot.node.unseen()).collect()

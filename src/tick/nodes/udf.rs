@@ -114,6 +114,14 @@ impl Node for Call {
         called
     }
 
+    fn snapshot(&mut self) -> Result<Option<Vec<u8>>> {
+        self.udf.snapshot()
+    }
+
+    fn restart(&mut self, snapshot: &[u8]) -> Result<()> {
+        self.udf.restart(snapshot)
+    }
+
     fn unseen(&self) -> Vec<Unseen> {
         let present = self.fields.list();
         let missed = self.udf.missed().into_iter().filter(|name| !self.fields.has(name));

@@ -1,0 +1,380 @@
+//! The form of `*.test.toml`.
+
+use crate::replay::source::recipe::{Length, Moment, Number, Recipe};
+use crate::script::config::{ConfigError, toml_error};
+use serde::Deserialize;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use toml::Spanned;
+
+/// Test cases that one file holds.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CaseFile {
+    /// The script, for cases that do not say another.
+    script: Option<PathBuf>,
+    /// What the functions of a TICKscript run, as `--udf`.
+    #[serde(default)]
+    udf: BTreeMap<String, String>,
+    /// The configuration; default: `rhai-udf.toml` beside the script.
+    config: Option<PathBuf>,
+    /// The cases.
+    #[serde(default, rename = "test")]
+    tests: Vec<Spanned<Case>>,
+    /// The file.
+    #[serde(skip)]
+    pub path: PathBuf,
+    #[serde(skip)]
+    text: String,
+}
+
+/// Why a file of test cases cannot be used.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum CaseFileError {
+    /// It cannot be read.
+    #[error("{path}: cannot be read: {source}")]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// It is not in the form of test cases.
+    #[error(transparent)]
+    Form(#[from] ConfigError),
+    /// It says what cannot be.
+    #[error("{path}:{line}: {message}")]
+    Unfit {
+        /// The file.
+        path: PathBuf,
+        /// The line, from 1.
+        line: usize,
+        /// What is wrong, and what to write.
+        message: &'static str,
+    },
+}
+
+/// A test case.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Case {
+    /// What a user sees.
+    pub name: String,
+    /// The script, if it is not that of the file.
+    pub script: Option<PathBuf>,
+    /// The options of a plain script.
+    pub set: BTreeMap<String, Setting>,
+    /// The variables of a TICKscript.
+    pub var: BTreeMap<String, Setting>,
+    /// The task's id, for a TICKscript.
+    pub task: Option<String>,
+    /// The database and retention policy, `DB.RP`.
+    pub dbrp: Option<String>,
+    /// When an alert of a plain script is critical.
+    pub crit: Option<String>,
+    /// When it is a warning.
+    pub warn: Option<String>,
+    /// When it is information.
+    pub info: Option<String>,
+    /// Every alert, not only changes of level.
+    pub every_alert: bool,
+    /// Only points of this measurement.
+    pub measurement: Option<String>,
+    /// The tags to group by.
+    pub group_by: Vec<String>,
+    /// The length of windows.
+    pub period: Option<Length>,
+    /// The pace of windows.
+    pub every: Option<Length>,
+    /// Whether windows end at multiples of their pace.
+    pub align: bool,
+    /// Files of data.
+    pub data: Files,
+    /// Line protocol.
+    pub lines: Option<String>,
+    /// Points that are made.
+    pub make: Option<Recipe>,
+    /// The unit of times that are numbers.
+    pub precision: Option<String>,
+    /// The column of times in CSV.
+    pub time_column: Option<String>,
+    /// The columns of CSV that become fields.
+    pub field_columns: Vec<String>,
+    /// The columns of CSV that become tags.
+    pub tag_columns: Vec<String>,
+    /// What must come out.
+    pub expect: Expectations,
+    /// The line of the file that it stands on.
+    #[serde(skip)]
+    pub line: usize,
+}
+
+/// One file or several.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(untagged, expecting = "a file or a list of files")]
+pub enum Files {
+    /// One.
+    One(PathBuf),
+    /// Several, one after the other.
+    Many(Vec<PathBuf>),
+}
+
+impl Default for Files {
+    fn default() -> Self {
+        Self::Many(Vec::new())
+    }
+}
+
+impl Files {
+    /// Returns the files.
+    pub fn list(&self) -> &[PathBuf] {
+        match self {
+            Self::One(path) => std::slice::from_ref(path),
+            Self::Many(paths) => paths,
+        }
+    }
+}
+
+/// The value of an option; several for an option that is repeated.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(untagged, expecting = "a value or a list of values")]
+pub enum Setting {
+    /// One value.
+    One(Number),
+    /// Several values.
+    Many(Vec<Number>),
+}
+
+impl Setting {
+    /// Returns the values as `--set` takes them.
+    pub fn texts(&self) -> Vec<String> {
+        match self {
+            Self::One(value) => vec![value.text()],
+            Self::Many(values) => values.iter().map(Number::text).collect(),
+        }
+    }
+}
+
+/// What must come out of a case. What is not said is not looked at.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Expectations {
+    /// The events of alerts, all of them in order.
+    pub alerts: Option<Vec<ExpectedAlert>>,
+    /// How many events there are of a level.
+    pub count: BTreeMap<String, usize>,
+    /// There is no alert at all.
+    pub none: bool,
+    /// How far the times of alerts may be off.
+    pub within: Option<Length>,
+    /// The points that come out.
+    pub output: Option<ExpectedOutput>,
+    /// How far doubles may be off, relative to their size; default: 1e-9.
+    pub tolerance: Option<f64>,
+    /// What the error says that the run ends with.
+    pub error: Option<String>,
+    /// The states of groups at the end, as far as they are said.
+    pub state: Option<BTreeMap<String, toml::Value>>,
+    /// Texts that lines of the log hold.
+    pub log: Option<OneOrMany>,
+    /// The most time that a million points may take.
+    pub max_seconds_per_million: Option<f64>,
+}
+
+/// One text or several.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(untagged, expecting = "a text or a list of texts")]
+pub enum OneOrMany {
+    /// One.
+    One(String),
+    /// Several.
+    Many(Vec<String>),
+}
+
+impl OneOrMany {
+    /// Returns the texts.
+    pub fn list(&self) -> &[String] {
+        match self {
+            Self::One(text) => std::slice::from_ref(text),
+            Self::Many(texts) => texts,
+        }
+    }
+}
+
+/// An event of an alert; what is not said is not looked at.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ExpectedAlert {
+    /// The time.
+    pub time: Moment,
+    /// The level.
+    pub level: String,
+    /// The alert's id.
+    pub id: Option<String>,
+    /// The message of a TICKscript's alert.
+    pub message: Option<String>,
+    /// Values of the point that decided.
+    #[serde(default)]
+    pub values: BTreeMap<String, toml::Value>,
+}
+
+/// The points that must come out.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(
+    untagged,
+    expecting = "the name of a golden file, or a list of points as { time = …, fields = { … } }"
+)]
+pub enum ExpectedOutput {
+    /// A file with an object on each line, as `replay --format json` writes it.
+    Golden(PathBuf),
+    /// All points in order, as far as they are said.
+    Points(Vec<ExpectedPoint>),
+}
+
+/// A point that must come out; what is not said is not looked at.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ExpectedPoint {
+    /// The time.
+    pub time: Option<Moment>,
+    /// The measurement.
+    pub name: Option<String>,
+    /// The group's id.
+    pub group: Option<String>,
+    /// Tags.
+    #[serde(default)]
+    pub tags: BTreeMap<String, String>,
+    /// Fields.
+    #[serde(default)]
+    pub fields: BTreeMap<String, toml::Value>,
+}
+
+impl CaseFile {
+    /// Reads a file.
+    ///
+    /// # Errors
+    /// A file that cannot be read, that says what is not known, or a case that can test nothing.
+    pub fn read(path: &Path) -> Result<Self, CaseFileError> {
+        let text = std::fs::read_to_string(path)
+            .map_err(|source| CaseFileError::Read { path: path.into(), source })?;
+        let mut file: Self =
+            toml::from_str(&text).map_err(|error| toml_error(path, &text, &error))?;
+        file.path = path.into();
+        file.text = text;
+        for number in 0..file.tests.len() {
+            let line = file.line_of(number);
+            let case = file.tests[number].get_mut();
+            case.line = line;
+            file.check(number)?;
+        }
+        if file.tests.is_empty() {
+            return Err(file.unfit(1, "it holds no [[test]]"));
+        }
+        Ok(file)
+    }
+
+    /// Returns the cases.
+    pub fn cases(&self) -> impl Iterator<Item = &Case> {
+        self.tests.iter().map(Spanned::get_ref)
+    }
+
+    fn line_of(&self, number: usize) -> usize {
+        let start = self.tests[number].span().start.min(self.text.len());
+        self.text[..start].bytes().filter(|byte| *byte == b'\n').count() + 1
+    }
+
+    fn unfit(&self, line: usize, message: &'static str) -> CaseFileError {
+        CaseFileError::Unfit { path: self.path.clone(), line, message }
+    }
+
+    /// Refuses a case that can test nothing.
+    fn check(&self, number: usize) -> Result<(), CaseFileError> {
+        let case = self.tests[number].get_ref();
+        let unfit = |message| Err(self.unfit(case.line, message));
+        let sources = [!case.data.list().is_empty(), case.lines.is_some(), case.make.is_some()];
+        let expect = &case.expect;
+        if case.name.is_empty() {
+            return unfit("the test has no name");
+        }
+        if case.script.is_none() && self.script.is_none() {
+            return unfit("there is no script: write script = \"FILE\" at the top of the file");
+        }
+        match sources.iter().filter(|given| **given).count() {
+            0 => return unfit("there is no data: give data, lines or make"),
+            1 => {}
+            _ => return unfit("data, lines and make exclude each other: give one of them"),
+        }
+        if expect.is_empty() {
+            return unfit(
+                "nothing is expected: give expect.alerts, expect.count, expect.none, expect.output, \
+                 expect.error, expect.state or expect.log",
+            );
+        }
+        if expect.none && (expect.alerts.is_some() || !expect.count.is_empty()) {
+            return unfit("expect.none says that there are no alerts: leave out the others");
+        }
+        if expect.within.is_some() && expect.alerts.is_none() {
+            return unfit("expect.within is for the times of expect.alerts, which is not given");
+        }
+        if case.period.is_some() != case.every.is_some() {
+            return unfit("period and every belong together");
+        }
+        Ok(())
+    }
+
+    /// Returns the script of a case.
+    pub fn script(&self, case: &Case) -> PathBuf {
+        let script = case.script.as_ref().or(self.script.as_ref());
+        self.beside(script.map_or(Path::new(""), PathBuf::as_path))
+    }
+
+    /// Returns the configuration that is named.
+    pub fn config(&self) -> Option<PathBuf> {
+        self.config.as_deref().map(|path| self.beside(path))
+    }
+
+    /// Returns what the functions of a TICKscript run.
+    pub fn udfs(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.udf.iter().map(|(name, command)| (name.as_str(), command.as_str()))
+    }
+
+    /// Returns a path that the file names, which begins at the file's folder.
+    pub fn beside(&self, path: &Path) -> PathBuf {
+        self.path.parent().unwrap_or(Path::new("")).join(path)
+    }
+
+    /// Returns all files that its cases read.
+    pub fn reads(&self) -> Vec<PathBuf> {
+        let mut paths = vec![self.path.clone()];
+        for case in self.cases() {
+            paths.push(self.script(case));
+            paths.extend(case.data.list().iter().map(|path| self.beside(path)));
+        }
+        let programs = self.udf.values().filter(|command| command.ends_with(".rhai"));
+        paths.extend(programs.map(|script| self.beside(Path::new(script))));
+        paths.extend(self.config());
+        paths.sort();
+        paths.dedup();
+        paths
+    }
+}
+
+impl Expectations {
+    fn is_empty(&self) -> bool {
+        let Self { alerts, count, none, output, error, state, log, .. } = self;
+        alerts.is_none()
+            && count.is_empty()
+            && !none
+            && output.is_none()
+            && error.is_none()
+            && state.is_none()
+            && log.is_none()
+            && self.max_seconds_per_million.is_none()
+    }
+
+    /// Returns whether events of alerts are expected, or that there are none.
+    pub fn wants_alerts(&self) -> bool {
+        self.alerts.is_some() || !self.count.is_empty() || self.none
+    }
+}

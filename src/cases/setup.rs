@@ -1,0 +1,180 @@
+//! A case as a task and the sources of its data.
+
+use super::file::{Case, CaseFile, Setting};
+use crate::protocol::line::Precision;
+use crate::replay::ReplayError;
+use crate::replay::effects::Show;
+use crate::replay::format::Format;
+use crate::replay::source::{self, CsvReading, Reading, Source};
+use crate::replay::task::{Alerts, Kind, ScriptTask, Task, TickTask, TickVariant, Use, Windows};
+use crate::replay::udfs::UdfCommand;
+use crate::script::config::Config;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+/// Makes the task of a case.
+pub(super) fn task(file: &CaseFile, case: &Case) -> Result<Task, ReplayError> {
+    let script = file.script(case);
+    let config = match file.config() {
+        Some(path) => Config::read(&path),
+        None => Config::beside(&script),
+    };
+    let config = config.map_err(|error| ReplayError::Usage(error.to_string()))?;
+    if script.extension().is_some_and(|extension| extension == "tick") {
+        tick(file, case, script, config).map(Task::Tick)
+    } else {
+        plain(file, case, script, config).map(Task::Script)
+    }
+}
+
+fn show() -> Show {
+    Show { format: Some(Format::Json), alerts: true, apart: false, record: false }
+}
+
+fn plain(
+    file: &CaseFile,
+    case: &Case,
+    script: PathBuf,
+    config: Config,
+) -> Result<ScriptTask, ReplayError> {
+    let only_tick = [
+        ("var", !case.var.is_empty()),
+        ("task", case.task.is_some()),
+        ("dbrp", case.dbrp.is_some()),
+    ];
+    refuse(&only_tick, "is for TICKscripts, and the script of this test is a plain one")?;
+    let levels = [("crit", &case.crit), ("warn", &case.warn), ("info", &case.info)];
+    let conditions: Vec<(String, String)> = levels
+        .into_iter()
+        .filter_map(|(level, text)| Some((level.into(), text.clone()?)))
+        .collect();
+    if conditions.is_empty() && (case.expect.wants_alerts() || case.every_alert) {
+        return Err(ReplayError::Usage(
+            "alerts are expected and none are defined: give crit, warn or info".into(),
+        ));
+    }
+    let kind = kind(file, case);
+    let options = options(&case.set);
+    let captured_options = kind == Kind::Frames && options.is_empty();
+    let alerts =
+        if conditions.is_empty() { Vec::new() } else { vec![Alerts { variant: 0, conditions }] };
+    let window = case.period.zip(case.every);
+    Ok(ScriptTask {
+        script,
+        config,
+        kind,
+        measurement: case.measurement.clone(),
+        group_by: case.group_by.clone(),
+        window: window.map(|(period, every)| Windows {
+            period: period.0,
+            every: every.0,
+            align: case.align,
+        }),
+        uses: vec![Use { label: String::new(), options, alerts }],
+        captured_options,
+        every_alert: case.every_alert,
+        output: true,
+        show: show(),
+    })
+}
+
+fn tick(
+    file: &CaseFile,
+    case: &Case,
+    script: PathBuf,
+    config: Config,
+) -> Result<TickTask, ReplayError> {
+    let only_plain = [
+        ("set", !case.set.is_empty()),
+        ("crit", case.crit.is_some()),
+        ("warn", case.warn.is_some()),
+        ("info", case.info.is_some()),
+        ("group_by", !case.group_by.is_empty()),
+        ("period", case.period.is_some()),
+        ("align", case.align),
+        ("measurement", case.measurement.is_some()),
+    ];
+    refuse(&only_plain, "is for plain scripts: the TICKscript of this test says it itself")?;
+    let text = std::fs::read_to_string(&script)
+        .map_err(|source| ReplayError::Read { path: script.clone(), source })?;
+    let dbrp = case.dbrp.as_ref().map(|text| {
+        let (database, policy) = text.split_once('.')?;
+        Some((database.trim_matches('"').to_owned(), policy.trim_matches('"').to_owned()))
+    });
+    let dbrp = match dbrp {
+        Some(None) => {
+            let message = "dbrp: write DATABASE.RETENTION_POLICY, as in telegraf.autogen";
+            return Err(ReplayError::Usage(message.into()));
+        }
+        Some(dbrp) => dbrp,
+        None => None,
+    };
+    let stem = script.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+    let command = |text: &str| match UdfCommand::parse(text) {
+        UdfCommand::Script(path) => UdfCommand::Script(file.beside(&path)),
+        command => command,
+    };
+    Ok(TickTask {
+        name: script.to_string_lossy().into_owned(),
+        text,
+        id: case.task.clone().unwrap_or(stem),
+        dbrp,
+        variables: options(&case.var),
+        udfs: file.udfs().map(|(name, text)| (name.to_owned(), command(text))).collect(),
+        config,
+        every_alert: case.every_alert,
+        variants: vec![TickVariant::default()],
+        show: show(),
+        ..TickTask::default()
+    })
+}
+
+fn refuse(given: &[(&str, bool)], why: &str) -> Result<(), ReplayError> {
+    match given.iter().find(|(_, given)| *given) {
+        Some((name, _)) => Err(ReplayError::Usage(format!("{name} {why}"))),
+        None => Ok(()),
+    }
+}
+
+fn options(settings: &BTreeMap<String, Setting>) -> Vec<(String, String)> {
+    let each = settings.iter();
+    each.flat_map(|(name, setting)| {
+        setting.texts().into_iter().map(move |text| (name.clone(), text))
+    })
+    .collect()
+}
+
+fn kind(file: &CaseFile, case: &Case) -> Kind {
+    let paths = case.data.list();
+    paths.first().map_or(Kind::Stream, |path| Kind::of(&file.beside(path)))
+}
+
+/// Opens the data of a case, the sources in order.
+pub(super) fn sources(file: &CaseFile, case: &Case) -> Result<Vec<Box<dyn Source>>, ReplayError> {
+    if let Some(recipe) = &case.make {
+        return Ok(vec![recipe.open()?]);
+    }
+    let precision = match &case.precision {
+        None => None,
+        Some(name) => Some(Precision::by_name(name).ok_or_else(|| {
+            ReplayError::Usage(format!("precision '{name}': write ns, u, ms, s, m or h"))
+        })?),
+    };
+    let reading = Reading {
+        precision: precision.unwrap_or_default(),
+        csv: CsvReading {
+            time_column: case.time_column.clone(),
+            field_columns: case.field_columns.clone(),
+            tag_columns: case.tag_columns.clone(),
+            measurement: case.measurement.clone(),
+            unit: precision,
+        },
+        ..Reading::default()
+    };
+    if let Some(lines) = &case.lines {
+        let name = format!("{}:{} lines", file.path.display(), case.line);
+        return Ok(vec![source::of_text(lines.clone(), Path::new(&name), &reading)]);
+    }
+    let paths = case.data.list().iter();
+    paths.map(|path| source::open(&file.beside(path), &reading)).collect()
+}

@@ -1,0 +1,100 @@
+//! Runs a case in all manners, and says what is not as expected.
+
+use super::expect;
+use super::file::{Case, CaseFile};
+use super::run::{Manner, Outcome, run};
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// Restarts of the functions in the middle of a case.
+const RESTARTS: u64 = 7;
+
+/// What became of a case.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Verdict {
+    /// The file.
+    pub file: PathBuf,
+    /// The line of the file that the case stands on.
+    pub line: usize,
+    /// The case.
+    pub name: String,
+    /// What is not as expected; empty if all is.
+    pub failures: Vec<String>,
+    /// Lines that the script logged, to be shown with a failure.
+    pub log: Vec<String>,
+    /// How many times it ran.
+    pub runs: usize,
+    /// How long all that took.
+    pub took: Duration,
+    /// Whether its golden file was written.
+    pub blessed: bool,
+}
+
+impl Verdict {
+    /// Whether all is as expected.
+    pub fn passed(&self) -> bool {
+        self.failures.is_empty()
+    }
+}
+
+/// Runs a case; with `bless`, its golden file is written and not compared.
+pub fn judge(file: &CaseFile, case: &Case, bless: bool) -> Verdict {
+    let straight = run(file, case, Manner::Straight);
+    let mut took = straight.took;
+    let judged = expect::judge(file, case, &straight, bless);
+    let (mut failures, blessed) = (judged.failures, judged.blessed);
+    let restarts = Manner::Restarted((straight.items / (RESTARTS + 1)).max(1));
+    let manners = [
+        (restarts, "with the functions restarted from snapshots in the middle"),
+        (Manner::Single, "with the data handed over point by point"),
+    ];
+    for (manner, words) in manners {
+        let other = run(file, case, manner);
+        took += other.took;
+        if let Some(difference) = difference(&straight, &other) {
+            failures.push(format!("{words}, {difference}"));
+        }
+    }
+    Verdict {
+        file: file.path.clone(),
+        line: case.line,
+        name: case.name.clone(),
+        failures,
+        log: straight.log,
+        runs: 1 + manners.len(),
+        took,
+        blessed,
+    }
+}
+
+/// Says how another run of the same case differs.
+fn difference(first: &Outcome, other: &Outcome) -> Option<String> {
+    if first.error != other.error {
+        let text = |error: &Option<String>| error.clone().unwrap_or_else(|| "no error".into());
+        return Some(format!(
+            "it ends otherwise: {}; without: {}",
+            text(&other.error),
+            text(&first.error)
+        ));
+    }
+    let lists = [("alert", &first.alerts, &other.alerts), ("point", &first.points, &other.points)];
+    for (what, first, other) in lists {
+        if let Some(at) = (0..first.len().max(other.len())).find(|i| first.get(*i) != other.get(*i))
+        {
+            let show = |value: Option<&serde_json::Value>| {
+                value.map_or_else(|| "nothing".into(), ToString::to_string)
+            };
+            return Some(format!(
+                "{what} {} differs:\n  {}\n  without: {}",
+                at + 1,
+                show(other.get(at)),
+                show(first.get(at))
+            ));
+        }
+    }
+    if first.texts != other.texts {
+        return Some("other lines come out".into());
+    }
+    let states = |outcome: &Outcome| serde_json::to_value(&outcome.states).unwrap_or_default();
+    (states(first) != states(other)).then(|| "the states at the end differ".into())
+}
