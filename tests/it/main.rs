@@ -16,6 +16,7 @@
 //! - `names`: names that nothing has, outputs over inputs, what a script prints
 //! - `tick`: recorded data through TICKscripts, functions that are other programs, variants, refused options
 //! - `reading`: files as programs really write them
+//! - `testing`: test cases of scripts, and data that is made
 //! - `recordings`: batch recordings are read as the daemon reads them
 //! - `check`: mistakes are named before a script runs, and there are no false alarms
 //! - `bench`: figures for every shipped script, and what is wrong use
@@ -74,6 +75,7 @@ mod snapshots;
 mod sockets;
 mod standard_output;
 mod state;
+mod testing;
 mod tick;
 mod tutorial;
 mod util;
