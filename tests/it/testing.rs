@@ -125,12 +125,26 @@ fn a_state_that_a_restart_loses_and_points_that_differ_from_point_fail() {
     // The number of calls is state of `points` only: it depends on how points were cut into reads.
     let cut = "fn info() { #{ wants: \"stream\", provides: \"stream\" } }\n\
                fn point(p) { p.y = 1; emit(p); }\n\
-               fn points(chunk) { chunk.set(\"y\", chunk.len()); emit(chunk); }\n";
-    let data = "make = { period = \"10m\", every = \"1s\", fields = { x = 1 } }\nexpect.log = \"\"\n";
+               fn points(chunk) { chunk.y = chunk[\"x\"] * 0 + chunk.len; emit(chunk); }\n";
+    let data =
+        "make = { period = \"10m\", every = \"1s\", fields = { x = 1 } }\nexpect.log = \"\"\n";
     let run = case(cut, data);
     assert_eq!(run.code, Some(1), "{} {}", run.text(), run.stderr);
     let text = run.text();
     assert!(text.contains("with the data handed over point by point"), "{text}");
+}
+
+#[test]
+fn points_that_fails_where_point_does_not_is_told() {
+    let script = "fn info() { #{ wants: \"stream\", provides: \"stream\" } }\n\
+                  fn point(p) { p.y = 1; emit(p); }\n\
+                  fn points(chunk) { throw \"no chunks today\"; }\n";
+    let data = "make = { period = \"10m\", every = \"1s\", fields = { x = 1 } }\n";
+    let run = case(
+        script,
+        &format!("{data}expect.log = [\"no chunks today\", \"points fails for a chunk\"]"),
+    );
+    assert_eq!(run.code, Some(0), "{} {}", run.text(), run.stderr);
 }
 
 #[test]

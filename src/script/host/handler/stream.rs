@@ -14,6 +14,7 @@ use crate::script::host::guard::{ChunkRun, Guard};
 use crate::script::host::instance::Call;
 use crate::script::host::program::Callback;
 use crate::script::state::groups::PointsWait;
+use crate::script::throttle::{Throttle, held_back};
 use rhai::Dynamic;
 use std::ops::Range;
 use std::rc::Rc;
@@ -29,6 +30,8 @@ pub(super) struct StreamAtHand {
     one: Rc<Batch>,
     /// A point that is read from a chunk.
     point: Point,
+    /// Lines about chunks that fail where their points do not.
+    quarrels: Throttle,
 }
 
 /// What has been done of a round.
@@ -339,6 +342,19 @@ impl Bound {
             let place = Rc::ptr_eq(&host, self.instance.program.host()).then_some(place);
             self.next_of(number, i, place, round, output)?;
         }
+        self.tell_quarrel(&failed.error.to_string());
         Ok(())
+    }
+
+    /// Says that `points` failed where the same points one by one did not.
+    #[cold]
+    fn tell_quarrel(&mut self, error: &str) {
+        if let Some(held) = self.stream.quarrels.pass() {
+            log::warn!(
+                "points fails for a chunk, and its points one by one do not: {error}; they were handled \
+                 one by one, which is slow{}",
+                held_back(held)
+            );
+        }
     }
 }
