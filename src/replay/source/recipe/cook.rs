@@ -199,7 +199,7 @@ fn check(recipe: &Recipe) -> Result<(), RecipeError> {
         let unknown = |what, name: &str, known: Vec<&str>| RecipeError::Unknown {
             what,
             name: name.into(),
-            hint: nearest(name, known.into_iter())
+            hint: nearest(name, known)
                 .map_or_else(String::new, |near| format!("; did you mean '{near}'?")),
         };
         if let Some(field) = event.field.as_deref().filter(|f| !recipe.fields.contains_key(*f)) {
