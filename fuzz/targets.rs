@@ -7,15 +7,15 @@ use rhai_udf::model::{DEFAULT_LIMIT, Layout, Model, Rows, Run};
 use rhai_udf::protocol::line::{Cut, LineError, Reader, Writer, cut};
 use rhai_udf::protocol::message::{EdgeType, InitRequest};
 use rhai_udf::protocol::{Batch, FieldValue, Frames, Point, Request};
-use rhai_udf::replay::influxdb::Span;
-use rhai_udf::replay::influxdb::statement::Statement;
+use rhai_udf::replay::influxdb::TimeRange;
+use rhai_udf::replay::influxdb::statement::SelectStatement;
 use rhai_udf::replay::source::{Reading, Scratch, open};
 use rhai_udf::script::config::{Config, OnError};
 use rhai_udf::script::{Program, ScriptHandler, ScriptText, SnapshotView};
 use rhai_udf::tick::template::Template;
 use rhai_udf::tick::template::value::Data;
 use rhai_udf::tick::udf::NoUdfs;
-use rhai_udf::tick::{Collected, Graph, Query, Task, TickText};
+use rhai_udf::tick::{Collected, Graph, Query, TaskSettings, TickText};
 use std::io::{self, Read, Write};
 use std::path::PathBuf;
 use std::rc::Rc;
@@ -293,7 +293,7 @@ impl http::Link for Sender<'_> {
 pub fn ticks(data: &[u8]) {
     let text = String::from_utf8_lossy(data);
     let source = TickText { name: "fuzz.tick", text: &text };
-    let Ok(mut graph) = Graph::new(&source, &Task::default(), &mut NoUdfs) else { return };
+    let Ok(mut graph) = Graph::new(&source, &TaskSettings::default(), &mut NoUdfs) else { return };
     let mut outside = Collected::default();
     let mut point = Point::new(1_600_000_000_000_000_000);
     point.set_name("cpu");
@@ -328,7 +328,7 @@ pub fn templates(data: &[u8]) {
 
 /// A query in InfluxQL: taken apart, and put together again for a span of time and a group.
 pub fn queries(data: &[u8]) {
-    let Ok(statement) = Statement::parse(&String::from_utf8_lossy(data)) else { return };
+    let Ok(statement) = SelectStatement::parse(&String::from_utf8_lossy(data)) else { return };
     let node = Query {
         text: String::new(),
         period: 1,
@@ -343,9 +343,9 @@ pub fn queries(data: &[u8]) {
         fill: None,
         cluster: None,
     };
-    let asked = statement.at(Span { start: 0, stop: 1_000_000_000 }, &node);
-    let again = Statement::parse(&asked).expect("what is asked is a query again");
-    assert!(!again.at(Span { start: 1, stop: 2 }, &node).is_empty());
+    let asked = statement.at(TimeRange { start: 0, stop: 1_000_000_000 }, &node);
+    let again = SelectStatement::parse(&asked).expect("what is asked is a query again");
+    assert!(!again.at(TimeRange { start: 1, stop: 2 }, &node).is_empty());
 }
 
 /// A trained model, and a row that it predicts for.

@@ -6,7 +6,9 @@ use crate::replay::ReplayError;
 use crate::replay::effects::Show;
 use crate::replay::format::Format;
 use crate::replay::source::{self, CsvReading, Reading, Source};
-use crate::replay::task::{Alerts, Kind, ScriptTask, Task, TickTask, TickVariant, Use, Windows};
+use crate::replay::task::{
+    Alerts, DataKind, ScriptTask, Task, TickTask, TickVariant, Use, Windows,
+};
 use crate::replay::udfs::UdfCommand;
 use crate::script::config::Config;
 use std::collections::BTreeMap;
@@ -55,7 +57,7 @@ fn plain(
     }
     let kind = kind(file, case);
     let options = options(&case.set);
-    let captured_options = kind == Kind::Frames && options.is_empty();
+    let captured_options = kind == DataKind::Frames && options.is_empty();
     let alerts =
         if conditions.is_empty() { Vec::new() } else { vec![Alerts { variant: 0, conditions }] };
     let window = case.period.zip(case.every);
@@ -144,9 +146,9 @@ fn options(settings: &BTreeMap<String, Setting>) -> Vec<(String, String)> {
     .collect()
 }
 
-fn kind(file: &CaseFile, case: &Case) -> Kind {
+fn kind(file: &CaseFile, case: &Case) -> DataKind {
     let paths = case.data.list();
-    paths.first().map_or(Kind::Stream, |path| Kind::of(&file.beside(path)))
+    paths.first().map_or(DataKind::Stream, |path| DataKind::of(&file.beside(path)))
 }
 
 /// Opens the data of a case, the sources in order.

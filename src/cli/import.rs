@@ -30,7 +30,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<()> {
     let files = read(&args.source)?;
     let name = udf_name(&files)?;
     let to = args.to.clone().unwrap_or_else(|| PathBuf::from(format!("{name}-rhai")));
-    let plan = Plan::new(&name, &files, &to)?;
+    let plan = ImportPlan::new(&name, &files, &to)?;
     plan.write(&to)?;
     let _ = write!(std::io::stdout().lock(), "{}", plan.report(&to));
     Ok(())
@@ -74,12 +74,12 @@ fn config(files: &Files) -> anyhow::Result<serde_json::Value> {
 }
 
 /// What will be written, and what there is to say about it.
-struct Plan {
+struct ImportPlan {
     outputs: BTreeMap<String, Vec<u8>>,
     notes: Vec<String>,
 }
 
-impl Plan {
+impl ImportPlan {
     fn new(name: &str, files: &Files, to: &Path) -> anyhow::Result<Self> {
         let mut plan = Self { outputs: BTreeMap::new(), notes: Vec::new() };
         for (path, bytes) in files {

@@ -16,12 +16,12 @@ pub(super) struct Args {
     /// The script
     script: PathBuf,
     #[command(flatten)]
-    host: Host,
+    host: HostArgs,
 }
 
 /// What `run` and `serve` have in common.
 #[derive(Clone, Debug, clap::Args)]
-pub(super) struct Host {
+pub(super) struct HostArgs {
     /// The configuration; default: rhai-udf.toml beside the script, if it is there
     #[arg(long, value_name = "FILE")]
     pub(super) config: Option<PathBuf>,
@@ -37,7 +37,7 @@ pub(super) struct Host {
     pub(super) record: Option<PathBuf>,
 }
 
-impl Host {
+impl HostArgs {
     /// The configuration of a script, with what the command line says.
     pub(super) fn config(&self, script: &Path) -> Result<Config, ConfigError> {
         let mut config = match &self.config {

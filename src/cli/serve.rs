@@ -1,6 +1,6 @@
 //! `serve`: scripts on Unix sockets; each connection of the daemon is an instance of its own.
 
-use super::run::{self, Host};
+use super::run::{self, HostArgs};
 use super::signals::{self, Wish};
 use super::{files, logging, usage};
 use anyhow::Context;
@@ -43,7 +43,7 @@ pub(super) struct Args {
     #[arg(long, value_name = "DURATION", default_value = "10s", value_parser = duration::parse)]
     stop_timeout: i64,
     #[command(flatten)]
-    host: Host,
+    host: HostArgs,
 }
 
 fn mode(text: &str) -> Result<u32, String> {
@@ -190,7 +190,7 @@ fn inherited() -> anyhow::Result<BTreeMap<PathBuf, UnixListener>> {
 /// What sessions are made from.
 #[derive(Clone)]
 struct Server {
-    host: Host,
+    host: HostArgs,
     access: Access,
     sessions: Sessions,
     watcher: Watcher,

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use super::files::Files;
 use super::format::{Format, Formatter};
-use super::influxdb::Writer;
+use super::influxdb::PointWriter;
 use super::lines::Lines;
 use super::quality::Record;
 use super::summary::Summary;
@@ -36,6 +36,8 @@ pub struct Place {
     pub label: String,
     /// The number of the variant among those of the graph.
     pub variant: usize,
+    /// The number of the use of the script among all uses.
+    pub number: usize,
 }
 
 /// Takes the effects of a graph.
@@ -49,7 +51,7 @@ pub struct Effects {
     /// What nodes could not do: the node and the error, with how often it occurred.
     pub diagnosed: BTreeMap<(String, String), u64>,
     /// Where points of `|influxDBOut()` are written to.
-    pub database: Option<Writer>,
+    pub database: Option<PointWriter>,
     /// The directory for what a TICKscript writes.
     pub files: Option<Files>,
     summary: Summary,
@@ -74,7 +76,7 @@ impl Effects {
     /// Takes the effects of a TICKscript, all of one variant.
     pub fn task(show: Show, label: String, variant: usize) -> Self {
         let points = show.format.unwrap_or(Format::LineProtocol);
-        let all = Place { label, variant: 0 };
+        let all = Place { label, ..Place::default() };
         Self { all, ..Self::new(show, vec![variant], true, points) }
     }
 
@@ -115,7 +117,7 @@ impl Effects {
     }
 
     fn line(&mut self, text: &str) {
-        self.shown.push(self.item, |out| {
+        self.shown.push((self.item, 0), |out| {
             out.push_str(text);
             true
         });
@@ -126,7 +128,7 @@ impl Effects {
         let Self { shown, points, show, outputs, all, item, .. } = self;
         let target = if show.apart { points } else { shown };
         if outputs.format == Format::LineProtocol {
-            target.push(*item, |out| {
+            target.push((*item, 0), |out| {
                 out.push_str(lines.trim_end_matches('\n'));
                 true
             });
@@ -134,7 +136,7 @@ impl Effects {
         }
         let read = read_all(lines.as_bytes(), Precision::Nanoseconds, 0);
         for point in read.map_err(|(_, error)| TickError::Outside(Box::new(error)))? {
-            target.push(*item, |out| outputs.point(&all.label, &point, None, out));
+            target.push((*item, 0), |out| outputs.point(&all.label, &point, None, out));
         }
         Ok(())
     }
@@ -163,15 +165,16 @@ impl Outside for Effects {
 
     fn output(&mut self, node: usize, message: &Message) -> Result<()> {
         let Self { shown, points, show, outputs, places, all, item, .. } = self;
-        let label = &places.get(&node).unwrap_or(all).label;
+        let Place { label, number, .. } = places.get(&node).unwrap_or(all);
+        let turn = (*item, *number);
         let target = if show.apart { points } else { shown };
         match message {
             Message::Point(point) => {
-                target.push(*item, |out| outputs.point(label, point, None, out));
+                target.push(turn, |out| outputs.point(label, point, None, out));
             }
             Message::Batch(batch) => {
                 for point in batch.points() {
-                    target.push(*item, |out| outputs.point(label, &point, Some(batch), out));
+                    target.push(turn, |out| outputs.point(label, &point, Some(batch), out));
                 }
             }
         }
@@ -183,9 +186,9 @@ impl Outside for Effects {
         if !show.alerts {
             return Ok(());
         }
-        let label = &places.get(&event.node).unwrap_or(all).label;
+        let Place { label, number, .. } = places.get(&event.node).unwrap_or(all);
         let mut failed = Ok(());
-        shown.push(*item, |out| {
+        shown.push((*item, *number), |out| {
             if *task {
                 failed = alerts.task_alert(label, event, out);
             } else {

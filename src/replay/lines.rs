@@ -4,18 +4,22 @@
 
 use std::io::Write;
 
+/// Where a line belongs: the item of the data, and within it the use of a script, in the order of the
+/// uses. One use may handle an item at once and another later, by the chunk.
+pub type Turn = (u64, usize);
+
 /// Lines of one engine.
 #[derive(Debug, Default)]
 pub struct Lines {
     text: String,
-    /// The item of each line, and where the line ends.
-    ends: Vec<(u64, usize)>,
+    /// Where each line belongs, and where it ends.
+    ends: Vec<(Turn, usize)>,
     unordered: bool,
 }
 
 impl Lines {
     /// Appends a line, which `write` puts into the text without its end; nothing if it returns false.
-    pub fn push(&mut self, item: u64, write: impl FnOnce(&mut String) -> bool) {
+    pub fn push(&mut self, turn: Turn, write: impl FnOnce(&mut String) -> bool) {
         let start = self.text.len();
         if !write(&mut self.text) {
             self.text.truncate(start);
@@ -23,10 +27,10 @@ impl Lines {
         }
         self.text.push('\n');
         match self.ends.last_mut() {
-            Some((last, end)) if *last == item => *end = self.text.len(),
+            Some((last, end)) if *last == turn => *end = self.text.len(),
             last => {
-                self.unordered |= last.is_some_and(|(last, _)| *last > item);
-                self.ends.push((item, self.text.len()));
+                self.unordered |= last.is_some_and(|(last, _)| *last > turn);
+                self.ends.push((turn, self.text.len()));
             }
         }
     }
@@ -38,19 +42,19 @@ impl Lines {
         self.unordered = false;
     }
 
-    /// The lines by item, those of one item in the order in which they were written.
-    fn pieces(&self) -> impl Iterator<Item = (u64, &str)> {
+    /// The lines by turn, those of one turn in the order in which they were written.
+    fn pieces(&self) -> impl Iterator<Item = (Turn, &str)> {
         let mut start = 0;
-        self.ends.iter().map(move |(item, end)| {
+        self.ends.iter().map(move |(turn, end)| {
             let piece = &self.text[start..*end];
             start = *end;
-            (*item, piece)
+            (*turn, piece)
         })
     }
 }
 
 /// Writes the lines of several engines in the order of the data, and removes them. Lines of the same
-/// item come in the order of the engines.
+/// turn come in the order of the engines.
 ///
 /// # Errors
 /// An output that takes no more.
@@ -61,7 +65,7 @@ pub fn write_all(engines: &mut [&mut Lines], out: &mut dyn Write) -> std::io::Re
         (Some(only), None) if !only.unordered => out.write_all(only.text.as_bytes()),
         _ => {
             let mut pieces: Vec<_> = engines.iter().flat_map(|lines| lines.pieces()).collect();
-            pieces.sort_by_key(|(item, _)| *item);
+            pieces.sort_by_key(|(turn, _)| *turn);
             pieces.iter().try_for_each(|(_, piece)| out.write_all(piece.as_bytes()))
         }
     };
@@ -76,7 +80,7 @@ mod tests {
     fn lines(written: &[(u64, &str)]) -> Lines {
         let mut lines = Lines::default();
         for (item, text) in written {
-            lines.push(*item, |out| {
+            lines.push((*item, 0), |out| {
                 out.push_str(text);
                 true
             });
@@ -94,5 +98,23 @@ mod tests {
         let mut again = Vec::new();
         write_all(&mut [&mut a, &mut b], &mut again).unwrap();
         assert!(again.is_empty());
+    }
+
+    #[test]
+    fn uses_take_their_turns_within_an_item() {
+        let (mut a, mut b) = (Lines::default(), Lines::default());
+        for (lines, turn, text) in [(&mut a, (1, 1), "second"), (&mut b, (1, 2), "third")] {
+            lines.push(turn, |out| {
+                out.push_str(text);
+                true
+            });
+        }
+        a.push((1, 0), |out| {
+            out.push_str("first");
+            true
+        });
+        let mut out = Vec::new();
+        write_all(&mut [&mut a, &mut b], &mut out).unwrap();
+        assert_eq!(String::from_utf8(out).unwrap(), "first\nsecond\nthird\n");
     }
 }

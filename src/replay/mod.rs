@@ -1,14 +1,15 @@
 //! Recorded data through a script or a TICKscript, with no daemon.
 //!
 //! A [`source`] reads data. A [`task`] says what is run: a TICKscript, or a plain script with what
-//! stands around it; both become a graph of `crate::tick`. The [`player`] hands the data to engines
-//! of the task, on several threads if there are several variants. The functions of a graph are run by
+//! stands around it; both become a graph of `crate::tick`. An [`engine`] is made of it; the [`player`]
+//! hands the data to engines, on several threads if there are several variants. The functions of a graph are run by
 //! [`udfs`], and its [`effects`] become lines ([`format`], [`lines`]), [`files`], points of a database
 //! and a record that [`quality`] judges. Everything is streamed; nothing is held but the open windows.
 //! Data may also come from a database ([`influxdb`]) or arrive live ([`listen`]), and be kept
 //! ([`save`]).
 
 pub mod effects;
+pub mod engine;
 pub mod files;
 pub mod format;
 pub mod influxdb;

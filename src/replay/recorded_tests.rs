@@ -4,7 +4,8 @@ use std::path::{Path, PathBuf};
 
 use crate::replay::source::{self, Item, Reading, Scratch};
 use crate::replay::udfs::registry::{UdfCommand, UdfRegistry};
-use crate::tick::graph::{Collected, Graph, Task};
+use crate::tick::TaskSettings;
+use crate::tick::graph::{Collected, Graph};
 use crate::tick::{TickError, TickText};
 
 const TTEST: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/scripts/ttest.rhai");
@@ -23,7 +24,7 @@ fn play(
     precision: &str,
 ) -> Collected {
     let (name, text) = script;
-    let task = Task { id: "print_temps".to_owned(), ..Task::default() };
+    let task = TaskSettings { id: "print_temps".to_owned(), ..TaskSettings::default() };
     let mut graph =
         Graph::new(&TickText { name, text }, &task, registry).unwrap_or_else(|e| panic!("{e}"));
     let mut collected = Collected::default();
@@ -87,8 +88,9 @@ fn a_program_is_run_as_the_daemon_runs_it() {
     let info = crate::tick::udf::Udfs::info(&mut registry, "gone").expect_err("it writes nothing");
     assert!(info.to_string().contains("@gone: it"), "{info}");
     let script = TickText { name: "t", text: "stream|from()@gone()" };
-    let error =
-        Graph::new(&script, &Task::default(), &mut registry).err().expect("it does not start");
+    let error = Graph::new(&script, &TaskSettings::default(), &mut registry)
+        .err()
+        .expect("it does not start");
     assert!(matches!(error, TickError::Script { .. }), "{error}");
     let echoed = crate::tick::udf::Udfs::info(&mut registry, "echo").expect("an empty declaration");
     assert!(echoed.is_some_and(|info| info.options.is_empty()));

@@ -1,6 +1,5 @@
 //! What can be wrong with a TICKscript, or with the data that meets it.
 
-use crate::tick::template::TemplateProblem;
 use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -58,6 +57,23 @@ pub enum TickError {
         /// The reason.
         source: io::Error,
     },
+}
+
+/// What a template says that cannot be, in the words of Go's templates where Go refuses it too.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct TemplateProblem(String);
+
+impl From<String> for TemplateProblem {
+    fn from(message: String) -> Self {
+        Self(message)
+    }
+}
+
+impl From<&str> for TemplateProblem {
+    fn from(message: &str) -> Self {
+        Self(message.into())
+    }
 }
 
 impl TickError {

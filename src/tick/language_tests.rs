@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use proptest::prelude::*;
 
 use crate::tick::error::{Result, TickError, TickText};
-use crate::tick::lambda::functions::State;
+use crate::tick::lambda::State;
 use crate::tick::lambda::{Lambda, Scope, Value};
 use crate::tick::syntax::ast::{Expr, ExprKind, Statement};
 use crate::tick::syntax::parser::{parse, parse_lambda};

@@ -18,6 +18,7 @@ pub mod lambda;
 #[cfg(test)]
 pub(crate) mod language_tests;
 mod nodes;
+mod settings;
 pub mod syntax;
 pub mod template;
 #[cfg(test)]
@@ -28,4 +29,5 @@ pub mod udf;
 pub use definition::definitions::parse_value;
 pub use definition::query::Query;
 pub use error::{Place, TickError, TickText};
-pub use graph::{Collected, CollectedEvent, Graph, Task};
+pub use graph::{Collected, CollectedEvent, Graph};
+pub use settings::TaskSettings;

@@ -9,8 +9,9 @@
 //! - `fields`: points as a script sees them
 //! - `environment`: modules, logging, the config file, broken scripts
 //! - `influxdb`: a database read and written
-//! - `listen`: points that arrive over HTTP, from honest senders and others
+//! - `listen`: points that arrive over HTTP, from honest senders and others (`listener` starts one)
 //! - `tutorial`: the commands of the book's tutorial do what it says
+//! - `printer`: the main job, the alerts of the guide
 //! - `replay`, `judging`: recorded data through a script; CSV, labels, sweeps, detectors on bad input
 //! - `replay_options`: every option of a replay has its effect in both modes, or is refused by name
 //! - `names`: names that nothing has, outputs over inputs, what a script prints
@@ -26,7 +27,7 @@
 //! - `examples`: each shipped script does what its example shows
 //! - `scripting`: constants, ints, properties, and messages that help
 //! - `docs`: the documents are true
-//! - `bad_input`: what is broken is named, and nothing is half-written
+//! - `bad_input`, `bad_data`: what is broken is named, and nothing is half-written
 //! - `on_error`, `limits`: scripts that fail, never end, or take everything
 //! - `reload`: a changed script takes over, or does not, and nothing is lost
 //! - `snapshots`: snapshots, groups that go, the state folder, broken scripts at the daemon's start
@@ -34,18 +35,21 @@
 //! - `standard_output`: a full disk or a closed pipe behind what a command prints
 //! - `signals_and_disks`: signals, full disks, the flight recorder
 //! - `fuzz`: no bytes make anything panic
+//! - `cuts`: a snapshot at any cut, for shipped scripts and random ones
 //! - `fault_injection`: faults of every kind, with a driver that plays the daemon (`daemon`)
 //! - `watching`: the loop from a save to what changed
 
 // `pub` here is for the other modules of this binary.
 #![allow(unreachable_pub)]
 
+mod bad_data;
 mod bad_input;
 mod bench;
 mod captures;
 mod check;
 mod chunks;
 mod contract;
+mod cuts;
 mod daemon;
 mod docs;
 mod environment;
@@ -58,11 +62,13 @@ mod influxdb;
 mod judging;
 mod limits;
 mod listen;
+mod listener;
 mod model;
 mod model_scripts;
 mod names;
 mod on_error;
 mod options;
+mod printer;
 mod reading;
 mod recordings;
 mod reload;

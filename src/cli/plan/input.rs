@@ -3,9 +3,9 @@
 use crate::cli::args::{DataArgs, MeasureArgs, ReplayArgs};
 use crate::cli::usage;
 use rhai_udf::replay::influxdb::stream::Selection;
-use rhai_udf::replay::influxdb::{Client, Measurements, Queries, Span};
+use rhai_udf::replay::influxdb::{Client, Measurements, Queries, TimeRange};
 use rhai_udf::replay::source::{self, CsvReading, MadeUp, Reading, Source};
-use rhai_udf::replay::task::{Kind, Task};
+use rhai_udf::replay::task::{DataKind, Task};
 use rhai_udf::tick::Query;
 use rhai_udf::tick::flow::Edge;
 use std::path::{Path, PathBuf};
@@ -27,7 +27,7 @@ pub(in crate::cli) enum Input {
         /// Where it is.
         url: String,
         /// The time that is read.
-        span: Span,
+        span: TimeRange,
         /// The database of a stream.
         database: Option<String>,
         /// Its retention policy.
@@ -86,13 +86,13 @@ impl Input {
     }
 
     /// What the data is.
-    pub(super) fn kind(&self) -> anyhow::Result<Kind> {
+    pub(super) fn kind(&self) -> anyhow::Result<DataKind> {
         match self {
-            Self::Made(_) => Ok(Kind::Stream),
-            Self::Influx { query: Some(_), .. } => Ok(Kind::Batch),
-            Self::Influx { .. } => Ok(Kind::Stream),
+            Self::Made(_) => Ok(DataKind::Stream),
+            Self::Influx { query: Some(_), .. } => Ok(DataKind::Batch),
+            Self::Influx { .. } => Ok(DataKind::Stream),
             Self::Files { paths, .. } => {
-                let mut kinds = paths.iter().map(|path| Kind::of(path));
+                let mut kinds = paths.iter().map(|path| DataKind::of(path));
                 let first = kinds.next().unwrap_or_default();
                 if kinds.any(|kind| kind != first) {
                     return usage(
@@ -188,7 +188,7 @@ fn reading(data: &DataArgs) -> Reading {
     }
 }
 
-fn span(args: &ReplayArgs) -> anyhow::Result<Span> {
+fn span(args: &ReplayArgs) -> anyhow::Result<TimeRange> {
     let influx = &args.influx;
     let now = jiff::Timestamp::now().as_nanosecond();
     let stop = influx.stop.unwrap_or_else(|| i64::try_from(now).unwrap_or(i64::MAX));
@@ -200,7 +200,7 @@ fn span(args: &ReplayArgs) -> anyhow::Result<Span> {
     if start >= stop {
         return usage("--start is not before --stop");
     }
-    Ok(Span { start, stop })
+    Ok(TimeRange { start, stop })
 }
 
 /// The query of a plain script.

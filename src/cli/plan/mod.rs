@@ -12,7 +12,9 @@ use super::usage;
 use anyhow::Context;
 use rhai_udf::replay::effects::Show;
 use rhai_udf::replay::quality::Labels;
-use rhai_udf::replay::task::{Alerts, Kind, ScriptTask, Task, TickTask, TickVariant, Use, Windows};
+use rhai_udf::replay::task::{
+    Alerts, DataKind, ScriptTask, Task, TickTask, TickVariant, Use, Windows,
+};
 use rhai_udf::replay::udfs::UdfCommand;
 use rhai_udf::script::config::Config;
 use std::path::{Path, PathBuf};
@@ -56,7 +58,7 @@ impl Plan {
     /// Plans what is done with data that arrives.
     pub(super) fn live(args: &ReplayArgs, config: Config) -> anyhow::Result<Self> {
         refuse::unused(args, None)?;
-        Self::of(args, config, None, Kind::Stream)
+        Self::of(args, config, None, DataKind::Stream)
     }
 
     /// Plans what a script is measured on.
@@ -68,7 +70,7 @@ impl Plan {
         let kind = input.kind()?;
         refuse::unmeasured(args, &input, kind)?;
         let options = args.shape.options.clone();
-        let captured_options = kind == Kind::Frames && options.is_empty();
+        let captured_options = kind == DataKind::Frames && options.is_empty();
         let task = ScriptTask {
             script: args.script.clone(),
             config,
@@ -83,7 +85,7 @@ impl Plan {
         Ok(Self {
             input: Some(input),
             task: Task::Script(task),
-            measurement: args.data.measurement.clone().filter(|_| kind != Kind::Stream),
+            measurement: args.data.measurement.clone().filter(|_| kind != DataKind::Stream),
             variants: Variants::none(),
             labels: None,
             output: None,
@@ -99,7 +101,7 @@ impl Plan {
         args: &ReplayArgs,
         config: Config,
         input: Option<Input>,
-        kind: Kind,
+        kind: DataKind,
     ) -> anyhow::Result<Self> {
         let is_tick = is_tick(&args.script);
         let variants = Variants::of(args, is_tick)?;
@@ -116,7 +118,7 @@ impl Plan {
             Task::Script(script(args, config, kind, &variants, show)?)
         };
         // A stream's measurement is chosen by the graph of a plain script.
-        let chosen = matches!(task, Task::Script(_)) && kind == Kind::Stream;
+        let chosen = matches!(task, Task::Script(_)) && kind == DataKind::Stream;
         Ok(Self {
             input,
             task,
@@ -167,7 +169,7 @@ fn judges(args: &ReplayArgs) -> bool {
 fn script(
     args: &ReplayArgs,
     config: Config,
-    kind: Kind,
+    kind: DataKind,
     variants: &Variants,
     mut show: Show,
 ) -> anyhow::Result<ScriptTask> {
@@ -194,7 +196,7 @@ fn script(
         group_by: shape.group_by.clone(),
         window,
         uses,
-        captured_options: kind == Kind::Frames && !own_options,
+        captured_options: kind == DataKind::Frames && !own_options,
         every_alert: args.alerts.every_alert,
         // Points are shown if they are asked for, or if nothing else is.
         output: show.apart || !judges(args) && (args.show.format.is_some() || !has_alerts),
@@ -242,12 +244,12 @@ fn uses(variants: &Variants) -> Vec<Use> {
 fn tick(
     args: &ReplayArgs,
     config: Config,
-    kind: Kind,
+    kind: DataKind,
     variants: &Variants,
     show: Show,
 ) -> anyhow::Result<TickTask> {
     let script = &args.script;
-    if kind == Kind::Frames {
+    if kind == DataKind::Frames {
         return usage(
             "captured requests (.bin) are what one function was sent: replay them through its script",
         );

@@ -3,7 +3,7 @@
 use super::{Input, is_tick};
 use crate::cli::args::{DataArgs, FormatName, MeasureArgs, ReplayArgs, ShapeArgs};
 use crate::cli::usage;
-use rhai_udf::replay::task::Kind;
+use rhai_udf::replay::task::DataKind;
 
 /// An option: its name, whether it is given, and why it does not apply.
 type Given<'a> = (&'a str, bool, &'a str);
@@ -32,7 +32,7 @@ pub(super) fn unused(args: &ReplayArgs, input: Option<&Input>) -> anyhow::Result
 }
 
 /// Refuses options that would change nothing of what a script is measured on.
-pub(super) fn unmeasured(args: &MeasureArgs, input: &Input, kind: Kind) -> anyhow::Result<()> {
+pub(super) fn unmeasured(args: &MeasureArgs, input: &Input, kind: DataKind) -> anyhow::Result<()> {
     match input {
         Input::Files { paths, .. } => {
             refuse(&of_formats(&args.data, paths))?;
@@ -203,13 +203,13 @@ fn of_formats(data: &DataArgs, paths: &[std::path::PathBuf]) -> Vec<Given<'stati
 }
 
 /// What is done with points before a script, where the data is no stream of points.
-fn of_kind(data: &DataArgs, shape: &ShapeArgs, kind: Kind) -> Vec<Given<'static>> {
+fn of_kind(data: &DataArgs, shape: &ShapeArgs, kind: DataKind) -> Vec<Given<'static>> {
     let why = match kind {
-        Kind::Stream => return Vec::new(),
-        Kind::Batch => "batches are grouped already",
-        Kind::Frames => "captured requests are grouped already",
+        DataKind::Stream => return Vec::new(),
+        DataKind::Batch => "batches are grouped already",
+        DataKind::Frames => "captured requests are grouped already",
     };
-    let measurement = data.measurement.is_some() && kind == Kind::Frames;
+    let measurement = data.measurement.is_some() && kind == DataKind::Frames;
     vec![
         ("--group-by", !shape.group_by.is_empty(), why),
         ("--period", shape.period.is_some(), why),

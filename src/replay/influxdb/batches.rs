@@ -1,8 +1,8 @@
 //! The queries of a batch script, run for each tick that the daemon would have had.
 
 use super::client::{Client, Series};
-use super::statement::Statement;
-use super::{InfluxError, Span};
+use super::statement::SelectStatement;
+use super::{InfluxError, TimeRange};
 use crate::protocol::align::round;
 use crate::protocol::group::regroup;
 use crate::protocol::{Batch, Point};
@@ -23,7 +23,7 @@ pub struct Queries {
 /// A query and when it is asked next.
 struct Schedule {
     query: Query,
-    statement: Statement,
+    statement: SelectStatement,
     tick: i64,
 }
 
@@ -35,7 +35,7 @@ impl Queries {
     pub fn new<'q>(
         client: Client,
         queries: impl Iterator<Item = &'q Query>,
-        span: Span,
+        span: TimeRange,
     ) -> Result<Self, ReplayError> {
         let schedule = |query: &Query| {
             let refuse = |why: String| ReplayError::Unfit(format!("query {}: {why}", query.text));
@@ -46,7 +46,7 @@ impl Queries {
                 )));
             }
             let statement =
-                Statement::parse(&query.text).map_err(|error| refuse(error.to_string()))?;
+                SelectStatement::parse(&query.text).map_err(|error| refuse(error.to_string()))?;
             let tick = next(query, span.start);
             Ok(Schedule { query: query.clone(), statement, tick })
         };
@@ -65,7 +65,7 @@ impl Queries {
             return Ok(false);
         }
         let stop = tick.saturating_sub(query.offset);
-        let span = Span { start: stop.saturating_sub(query.period), stop };
+        let span = TimeRange { start: stop.saturating_sub(query.period), stop };
         *tick = next(query, *tick);
         for series in self.client.query(&statement.at(span, query))?.into_series() {
             let mut batch = decode(series, query.by_measurement).map_err(|problem| {

@@ -20,7 +20,7 @@ pub struct Client {
 
 /// An answer, or one chunk of it.
 #[derive(Debug, Default, Deserialize)]
-pub struct Answer {
+pub struct QueryAnswer {
     /// A result for each statement.
     #[serde(default)]
     pub results: Vec<StatementResult>,
@@ -55,7 +55,7 @@ pub struct Series {
     pub values: Vec<Vec<Value>>,
 }
 
-impl Answer {
+impl QueryAnswer {
     /// Returns the answer unless it tells of an error.
     pub(super) fn checked(self, query: &str) -> Result<Self, InfluxError> {
         let error = self.results.iter().find_map(|result| result.error.as_ref());
@@ -114,9 +114,9 @@ impl Client {
     ///
     /// # Errors
     /// A database that is away, refuses, or fails.
-    pub fn query(&self, query: &str) -> Result<Answer, InfluxError> {
+    pub fn query(&self, query: &str) -> Result<QueryAnswer, InfluxError> {
         let reader = self.ask(query, &[])?;
-        serde_json::from_reader::<_, Answer>(reader).map_err(|e| self.odd(&e))?.checked(query)
+        serde_json::from_reader::<_, QueryAnswer>(reader).map_err(|e| self.odd(&e))?.checked(query)
     }
 
     /// Asks for an answer in chunks of that many rows.
@@ -127,11 +127,11 @@ impl Client {
         &self,
         query: &str,
         rows: usize,
-    ) -> Result<impl Iterator<Item = Result<Answer, InfluxError>> + use<>, InfluxError> {
+    ) -> Result<impl Iterator<Item = Result<QueryAnswer, InfluxError>> + use<>, InfluxError> {
         let rows = rows.to_string();
         let reader = self.ask(query, &[("chunked", "true"), ("chunk_size", &rows)])?;
         let (client, query) = (self.clone(), query.to_owned());
-        let chunks = serde_json::Deserializer::from_reader(reader).into_iter::<Answer>();
+        let chunks = serde_json::Deserializer::from_reader(reader).into_iter::<QueryAnswer>();
         Ok(chunks.map(move |chunk| chunk.map_err(|e| client.odd(&e))?.checked(&query)))
     }
 
@@ -182,7 +182,7 @@ impl Client {
         }
         let mut text = String::new();
         let read = response.into_body().into_reader().take(ERROR_BYTES).read_to_string(&mut text);
-        let said = serde_json::from_str::<Answer>(&text).ok().and_then(|answer| answer.error);
+        let said = serde_json::from_str::<QueryAnswer>(&text).ok().and_then(|answer| answer.error);
         let message = match (said, read) {
             (Some(said), _) => said,
             (None, Ok(_)) if !text.trim().is_empty() => text.trim().to_owned(),

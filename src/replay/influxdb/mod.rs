@@ -9,13 +9,13 @@ pub mod stream;
 pub mod writer;
 
 pub use batches::Queries;
-pub use client::{Answer, Client, Series};
+pub use client::{Client, QueryAnswer, Series};
 pub use stream::Measurements;
-pub use writer::Writer;
+pub use writer::PointWriter;
 
 /// A time that is covered, in nanoseconds: its start is in it, its stop is not.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Span {
+pub struct TimeRange {
     /// Where it starts.
     pub start: i64,
     /// Where it stops.

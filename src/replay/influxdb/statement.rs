@@ -4,13 +4,13 @@
 //! with quotes, regular expressions, comments and parentheses respected, so that whatever the
 //! database understands stays as it was written.
 
-use super::Span;
+use super::TimeRange;
 use crate::protocol::time::rfc3339;
 use crate::tick::Query;
 
 /// A statement taken apart.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Statement {
+pub struct SelectStatement {
     /// `SELECT … FROM …`.
     head: String,
     /// What stands behind `WHERE`.
@@ -66,7 +66,7 @@ const CLAUSES: [&str; 11] = [
     "SOFFSET",
 ];
 
-impl Statement {
+impl SelectStatement {
     /// Takes a `SELECT` apart.
     ///
     /// # Errors
@@ -96,7 +96,7 @@ impl Statement {
     }
 
     /// The statement for one time, grouped as the node says.
-    pub fn at(&self, span: Span, node: &Query) -> String {
+    pub fn at(&self, span: TimeRange, node: &Query) -> String {
         let mut text = format!("{} WHERE ", self.head);
         if let Some(condition) = &self.condition {
             text += &format!("({condition}) AND ");
@@ -238,7 +238,7 @@ mod tests {
         }
     }
 
-    const SPAN: Span = Span { start: 90_500_000_000, stop: 150_000_000_000 };
+    const SPAN: TimeRange = TimeRange { start: 90_500_000_000, stop: 150_000_000_000 };
     const TIMES: &str = "time >= '1970-01-01T00:01:30.5Z' AND time < '1970-01-01T00:02:30Z'";
 
     #[test]
@@ -259,7 +259,7 @@ mod tests {
             ),
             ("SELECT fill, \"limit\" FROM m", "SELECT fill, \"limit\" FROM m WHERE TIMES"),
         ] {
-            let statement = Statement::parse(text).unwrap();
+            let statement = SelectStatement::parse(text).unwrap();
             assert_eq!(statement.at(SPAN, &node()), expected.replace("TIMES", TIMES), "{text}");
         }
     }
@@ -270,7 +270,7 @@ mod tests {
         query.tags = vec!["host".into(), "a\"b".into()];
         query.time = Some((60_000_000_000, 1_500_000_000));
         query.fill = Some("previous".into());
-        let statement = Statement::parse("SELECT x FROM m GROUP BY other fill(0)").unwrap();
+        let statement = SelectStatement::parse("SELECT x FROM m GROUP BY other fill(0)").unwrap();
         let at = |query: &Query| statement.at(SPAN, query);
         assert!(
             at(&query).ends_with(r#"GROUP BY "host", "a\"b", time(60s, 1500ms) fill(previous)"#)
@@ -290,7 +290,7 @@ mod tests {
             ("SELECT x FROM y WHERE a = 'b", "quote"),
             ("SELECT x FROM y -- all", "comment"),
         ] {
-            let error = Statement::parse(text).unwrap_err().to_string();
+            let error = SelectStatement::parse(text).unwrap_err().to_string();
             assert!(error.contains(why), "{text}: {error}");
         }
     }

@@ -1,9 +1,9 @@
 //! Measurements as a stream of points in the order of time, with tags as tags and the types that
 //! the fields have in the database.
 
-use super::client::{Answer, Client};
+use super::client::{Client, QueryAnswer};
 use super::statement::identifier;
-use super::{InfluxError, Span};
+use super::{InfluxError, TimeRange};
 use crate::protocol::Point;
 use crate::protocol::time::rfc3339;
 use crate::replay::ReplayError;
@@ -24,7 +24,7 @@ pub struct Selection {
     /// The measurement; all if there is none.
     pub measurement: Option<String>,
     /// The time.
-    pub span: Span,
+    pub span: TimeRange,
 }
 
 /// Points of one or all measurements.
@@ -40,7 +40,7 @@ struct Reader {
     name: String,
     tags: HashSet<String>,
     ints: HashSet<String>,
-    chunks: Box<dyn Iterator<Item = Result<Answer, InfluxError>>>,
+    chunks: Box<dyn Iterator<Item = Result<QueryAnswer, InfluxError>>>,
     columns: Vec<String>,
     rows: VecDeque<Vec<Value>>,
 }

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 /// Writes points, and counts what became of them.
 #[derive(Debug)]
-pub struct Writer {
+pub struct PointWriter {
     client: Client,
     waiting: BTreeMap<(String, String), (String, usize)>,
     created: BTreeSet<(String, String)>,
@@ -27,7 +27,7 @@ pub struct Writer {
     pub errors: BTreeMap<String, u64>,
 }
 
-impl Writer {
+impl PointWriter {
     /// A writer for a database.
     pub fn new(client: Client) -> Self {
         Self {

@@ -157,7 +157,7 @@ fn unreadable(error: &std::io::Error) -> Refusal {
 
 #[cfg(test)]
 mod tests {
-    use super::super::queue::Budget;
+    use super::super::queue::ByteBudget;
     use super::*;
     use crate::protocol::line::{Precision, read_all};
     use proptest::prelude::*;
@@ -175,7 +175,7 @@ mod tests {
     }
 
     fn check(body: &[u8], part: usize) -> Result<(Vec<u8>, u64), Refusal> {
-        let budget = Budget::new(1 << 30);
+        let budget = ByteBudget::new(1 << 30);
         let mut share = budget.share();
         let reader = Reader::with_now(Precision::Seconds, 7);
         let read = Checker::default().read(&mut Trickle(body, part), reader, &mut share);
@@ -197,7 +197,7 @@ mod tests {
     #[test]
     fn too_many_bytes_are_refused_before_they_are_kept() {
         let line = b"m x=1 1\n";
-        let budget = Budget::new(100_000);
+        let budget = ByteBudget::new(100_000);
         let mut share = budget.share();
         let body = line.repeat(20_000);
         let reader = Reader::with_now(Precision::Seconds, 7);

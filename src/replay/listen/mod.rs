@@ -17,7 +17,7 @@ pub use inbox::Inbox;
 use super::ReplayError;
 use crate::http::{Credentials, Doorkeeper, Limits, Server};
 use crate::protocol::line::Reader;
-use queue::{Budget, Queue};
+use queue::{ByteBudget, Queue};
 use service::{Counters, Writes};
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -87,7 +87,7 @@ impl Listener {
             policy: options.policy.into(),
             credentials: options.credentials,
             doorkeeper,
-            budget: Budget::new(options.max_inflight),
+            budget: ByteBudget::new(options.max_inflight),
             queue: queue.clone(),
             counters: counters.clone(),
             checker: lines::Checker::default(),

@@ -7,19 +7,19 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 /// The bytes that may be in memory at a time.
 #[derive(Debug)]
-pub(super) struct Budget {
+pub(super) struct ByteBudget {
     limit: u64,
     used: AtomicU64,
 }
 
-/// A share of a [`Budget`], given back when it is dropped.
+/// A share of a [`ByteBudget`], given back when it is dropped.
 #[derive(Debug)]
 pub(super) struct Share {
-    budget: Arc<Budget>,
+    budget: Arc<ByteBudget>,
     bytes: u64,
 }
 
-impl Budget {
+impl ByteBudget {
     pub(super) fn new(limit: u64) -> Arc<Self> {
         Arc::new(Self { limit, used: AtomicU64::new(0) })
     }
@@ -33,7 +33,7 @@ impl Budget {
 impl Share {
     /// Takes more; false, and nothing is taken, if there is not so much left.
     pub(super) fn grow(&mut self, bytes: u64) -> bool {
-        let Budget { limit, used } = &*self.budget;
+        let ByteBudget { limit, used } = &*self.budget;
         let more = |used: u64| used.checked_add(bytes).filter(|sum| sum <= limit);
         let grown = used.fetch_update(Ordering::AcqRel, Ordering::Acquire, more).is_ok();
         self.bytes += if grown { bytes } else { 0 };
@@ -122,7 +122,7 @@ mod tests {
 
     #[test]
     fn a_budget_is_never_exceeded_and_always_given_back() {
-        let budget = Budget::new(100);
+        let budget = ByteBudget::new(100);
         let (mut a, mut b) = (budget.share(), budget.share());
         assert!(a.grow(60) && !b.grow(41) && b.grow(40) && !a.grow(1));
         assert!(!a.grow(u64::MAX));
@@ -143,7 +143,7 @@ mod tests {
             precision: Precision::default(),
             now: 0,
             pieces: VecDeque::new(),
-            share: Budget::new(1).share(),
+            share: ByteBudget::new(1).share(),
         };
         assert!(queue.push(delivery()) && queue.wait());
         queue.close();

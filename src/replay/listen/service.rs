@@ -1,7 +1,7 @@
 //! The answers to requests.
 
 use super::lines::{BODY, Checker, too_large};
-use super::queue::{Budget, Delivery, Queue};
+use super::queue::{ByteBudget, Delivery, Queue};
 use crate::http::{Credentials, Doorkeeper, Head, Refusal, Request, Response, Service};
 use crate::protocol::line::{Precision, Reader};
 use crate::script::throttle::{Throttle, held_back};
@@ -32,7 +32,7 @@ pub(super) struct Writes {
     pub(super) policy: Arc<str>,
     pub(super) credentials: Credentials,
     pub(super) doorkeeper: Doorkeeper,
-    pub(super) budget: Arc<Budget>,
+    pub(super) budget: Arc<ByteBudget>,
     pub(super) queue: Arc<Queue>,
     pub(super) counters: Arc<Counters>,
     pub(super) checker: Checker,

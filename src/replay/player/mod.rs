@@ -4,17 +4,15 @@
 //! What comes out does not depend on how the data was read or on the number of threads: items are
 //! counted, chunks end after a fixed number of them, and lines are brought into the order of the items.
 
-mod engine;
 #[cfg(test)]
 mod tests;
 mod threads;
 
-pub use engine::{Engine, Run};
-
 use super::ReplayError;
+use super::engine::Engine;
 use super::lines::write_all;
 use super::output_file::OutputFile;
-use super::quality::{Quality, Record, Span, judge};
+use super::quality::{Interval, Quality, Record, judge};
 use super::source::{Item, Scratch, Source};
 use super::summary::Summary;
 use super::task::Task;
@@ -270,7 +268,7 @@ impl Player {
     ///
     /// # Errors
     /// As [`Player::play`].
-    pub fn finish(&mut self, anomalies: &[Span]) -> Result<Vec<(usize, Quality)>, ReplayError> {
+    pub fn finish(&mut self, anomalies: &[Interval]) -> Result<Vec<(usize, Quality)>, ReplayError> {
         self.settle()?;
         let rests = match &mut self.crew {
             Crew::Here(engine) => {

@@ -62,7 +62,7 @@ fn played(cores: usize, chunk: usize) -> (String, Vec<(usize, Quality)>, Summary
     let mut player = Player::start_on(averages(), writers, cores).unwrap();
     player.chunk = chunk;
     player.play(&mut Wandering(0), &mut |_| {}).unwrap();
-    let judged = player.finish(&[Span { from: 10_000_000_000, to: 20_000_000_000 }]).unwrap();
+    let judged = player.finish(&[Interval { from: 10_000_000_000, to: 20_000_000_000 }]).unwrap();
     let text = String::from_utf8(memory.0.take()).unwrap();
     (text, judged, player.summary())
 }

@@ -9,7 +9,7 @@
 const FALSE_POSITIVE: f64 = 0.11;
 
 /// Rows of a series, both included.
-pub(super) type Window = (usize, usize);
+pub(super) type RowRange = (usize, usize);
 
 /// What a series adds to the score.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -37,7 +37,7 @@ impl Points {
 }
 
 /// Judges the detections, which are rows in order, in a series of `rows` rows.
-pub(super) fn points(rows: usize, windows: &[Window], detections: &[usize]) -> Points {
+pub(super) fn points(rows: usize, windows: &[RowRange], detections: &[usize]) -> Points {
     let probation = (15 * rows / 100).min(750);
     let mut best: Vec<Option<f64>> =
         windows.iter().map(|w| (w.1 >= probation).then_some(-1.0)).collect();
@@ -59,7 +59,7 @@ pub(super) fn points(rows: usize, windows: &[Window], detections: &[usize]) -> P
 }
 
 /// The value of a detection after the last window before it, from 0 to -1.
-fn after(windows: &[Window], row: usize) -> f64 {
+fn after(windows: &[RowRange], row: usize) -> f64 {
     match windows.iter().rev().find(|w| w.1 < row) {
         Some(&(first, last)) => sigmoid((row - last) as f64 / ((last - first).max(1)) as f64),
         None => -1.0,

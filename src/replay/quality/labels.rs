@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 /// A time from, and a time to, both included; in nanoseconds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Span {
+pub struct Interval {
     /// The first instant.
     pub from: i64,
     /// The last instant.
@@ -23,8 +23,8 @@ pub struct Labels {
 
 #[derive(Clone, Debug)]
 enum Series {
-    One(Vec<Span>),
-    Many(BTreeMap<String, Vec<Span>>),
+    One(Vec<Interval>),
+    Many(BTreeMap<String, Vec<Interval>>),
 }
 
 #[derive(Deserialize)]
@@ -71,8 +71,8 @@ impl Labels {
                 "labels are [[from, to], …] or {\"file\": [[from, to], …], …}".into()
             })
         })?;
-        let read = |spans: Vec<[Time; 2]>| -> Result<Vec<Span>, ReplayError> {
-            let spans = spans.iter().map(Span::of).collect::<Result<Vec<_>, _>>();
+        let read = |spans: Vec<[Time; 2]>| -> Result<Vec<Interval>, ReplayError> {
+            let spans = spans.iter().map(Interval::of).collect::<Result<Vec<_>, _>>();
             let mut spans = spans.map_err(|problem| bad(problem.to_string()))?;
             spans.sort_unstable();
             Ok(spans)
@@ -96,7 +96,7 @@ impl Labels {
     ///
     /// # Errors
     /// A file without an entry.
-    pub fn of(&self, data: &Path) -> Result<&[Span], ReplayError> {
+    pub fn of(&self, data: &Path) -> Result<&[Interval], ReplayError> {
         let series = match &self.series {
             Series::One(spans) => return Ok(spans),
             Series::Many(series) => series,
@@ -112,7 +112,7 @@ impl Labels {
     }
 }
 
-impl Span {
+impl Interval {
     fn of(times: &[Time; 2]) -> Result<Self, LabelProblem> {
         let read = |time: &Time| {
             let text = match time {

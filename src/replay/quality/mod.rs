@@ -8,9 +8,9 @@
 mod benchmark;
 mod labels;
 
-pub use labels::{Labels, Span};
+pub use labels::{Interval, Labels};
 
-use benchmark::{Points, Window};
+use benchmark::{Points, RowRange};
 use std::collections::BTreeMap;
 
 /// Nanoseconds of a day.
@@ -19,7 +19,7 @@ const DAY: f64 = 86_400e9;
 /// What happened on a series: its rows, and where each variant saw something.
 #[derive(Clone, Debug, Default)]
 pub struct Record {
-    rows: Vec<Span>,
+    rows: Vec<Interval>,
     /// The item of the data that each row belongs to, in order.
     items: Vec<u64>,
     seen: Vec<Seen>,
@@ -42,7 +42,7 @@ impl Record {
 
     /// Adds a row, from its first time to its last, which belongs to an item of the data.
     pub fn row(&mut self, item: u64, from: i64, to: i64) {
-        self.rows.push(Span { from: from.min(to), to });
+        self.rows.push(Interval { from: from.min(to), to });
         self.items.push(item);
     }
 
@@ -77,19 +77,19 @@ impl Record {
     }
 
     /// Judges each variant by the true anomalies.
-    pub fn judge(&self, anomalies: &[Span]) -> Vec<Quality> {
+    pub fn judge(&self, anomalies: &[Interval]) -> Vec<Quality> {
         self.seen.iter().map(|seen| self.judge_one(seen, anomalies)).collect()
     }
 
-    fn judge_one(&self, seen: &Seen, anomalies: &[Span]) -> Quality {
+    fn judge_one(&self, seen: &Seen, anomalies: &[Interval]) -> Quality {
         let mut seen = seen.clone();
         seen.rows.sort_unstable();
         seen.rows.dedup();
         seen.begun.sort_unstable();
-        let windows: Vec<Option<Window>> = anomalies.iter().map(|a| self.window(*a)).collect();
-        let known: Vec<Window> = windows.iter().copied().flatten().collect();
+        let windows: Vec<Option<RowRange>> = anomalies.iter().map(|a| self.window(*a)).collect();
+        let known: Vec<RowRange> = windows.iter().copied().flatten().collect();
         let inside = |row: &usize| known.iter().any(|w| (w.0..=w.1).contains(row));
-        let delay = |(anomaly, window): (&Span, &Option<Window>)| {
+        let delay = |(anomaly, window): (&Interval, &Option<RowRange>)| {
             let (first, last) = (*window)?;
             let row = seen.rows[seen.rows.partition_point(|row| *row < first)..].first()?;
             (*row <= last).then(|| self.rows[*row].to.saturating_sub(anomaly.from).max(0))
@@ -111,7 +111,7 @@ impl Record {
 
     /// The rows that touch an anomaly. A row at its very begin or end is preferred, since times may
     /// go back once a year.
-    fn window(&self, anomaly: Span) -> Option<Window> {
+    fn window(&self, anomaly: Interval) -> Option<RowRange> {
         let at = |time: i64| self.rows.iter().position(|row| row.to == time);
         let first =
             at(anomaly.from).or_else(|| self.rows.iter().position(|row| row.to >= anomaly.from))?;
@@ -123,7 +123,7 @@ impl Record {
 
 /// Judges variants by the true anomalies. `records` are those of several graphs that took the same
 /// data, with the number of each variant; what graphs saw of the same variant counts together.
-pub fn judge(records: &[(Record, Vec<usize>)], anomalies: &[Span]) -> Vec<(usize, Quality)> {
+pub fn judge(records: &[(Record, Vec<usize>)], anomalies: &[Interval]) -> Vec<(usize, Quality)> {
     let mut merged: BTreeMap<usize, Record> = BTreeMap::new();
     for (record, variants) in records {
         for (place, variant) in variants.iter().enumerate() {
@@ -220,11 +220,11 @@ mod tests {
 
     const SECOND: i64 = 1_000_000_000;
 
-    fn span(from: i64, to: i64) -> Span {
-        Span { from: from * SECOND, to: to * SECOND }
+    fn span(from: i64, to: i64) -> Interval {
+        Interval { from: from * SECOND, to: to * SECOND }
     }
 
-    fn judged(anomalies: &[Span], levels: &str) -> Quality {
+    fn judged(anomalies: &[Interval], levels: &str) -> Quality {
         let mut record = Record::new(1);
         let mut before = '.';
         for (i, level) in levels.chars().enumerate() {

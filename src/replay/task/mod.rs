@@ -8,14 +8,14 @@ pub use script::{Alerts, ScriptTask, Use, Windows};
 pub use tick::{Override, TickTask, TickVariant};
 
 use super::ReplayError;
-use super::player::Engine;
+use super::engine::Engine;
 use crate::tick::flow::Edge;
 use std::ops::Range;
 use std::path::Path;
 
 /// What data is, as far as a task cares.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Kind {
+pub enum DataKind {
     /// Points.
     #[default]
     Stream,
@@ -25,7 +25,7 @@ pub enum Kind {
     Frames,
 }
 
-impl Kind {
+impl DataKind {
     /// Tells from a file's name what it holds.
     pub fn of(path: &Path) -> Self {
         let name = path.to_string_lossy().to_lowercase();
@@ -67,12 +67,12 @@ impl Task {
     }
 }
 
-impl From<Kind> for Edge {
-    fn from(kind: Kind) -> Self {
+impl From<DataKind> for Edge {
+    fn from(kind: DataKind) -> Self {
         match kind {
-            Kind::Stream => Self::Stream,
-            Kind::Batch => Self::Batch,
-            Kind::Frames => Self::Stream,
+            DataKind::Stream => Self::Stream,
+            DataKind::Batch => Self::Batch,
+            DataKind::Frames => Self::Stream,
         }
     }
 }

@@ -1,12 +1,12 @@
 //! A plain script with what stands around it, as the graph that a TICKscript would define:
 //! `stream|from()|window()@script()|alert()`.
 
-use super::Kind;
+use super::DataKind;
 use crate::protocol::Point;
 use crate::protocol::message::{EdgeType, InfoResponse, InitRequest};
 use crate::replay::ReplayError;
 use crate::replay::effects::{Effects, Place, Show};
-use crate::replay::player::{Engine, Run};
+use crate::replay::engine::{Engine, Run};
 use crate::replay::udfs::{UdfCommand, UdfRegistry};
 use crate::script::Expression;
 use crate::script::config::Config;
@@ -44,7 +44,7 @@ pub struct ScriptTask {
     /// Its configuration.
     pub config: Config,
     /// What the data is.
-    pub kind: Kind,
+    pub kind: DataKind,
     /// Only points of this measurement.
     pub measurement: Option<String>,
     /// The tags that points are grouped by, `*` for all; none leaves them as they are.
@@ -105,12 +105,15 @@ impl ScriptTask {
         let mut outline =
             Outline { builder: self.source()?, places: BTreeMap::new(), variants: Vec::new() };
         let parent = self.before_udf(&mut outline.builder);
-        for one in &self.uses[uses] {
-            self.add_use(&mut outline, parent, &info, one, &mut registry)?;
+        for number in uses {
+            self.add_use(&mut outline, parent, &info, number, &mut registry)?;
         }
         self.check_window(info.wants())?;
         let text = TickText { name: "the command line", text: "" };
-        let task = crate::tick::Task { id: "replay".into(), ..crate::tick::Task::default() };
+        let task = crate::tick::TaskSettings {
+            id: "replay".into(),
+            ..crate::tick::TaskSettings::default()
+        };
         let Outline { builder, places, variants } = outline;
         let definitions: Definitions = builder.into();
         let graph = Graph::start(definitions, &text, &task, &mut registry)?;
@@ -141,14 +144,14 @@ impl ScriptTask {
     pub fn shaping(&self) -> Result<Option<Graph>, ReplayError> {
         let shapes =
             self.measurement.is_some() || !self.group_by.is_empty() || self.window.is_some();
-        if self.kind != Kind::Stream || !shapes {
+        if self.kind != DataKind::Stream || !shapes {
             return Ok(None);
         }
         let mut builder = Builder::new(Edge::Stream);
         let last = self.before_udf(&mut builder);
         builder.output(last);
         let text = TickText { name: "the command line", text: "" };
-        let task = crate::tick::Task::default();
+        let task = crate::tick::TaskSettings::default();
         Ok(Some(Graph::start(builder.into(), &text, &task, &mut NoUdfs)?))
     }
 
@@ -162,10 +165,10 @@ impl ScriptTask {
 
     fn unfit_for(&self, wants: EdgeType) -> Option<&'static str> {
         match (wants, self.kind) {
-            (EdgeType::Stream, Kind::Batch) => {
+            (EdgeType::Stream, DataKind::Batch) => {
                 Some("the script wants a stream of points and the data is batches")
             }
-            (EdgeType::Batch, Kind::Stream) if self.window.is_none() => Some(
+            (EdgeType::Batch, DataKind::Stream) if self.window.is_none() => Some(
                 "the script wants batches and the data is a stream of points: make windows with \
                  --period 5m --every 5m",
             ),
@@ -175,7 +178,7 @@ impl ScriptTask {
 
     fn source(&self) -> Result<Builder, ReplayError> {
         Ok(Builder::new(match self.kind {
-            Kind::Frames => match self.wants()? {
+            DataKind::Frames => match self.wants()? {
                 EdgeType::Stream => Edge::Stream,
                 EdgeType::Batch => Edge::Batch,
             },
@@ -187,13 +190,13 @@ impl ScriptTask {
     fn before_udf(&self, builder: &mut Builder) -> usize {
         let text = |text: &str| Object::String(text.into());
         match self.kind {
-            Kind::Frames => 0,
-            Kind::Batch => {
+            DataKind::Frames => 0,
+            DataKind::Batch => {
                 // Its batches have been asked for already: how is of no meaning.
                 let any = || vec![Object::Duration(1)];
                 builder.node(0, "query", &[text("")], &[("period", any()), ("every", any())])
             }
-            Kind::Stream => {
+            DataKind::Stream => {
                 let mut properties = Vec::new();
                 if let Some(name) = &self.measurement {
                     properties.push(("measurement", vec![text(name)]));
@@ -223,9 +226,10 @@ impl ScriptTask {
         outline: &mut Outline,
         parent: usize,
         info: &InfoResponse,
-        one: &Use,
+        number: usize,
         registry: &mut UdfRegistry,
     ) -> Result<(), ReplayError> {
+        let one = &self.uses[number];
         let init = if self.captured_options {
             InitRequest::default()
         } else {
@@ -236,7 +240,7 @@ impl ScriptTask {
         let label = &one.label;
         if self.output {
             let output = outline.builder.output(udf);
-            outline.places.insert(output, Place { label: label.clone(), variant: 0 });
+            outline.places.insert(output, Place { label: label.clone(), variant: 0, number });
         }
         for alerts in &one.alerts {
             let mut properties = vec![(PLAIN_ID, Vec::new())];
@@ -250,7 +254,7 @@ impl ScriptTask {
                 properties.push(("stateChangesOnly", Vec::new()));
             }
             let alert = outline.builder.node(udf, "alert", &[], &properties);
-            let place = Place { label: label.clone(), variant: outline.variants.len() };
+            let place = Place { label: label.clone(), variant: outline.variants.len(), number };
             outline.places.insert(alert, place);
             outline.variants.push(alerts.variant);
         }

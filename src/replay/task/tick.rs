@@ -2,15 +2,15 @@
 
 use crate::replay::ReplayError;
 use crate::replay::effects::{Effects, Show};
+use crate::replay::engine::{Engine, Run};
 use crate::replay::files::Files;
 use crate::replay::format::Format;
-use crate::replay::influxdb::{Client, Writer};
-use crate::replay::player::{Engine, Run};
+use crate::replay::influxdb::{Client, PointWriter};
 use crate::replay::udfs::{UdfCommand, UdfRegistry};
 use crate::script::config::Config;
 use crate::tick::definition::Definitions;
 use crate::tick::definition::object::Object;
-use crate::tick::{Graph, Task, TickText, parse_value};
+use crate::tick::{Graph, TaskSettings, TickText, parse_value};
 use std::collections::BTreeMap;
 use std::ops::Range;
 use std::path::PathBuf;
@@ -99,7 +99,7 @@ impl TickTask {
         &self,
         variant: &TickVariant,
         registry: &mut UdfRegistry,
-    ) -> Result<(Definitions, Task), ReplayError> {
+    ) -> Result<(Definitions, TaskSettings), ReplayError> {
         let mut variables: BTreeMap<String, Object> = BTreeMap::new();
         let given = self.variables.iter().map(|(name, value)| (name, value));
         let overriding = variant.overrides.iter().filter_map(|change| match change {
@@ -109,7 +109,7 @@ impl TickTask {
         for (name, value) in given.chain(overriding) {
             variables.insert(name.clone(), parse_value(name, value)?);
         }
-        let task = Task { id: self.id.clone(), dbrp: self.dbrp.clone(), variables };
+        let task = TaskSettings { id: self.id.clone(), dbrp: self.dbrp.clone(), variables };
         let source = TickText { name: &self.name, text: &self.text };
         let mut definitions = Definitions::compile(&source, &task.variables, registry)?;
         for change in &variant.overrides {
@@ -157,7 +157,7 @@ impl TickTask {
         let mut effects = Effects::task(self.show.clone(), variant.label.clone(), variant.number);
         effects.files = self.out.clone().map(|folder| Files::new(folder, self.reads.clone()));
         if let Some(url) = &self.database {
-            effects.database = Some(Writer::new(Client::new(url)?));
+            effects.database = Some(PointWriter::new(Client::new(url)?));
         }
         Ok(Run { graph, effects })
     }

@@ -37,8 +37,8 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// A program that speaks the protocol.
 pub struct External {
     name: String,
-    writer: Option<Writer>,
-    answers: Receiver<Answer>,
+    writer: Option<Pipe>,
+    answers: Receiver<Received>,
     child: Option<Child>,
     /// The batch that has begun and not ended.
     batch: Option<Batch>,
@@ -47,16 +47,16 @@ pub struct External {
     tick: i64,
 }
 
-enum Writer {
-    Pipe(BufWriter<std::process::ChildStdin>),
+enum Pipe {
+    Child(BufWriter<std::process::ChildStdin>),
     Socket(BufWriter<UnixStream>),
 }
 
 /// A frame that was read, or why there is none.
-type Answer = std::result::Result<Vec<u8>, ProtocolError>;
+type Received = std::result::Result<Vec<u8>, ProtocolError>;
 
 /// What an answer is, if it is no data.
-enum Control {
+enum ControlAnswer {
     Info(InfoResponse),
     Init,
     Keepalive(i64),
@@ -80,7 +80,7 @@ impl External {
         let (Some(input), Some(output)) = (child.stdin.take(), child.stdout.take()) else {
             return Err(failed(format!("{command}: has no pipes")));
         };
-        let writer = Writer::Pipe(BufWriter::new(input));
+        let writer = Pipe::Child(BufWriter::new(input));
         Self::new(name, writer, output, Some(child))
     }
 
@@ -95,16 +95,16 @@ impl External {
         };
         let stream = UnixStream::connect(path).map_err(failed)?;
         let output = stream.try_clone().map_err(failed)?;
-        Self::new(name, Writer::Socket(BufWriter::new(stream)), output, None)
+        Self::new(name, Pipe::Socket(BufWriter::new(stream)), output, None)
     }
 
     fn new(
         name: &str,
-        writer: Writer,
+        writer: Pipe,
         output: impl Read + Send + 'static,
         child: Option<Child>,
     ) -> Result<Self> {
-        let (sender, answers) = sync_channel::<Answer>(ANSWERS_AHEAD);
+        let (sender, answers) = sync_channel::<Received>(ANSWERS_AHEAD);
         let read = move || {
             let mut frames = Frames::new(output);
             loop {
@@ -145,7 +145,7 @@ impl External {
         self.request(request::Message::Info(InfoRequest {}))?;
         nothing(|none| {
             loop {
-                if let Control::Info(info) = self.next(none)? {
+                if let ControlAnswer::Info(info) = self.next(none)? {
                     return Ok(info);
                 }
             }
@@ -159,7 +159,7 @@ impl External {
     pub fn init(&mut self, init: InitRequest) -> Result<()> {
         self.request(request::Message::Init(init))?;
         nothing(|none| {
-            while !matches!(self.next(none)?, Control::Init) {}
+            while !matches!(self.next(none)?, ControlAnswer::Init) {}
             Ok(())
         })
     }
@@ -176,8 +176,8 @@ impl External {
 
     fn write(&mut self, flush: bool) -> Result<()> {
         let written = match &mut self.writer {
-            Some(Writer::Pipe(writer)) => write(writer, &self.frame, flush),
-            Some(Writer::Socket(writer)) => write(writer, &self.frame, flush),
+            Some(Pipe::Child(writer)) => write(writer, &self.frame, flush),
+            Some(Pipe::Socket(writer)) => write(writer, &self.frame, flush),
             None => Ok(()),
         };
         written.map_err(|error| {
@@ -198,11 +198,11 @@ impl External {
         self.ahead = 0;
         self.tick += 1;
         self.request(request::Message::Keepalive(KeepaliveRequest { time: self.tick }))?;
-        while !matches!(self.next(out)?, Control::Keepalive(time) if time == self.tick) {}
+        while !matches!(self.next(out)?, ControlAnswer::Keepalive(time) if time == self.tick) {}
         Ok(())
     }
 
-    fn next(&mut self, out: &mut Answers<'_>) -> Result<Control> {
+    fn next(&mut self, out: &mut Answers<'_>) -> Result<ControlAnswer> {
         match self.answers.recv_timeout(PATIENCE) {
             Ok(answer) => self.take(answer, out),
             Err(RecvTimeoutError::Timeout) => {
@@ -218,7 +218,7 @@ impl External {
         }
     }
 
-    fn take(&mut self, answer: Answer, out: &mut Answers<'_>) -> Result<Control> {
+    fn take(&mut self, answer: Received, out: &mut Answers<'_>) -> Result<ControlAnswer> {
         let frame = answer.map_err(|error| self.error(error.to_string()))?;
         if let Some(message) = Point::message_of_frame(&frame) {
             return self.take_point(message, out);
@@ -232,7 +232,7 @@ impl External {
                 let mut batch = Batch::default();
                 batch.begin(begin);
                 self.batch = Some(batch);
-                Control::Data
+                ControlAnswer::Data
             }
             Some(response::Message::End(end)) => {
                 let Some(mut batch) = self.batch.take() else {
@@ -240,33 +240,37 @@ impl External {
                 };
                 batch.end(end);
                 out.push(batch);
-                Control::Data
+                ControlAnswer::Data
             }
-            Some(response::Message::Keepalive(keepalive)) => Control::Keepalive(keepalive.time),
-            Some(response::Message::Info(info)) => Control::Info(info),
-            Some(response::Message::Init(init)) if init.success => Control::Init,
+            Some(response::Message::Keepalive(keepalive)) => {
+                ControlAnswer::Keepalive(keepalive.time)
+            }
+            Some(response::Message::Info(info)) => ControlAnswer::Info(info),
+            Some(response::Message::Init(init)) if init.success => ControlAnswer::Init,
             Some(response::Message::Init(init)) => {
                 return Err(self.error(format!("init is refused: {}", init.error)));
             }
             Some(response::Message::Error(error)) => return Err(self.error(error.error)),
-            Some(response::Message::Snapshot(_) | response::Message::Restore(_)) => Control::Data,
+            Some(response::Message::Snapshot(_) | response::Message::Restore(_)) => {
+                ControlAnswer::Data
+            }
             None => {
                 return Err(self.error("it wrote an empty response, which would crash the daemon"));
             }
         })
     }
 
-    fn take_point(&mut self, message: &[u8], out: &mut Answers<'_>) -> Result<Control> {
+    fn take_point(&mut self, message: &[u8], out: &mut Answers<'_>) -> Result<ControlAnswer> {
         let point = Point::from_message(message).map_err(|error| self.error(error.to_string()))?;
         match &mut self.batch {
             Some(batch) => batch.push(&point),
             None => out.push(point),
         }
-        Ok(Control::Data)
+        Ok(ControlAnswer::Data)
     }
 
     fn close(&mut self) {
-        if let Some(Writer::Socket(mut socket)) = self.writer.take() {
+        if let Some(Pipe::Socket(mut socket)) = self.writer.take() {
             let _ = socket.flush();
             let _ = socket.get_ref().shutdown(Shutdown::Write);
         }

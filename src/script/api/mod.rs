@@ -26,6 +26,7 @@ mod random;
 mod rows;
 mod season;
 mod series;
+mod series_functions;
 mod tail;
 #[cfg(test)]
 mod tests;
@@ -51,7 +52,7 @@ pub(crate) fn register(engine: &mut Engine, host: &Rc<Host>, registry: &mut Nati
     options::register(engine);
     numbers::register(engine);
     point::register(engine, host, registry);
-    series::register(engine, host, registry);
+    series_functions::register(engine, host, registry);
     batch::register(engine, host, registry);
     emit::register(engine, host);
     log::register(engine, host);

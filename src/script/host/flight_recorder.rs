@@ -9,7 +9,7 @@ use crate::protocol::{Batch, Point};
 use crate::script::config::RecordConfig;
 use crate::script::error::ScriptError;
 use crate::script::host::instance::Instance;
-use crate::script::host::journal::Message;
+use crate::script::host::journal::PastMessage;
 use crate::script::state::groups::Group;
 use crate::script::state::snapshot;
 use crate::script::state::store::{file_name, oldest_slot};
@@ -102,7 +102,7 @@ impl FlightRecorder {
         instance: &Instance,
         key: &[u8],
         start: Option<&Group>,
-        message: &Message,
+        message: &PastMessage,
         error: &ScriptError,
     ) {
         let Some(held) = self.errors.pass() else { return };
@@ -204,15 +204,15 @@ fn put(out: &mut Vec<u8>, message: request::Message) {
 }
 
 /// Requests and responses carry data under the same numbers, so a response's frame will do.
-fn put_message(out: &mut Vec<u8>, message: &Message) {
+fn put_message(out: &mut Vec<u8>, message: &PastMessage) {
     match message {
-        Message::Point(bytes) => Point::put_message_frame(bytes, out),
-        Message::Chunk(batch) => {
+        PastMessage::Point(bytes) => Point::put_message_frame(bytes, out),
+        PastMessage::Chunk(batch) => {
             (0..batch.len()).for_each(|i| {
                 Point::put_message_frame(batch.message(i).unwrap_or_default(), out);
             });
         }
-        Message::Batch(batch) => put_batch(out, batch),
+        PastMessage::Batch(batch) => put_batch(out, batch),
     }
 }
 

@@ -7,8 +7,9 @@ use crate::script::api::{Options, SharedBatch, SharedPoint};
 use crate::script::declaration::StateScope;
 use crate::script::engine::growth::total;
 use crate::script::error::ScriptError;
-use crate::script::host::journal::{Entry, Message};
-use crate::script::host::program::{Callback, Program};
+use crate::script::host::callback::Callback;
+use crate::script::host::journal::{Entry, PastMessage};
+use crate::script::host::program::Program;
 use crate::script::host::{Emission, Host};
 use crate::script::state::checkpoint::Progress;
 use crate::script::state::groups::{Bounds, Group, Groups, PointsWait};
@@ -222,18 +223,18 @@ impl Instance {
     /// Handles a message again as if it had just arrived, with its output thrown away.
     pub(crate) fn again(&mut self, entry: &Entry, scrap: &mut Output) -> Result<(), ScriptError> {
         let place = match &entry.message {
-            Message::Point(bytes) => {
+            PastMessage::Point(bytes) => {
                 let time = Point::from_message(bytes).map_or(i64::MIN, |point| point.time());
                 self.arrive_alone(&entry.group, time)
             }
-            Message::Chunk(batch) => {
+            PastMessage::Chunk(batch) => {
                 let times = batch.points().map(|point| point.time());
                 times
                     .map(|time| self.arrive_alone(&entry.group, time))
                     .last()
                     .unwrap_or_else(|| self.arrive_alone(&entry.group, i64::MIN))
             }
-            Message::Batch(batch) => self.arrive_alone(&entry.group, batch.tmax),
+            PastMessage::Batch(batch) => self.arrive_alone(&entry.group, batch.tmax),
         };
         self.again_at(place, entry, Progress::default(), scrap)
     }
@@ -248,12 +249,12 @@ impl Instance {
     ) -> Result<(), ScriptError> {
         self.host.asked.set(entry.now);
         match &entry.message {
-            Message::Point(bytes) => {
+            PastMessage::Point(bytes) => {
                 let point = Point::from_message(bytes).unwrap_or_default();
                 self.point_again(place, point, scrap)
             }
-            Message::Chunk(batch) => self.chunk_again(place, batch, scrap),
-            Message::Batch(batch) => {
+            PastMessage::Chunk(batch) => self.chunk_again(place, batch, scrap),
+            PastMessage::Batch(batch) => {
                 let to = Progress { begun: true, points: batch.len() };
                 let pending = self.batch_again(place, batch, from, to, None, scrap)?;
                 if self.program.has(Callback::EndBatch) {

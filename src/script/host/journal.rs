@@ -20,7 +20,7 @@ const BYTES: usize = 8 << 20;
 
 /// A message as it came.
 #[derive(Debug)]
-pub(crate) enum Message {
+pub(crate) enum PastMessage {
     /// A point of a stream: its bytes.
     Point(Vec<u8>),
     /// Points of a group that were handled by one call.
@@ -32,7 +32,7 @@ pub(crate) enum Message {
 /// A message that was handled.
 #[derive(Debug)]
 pub(crate) struct Entry {
-    pub(crate) message: Message,
+    pub(crate) message: PastMessage,
     /// The group; empty where the task has one state.
     pub(crate) group: Vec<u8>,
     /// What `now()` gave while it was handled, if it was asked.
@@ -47,8 +47,8 @@ impl Entry {
     fn size(&self) -> usize {
         self.group.len()
             + match &self.message {
-                Message::Point(bytes) => bytes.len(),
-                Message::Chunk(batch) | Message::Batch(batch) => batch.size_in_memory(),
+                PastMessage::Point(bytes) => bytes.len(),
+                PastMessage::Chunk(batch) | PastMessage::Batch(batch) => batch.size_in_memory(),
             }
     }
 }
@@ -95,7 +95,7 @@ impl Journal {
             if entry.opened {
                 gone(&entry.group, number);
             }
-            if let Message::Point(bytes) = entry.message {
+            if let PastMessage::Point(bytes) = entry.message {
                 self.spare = Some((bytes, entry.group));
             }
         }
@@ -120,7 +120,7 @@ mod tests {
 
     fn entry(i: usize, size: usize) -> Entry {
         Entry {
-            message: Message::Point(vec![0; size]),
+            message: PastMessage::Point(vec![0; size]),
             group: i.to_string().into_bytes(),
             now: None,
             failed: false,

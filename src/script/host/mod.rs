@@ -1,9 +1,10 @@
 //! A script at work.
 //!
-//! [`program`] compiles a script and calls it; [`instance`] is a program with its options and
+//! [`program`] compiles a script and calls its [`callback`]s; [`instance`] is a program with its options and
 //! states; [`handler`] takes the daemon's requests; [`guard`] and [`journal`] undo what failed;
 //! [`reload`] and [`succession`] bring in a new version.
 
+pub(super) mod callback;
 mod chunks;
 mod constants;
 mod flight_recorder;

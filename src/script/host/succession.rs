@@ -5,9 +5,10 @@ use crate::model::{Layout, Model, ModelError, Port, Rows, Run};
 use crate::protocol::message::{EdgeType, InitRequest};
 use crate::script::config::Config;
 use crate::script::error::ScriptError;
+use crate::script::host::callback::Callback;
 use crate::script::host::instance::Instance;
 use crate::script::host::journal::Journal;
-use crate::script::host::program::{Callback, Program, ScriptText};
+use crate::script::host::program::{Program, ScriptText};
 use crate::script::library::LibraryError;
 use crate::script::state::checkpoint::Progress;
 use crate::script::state::groups::{Bounds, Group, Groups};
@@ -23,7 +24,7 @@ const TRIAL_TIME: Duration = Duration::from_secs(2);
 
 /// Why a new version does not take over.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum Refusal {
+pub(crate) enum Unproven {
     /// The text did not change.
     #[error("it is the version that runs")]
     Same,
@@ -65,7 +66,7 @@ pub(crate) enum ModelRefusal {
 #[derive(Debug)]
 pub(crate) struct Refused {
     pub(crate) hash: Option<String>,
-    pub(crate) why: Refusal,
+    pub(crate) why: Unproven,
 }
 
 /// Loads the script anew and proves it; the old version is not touched.
@@ -75,7 +76,7 @@ pub(crate) fn succeed(
     config: &Config,
     journal: &Journal,
 ) -> Result<Box<Instance>, Refused> {
-    let refused = |why: Refusal| Refused { hash: None, why };
+    let refused = |why: Unproven| Refused { hash: None, why };
     let path = &old.program.source().path;
     let program = ScriptText::read(path)
         .and_then(|source| Program::load(source, &config.limits, old.program.pulse()))
@@ -91,29 +92,29 @@ fn prove(
     request: &InitRequest,
     config: &Config,
     journal: &Journal,
-) -> Result<Box<Instance>, Refusal> {
+) -> Result<Box<Instance>, Unproven> {
     if program.hash() == old.program.hash() && !models(&program, old)? {
-        return Err(Refusal::Same);
+        return Err(Unproven::Same);
     }
     let (before, after) = (old.program.declaration(), program.declaration());
     if let Some(change) = change(&before.info(), &after.info()) {
-        return Err(Refusal::Declaration(change));
+        return Err(Unproven::Declaration(change));
     }
     if before.scope != after.scope {
-        return Err(Refusal::Scope);
+        return Err(Unproven::Scope);
     }
     let mut new = Box::new(Instance::new(program, Bounds::of(config)));
-    new.bind(request).map_err(Refusal::Options)?;
+    new.bind(request).map_err(Unproven::Options)?;
     inherit(&mut new, &old.groups)?;
     try_out(&mut new, journal)?;
     Ok(new)
 }
 
 /// Loads the models that the same script has loaded so far, and says whether one of them changed.
-fn models(program: &Program, old: &Instance) -> Result<bool, Refusal> {
+fn models(program: &Program, old: &Instance) -> Result<bool, Unproven> {
     let mut changed = false;
     for before in old.program.host().library.all() {
-        let refused = |why| Refusal::Model { name: before.name.clone(), why };
+        let refused = |why| Unproven::Model { name: before.name.clone(), why };
         let loaded = program.host().library.load(&before.name);
         let after = loaded.map_err(|error| refused(ModelRefusal::Load(Box::new(error))))?;
         if after.model.digest == before.model.digest {
@@ -184,14 +185,14 @@ fn change(before: &Info, after: &Info) -> Option<String> {
 }
 
 /// Copies the states, through `migrate` where the new version has it.
-fn inherit(new: &mut Instance, groups: &Groups) -> Result<(), Refusal> {
+fn inherit(new: &mut Instance, groups: &Groups) -> Result<(), Unproven> {
     new.groups.evicted = groups.evicted;
     new.groups.expired = groups.expired;
     let migrates = new.program.has(Callback::Migrate);
     for (key, group) in groups.iter() {
         let mut state = group.state.clone();
         if let (true, Some(old)) = (migrates, &mut state) {
-            state = Some(new.migrate(key, std::mem::take(old)).map_err(Refusal::Migrate)?);
+            state = Some(new.migrate(key, std::mem::take(old)).map_err(Unproven::Migrate)?);
         }
         new.groups.insert(key, Group::new(state, group.seen));
     }
@@ -199,7 +200,7 @@ fn inherit(new: &mut Instance, groups: &Groups) -> Result<(), Refusal> {
 }
 
 /// Runs the last messages over a copy of the states they touch.
-fn try_out(new: &mut Instance, journal: &Journal) -> Result<(), Refusal> {
+fn try_out(new: &mut Instance, journal: &Journal) -> Result<(), Unproven> {
     let end = Instant::now() + TRIAL_TIME;
     let mut scrap = new.scrap();
     let mut saved: BTreeMap<usize, Option<Dynamic>> = BTreeMap::new();
@@ -208,7 +209,7 @@ fn try_out(new: &mut Instance, journal: &Journal) -> Result<(), Refusal> {
         let Some(place) = new.groups.find(&entry.group) else { continue };
         saved.entry(place).or_insert_with(|| new.groups.at(place).state.clone());
         if let Err(error) = new.again_at(place, entry, Progress::default(), &mut scrap) {
-            result = Err(Refusal::Trial(error));
+            result = Err(Unproven::Trial(error));
             break;
         }
         if Instant::now() > end {

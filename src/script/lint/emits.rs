@@ -3,7 +3,7 @@
 use super::walk::{Function, Script, Warn, variable};
 use crate::protocol::message::EdgeType;
 use crate::script::declaration::Declaration;
-use crate::script::host::program::Callback;
+use crate::script::host::callback::Callback;
 use rhai::Expr;
 
 /// What an expression gives.

@@ -1,7 +1,7 @@
 //! Properties of `this` that nothing ever sets.
 
 use super::walk::{Script, Warn, member};
-use crate::script::host::program::Callback;
+use crate::script::host::callback::Callback;
 use crate::script::nearest::did_you_mean;
 use rhai::{ASTNode, Expr, Position, Stmt};
 use std::collections::BTreeSet;

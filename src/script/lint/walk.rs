@@ -1,6 +1,6 @@
 //! The nodes of a script's syntax tree, by the function that they stand in.
 
-use crate::script::host::program::Callback;
+use crate::script::host::callback::Callback;
 use rhai::{AST, ASTNode, Expr, FnCallExpr, Position, Stmt};
 
 /// Where a warning goes.

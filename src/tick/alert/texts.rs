@@ -5,7 +5,7 @@ use std::rc::Rc;
 use super::level::Level;
 use super::row::fields;
 use crate::protocol::Point;
-use crate::tick::definition::{Definition, Kind, PLAIN_ID};
+use crate::tick::definition::{Definition, NodeKind, PLAIN_ID};
 use crate::tick::error::{Result, TickText};
 use crate::tick::flow::Message;
 use crate::tick::template::Template;
@@ -151,8 +151,8 @@ fn after_udf(definitions: &[Definition], id: usize) -> bool {
     while let Some(parent) = definitions[at].parents.first() {
         at = *parent;
         match &definitions[at].kind {
-            Kind::Udf(_) => return true,
-            Kind::Node(spec) if KEEP.contains(&spec.name) => {}
+            NodeKind::Udf(_) => return true,
+            NodeKind::Node(spec) if KEEP.contains(&spec.name) => {}
             _ => return false,
         }
     }

@@ -3,7 +3,7 @@
 use super::definitions::Definitions;
 use super::object::Object;
 use super::spec::{self, Provides};
-use super::{Definition, Kind, Property};
+use super::{Definition, NodeKind, Property};
 use crate::protocol::message::InfoResponse;
 use crate::tick::flow::Edge;
 
@@ -18,7 +18,7 @@ impl Builder {
     pub fn new(edge: Edge) -> Self {
         let mut builder = Self { definitions: Vec::new() };
         let name = edge.to_string();
-        builder.push(&name, Kind::Source, &[], Vec::new(), (Vec::new(), edge, edge));
+        builder.push(&name, NodeKind::Source, &[], Vec::new(), (Vec::new(), edge, edge));
         builder
     }
 
@@ -42,7 +42,7 @@ impl Builder {
         };
         let properties = properties.iter().map(|(name, arguments)| property(name, arguments));
         let edges = (vec![parent], wants, provides);
-        self.push(spec.name, Kind::Node(spec), arguments, properties.collect(), edges)
+        self.push(spec.name, NodeKind::Node(spec), arguments, properties.collect(), edges)
     }
 
     /// Adds a function with its options; returns its number.
@@ -55,19 +55,19 @@ impl Builder {
     ) -> usize {
         let edges = (vec![parent], info.wants().into(), info.provides().into());
         let properties = options.iter().map(|(name, arguments)| property(name, arguments));
-        self.push(name, Kind::Udf(Box::new(info)), &[], properties.collect(), edges)
+        self.push(name, NodeKind::Udf(Box::new(info)), &[], properties.collect(), edges)
     }
 
     /// Adds an output, which hands its input to the outside; returns its number.
     pub fn output(&mut self, parent: usize) -> usize {
         let edge = self.definitions[parent].provides;
-        self.push("output", Kind::Output, &[], Vec::new(), (vec![parent], edge, edge))
+        self.push("output", NodeKind::Output, &[], Vec::new(), (vec![parent], edge, edge))
     }
 
     fn push(
         &mut self,
         name: &str,
-        kind: Kind,
+        kind: NodeKind,
         arguments: &[Object],
         properties: Vec<Property>,
         (parents, wants, provides): (Vec<usize>, Edge, Edge),

@@ -1,9 +1,10 @@
 //! What stands after `|`, `@` and `.` in a script: which nodes, functions and properties there are.
 
-use crate::tick::definition::definitions::Evaluator;
+use crate::tick::definition::evaluator::Evaluator;
+use crate::tick::definition::handlers;
 use crate::tick::definition::object::{Object, mismatch};
 use crate::tick::definition::spec::{self, Provides, Wants, same_name};
-use crate::tick::definition::{Definition, Kind, Property};
+use crate::tick::definition::{Definition, NodeKind, Property};
 use crate::tick::error::{Result, TickError};
 use crate::tick::flow::Edge;
 use crate::tick::syntax::ast::{Call, Link};
@@ -52,7 +53,7 @@ impl Evaluator<'_> {
             };
             return Err(self.error(call.at, message));
         };
-        let source = matches!(self.definitions[parent].kind, Kind::Source);
+        let source = matches!(self.definitions[parent].kind, NodeKind::Source);
         let from = matches!(self.definitions[parent].name.as_str(), "stream" | "from");
         match spec.name {
             "from" if !from => {
@@ -100,14 +101,14 @@ impl Evaluator<'_> {
             Provides::Batch => Edge::Batch,
             Provides::Same => provided,
         };
-        self.push(spec.name, Kind::Node(spec), arguments, parents, provided, provides, call.at)
+        self.push(spec.name, NodeKind::Node(spec), arguments, parents, provided, provides, call.at)
     }
 
     #[allow(clippy::too_many_arguments)]
     fn push(
         &mut self,
         name: &str,
-        kind: Kind,
+        kind: NodeKind,
         arguments: Vec<Object>,
         parents: Vec<usize>,
         wants: Edge,
@@ -158,7 +159,7 @@ impl Evaluator<'_> {
         }
         self.push(
             name,
-            Kind::Udf(Box::new(info)),
+            NodeKind::Udf(Box::new(info)),
             Vec::new(),
             vec![parent],
             wants,
@@ -174,18 +175,18 @@ impl Evaluator<'_> {
         name: &str,
     ) -> Option<(Option<&'static str>, &'static str, &'static str)> {
         let definition = &self.definitions[node];
-        let Kind::Node(spec) = &definition.kind else { return None };
+        let NodeKind::Node(spec) = &definition.kind else { return None };
         let named = |properties: &'static [(&'static str, &'static str)]| {
             properties.iter().find(|(known, _)| same_name(known, name))
         };
         if spec.name == "alert" {
             let handler = definition.properties.iter().rev().find_map(|property| property.handler);
-            if let Some(handler) = handler.and_then(spec::find_handler)
+            if let Some(handler) = handler.and_then(handlers::find_handler)
                 && let Some((name, takes)) = named(handler.properties)
             {
                 return Some((Some(handler.name), name, takes));
             }
-            if let Some(handler) = spec::find_handler(name) {
+            if let Some(handler) = handlers::find_handler(name) {
                 return Some((Some(handler.name), handler.name, handler.arguments));
             }
         }
@@ -201,12 +202,12 @@ impl Evaluator<'_> {
         let name = &*call.name;
         let definition = &self.definitions[node];
         let property = match &definition.kind {
-            Kind::Udf(info) => {
+            NodeKind::Udf(info) => {
                 crate::tick::udf::check_option(&definition.name, info, name, &arguments)
                     .map_err(|error| self.error(call.at, error.to_string()))?;
                 Property { name: name.to_owned(), handler: None, arguments, at: call.at }
             }
-            Kind::Source | Kind::Output | Kind::Node(_) => {
+            NodeKind::Source | NodeKind::Output | NodeKind::Node(_) => {
                 match self.property_signature(node, name) {
                     None => return Err(self.unknown_property(node, call)?),
                     Some((handler, property, takes)) => {
@@ -227,10 +228,10 @@ impl Evaluator<'_> {
         let elsewhere = self.elsewhere(node, name, Link::Property)?;
         let definition = &self.definitions[node];
         let mut known = Vec::new();
-        if let Kind::Node(spec) = &definition.kind {
+        if let NodeKind::Node(spec) = &definition.kind {
             known.extend(spec.properties.iter().map(|(name, _)| *name));
             if spec.name == "alert" {
-                known.extend(spec::HANDLERS.iter().map(|handler| handler.name));
+                known.extend(handlers::HANDLERS.iter().map(|handler| handler.name));
             }
         }
         let message = match (elsewhere.as_str(), known.is_empty()) {

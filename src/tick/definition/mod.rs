@@ -2,6 +2,8 @@
 
 mod builder;
 pub mod definitions;
+mod evaluator;
+pub mod handlers;
 mod links;
 pub mod object;
 pub mod query;
@@ -14,7 +16,7 @@ use std::rc::Rc;
 
 use crate::protocol::message::InfoResponse;
 use crate::tick::definition::object::Object;
-use crate::tick::definition::spec::Spec;
+use crate::tick::definition::spec::NodeSpec;
 use crate::tick::flow::Edge;
 
 /// A node as the script defines it.
@@ -23,7 +25,7 @@ pub struct Definition {
     /// The name as the script writes it: `from`, `alert`, `tTest`.
     pub name: String,
     /// What kind of node it is.
-    pub kind: Kind,
+    pub kind: NodeKind,
     /// The arguments.
     pub arguments: Vec<Object>,
     /// The properties in the order of the script.
@@ -40,11 +42,11 @@ pub struct Definition {
 
 /// A kind of node.
 #[derive(Debug)]
-pub enum Kind {
+pub enum NodeKind {
     /// `stream` or `batch`.
     Source,
     /// A node of the language.
-    Node(&'static Spec),
+    Node(&'static NodeSpec),
     /// An output, which hands its input to the outside.
     Output,
     /// A user defined function, and what it declares.
@@ -76,7 +78,7 @@ impl Definition {
 
     /// Tells whether it is the node of the language with that name.
     pub(crate) fn is_node(&self, name: &str) -> bool {
-        self.name == name && matches!(self.kind, Kind::Node(_))
+        self.name == name && matches!(self.kind, NodeKind::Node(_))
     }
 
     /// Returns the last call of a property that belongs to no handler.

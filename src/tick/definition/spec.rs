@@ -4,7 +4,7 @@
 
 /// A kind of node.
 #[derive(Debug)]
-pub struct Spec {
+pub struct NodeSpec {
     /// The name as a script writes it.
     pub name: &'static str,
     /// What it takes.
@@ -45,14 +45,14 @@ const fn spec(
     wants: Wants,
     provides: Provides,
     properties: &'static [(&'static str, &'static str)],
-) -> Spec {
-    Spec { name, arguments, wants, provides, properties }
+) -> NodeSpec {
+    NodeSpec { name, arguments, wants, provides, properties }
 }
 
 const AGGREGATE: &[(&str, &str)] = &[("as", "string"), ("usePointTimes", "")];
 
 /// The nodes that are replayed.
-pub const NODES: &[Spec] = {
+pub const NODES: &[NodeSpec] = {
     use Provides::Same;
     use Wants::Any;
     const TO_STREAM: Provides = Provides::Stream;
@@ -232,189 +232,6 @@ const ALERT: &[(&str, &str)] = &[
     ("category", "string"),
 ];
 
-/// A handler of alerts: what it takes, and its properties.
-#[derive(Debug)]
-pub struct Handler {
-    /// The name as a script writes it.
-    pub name: &'static str,
-    /// What it takes.
-    pub arguments: &'static str,
-    /// Its properties and what they take.
-    pub properties: &'static [(&'static str, &'static str)],
-}
-
-const fn handler(
-    name: &'static str,
-    arguments: &'static str,
-    properties: &'static [(&'static str, &'static str)],
-) -> Handler {
-    Handler { name, arguments, properties }
-}
-
-/// The handlers of alerts. Only `log` is carried out, the others are shown.
-pub const HANDLERS: &[Handler] = &[
-    handler("log", "string", &[("mode", "int")]),
-    handler(
-        "post",
-        "string...",
-        &[
-            ("endpoint", "string"),
-            ("header", "string string"),
-            ("captureResponse", ""),
-            ("timeout", "duration"),
-            ("skipSSLVerification", ""),
-        ],
-    ),
-    handler("tcp", "string", &[]),
-    handler("email", "string...", &[("to", "string..."), ("toTemplates", "string...")]),
-    handler("exec", "string string...", &[]),
-    handler("victorOps", "", &[("routingKey", "string")]),
-    handler("pagerDuty", "", &[("serviceKey", "string")]),
-    handler(
-        "pagerDuty2",
-        "",
-        &[("routingKey", "string"), ("serviceKey", "string"), ("link", "string string...")],
-    ),
-    handler("hipChat", "", &[("room", "string"), ("token", "string")]),
-    handler(
-        "alerta",
-        "",
-        &[
-            ("token", "string"),
-            ("resource", "string"),
-            ("event", "string"),
-            ("environment", "string"),
-            ("group", "string"),
-            ("value", "string"),
-            ("origin", "string"),
-            ("services", "string..."),
-            ("correlated", "string..."),
-            ("attribute", "string value"),
-            ("timeout", "duration"),
-        ],
-    ),
-    handler(
-        "mqtt",
-        "string",
-        &[("brokerName", "string"), ("topic", "string"), ("qos", "int"), ("retained", "bool")],
-    ),
-    handler(
-        "sensu",
-        "",
-        &[("source", "string"), ("handlers", "string..."), ("metadata", "string value")],
-    ),
-    handler(
-        "pushover",
-        "",
-        &[
-            ("userKey", "string"),
-            ("device", "string"),
-            ("title", "string"),
-            ("uRL", "string"),
-            ("uRLTitle", "string"),
-            ("sound", "string"),
-        ],
-    ),
-    handler(
-        "slack",
-        "",
-        &[
-            ("workspace", "string"),
-            ("channel", "string"),
-            ("username", "string"),
-            ("iconEmoji", "string"),
-        ],
-    ),
-    handler(
-        "discord",
-        "",
-        &[
-            ("workspace", "string"),
-            ("username", "string"),
-            ("avatarURL", "string"),
-            ("embedTitle", "string"),
-        ],
-    ),
-    handler(
-        "bigPanda",
-        "",
-        &[
-            ("appKey", "string"),
-            ("host", "string"),
-            ("primaryProperty", "string"),
-            ("secondaryProperty", "string"),
-            ("attribute", "string value"),
-        ],
-    ),
-    handler(
-        "telegram",
-        "",
-        &[
-            ("chatId", "string"),
-            ("parseMode", "string"),
-            ("disableNotification", ""),
-            ("disableWebPagePreview", ""),
-        ],
-    ),
-    handler("opsGenie", "", &[("teams", "string..."), ("recipients", "string...")]),
-    handler(
-        "opsGenie2",
-        "",
-        &[
-            ("teams", "string..."),
-            ("recipients", "string..."),
-            ("recoveryAction", "string"),
-            ("details", ""),
-        ],
-    ),
-    handler("talk", "", &[]),
-    handler("snmpTrap", "string", &[("data", "string string string")]),
-    handler(
-        "kafka",
-        "",
-        &[
-            ("cluster", "string"),
-            ("kafkaTopic", "string"),
-            ("template", "string"),
-            ("disablePartitionById", ""),
-            ("partitionHashAlgorithm", "string"),
-        ],
-    ),
-    handler("teams", "", &[("channelURL", "string")]),
-    handler(
-        "serviceNow",
-        "",
-        &[
-            ("uRL", "string"),
-            ("source", "string"),
-            ("node", "string"),
-            ("type", "string"),
-            ("resource", "string"),
-            ("metricName", "string"),
-            ("messageKey", "string"),
-            ("additionalInfo", "string value"),
-        ],
-    ),
-    handler(
-        "zenoss",
-        "",
-        &[
-            ("action", "string"),
-            ("method", "string"),
-            ("type", "string"),
-            ("tid", "int"),
-            ("summary", "string"),
-            ("device", "string"),
-            ("component", "string"),
-            ("eventClassKey", "string"),
-            ("eventClass", "string"),
-            ("message", "string"),
-            ("collector", "string"),
-            ("customField", "string value"),
-        ],
-    ),
-];
-
 /// Tells whether two names are the same but for the case of the first letter, as the daemon takes them.
 pub fn same_name(a: &str, b: &str) -> bool {
     let (mut a, mut b) = (a.chars(), b.chars());
@@ -425,11 +242,6 @@ pub fn same_name(a: &str, b: &str) -> bool {
 }
 
 /// Returns the kind of node of that name.
-pub fn find(name: &str) -> Option<&'static Spec> {
+pub fn find(name: &str) -> Option<&'static NodeSpec> {
     NODES.iter().find(|spec| same_name(spec.name, name))
-}
-
-/// Returns the handler of that name.
-pub fn find_handler(name: &str) -> Option<&'static Handler> {
-    HANDLERS.iter().find(|handler| same_name(handler.name, name))
 }

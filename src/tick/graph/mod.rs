@@ -4,14 +4,13 @@ mod collected;
 
 pub use collected::{Collected, CollectedEvent};
 
-use std::collections::BTreeMap;
 use std::rc::Rc;
 
-use super::definition::object::Object;
-use super::definition::{Definition, Definitions, Kind};
+use super::definition::{Definition, Definitions, NodeKind};
 use super::error::{Result, TickError, TickText};
 use super::flow::{Edge, Message, Node, Outbox, Outside, Pool, Sent, Tally, Unseen};
 use super::nodes;
+use super::settings::TaskSettings;
 use super::udf::Udfs;
 use crate::protocol::{Batch, Point, Request};
 
@@ -52,23 +51,12 @@ struct Slot {
     is_udf: bool,
 }
 
-/// What a task is called, and what it is given.
-#[derive(Debug, Clone, Default)]
-pub struct Task {
-    /// The task's id, which alerts and UDFs see.
-    pub id: String,
-    /// Variables given from outside, which replace the script's.
-    pub variables: BTreeMap<String, Object>,
-    /// The database and retention policy of data that does not say; else the script's first `dbrp`.
-    pub dbrp: Option<(String, String)>,
-}
-
 impl Graph {
     /// Compiles a script and starts its functions.
     ///
     /// # Errors
     /// The first thing that is wrong with the script, or a function that does not start.
-    pub fn new(source: &TickText<'_>, task: &Task, udfs: &mut dyn Udfs) -> Result<Self> {
+    pub fn new(source: &TickText<'_>, task: &TaskSettings, udfs: &mut dyn Udfs) -> Result<Self> {
         let definitions = Definitions::compile(source, &task.variables, udfs)?;
         Self::start(definitions, source, task, udfs)
     }
@@ -80,7 +68,7 @@ impl Graph {
     pub fn start(
         definitions: Definitions,
         source: &TickText<'_>,
-        task: &Task,
+        task: &TaskSettings,
         udfs: &mut dyn Udfs,
     ) -> Result<Self> {
         let Definitions { definitions, dbrps } = definitions;
@@ -92,7 +80,7 @@ impl Graph {
             if definition.is_query() {
                 queries.push(i);
             }
-            let is_udf = matches!(definition.kind, Kind::Udf(_));
+            let is_udf = matches!(definition.kind, NodeKind::Udf(_));
             slots.push(Slot {
                 name,
                 node,
@@ -394,7 +382,7 @@ fn tell_row(message: &Message, outside: &mut dyn Outside) {
 
 /// Returns the node whose input is what is judged: the first function, else the first alert.
 fn watched(definitions: &[Definition]) -> usize {
-    let udf = |definition: &Definition| matches!(definition.kind, Kind::Udf(_));
+    let udf = |definition: &Definition| matches!(definition.kind, NodeKind::Udf(_));
     let alert = |definition: &Definition| definition.name == "alert";
     let place = definitions.iter().position(udf).or_else(|| definitions.iter().position(alert));
     place.unwrap_or(0)

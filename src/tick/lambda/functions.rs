@@ -7,6 +7,7 @@ use std::borrow::Cow;
 
 use crate::protocol::duration;
 use crate::tick::error::{Result, TickError};
+use crate::tick::lambda::special::{Special, State};
 use crate::tick::lambda::{Scope, Type, Value};
 use crate::tick::text;
 
@@ -38,72 +39,15 @@ pub enum Function {
     Special(Special),
 }
 
-/// The functions with signatures of their own.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[allow(missing_docs)]
-pub enum Special {
-    Length,
-    Replace,
-    Substring,
-    RegexReplace,
-    Bool,
-    Int,
-    Float,
-    String,
-    Duration,
-    IsPresent,
-    Now,
-    HumanBytes,
-    If,
-    Sigma,
-    Count,
-    Spread,
-    Rand,
-}
-
-/// The state of the functions of one expression: one for each group.
-#[derive(Debug, Clone)]
-pub struct State {
-    sigma: Sigma,
-    count: i64,
-    spread: Option<(f64, f64)>,
-    random: u64,
-}
-
-impl Default for State {
-    fn default() -> Self {
-        Self { sigma: Sigma::default(), count: 0, spread: None, random: 0x9e37_79b9_7f4a_7c15 }
-    }
-}
-
-/// The distance from the running mean in standard deviations (Welford 1962).
-#[derive(Debug, Clone, Default)]
-struct Sigma {
-    n: f64,
-    mean: f64,
-    m2: f64,
-}
-
-impl Sigma {
-    /// Takes a value and returns its distance; 0 for the first value and at no variance.
-    fn push(&mut self, x: f64) -> f64 {
-        self.n += 1.0;
-        let delta = x - self.mean;
-        self.mean += delta / self.n;
-        self.m2 += delta * (x - self.mean);
-        let variance = self.m2 / (self.n - 1.0);
-        if self.n < 2.0 || variance == 0.0 { 0.0 } else { (x - self.mean).abs() / variance.sqrt() }
-    }
-}
-
 const FUNCTIONS: &[(&str, Function)] = {
+    use super::special::Special as Own;
     use Function::*;
     &[
-        ("bool", Special(self::Special::Bool)),
-        ("int", Special(self::Special::Int)),
-        ("float", Special(self::Special::Float)),
-        ("string", Special(self::Special::String)),
-        ("duration", Special(self::Special::Duration)),
+        ("bool", Special(Own::Bool)),
+        ("int", Special(Own::Int)),
+        ("float", Special(Own::Float)),
+        ("string", Special(Own::String)),
+        ("duration", Special(Own::Duration)),
         ("abs", Math(f64::abs)),
         ("acos", Math(f64::acos)),
         ("acosh", Math(f64::acosh)),
@@ -155,9 +99,9 @@ const FUNCTIONS: &[(&str, Function)] = {
         ("strIndexAny", TextInt(|s, set| text::index(s.find(|c| set.contains(c))))),
         ("strLastIndex", TextInt(|s, part| text::index(s.rfind(part)))),
         ("strLastIndexAny", TextInt(|s, set| text::index(s.rfind(|c| set.contains(c))))),
-        ("strLength", Special(self::Special::Length)),
-        ("strReplace", Special(self::Special::Replace)),
-        ("strSubstring", Special(self::Special::Substring)),
+        ("strLength", Special(Own::Length)),
+        ("strReplace", Special(Own::Replace)),
+        ("strSubstring", Special(Own::Substring)),
         ("strToLower", Text(|s| s.to_lowercase())),
         ("strToUpper", Text(|s| s.to_uppercase())),
         ("strTrim", TextPart(|s, set| s.trim_matches(|c| set.contains(c)))),
@@ -166,8 +110,8 @@ const FUNCTIONS: &[(&str, Function)] = {
         ("strTrimRight", TextPart(|s, set| s.trim_end_matches(|c| set.contains(c)))),
         ("strTrimSpace", Text(|s| s.trim().to_owned())),
         ("strTrimSuffix", TextPart(|s, suffix| s.strip_suffix(suffix).unwrap_or(s))),
-        ("regexReplace", Special(self::Special::RegexReplace)),
-        ("isPresent", Special(self::Special::IsPresent)),
+        ("regexReplace", Special(Own::RegexReplace)),
+        ("isPresent", Special(Own::IsPresent)),
         ("unixNano", Time(|time| time)),
         ("minute", Time(|time| time.div_euclid(60 * duration::SECOND).rem_euclid(60))),
         ("hour", Time(|time| time.div_euclid(3600 * duration::SECOND).rem_euclid(24))),
@@ -175,13 +119,13 @@ const FUNCTIONS: &[(&str, Function)] = {
         ("day", Time(|time| i64::from(text::date(time).day()))),
         ("month", Time(|time| i64::from(text::date(time).month()))),
         ("year", Time(|time| i64::from(text::date(time).year()))),
-        ("now", Special(self::Special::Now)),
-        ("humanBytes", Special(self::Special::HumanBytes)),
-        ("if", Special(self::Special::If)),
-        ("sigma", Special(self::Special::Sigma)),
-        ("count", Special(self::Special::Count)),
-        ("spread", Special(self::Special::Spread)),
-        ("rand", Special(self::Special::Rand)),
+        ("now", Special(Own::Now)),
+        ("humanBytes", Special(Own::HumanBytes)),
+        ("if", Special(Own::If)),
+        ("sigma", Special(Own::Sigma)),
+        ("count", Special(Own::Count)),
+        ("spread", Special(Own::Spread)),
+        ("rand", Special(Own::Rand)),
     ]
 };
 
@@ -253,158 +197,9 @@ impl Function {
     }
 }
 
-fn error(message: impl Into<String>) -> TickError {
+/// Makes the error of a call.
+pub(super) fn error(message: impl Into<String>) -> TickError {
     TickError::Evaluate(message.into())
-}
-
-impl Special {
-    fn result_kind(self, kinds: &[Type]) -> Option<Type> {
-        use Type::*;
-        Some(match (self, kinds) {
-            (Self::Length, [String]) => Int,
-            (Self::Replace, [String, String, String, Int]) => String,
-            (Self::Substring, [String, Int, Int]) => String,
-            (Self::RegexReplace, [Regex, String, String]) => String,
-            (Self::Bool, [Bool | String | Int | Float]) => Bool,
-            (Self::Int, [Bool | String | Int | Float]) => Int,
-            (Self::Float, [Bool | String | Int | Float]) => Float,
-            (Self::String, [Bool | String | Int | Float | Duration]) => String,
-            (Self::Duration, [Duration] | [Int | Float | String, Duration]) => Duration,
-            (Self::IsPresent, [Missing | Bool | String | Int | Float]) => Bool,
-            (Self::Now, []) => Time,
-            (Self::HumanBytes, [Float | Int]) => String,
-            (Self::If, [Bool, yes, no]) if yes == no && *yes != Missing => *yes,
-            (Self::Sigma | Self::Spread, [Float]) => Float,
-            (Self::Count, []) | (Self::Rand, [] | [Int]) => Int,
-            _ => return None,
-        })
-    }
-
-    fn takes(self) -> &'static str {
-        match self {
-            Self::Length => "(string)",
-            Self::Replace => "(string, string, string, int)",
-            Self::Substring => "(string, int, int)",
-            Self::RegexReplace => "(regex, string, string)",
-            Self::Bool | Self::Int | Self::Float | Self::IsPresent => {
-                "(bool), (string), (int) or (float)"
-            }
-            Self::String => "(bool), (string), (int), (float) or (duration)",
-            Self::Duration => {
-                "(duration), (int, duration), (float, duration) or (string, duration)"
-            }
-            Self::Now | Self::Count => "no argument",
-            Self::HumanBytes => "(float) or (int)",
-            Self::If => "(bool, x, y) with x and y of one type",
-            Self::Sigma | Self::Spread => "(float)",
-            Self::Rand => "no argument or (int)",
-        }
-    }
-
-    fn call<'a>(
-        self,
-        arguments: &[Value<'a>],
-        scope: &dyn Scope,
-        state: &mut State,
-    ) -> Result<Value<'a>> {
-        use Value::{Bool, Duration, Float, Int, Missing, Regex, String, Time};
-        let string = |text: std::string::String| String(Cow::Owned(text));
-        Ok(match (self, arguments) {
-            (Self::Length, [String(s)]) => Int(s.len() as i64),
-            (Self::Replace, [String(s), String(old), String(new), Int(n)]) => {
-                string(text::replace(s, old, new, *n))
-            }
-            (Self::Substring, [String(s), Int(start), Int(stop)]) => {
-                string(text::substring(s, *start, *stop)?)
-            }
-            (Self::RegexReplace, [Regex(regex), String(s), String(with)]) => {
-                string(regex.replace_all(s, &**with).into_owned())
-            }
-            (Self::Bool, [value]) => Bool(to_bool(value)?),
-            (Self::Int, [value]) => Int(to_int(value)?),
-            (Self::Float, [value]) => Float(to_float(value)?),
-            (Self::String, [Duration(v)]) => string(duration::influxql(*v)),
-            (Self::String, [Bool(v)]) => string(v.to_string()),
-            (Self::String, [Int(v)]) => string(v.to_string()),
-            (Self::String, [Float(v)]) => string(text::float_plain(*v)),
-            (Self::String, [String(v)]) => String(v.clone()),
-            (Self::Duration, [Duration(v)]) => Duration(*v),
-            (Self::Duration, [Int(v), Duration(unit)]) => Duration(v.wrapping_mul(*unit)),
-            (Self::Duration, [Float(v), Duration(unit)]) => Duration((v * *unit as f64) as i64),
-            (Self::Duration, [String(v), Duration(_)]) => Duration(
-                duration::parse_influxql(v)
-                    .ok_or_else(|| error(format!("'{v}' is not a duration")))?,
-            ),
-            (Self::IsPresent, [value]) => Bool(!matches!(value, Missing)),
-            (Self::Now, []) => Time(scope.time()),
-            (Self::HumanBytes, [Float(v)]) => string(text::human_bytes(*v as u64)),
-            (Self::HumanBytes, [Int(v)]) => string(text::human_bytes(*v as u64)),
-            (Self::If, [Bool(condition), yes, no]) => if *condition { yes } else { no }.clone(),
-            (Self::Sigma, [Float(x)]) => Float(state.sigma.push(*x)),
-            (Self::Count, []) => {
-                state.count += 1;
-                Int(state.count)
-            }
-            (Self::Spread, [Float(x)]) => {
-                let (low, high) = state.spread.unwrap_or((f64::INFINITY, f64::NEG_INFINITY));
-                let low = if *x < low { *x } else { low };
-                let high = if *x > high { *x } else { high };
-                state.spread = Some((low, high));
-                Float(high - low)
-            }
-            (Self::Rand, []) => Int((state.random() >> 1) as i64),
-            (Self::Rand, [Int(n)]) if *n > 0 => Int((state.random() % *n as u64) as i64),
-            _ => return Err(error(format!("it takes {}", self.takes()))),
-        })
-    }
-}
-
-impl State {
-    /// Draws a number (xorshift64*), the same ones in each replay.
-    fn random(&mut self) -> u64 {
-        self.random ^= self.random >> 12;
-        self.random ^= self.random << 25;
-        self.random ^= self.random >> 27;
-        self.random.wrapping_mul(0x2545_f491_4f6c_dd1d)
-    }
-}
-
-fn to_bool(value: &Value<'_>) -> Result<bool> {
-    match value {
-        Value::Bool(v) => Ok(*v),
-        Value::Int(0) => Ok(false),
-        Value::Int(1) => Ok(true),
-        Value::Float(v) if *v == 0.0 => Ok(false),
-        Value::Float(v) if *v == 1.0 => Ok(true),
-        Value::String(v) => match &**v {
-            "1" | "t" | "T" | "true" | "TRUE" | "True" => Ok(true),
-            "0" | "f" | "F" | "false" | "FALSE" | "False" => Ok(false),
-            other => Err(error(format!("'{other}' is not a bool"))),
-        },
-        Value::Int(v) => Err(error(format!("{v} is not a bool, only 0 and 1 are"))),
-        Value::Float(v) => Err(error(format!("{v} is not a bool, only 0 and 1 are"))),
-        other => Err(error(format!("a {} is not a bool", other.kind()))),
-    }
-}
-
-fn to_int(value: &Value<'_>) -> Result<i64> {
-    match value {
-        Value::Bool(v) => Ok(i64::from(*v)),
-        Value::Int(v) => Ok(*v),
-        Value::Float(v) => Ok(*v as i64),
-        Value::String(v) => v.parse().map_err(|_| error(format!("'{v}' is not an int"))),
-        other => Err(error(format!("a {} is not an int", other.kind()))),
-    }
-}
-
-fn to_float(value: &Value<'_>) -> Result<f64> {
-    match value {
-        Value::Bool(v) => Ok(f64::from(u8::from(*v))),
-        Value::Int(v) => Ok(*v as f64),
-        Value::Float(v) => Ok(*v),
-        Value::String(v) => v.parse().map_err(|_| error(format!("'{v}' is not a float"))),
-        other => Err(error(format!("a {} is not a float", other.kind()))),
-    }
 }
 
 fn logb(x: f64) -> f64 {

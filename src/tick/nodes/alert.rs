@@ -5,19 +5,17 @@ use std::collections::HashMap;
 use std::path::PathBuf;
 use std::rc::Rc;
 
+use super::alert_levels::Levels;
+use super::alert_marks::Marks;
 use super::alert_state::{Policy, State};
-use super::map_points;
-use crate::protocol::group::{regroup, regroup_point};
 use crate::protocol::{Batch, Point};
 use crate::tick::alert::texts::Texts;
 use crate::tick::alert::{AlertEvent, Level};
-use crate::tick::condition;
 use crate::tick::definition::object::Object;
 use crate::tick::definition::{Definition, Property};
 use crate::tick::error::{Result, TickText};
-use crate::tick::flow::{ByGroup, Message, Node, Outbox, PointScope, Unseen};
-use crate::tick::graph::Task;
-use crate::tick::lambda::{Lambda, functions};
+use crate::tick::flow::{ByGroup, Message, Node, Outbox, Unseen};
+use crate::tick::settings::TaskSettings;
 
 /// Raises alerts.
 pub(crate) struct Alert {
@@ -36,48 +34,14 @@ pub(crate) struct Alert {
     remembers: bool,
 }
 
-/// When an alert has a level.
-enum Condition {
-    /// A lambda, whose failures cost a point.
-    Lambda(Rc<Lambda>, functions::State),
-    /// A condition in another language.
-    Foreign(Rc<dyn condition::Condition>),
-}
-
-/// The levels that have conditions.
-const LEVELS: [Level; 3] = [Level::Info, Level::Warning, Level::Critical];
-
-/// The conditions of the levels and of their resets, INFO first; all groups share their state.
-struct Levels {
-    conditions: [Option<Condition>; 3],
-    resets: [Option<Condition>; 3],
-}
-
-/// The fields and tags which carry the event along with the data.
-struct Marks {
-    level_tag: Option<Rc<str>>,
-    id_tag: Option<Rc<str>>,
-    level_field: Option<Rc<str>>,
-    id_field: Option<Rc<str>>,
-    message_field: Option<Rc<str>>,
-    duration_field: Option<Rc<str>>,
-}
-
 impl Alert {
     pub(crate) fn new(
         definitions: &[Definition],
         id: usize,
         source: &TickText<'_>,
-        task: &Task,
+        task: &TaskSettings,
     ) -> Result<Self> {
         let definition = &definitions[id];
-        let condition = |name: &str| match definition.value(name)? {
-            Object::Lambda(_, lambda) => {
-                Some(Condition::Lambda(Rc::clone(lambda), functions::State::default()))
-            }
-            Object::Condition(condition) => Some(Condition::Foreign(Rc::clone(condition))),
-            _ => None,
-        };
         let flapping =
             match definition.last("flapping").map(|property| property.arguments.as_slice()) {
                 Some([Object::Float(low), Object::Float(high)]) if *low <= 1.0 && *high <= 1.0 => {
@@ -99,10 +63,7 @@ impl Alert {
         };
         let handlers = handlers(&definition.properties);
         Ok(Self {
-            levels: Levels {
-                conditions: [condition("info"), condition("warn"), condition("crit")],
-                resets: [condition("infoReset"), condition("warnReset"), condition("critReset")],
-            },
+            levels: Levels::new(definition),
             texts: Texts::new(definitions, id, source, &task.id)?,
             policy,
             all: definition.flag("all"),
@@ -253,126 +214,6 @@ impl Alert {
     }
 }
 
-impl Levels {
-    /// Returns the level of a point, given the one of the group.
-    fn determine(&mut self, point: &Point, current: Level, out: &mut Outbox<'_>) -> Result<Level> {
-        let current = current as usize;
-        // The levels from CRITICAL down to the current one.
-        for i in (current.saturating_sub(1)..3).rev() {
-            if test(&mut self.conditions[i], point, out)? == Some(true) {
-                return Ok(LEVELS[i]);
-            }
-        }
-        if current > 0
-            && self.conditions[current - 1].is_some()
-            && test(&mut self.resets[current - 1], point, out)? == Some(false)
-        {
-            return Ok(LEVELS[current - 1]);
-        }
-        for i in (0..current).rev() {
-            if test(&mut self.conditions[i], point, out)? == Some(true) {
-                return Ok(LEVELS[i]);
-            }
-        }
-        Ok(Level::Ok)
-    }
-}
-
-/// Tests a condition, if there is one; reports a lambda that cannot be tested.
-fn test(
-    condition: &mut Option<Condition>,
-    point: &Point,
-    out: &mut Outbox<'_>,
-) -> Result<Option<bool>> {
-    match condition {
-        None => Ok(None),
-        Some(Condition::Foreign(condition)) => condition.holds(point),
-        Some(Condition::Lambda(lambda, state)) => {
-            match lambda.test(&PointScope::new(point), state) {
-                Ok(holds) => Ok(Some(holds)),
-                Err(error) => {
-                    out.diagnose(&error);
-                    Ok(None)
-                }
-            }
-        }
-    }
-}
-
-impl Marks {
-    fn new(definition: &Definition) -> Self {
-        let name = |property: &str| definition.string(property).filter(|name| !name.is_empty());
-        Self {
-            level_tag: name("levelTag"),
-            id_tag: name("idTag"),
-            level_field: name("levelField"),
-            id_field: name("idField"),
-            message_field: name("messageField"),
-            duration_field: name("durationField"),
-        }
-    }
-
-    fn any(&self) -> bool {
-        [
-            &self.level_tag,
-            &self.id_tag,
-            &self.level_field,
-            &self.id_field,
-            &self.message_field,
-            &self.duration_field,
-        ]
-        .into_iter()
-        .any(Option::is_some)
-    }
-
-    fn tags<'e>(&'e self, event: &'e AlertEvent<'_>) -> impl Iterator<Item = (&'e str, &'e str)> {
-        let level = self.level_tag.as_deref().map(|name| (name, event.level.name()));
-        let id = self.id_tag.as_deref().map(|name| (name, event.id));
-        level.into_iter().chain(id)
-    }
-
-    fn apply(&self, point: &mut Point, event: &AlertEvent<'_>, message: &str) {
-        self.tags(event).for_each(|(name, value)| point.set_tag(name, value));
-        let strings = [
-            (&self.level_field, event.level.name()),
-            (&self.message_field, message),
-            (&self.id_field, event.id),
-        ];
-        for (name, value) in strings {
-            if let Some(name) = name {
-                point.set_field(name, value);
-            }
-        }
-        if let Some(name) = &self.duration_field {
-            point.set_field(name, event.duration);
-        }
-    }
-
-    /// Returns the data of an event with its marks.
-    fn mark(&self, event: &AlertEvent<'_>) -> Result<Message> {
-        let message = if self.message_field.is_some() { event.message()? } else { "" };
-        Ok(match event.data {
-            Message::Point(point) => {
-                let mut point = (**point).clone();
-                self.apply(&mut point, event, message);
-                regroup_point(&mut point, &mut String::new());
-                point.into()
-            }
-            Message::Batch(batch) => {
-                let mut marked = map_points(batch, |point| {
-                    self.apply(point, event, message);
-                    true
-                });
-                for (name, value) in self.tags(event) {
-                    marked.tags.insert(name.to_string(), value.to_owned());
-                }
-                regroup(&mut marked);
-                marked.into()
-            }
-        })
-    }
-}
-
 /// Returns the handlers as a script writes them.
 fn handlers(properties: &[Property]) -> Vec<String> {
     let mut handlers: Vec<String> = Vec::new();
@@ -411,10 +252,6 @@ impl Node for Alert {
     }
 
     fn unseen(&self) -> Vec<Unseen> {
-        let foreign = self.levels.conditions.iter().filter_map(|condition| match condition {
-            Some(Condition::Foreign(condition)) => Some(condition),
-            _ => None,
-        });
-        foreign.flat_map(|condition| condition.unseen()).collect()
+        self.levels.unseen()
     }
 }

@@ -9,7 +9,7 @@ use crate::tick::definition::Definition;
 use crate::tick::definition::object::Object;
 use crate::tick::error::{Result, TickError, TickText};
 use crate::tick::flow::{ByGroup, Message, Node, Outbox, PointScope, field_value, set_field};
-use crate::tick::lambda::functions::State;
+use crate::tick::lambda::State;
 use crate::tick::lambda::{Lambda, Scope, Value};
 
 type Computed = Vec<(Rc<str>, Value<'static>)>;

@@ -9,7 +9,7 @@ use crate::tick::definition::object::Object;
 use crate::tick::error::Result;
 use crate::tick::flow::{ByGroup, Node, Outbox, PointScope};
 use crate::tick::lambda::Lambda;
-use crate::tick::lambda::functions::State;
+use crate::tick::lambda::State;
 
 /// Keeps the points for which a condition holds; its state is kept for each group.
 pub(crate) struct Where {

@@ -12,7 +12,7 @@ use crate::tick::definition::object::Object;
 use crate::tick::error::{Result, TickText};
 use crate::tick::flow::{Edge, Message, NameKind, Names, Node, Outbox, PointScope, Unseen, Wanted};
 use crate::tick::lambda::Lambda;
-use crate::tick::lambda::functions::State;
+use crate::tick::lambda::State;
 
 /// Selects and groups points.
 pub(crate) struct From {

@@ -2,6 +2,8 @@
 
 mod aggregate;
 mod alert;
+mod alert_levels;
+mod alert_marks;
 mod alert_state;
 mod change_detect;
 mod default;
@@ -29,10 +31,10 @@ mod union;
 mod window;
 
 use crate::protocol::{Batch, Point};
-use crate::tick::definition::{Definition, Kind};
+use crate::tick::definition::{Definition, NodeKind};
 use crate::tick::error::{Result, TickText};
 use crate::tick::flow::{Edge, Node};
-use crate::tick::graph::Task;
+use crate::tick::settings::TaskSettings;
 use crate::tick::udf::Udfs;
 
 /// Makes the node that a definition stands for.
@@ -41,15 +43,15 @@ pub(crate) fn build(
     id: usize,
     name: &str,
     source: &TickText<'_>,
-    task: &Task,
+    task: &TaskSettings,
     udfs: &mut dyn Udfs,
 ) -> Result<Box<dyn Node>> {
     let definition = &definitions[id];
     let spec = match &definition.kind {
-        Kind::Source => return Ok(Box::new(source::Pass)),
-        Kind::Output => return Ok(Box::new(output::Output)),
-        Kind::Udf(_) => return udf::build(definition, name, source, task, udfs),
-        Kind::Node(spec) => spec,
+        NodeKind::Source => return Ok(Box::new(source::Pass)),
+        NodeKind::Output => return Ok(Box::new(output::Output)),
+        NodeKind::Udf(_) => return udf::build(definition, name, source, task, udfs),
+        NodeKind::Node(spec) => spec,
     };
     Ok(match spec.name {
         "from" => Box::new(from::From::new(definition, source)?),

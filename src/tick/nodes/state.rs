@@ -10,7 +10,7 @@ use crate::tick::definition::object::Object;
 use crate::tick::error::Result;
 use crate::tick::flow::{ByGroup, Message, Node, Outbox, PointScope};
 use crate::tick::lambda::Lambda;
-use crate::tick::lambda::functions;
+use crate::tick::lambda::State as FunctionState;
 
 /// Counts points, or time, in a state; -1 outside of it.
 pub(crate) struct State {
@@ -27,7 +27,7 @@ struct Tracker {
 
 #[derive(Default)]
 struct Tracked {
-    functions: functions::State,
+    functions: FunctionState,
     count: i64,
     since: Option<i64>,
 }

@@ -8,7 +8,7 @@ use crate::protocol::{Batch, Point};
 use crate::tick::definition::Definition;
 use crate::tick::error::{Result, TickError, TickText};
 use crate::tick::flow::{Edge, Message, NameKind, Names, Node, Outbox, Unseen};
-use crate::tick::graph::Task;
+use crate::tick::settings::TaskSettings;
 use crate::tick::udf::{Udf, Udfs, option};
 
 /// Points of a batch whose fields are looked at.
@@ -19,7 +19,7 @@ pub(super) fn build(
     definition: &Definition,
     node: &str,
     source: &TickText<'_>,
-    task: &Task,
+    task: &TaskSettings,
     udfs: &mut dyn Udfs,
 ) -> Result<Box<dyn Node>> {
     let options = definition.properties.iter().map(|p| option(&p.name, &p.arguments)).collect();

@@ -9,7 +9,7 @@ use crate::tick::error::{Result, TickText};
 /// A kind of token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[allow(missing_docs)]
-pub enum Kind {
+pub enum TokenKind {
     Eof,
     Var,
     Dbrp,
@@ -97,7 +97,7 @@ impl Operator {
     }
 }
 
-impl Kind {
+impl TokenKind {
     /// Returns what an error calls it.
     pub fn describe(self) -> &'static str {
         match self {
@@ -133,14 +133,14 @@ impl Kind {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Token<'a> {
     /// The kind.
-    pub kind: Kind,
+    pub kind: TokenKind,
     /// The text as written, quotes included.
     pub text: &'a str,
     /// The offset in bytes.
     pub at: usize,
 }
 
-/// Splits a script into tokens; the last one is [`Kind::Eof`].
+/// Splits a script into tokens; the last one is [`TokenKind::Eof`].
 pub fn lex<'a>(source: &TickText<'a>) -> Result<Vec<Token<'a>>> {
     let mut lexer = Lexer { source, text: source.text, at: 0, tokens: Vec::new(), operand: false };
     while lexer.step()? {}
@@ -165,7 +165,7 @@ impl<'a> Lexer<'a, '_> {
         self.rest().chars().next()
     }
 
-    fn emit(&mut self, kind: Kind, length: usize, operand: bool) {
+    fn emit(&mut self, kind: TokenKind, length: usize, operand: bool) {
         let text = &self.text[self.at..self.at + length];
         self.tokens.push(Token { kind, text, at: self.at });
         self.at += length;
@@ -177,7 +177,7 @@ impl<'a> Lexer<'a, '_> {
         self.at += rest.len() - rest.trim_start().len();
         let rest = self.rest();
         let Some(c) = self.peek() else {
-            self.emit(Kind::Eof, 0, false);
+            self.emit(TokenKind::Eof, 0, false);
             return Ok(false);
         };
         if rest.starts_with("//") {
@@ -188,19 +188,19 @@ impl<'a> Lexer<'a, '_> {
             return Ok(true);
         }
         match c {
-            '-' => self.emit(Kind::Operator(Operator::Minus), 1, false),
-            '!' => self.emit(Kind::Not, 1, false),
-            '(' => self.emit(Kind::LeftParen, 1, false),
-            ')' => self.emit(Kind::RightParen, 1, true),
-            '[' => self.emit(Kind::LeftBracket, 1, false),
-            ']' => self.emit(Kind::RightBracket, 1, false),
-            '|' => self.emit(Kind::Pipe, 1, false),
-            '@' => self.emit(Kind::At, 1, false),
-            ',' => self.emit(Kind::Comma, 1, false),
-            '*' => self.emit(Kind::Star, 1, true),
-            '=' => self.emit(Kind::Assign, 1, false),
-            '"' => self.quoted('"', Kind::Reference, "\"reference\"")?,
-            '/' => self.quoted('/', Kind::Regex, "/regex/")?,
+            '-' => self.emit(TokenKind::Operator(Operator::Minus), 1, false),
+            '!' => self.emit(TokenKind::Not, 1, false),
+            '(' => self.emit(TokenKind::LeftParen, 1, false),
+            ')' => self.emit(TokenKind::RightParen, 1, true),
+            '[' => self.emit(TokenKind::LeftBracket, 1, false),
+            ']' => self.emit(TokenKind::RightBracket, 1, false),
+            '|' => self.emit(TokenKind::Pipe, 1, false),
+            '@' => self.emit(TokenKind::At, 1, false),
+            ',' => self.emit(TokenKind::Comma, 1, false),
+            '*' => self.emit(TokenKind::Star, 1, true),
+            '=' => self.emit(TokenKind::Assign, 1, false),
+            '"' => self.quoted('"', TokenKind::Reference, "\"reference\"")?,
+            '/' => self.quoted('/', TokenKind::Regex, "/regex/")?,
             '\'' => self.string()?,
             '.' | '0'..='9' => self.number()?,
             _ if c.is_alphabetic() => self.word(),
@@ -227,11 +227,11 @@ impl<'a> Lexer<'a, '_> {
             ("%", Modulo),
         ];
         if let Some((text, operator)) = OPERATORS.iter().find(|(text, _)| rest.starts_with(text)) {
-            self.emit(Kind::Operator(*operator), text.len(), false);
+            self.emit(TokenKind::Operator(*operator), text.len(), false);
             return true;
         }
         if rest.starts_with('=') {
-            self.emit(Kind::Assign, 1, false);
+            self.emit(TokenKind::Assign, 1, false);
             return true;
         }
         false
@@ -243,19 +243,19 @@ impl<'a> Lexer<'a, '_> {
             .find(|c: char| !(c.is_alphabetic() || c.is_numeric() || c == '_'))
             .unwrap_or(rest.len());
         let kind = match &rest[..length] {
-            "AND" => Kind::Operator(Operator::And),
-            "OR" => Kind::Operator(Operator::Or),
-            "TRUE" => Kind::True,
-            "FALSE" => Kind::False,
-            "var" => Kind::Var,
-            "dbrp" => Kind::Dbrp,
+            "AND" => TokenKind::Operator(Operator::And),
+            "OR" => TokenKind::Operator(Operator::Or),
+            "TRUE" => TokenKind::True,
+            "FALSE" => TokenKind::False,
+            "var" => TokenKind::Var,
+            "dbrp" => TokenKind::Dbrp,
             "lambda" if rest[length..].starts_with(':') => {
-                self.emit(Kind::Lambda, length + 1, false);
+                self.emit(TokenKind::Lambda, length + 1, false);
                 return;
             }
-            _ => Kind::Ident,
+            _ => TokenKind::Ident,
         };
-        let operand = matches!(kind, Kind::Ident | Kind::True | Kind::False);
+        let operand = matches!(kind, TokenKind::Ident | TokenKind::True | TokenKind::False);
         self.emit(kind, length, operand);
     }
 
@@ -263,7 +263,7 @@ impl<'a> Lexer<'a, '_> {
         let rest = self.rest();
         let bytes = rest.as_bytes();
         if bytes[0] == b'.' && !bytes.get(1).is_some_and(u8::is_ascii_digit) {
-            self.emit(Kind::Dot, 1, false);
+            self.emit(TokenKind::Dot, 1, false);
             return Ok(());
         }
         let length = rest.find(|c: char| !(c.is_ascii_digit() || c == '.')).unwrap_or(rest.len());
@@ -275,8 +275,8 @@ impl<'a> Lexer<'a, '_> {
             .into_iter()
             .find(|unit| dots == 0 && rest[length..].starts_with(unit));
         match unit {
-            Some(unit) => self.emit(Kind::Duration, length + unit.len(), true),
-            None => self.emit(Kind::Number, length, true),
+            Some(unit) => self.emit(TokenKind::Duration, length + unit.len(), true),
+            None => self.emit(TokenKind::Number, length, true),
         }
         if self.peek().is_some_and(|c| c.is_alphanumeric()) {
             let hint =
@@ -289,7 +289,7 @@ impl<'a> Lexer<'a, '_> {
     }
 
     /// Takes what stands between two `quote`s, of which a backslash escapes one.
-    fn quoted(&mut self, quote: char, kind: Kind, what: &str) -> Result<()> {
+    fn quoted(&mut self, quote: char, kind: TokenKind, what: &str) -> Result<()> {
         let rest = self.rest();
         let mut chars = rest.char_indices().skip(1).peekable();
         while let Some((i, c)) = chars.next() {
@@ -306,11 +306,11 @@ impl<'a> Lexer<'a, '_> {
     fn string(&mut self) -> Result<()> {
         let rest = self.rest();
         if !rest.starts_with("'''") {
-            return self.quoted('\'', Kind::String, "'string'");
+            return self.quoted('\'', TokenKind::String, "'string'");
         }
         // A quote that ends the text of a triple-quoted string belongs to the text's end marker.
         match rest[3..].find("'''") {
-            Some(i) => self.emit(Kind::String, i + 6, true),
+            Some(i) => self.emit(TokenKind::String, i + 6, true),
             None => {
                 return Err(self
                     .source
@@ -323,9 +323,9 @@ impl<'a> Lexer<'a, '_> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Kind, Kind::*, Operator as Op, TickText, lex};
+    use super::{Operator as Op, TickText, TokenKind, TokenKind::*, lex};
 
-    fn kinds(text: &str) -> Vec<Kind> {
+    fn kinds(text: &str) -> Vec<TokenKind> {
         let mut tokens = lex(&TickText { name: "t", text }).expect(text);
         assert_eq!(tokens.pop().map(|t| t.kind), Some(Eof));
         tokens.into_iter().map(|t| t.kind).collect()
@@ -333,7 +333,7 @@ mod tests {
 
     #[test]
     fn tokens_depend_on_what_stands_before_them() {
-        let cases: &[(&str, &[Kind])] = &[
+        let cases: &[(&str, &[TokenKind])] = &[
             ("var x = 5m", &[Var, Ident, Assign, Duration]),
             ("x.y|z(*)", &[Ident, Dot, Ident, Pipe, Ident, LeftParen, Star, RightParen]),
             ("a * b", &[Ident, Operator(Op::Multiply), Ident]),

@@ -7,7 +7,7 @@ use regex::Regex;
 use crate::protocol::duration;
 use crate::tick::error::{Result, TickError, TickText};
 use crate::tick::syntax::ast::{Call, Expr, ExprKind, Link, Statement, Unary};
-use crate::tick::syntax::lexer::{Kind, Operator, Token, lex};
+use crate::tick::syntax::lexer::{Operator, Token, TokenKind, lex};
 
 /// The deepest nesting that is parsed; deeper scripts are refused.
 const MAX_DEPTH: usize = 200;
@@ -25,7 +25,7 @@ const PART: usize = 4;
 pub fn parse(source: &TickText<'_>) -> Result<Vec<Statement>> {
     let mut parser = Parser { source, tokens: lex(source)?, next: 0, depth: 0 };
     let mut statements = Vec::new();
-    while parser.peek() != Kind::Eof {
+    while parser.peek() != TokenKind::Eof {
         statements.push(parser.statement()?);
     }
     Ok(statements)
@@ -35,7 +35,7 @@ pub fn parse(source: &TickText<'_>) -> Result<Vec<Statement>> {
 pub fn parse_lambda(source: &TickText<'_>) -> Result<Expr> {
     let mut parser = Parser { source, tokens: lex(source)?, next: 0, depth: 0 };
     let expr = parser.operation()?;
-    parser.expect(Kind::Eof)?;
+    parser.expect(TokenKind::Eof)?;
     Ok(expr)
 }
 
@@ -52,7 +52,7 @@ impl<'a> Parser<'a, '_> {
         self.tokens[(self.next + ahead).min(last)]
     }
 
-    fn peek(&self) -> Kind {
+    fn peek(&self) -> TokenKind {
         self.token(0).kind
     }
 
@@ -62,25 +62,25 @@ impl<'a> Parser<'a, '_> {
         token
     }
 
-    fn take_if(&mut self, kind: Kind) -> bool {
+    fn take_if(&mut self, kind: TokenKind) -> bool {
         let found = self.peek() == kind;
         self.next += usize::from(found);
         found
     }
 
-    fn expect(&mut self, kind: Kind) -> Result<Token<'a>> {
+    fn expect(&mut self, kind: TokenKind) -> Result<Token<'a>> {
         if self.peek() == kind { Ok(self.take()) } else { Err(self.unexpected(kind.describe())) }
     }
 
     fn unexpected(&self, expected: &str) -> TickError {
         let token = self.token(0);
         let found = match token.kind {
-            Kind::Ident
-            | Kind::Number
-            | Kind::Reference
-            | Kind::String
-            | Kind::Duration
-            | Kind::Regex => token.text,
+            TokenKind::Ident
+            | TokenKind::Number
+            | TokenKind::Reference
+            | TokenKind::String
+            | TokenKind::Duration
+            | TokenKind::Regex => token.text,
             kind => kind.describe(),
         };
         self.source.error(token.at, format!("unexpected {found}, expected {expected}"))
@@ -88,12 +88,12 @@ impl<'a> Parser<'a, '_> {
 
     fn statement(&mut self) -> Result<Statement> {
         match self.peek() {
-            Kind::Var => self.declaration(),
-            Kind::Dbrp => {
+            TokenKind::Var => self.declaration(),
+            TokenKind::Dbrp => {
                 self.take();
-                let database = reference(self.expect(Kind::Reference)?.text);
-                self.expect(Kind::Dot)?;
-                let retention_policy = reference(self.expect(Kind::Reference)?.text);
+                let database = reference(self.expect(TokenKind::Reference)?.text);
+                self.expect(TokenKind::Dot)?;
+                let retention_policy = reference(self.expect(TokenKind::Reference)?.text);
                 Ok(Statement::Dbrp { database, retention_policy })
             }
             _ => Ok(Statement::Expression(self.expression()?)),
@@ -102,9 +102,9 @@ impl<'a> Parser<'a, '_> {
 
     fn declaration(&mut self) -> Result<Statement> {
         self.take();
-        let name = self.expect(Kind::Ident)?;
+        let name = self.expect(TokenKind::Ident)?;
         match self.peek() {
-            Kind::Assign => {
+            TokenKind::Assign => {
                 self.take();
                 Ok(Statement::Declaration {
                     name: name.text.into(),
@@ -112,7 +112,7 @@ impl<'a> Parser<'a, '_> {
                     value: self.expression()?,
                 })
             }
-            Kind::Ident => {
+            TokenKind::Ident => {
                 let kind = self.take();
                 Ok(Statement::TypeDeclaration {
                     name: name.text.into(),
@@ -141,9 +141,9 @@ impl<'a> Parser<'a, '_> {
 
     fn expression_here(&mut self) -> Result<Expr> {
         match self.peek() {
-            Kind::Ident => {
-                let link = |kind| matches!(kind, Kind::Dot | Kind::Pipe | Kind::At);
-                if self.token(1).kind == Kind::LeftParen {
+            TokenKind::Ident => {
+                let link = |kind| matches!(kind, TokenKind::Dot | TokenKind::Pipe | TokenKind::At);
+                if self.token(1).kind == TokenKind::LeftParen {
                     let at = self.token(0).at;
                     let call = self.call()?;
                     let below = deepest(&call.arguments);
@@ -156,13 +156,13 @@ impl<'a> Parser<'a, '_> {
                     self.operation()
                 }
             }
-            Kind::Lambda => {
+            TokenKind::Lambda => {
                 let at = self.take().at;
                 let body = self.operation()?;
                 let below = body.depth;
                 self.tree(ExprKind::Lambda(Rc::new(body)), at, below, PART)
             }
-            Kind::LeftBracket => self.list(),
+            TokenKind::LeftBracket => self.list(),
             _ => self.operation(),
         }
     }
@@ -180,16 +180,16 @@ impl<'a> Parser<'a, '_> {
     fn chain(&mut self, mut left: Expr) -> Result<Expr> {
         loop {
             let link = match self.peek() {
-                Kind::Dot => Link::Property,
-                Kind::Pipe => Link::Chain,
-                Kind::At => Link::Dynamic,
+                TokenKind::Dot => Link::Property,
+                TokenKind::Pipe => Link::Chain,
+                TokenKind::At => Link::Dynamic,
                 _ => return Ok(left),
             };
             self.take();
             let at = self.token(0).at;
             if link != Link::Chain
-                && self.peek() == Kind::Ident
-                && self.token(1).kind != Kind::LeftParen
+                && self.peek() == TokenKind::Ident
+                && self.token(1).kind != TokenKind::LeftParen
             {
                 let name = self.take().text.into();
                 let below = left.depth;
@@ -203,16 +203,16 @@ impl<'a> Parser<'a, '_> {
     }
 
     fn call(&mut self) -> Result<Call> {
-        let name = self.expect(Kind::Ident)?;
-        self.expect(Kind::LeftParen)?;
-        let arguments = self.separated(Kind::RightParen, Self::expression)?;
+        let name = self.expect(TokenKind::Ident)?;
+        self.expect(TokenKind::LeftParen)?;
+        let arguments = self.separated(TokenKind::RightParen, Self::expression)?;
         Ok(Call { name: name.text.into(), arguments, at: name.at })
     }
 
     fn list(&mut self) -> Result<Expr> {
-        let at = self.expect(Kind::LeftBracket)?.at;
-        let items = self.separated(Kind::RightBracket, |parser| match parser.peek() {
-            Kind::Ident | Kind::String | Kind::Star => parser.primary(),
+        let at = self.expect(TokenKind::LeftBracket)?.at;
+        let items = self.separated(TokenKind::RightBracket, |parser| match parser.peek() {
+            TokenKind::Ident | TokenKind::String | TokenKind::Star => parser.primary(),
             _ => Err(parser.unexpected("a 'string', a variable or '*'")),
         })?;
         let below = deepest(&items);
@@ -222,13 +222,13 @@ impl<'a> Parser<'a, '_> {
     /// Parses what stands between commas, up to and with the closing token.
     fn separated(
         &mut self,
-        close: Kind,
+        close: TokenKind,
         mut item: impl FnMut(&mut Self) -> Result<Expr>,
     ) -> Result<Vec<Expr>> {
         let mut items = Vec::new();
         while self.peek() != close {
             items.push(item(self)?);
-            if !self.take_if(Kind::Comma) {
+            if !self.take_if(TokenKind::Comma) {
                 break;
             }
         }
@@ -245,12 +245,12 @@ impl<'a> Parser<'a, '_> {
 
     /// Parses operators that bind at least as tightly as `least`; equal ones group to the left.
     fn precedence(&mut self, mut left: Expr, least: u8) -> Result<Expr> {
-        while let Kind::Operator(operator) = self.peek()
+        while let TokenKind::Operator(operator) = self.peek()
             && operator.precedence() >= least
         {
             let at = self.take().at;
             let mut right = self.primary()?;
-            while let Kind::Operator(next) = self.peek()
+            while let TokenKind::Operator(next) = self.peek()
                 && next.precedence() > operator.precedence()
             {
                 right = self.nested(|parser| parser.precedence(right, next.precedence()))?;
@@ -275,40 +275,40 @@ impl<'a> Parser<'a, '_> {
         let token = self.token(0);
         let text = token.text;
         let kind = match token.kind {
-            Kind::LeftParen => {
+            TokenKind::LeftParen => {
                 self.take();
                 let inner = self.operation()?;
-                self.expect(Kind::RightParen)?;
+                self.expect(TokenKind::RightParen)?;
                 return Ok(inner);
             }
-            Kind::Operator(Operator::Minus) | Kind::Not => {
+            TokenKind::Operator(Operator::Minus) | TokenKind::Not => {
                 self.take();
-                let unary = if token.kind == Kind::Not { Unary::Not } else { Unary::Minus };
+                let unary = if token.kind == TokenKind::Not { Unary::Not } else { Unary::Minus };
                 let operand = self.primary()?;
                 let below = operand.depth;
                 return self.tree(ExprKind::Unary(unary, Box::new(operand)), token.at, below, PART);
             }
-            Kind::Ident if self.token(1).kind == Kind::LeftParen => {
+            TokenKind::Ident if self.token(1).kind == TokenKind::LeftParen => {
                 let name = self.take();
                 self.take();
-                let arguments = self.separated(Kind::RightParen, Self::operation)?;
+                let arguments = self.separated(TokenKind::RightParen, Self::operation)?;
                 let call = Call { name: name.text.into(), arguments, at: name.at };
                 let below = deepest(&call.arguments);
                 return self.tree(ExprKind::Call(call), token.at, below, PART);
             }
-            Kind::Ident => ExprKind::Ident(text.into()),
-            Kind::Number => self.number(token)?,
-            Kind::String => ExprKind::String(string(text)),
-            Kind::True => ExprKind::Bool(true),
-            Kind::False => ExprKind::Bool(false),
-            Kind::Duration => {
+            TokenKind::Ident => ExprKind::Ident(text.into()),
+            TokenKind::Number => self.number(token)?,
+            TokenKind::String => ExprKind::String(string(text)),
+            TokenKind::True => ExprKind::Bool(true),
+            TokenKind::False => ExprKind::Bool(false),
+            TokenKind::Duration => {
                 ExprKind::Duration(duration::parse_influxql(text).ok_or_else(|| {
                     self.source.error(token.at, "the duration is too long for 64 bits")
                 })?)
             }
-            Kind::Regex => self.regex(token)?,
-            Kind::Star => ExprKind::Star,
-            Kind::Reference => ExprKind::Reference(reference(text)),
+            TokenKind::Regex => self.regex(token)?,
+            TokenKind::Star => ExprKind::Star,
+            TokenKind::Reference => ExprKind::Reference(reference(text)),
             _ => {
                 return Err(
                     self.unexpected("a value, a \"reference\", a function, '(', '-' or '!'")

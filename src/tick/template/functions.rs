@@ -2,9 +2,10 @@
 
 use std::fmt::Write;
 
+use crate::tick::error::TemplateProblem;
 use crate::tick::template::printf::printf;
 use crate::tick::template::value::Data;
-use crate::tick::template::{TemplateProblem, Templated, refuse};
+use crate::tick::template::{Templated, refuse};
 
 /// Tells whether a function of that name exists.
 pub(crate) fn exists(name: &str) -> bool {

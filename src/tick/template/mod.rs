@@ -14,7 +14,7 @@ mod segments;
 mod tests;
 pub mod value;
 
-use crate::tick::error::{Result, TickError};
+use crate::tick::error::{Result, TemplateProblem, TickError};
 use crate::tick::template::parse::{Blocks, End};
 use crate::tick::template::value::Data;
 
@@ -74,23 +74,6 @@ impl Template {
             (body, End::Eof) => Ok(Self { name, html, body }),
             _ => Err(failed("{{end}} or {{else}} without {{if}}".into())),
         }
-    }
-}
-
-/// What a template says that cannot be, in the words of Go's templates where Go refuses it too.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{0}")]
-pub struct TemplateProblem(String);
-
-impl From<String> for TemplateProblem {
-    fn from(message: String) -> Self {
-        Self(message)
-    }
-}
-
-impl From<&str> for TemplateProblem {
-    fn from(message: &str) -> Self {
-        Self(message.into())
     }
 }
 

@@ -100,7 +100,7 @@ fn alerts_on_batches_take_the_highest_point_or_all() {
 #[test]
 fn handlers_are_shown_not_called() {
     let (name, text) = crate::tick::language_tests::GUIDES[5];
-    let mut graph = Graph::new(&TickText { name, text }, &Task::default(), &mut NoUdfs)
+    let mut graph = Graph::new(&TickText { name, text }, &TaskSettings::default(), &mut NoUdfs)
         .unwrap_or_else(|e| panic!("{e}"));
     let mut collected = Collected::default();
     for t in 0..200 {

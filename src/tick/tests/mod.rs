@@ -16,7 +16,8 @@ mod window;
 use crate::protocol::message::BeginBatch;
 use crate::protocol::{Batch, FieldValue, Point};
 use crate::tick::error::{Result, TickText};
-use crate::tick::graph::{Collected, Graph, Task};
+use crate::tick::graph::{Collected, Graph};
+use crate::tick::settings::TaskSettings;
 use crate::tick::udf::{NoUdfs, Udfs};
 
 const SECOND: i64 = 1_000_000_000;
@@ -50,7 +51,7 @@ fn point(line: &str) -> Point {
 }
 
 fn start(script: &str, udfs: &mut dyn Udfs) -> Result<Graph> {
-    let task = Task { id: "test".to_owned(), ..Task::default() };
+    let task = TaskSettings { id: "test".to_owned(), ..TaskSettings::default() };
     Graph::new(&TickText { name: "test.tick", text: script }, &task, udfs)
 }
 

@@ -69,7 +69,7 @@ fn scripts_are_refused_with_their_place() {
 #[test]
 fn the_dotted_guide_is_refused_as_the_daemon_refuses_it() {
     let (name, text) = crate::tick::language_tests::GUIDES[2];
-    let error = Graph::new(&TickText { name, text }, &Task::default(), &mut NoUdfs)
+    let error = Graph::new(&TickText { name, text }, &TaskSettings::default(), &mut NoUdfs)
         .err()
         .expect("dots do not chain");
     assert_eq!(
@@ -85,7 +85,8 @@ fn variables_come_from_outside() {
         stream|from().measurement(name)|where(lambda: \"v\" > limit)|influxDBOut().database('out')";
     let variables =
         [("limit".to_owned(), Object::Float(1.0)), ("name".to_owned(), Object::String("m".into()))];
-    let task = Task { id: "t".to_owned(), variables: variables.into(), ..Task::default() };
+    let task =
+        TaskSettings { id: "t".to_owned(), variables: variables.into(), ..TaskSettings::default() };
     let mut graph = Graph::new(&TickText { name: "t", text: script }, &task, &mut NoUdfs)
         .unwrap_or_else(|e| panic!("{e}"));
     let mut collected = Collected::default();

@@ -8,8 +8,8 @@ use crate::script::api::{LentPoint, SharedBatch};
 use crate::script::config::OnError;
 use crate::script::error::{OutputProblem, ScriptError};
 use crate::script::host::Emission;
+use crate::script::host::callback::Callback;
 use crate::script::host::instance::Call;
-use crate::script::host::program::Callback;
 use rhai::Dynamic;
 use std::rc::Rc;
 

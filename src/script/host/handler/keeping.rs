@@ -4,7 +4,8 @@
 use super::bound::Bound;
 use crate::script::config::{OnOtherOptions, OnSnapshot};
 use crate::script::error::ScriptError;
-use crate::script::host::program::{Callback, Program};
+use crate::script::host::callback::Callback;
+use crate::script::host::program::Program;
 use crate::script::state::fit::fits;
 use crate::script::state::groups::{Bounds, Group, Groups};
 use crate::script::state::snapshot::Origin;

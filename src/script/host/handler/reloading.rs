@@ -3,7 +3,7 @@
 use super::bound::Bound;
 use crate::script::host::guard::Guard;
 use crate::script::host::reload::Follow;
-use crate::script::host::succession::{self, Refusal};
+use crate::script::host::succession::{self, Unproven};
 use std::time::Instant;
 
 impl Bound {
@@ -31,7 +31,7 @@ impl Bound {
                 let old = std::mem::replace(old, new);
                 guard.replaced(old, config.reload.probation);
             }
-            Err(refused) if matches!(refused.why, Refusal::Same) => {
+            Err(refused) if matches!(refused.why, Unproven::Same) => {
                 log::debug!("reload: the script is version {hash} again, which runs");
             }
             Err(refused) => {

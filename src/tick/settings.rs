@@ -1,0 +1,15 @@
+//! What a task is called, and what it is given.
+
+use super::definition::object::Object;
+use std::collections::BTreeMap;
+
+/// What a task is called, and what it is given from outside.
+#[derive(Debug, Clone, Default)]
+pub struct TaskSettings {
+    /// The task's id, which alerts and UDFs see.
+    pub id: String,
+    /// Variables given from outside, which replace the script's.
+    pub variables: BTreeMap<String, Object>,
+    /// The database and retention policy of data that does not say; else the script's first `dbrp`.
+    pub dbrp: Option<(String, String)>,
+}

@@ -1,0 +1,99 @@
+//! `rhai-udf listen`, started for a test, and requests to it.
+
+use crate::util::*;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
+use std::process::{Child, Stdio};
+
+/// A listener, ended with the test.
+pub(crate) struct Listening {
+    pub(crate) child: Child,
+    pub(crate) stderr: BufReader<std::process::ChildStderr>,
+    pub(crate) address: String,
+}
+
+impl Listening {
+    pub(crate) fn start(arguments: &[&str]) -> Self {
+        let mut child = binary()
+            .arg("listen")
+            .args(arguments)
+            .args(["--port", "0"])
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut stderr = BufReader::new(child.stderr.take().unwrap());
+        let mut text = String::new();
+        let address = loop {
+            let mut line = String::new();
+            assert!(stderr.read_line(&mut line).unwrap() > 0, "{text}");
+            if let Some(address) = line.trim().strip_prefix("listening on http://") {
+                break address.to_owned();
+            }
+            text += &line;
+        };
+        Self { child, stderr, address }
+    }
+
+    pub(crate) fn connect(&self) -> TcpStream {
+        TcpStream::connect(&self.address).unwrap()
+    }
+
+    /// Ends it as a service manager does; its output, its errors and its exit code.
+    pub(crate) fn stop(mut self) -> (String, String, Option<i32>) {
+        let pid = self.child.id().to_string();
+        let sent = std::process::Command::new("kill").args(["-TERM", &pid]).status();
+        assert!(sent.unwrap().success());
+        let (mut out, mut err) = (String::new(), String::new());
+        self.child.stdout.take().unwrap().read_to_string(&mut out).unwrap();
+        self.stderr.read_to_string(&mut err).unwrap();
+        (out, err, self.child.wait().unwrap().code())
+    }
+}
+
+/// Sends a request on a connection that stays open; status line, headers, body.
+pub(crate) fn send(
+    stream: &mut TcpStream,
+    request: &str,
+    headers: &str,
+    body: &[u8],
+) -> (u16, String) {
+    exchange(stream, request, headers, body).unwrap()
+}
+
+/// As [`send`], to a listener that may be ending.
+pub(crate) fn exchange(
+    stream: &mut TcpStream,
+    request: &str,
+    headers: &str,
+    body: &[u8],
+) -> std::io::Result<(u16, String)> {
+    let head = format!(
+        "{request} HTTP/1.1\r\nHost: localhost\r\n{headers}Content-Length: {}\r\n\r\n",
+        body.len()
+    );
+    stream.write_all(&[head.as_bytes(), body].concat())?;
+    let mut reader = BufReader::new(stream.try_clone()?);
+    let (mut answer, mut length) = (String::new(), 0);
+    loop {
+        let mut line = String::new();
+        reader.read_line(&mut line)?;
+        if let Some(value) = line.to_lowercase().strip_prefix("content-length:") {
+            length = value.trim().parse().unwrap();
+        }
+        if line.trim().is_empty() {
+            break;
+        }
+        answer += &line;
+    }
+    let Some(status) = answer.split(' ').nth(1) else {
+        return Err(std::io::ErrorKind::UnexpectedEof.into());
+    };
+    let status = status.parse().unwrap();
+    if status != 204 {
+        let mut body = vec![0; length];
+        reader.read_exact(&mut body)?;
+        answer += &String::from_utf8(body).unwrap();
+    }
+    Ok((status, answer))
+}
