@@ -63,9 +63,6 @@ impl Plan {
 
     /// Plans what a script is measured on.
     pub(super) fn measured(args: &MeasureArgs, config: Config) -> anyhow::Result<Self> {
-        if is_tick(&args.script) {
-            return usage("bench measures one script: give the script that the TICKscript calls");
-        }
         let input = Input::measured(args);
         let kind = input.kind()?;
         refuse::unmeasured(args, &input, kind)?;
