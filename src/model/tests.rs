@@ -1,10 +1,12 @@
 //! No bytes make a model panic or hang, and a row alone gives the bits that it has in a batch.
 
+mod answers;
+
 use super::*;
 use proptest::prelude::*;
 use std::time::{Duration, Instant};
 
-const MODELS: [&str; 12] = [
+const MODELS: [&str; 22] = [
     "logreg_names.onnx",
     "logreg2.onnx",
     "mlp_reg.onnx",
@@ -17,6 +19,16 @@ const MODELS: [&str; 12] = [
     "cb_reg.cb.json",
     "xgb_clf2.xgb.json",
     "lgbm_reg.txt",
+    "boosters/xgb_three.ubj",
+    "boosters/xgb_categories_gaps_4.ubj",
+    "boosters/lgb_categories.txt",
+    "boosters/cb_lossguide_three.cbm",
+    "estimators/isolation_forest.onnx",
+    "estimators/knn_imputer.onnx",
+    "estimators/svr_linear.onnx",
+    "networks/autoencoder_gru.onnx",
+    "networks/transformer.onnx",
+    "networks/qdq_convolutions_qint8_shifted.onnx",
 ];
 
 fn bytes(name: &str) -> Vec<u8> {
@@ -73,11 +85,9 @@ fn a_row_alone_gives_the_bits_that_it_has_in_a_batch() {
     let number = |at: usize| (at as f32 * 0.7).sin() * 40.0 + 60.0;
     for name in MODELS {
         let model = Model::load(&bytes(name), DEFAULT_LIMIT).unwrap();
-        let steps = match model.layout().unwrap() {
-            Layout::Window { steps, .. } => steps,
-            Layout::Table { .. } => 1,
-        };
-        let width = steps * 5;
+        let layout = model.layout().unwrap();
+        let steps = if let Layout::Window { steps, .. } = layout { steps } else { 1 };
+        let width = steps * layout.columns();
         let numbers: Vec<f32> = (0..width * 40).map(number).collect();
         let rows = |rows, numbers| Rows { rows, numbers, texts: Vec::new() };
         let batch = model.predict(rows(40 * steps, numbers.clone()), &run).unwrap();

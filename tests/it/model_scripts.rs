@@ -196,6 +196,61 @@ fn a_changed_model_takes_over_and_an_incompatible_one_does_not() {
     assert!(close(watched(&folder, row, &mut daemon), value("lgbm_reg")));
 }
 
+/// What a model of one output predicts for each of its known rows.
+fn predictions(name: &str) -> Vec<f64> {
+    let values = known(name)["outputs"]["variable"]["data"].as_array().unwrap().clone();
+    values.iter().map(|value| value.as_f64().unwrap()).collect()
+}
+
+#[test]
+fn a_rollback_restores_the_model_with_the_script() {
+    let (old, new) = (predictions("mlp_reg"), predictions("lgbm_reg"));
+    let more = |at: &usize| new[*at] - old[*at];
+    let worst = (0..old.len()).max_by(|a, b| more(a).total_cmp(&more(b))).unwrap();
+    let limit = (old[worst] + new[worst]) / 2.0;
+    let quiet = (0..old.len()).find(|&at| old[at].max(new[at]) < limit).unwrap();
+    let script = format!(
+        "fn state() {{ #{{ m: model(\"pump.onnx\", #{{ features: {FEATURES} }}) }} }}\n\
+         fn point(p) {{ let v = this.m.predict(p); if v > {limit:?} {{ throw \"too much\"; }} \
+         p.value = v; emit(p); }}"
+    );
+    let folder = folder("model-rollback", &[("mlp_reg.onnx", "pump.onnx")], &script);
+    let mut daemon = Daemon::run(&folder.path("script.rhai"), &["--watch"]);
+    daemon.init(&[]);
+    let rows = rows("mlp_reg");
+    assert!(close(watched(&folder, &rows[quiet], &mut daemon), old[quiet]));
+    copy(&folder, "lgbm_reg.onnx", "pump.onnx");
+    daemon.log.wait("reload: version", 1);
+    assert!(close(watched(&folder, &rows[quiet], &mut daemon), new[quiet]));
+    // The new model makes the script fail where the old one does not.
+    assert!(close(watched(&folder, &rows[worst], &mut daemon), old[worst]));
+    daemon.log.wait("is rolled back to", 1);
+    assert!(close(watched(&folder, &rows[quiet], &mut daemon), old[quiet]));
+}
+
+#[test]
+fn a_model_that_takes_other_inputs_is_refused_while_the_old_one_goes_on() {
+    let script = format!(
+        "fn state() {{ #{{ m: model(\"pump.onnx\", #{{ features: {FEATURES} }}) }} }}\n\
+         fn point(p) {{ p.value = this.m.predict(p); emit(p); }}"
+    );
+    let folder = folder("model-inputs", &[("mlp_reg.onnx", "pump.onnx")], &script);
+    let mut daemon = Daemon::run(&folder.path("script.rhai"), &["--watch"]);
+    daemon.init(&[]);
+    let row = &rows("mlp_reg")[0];
+    let want = predictions("mlp_reg")[0];
+    assert!(close(watched(&folder, row, &mut daemon), want));
+    for (from, reason) in [
+        ("estimators/svr_linear.onnx", "model 'pump.onnx' has other"),
+        ("unknown_operator.onnx", "operator my.own.Bessel"),
+        ("circle.onnx", "goes round in a circle"),
+    ] {
+        copy(&folder, from, "pump.onnx");
+        daemon.log.wait(reason, 1);
+        assert!(close(watched(&folder, row, &mut daemon), want), "{from}");
+    }
+}
+
 #[test]
 fn a_snapshot_holds_the_name_of_the_model_and_tells_of_another_digest() {
     let script = format!(

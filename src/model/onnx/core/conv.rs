@@ -1,10 +1,12 @@
 //! Convolutions over any number of dimensions, and their transposes.
 
 use super::super::kernel::{Inputs, Kernel, Node, Outputs};
-use super::product::{Factors, Plain, unpacked};
+use super::product::{Factors, Plain, Rounding, unpacked};
 use super::window::{OUTSIDE, Window, count};
 use crate::model::error::{ModelError, Result};
+use crate::model::run::Run;
 use crate::model::tensor::{Data, Shape, Tensor};
+use std::borrow::Cow;
 
 /// The kernel of an operator of this file.
 pub(super) fn kernel(node: &mut Node<'_>) -> Result<Option<Kernel>> {
@@ -13,7 +15,11 @@ pub(super) fn kernel(node: &mut Node<'_>) -> Result<Option<Kernel>> {
     Ok(Some(match node.operator.as_str() {
         "Conv" => {
             let (window, groups) = (Window::read(node)?, groups?);
-            Box::new(move |inputs| convolve(inputs, &window, groups))
+            Box::new(move |inputs| {
+                let o = Operands::floats(inputs)?;
+                let (shape, out) = convolve(&o, &window, groups, inputs.run)?;
+                Ok(Tensor::new(shape, Data::Float(out))?.into())
+            })
         }
         "ConvTranspose" => {
             let (window, groups) = (Window::read(node)?, groups?);
@@ -30,27 +36,38 @@ pub(super) fn kernel(node: &mut Node<'_>) -> Result<Option<Kernel>> {
 }
 
 /// The input, the weights, and the bias of a convolution, with their sizes checked.
-struct Operands<'a> {
-    x: std::borrow::Cow<'a, [f32]>,
-    w: std::borrow::Cow<'a, [f32]>,
-    bias: Option<std::borrow::Cow<'a, [f32]>>,
+struct Operands<'a, T: Clone> {
+    x: Cow<'a, [T]>,
+    w: Cow<'a, [T]>,
+    bias: Option<Cow<'a, [T]>>,
     batch: usize,
     channels: usize,
     image: &'a [usize],
     weights: &'a [usize],
 }
 
-impl<'a> Operands<'a> {
-    fn read(inputs: &Inputs<'a>) -> Result<Self> {
-        let (x, w) = (inputs.tensor(0)?, inputs.tensor(1)?);
+impl<'a> Operands<'a, f32> {
+    fn floats(inputs: &Inputs<'a>) -> Result<Self> {
+        let bias = inputs.optional(2)?.map(Tensor::floats).transpose()?;
+        Self::read(inputs.tensor(0)?, inputs.tensor(1)?, bias, Tensor::floats)
+    }
+}
+
+impl<'a, T: Copy + Default> Operands<'a, T> {
+    fn read(
+        x: &'a Tensor,
+        w: &'a Tensor,
+        bias: Option<Cow<'a, [T]>>,
+        elements: impl Fn(&'a Tensor) -> Result<Cow<'a, [T]>>,
+    ) -> Result<Self> {
         let (s, t) = (x.shape(), w.shape());
         if s.len() < 3 || s.len() != t.len() {
             return Err(ModelError::Data(format!("shapes {s} and {t}")));
         }
         Ok(Self {
-            x: x.floats()?,
-            w: w.floats()?,
-            bias: inputs.optional(2)?.map(Tensor::floats).transpose()?,
+            x: elements(x)?,
+            w: elements(w)?,
+            bias,
             batch: s[0],
             channels: s[1],
             image: &s[2..],
@@ -58,8 +75,8 @@ impl<'a> Operands<'a> {
         })
     }
 
-    fn bias(&self, channel: usize) -> f32 {
-        self.bias.as_ref().map_or(0.0, |bias| bias[channel])
+    fn bias(&self, channel: usize) -> T {
+        self.bias.as_ref().map_or(T::default(), |bias| bias[channel])
     }
 
     fn check(&self, fits: bool, channels_out: usize) -> Result<()> {
@@ -71,25 +88,45 @@ impl<'a> Operands<'a> {
     }
 }
 
-fn convolve(inputs: &Inputs<'_>, window: &Window, groups: usize) -> Result<Outputs> {
-    let o = Operands::read(inputs)?;
+/// The convolution of doubles, in which the sums of small integers are exact.
+pub(super) fn convolve_whole(
+    x: &Tensor,
+    w: &Tensor,
+    window: &Window,
+    groups: usize,
+    run: &Run<'_>,
+) -> Result<Tensor> {
+    let (shape, out) =
+        convolve(&Operands::read(x, w, None, Tensor::doubles)?, window, groups, run)?;
+    Tensor::new(shape, Data::Double(out))
+}
+
+fn convolve<T: Copy + Default>(
+    o: &Operands<'_, T>,
+    window: &Window,
+    groups: usize,
+    run: &Run<'_>,
+) -> Result<(Shape, Vec<T>)>
+where
+    Plain: Rounding<T>,
+{
     let (out_channels, in_group) = (o.weights[0], o.weights[1]);
     o.check(
         in_group.checked_mul(groups) == Some(o.channels) && out_channels % groups == 0,
         out_channels,
     )?;
     let placed = window.place(o.image, window.kernel(&o.weights[2..])?)?;
-    let table = window.table(&placed, o.image, inputs.run)?;
+    let table = window.table(&placed, o.image, run)?;
     let mut sizes = vec![o.batch, out_channels];
     sizes.extend_from_slice(&placed.sizes);
     let shape = Shape::new(&sizes)?;
     let (positions, cells, image) =
         (count(&placed.sizes)?, count(&o.weights[2..])?, count(o.image)?);
     let depth = in_group * cells;
-    inputs.run.room(shape.elements(), 4)?;
-    inputs.run.room(depth.saturating_mul(positions), 4)?;
-    let mut out = vec![0.0; shape.elements()];
-    let mut columns = vec![0.0; depth * positions];
+    run.room(shape.elements(), size_of::<T>())?;
+    run.room(depth.saturating_mul(positions), size_of::<T>())?;
+    let mut out = vec![T::default(); shape.elements()];
+    let mut columns = vec![T::default(); depth * positions];
     let per_group = out_channels / groups;
     let width = (per_group * positions).max(1);
     for (block, out) in out.chunks_exact_mut(width).enumerate() {
@@ -98,7 +135,7 @@ fn convolve(inputs: &Inputs<'_>, window: &Window, groups: usize) -> Result<Outpu
             let from = (sample * o.channels + group * in_group + channel) * image;
             let source = &o.x[from..from + image];
             for (to, &at) in columns.iter_mut().zip(&table) {
-                *to = if at == OUTSIDE { 0.0 } else { source[at] };
+                *to = if at == OUTSIDE { T::default() } else { source[at] };
             }
         }
         for (at, out) in out.chunks_exact_mut(positions.max(1)).enumerate() {
@@ -107,9 +144,9 @@ fn convolve(inputs: &Inputs<'_>, window: &Window, groups: usize) -> Result<Outpu
         let weights = &o.w[group * per_group * depth..(group + 1) * per_group * depth];
         let block = unpacked(depth, positions);
         let factors = Factors::new(weights, &columns, (depth, positions));
-        Factors { block, ..factors }.add_to::<Plain>(out, inputs.run)?;
+        Factors { block, ..factors }.add_to::<Plain>(out, run)?;
     }
-    Ok(Tensor::new(shape, Data::Float(out))?.into())
+    Ok((shape, out))
 }
 
 /// Each element of the input adds its multiple of the weights to the output.
@@ -119,7 +156,7 @@ fn convolve_back(
     groups: usize,
     extra: &[i64],
 ) -> Result<Outputs> {
-    let o = Operands::read(inputs)?;
+    let o = Operands::floats(inputs)?;
     let out_group = o.weights[1];
     let out_channels = out_group.checked_mul(groups).filter(|&c| c <= 1 << 24).unwrap_or(0);
     o.check(o.weights[0] == o.channels && o.channels % groups == 0, out_channels)?;

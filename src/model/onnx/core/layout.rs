@@ -41,6 +41,10 @@ pub(super) fn kernel(node: &mut Node<'_>) -> Result<Option<Kernel>> {
         "Tile" => Box::new(tile),
         "Pad" => pad(node),
         "DepthToSpace" => depth_to_space(node),
+        "ReverseSequence" => {
+            let (batch, time) = (node.int("batch_axis", 1), node.int("time_axis", 0));
+            Box::new(move |inputs| reverse(inputs, batch, time))
+        }
         _ => return Ok(None),
     }))
 }
@@ -276,4 +280,28 @@ fn depth_to_space(node: &Node<'_>) -> Kernel {
 /// Part of a tensor's elements, for operators of other files.
 pub(super) fn section(data: &Data, range: std::ops::Range<usize>) -> Data {
     map_kind!(data, v => v[range].to_vec())
+}
+
+/// Turns the first elements of each line round, as many as the line's length says.
+fn reverse(inputs: &Inputs<'_>, batch: i64, time: i64) -> Result<Outputs> {
+    let (tensor, lengths) = (inputs.tensor(0)?, inputs.tensor(1)?.integers()?);
+    let shape = *tensor.shape();
+    let (batch, time) = (shape.axis(batch)?, shape.axis(time)?);
+    let (_, lines, within) = shape.around(batch);
+    let (_, steps, inner) = shape.around(time);
+    let length = |line: usize| usize::try_from(lengths[line]).ok().filter(|&n| n <= steps);
+    if lengths.len() != lines || !(0..lines).all(|line| length(line).is_some()) {
+        return Err(ModelError::data("lengths of sequences that do not fit the input"));
+    }
+    inputs.run.room(tensor.len(), 8)?;
+    let places: Vec<usize> = (0..tensor.len())
+        .map(|at| {
+            let (line, step) = (at / within.max(1) % lines, at / inner.max(1) % steps);
+            match length(line) {
+                Some(length) if step < length => at + (length - 1) * inner - 2 * step * inner,
+                _ => at,
+            }
+        })
+        .collect();
+    Ok(Tensor::new(shape, gather(tensor.data(), &places))?.into())
 }

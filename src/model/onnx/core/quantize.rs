@@ -1,7 +1,9 @@
 //! Operators of quantized models: integers with a scale and a zero point.
 
 use super::super::kernel::{Inputs, Kernel, Node, Outputs};
+use super::conv::convolve_whole;
 use super::matmul::multiply;
+use super::window::Window;
 use crate::model::error::{ModelError, Result};
 use crate::model::tensor::{Data, Shape, Tensor};
 
@@ -19,10 +21,41 @@ pub(super) fn kernel(node: &mut Node<'_>) -> Result<Option<Kernel>> {
         }
         "DynamicQuantizeLinear" => Box::new(dynamic),
         "MatMulInteger" => Box::new(|inputs| {
-            let a = shifted(inputs.tensor(0)?, inputs.optional(2)?, false)?;
-            let b = shifted(inputs.tensor(1)?, inputs.optional(3)?, true)?;
+            let a = shifted(inputs.tensor(0)?, inputs.optional(2)?, By::Row)?;
+            let b = shifted(inputs.tensor(1)?, inputs.optional(3)?, By::Column)?;
             Ok(multiply(&a, &b, true, inputs.run)?.into())
         }),
+        "QLinearMatMul" => {
+            let range = node.quantized_range(7)?;
+            Box::new(move |inputs| {
+                let a = shifted(inputs.tensor(0)?, inputs.optional(2)?, By::Row)?;
+                let b = shifted(inputs.tensor(3)?, inputs.optional(5)?, By::Column)?;
+                let sums = multiply(&a, &b, true, inputs.run)?;
+                let columns = sums.shape().last().copied().unwrap_or(1);
+                requantize(inputs, &sums, [1, 4, 6, 7], columns, 1, range)
+            })
+        }
+        "ConvInteger" => {
+            let (window, groups) = (Window::read(node)?, groups(node)?);
+            Box::new(move |inputs| {
+                let x = shifted(inputs.tensor(0)?, inputs.optional(2)?, By::Nothing)?;
+                let w = shifted(inputs.tensor(1)?, inputs.optional(3)?, By::First)?;
+                Ok(whole_convolution(x, w, None, &window, groups, inputs)?.into())
+            })
+        }
+        "QLinearConv" => {
+            let (window, groups) = (Window::read(node)?, groups(node)?);
+            let range = node.quantized_range(7)?;
+            Box::new(move |inputs| {
+                let x = shifted(inputs.tensor(0)?, inputs.optional(2)?, By::Nothing)?;
+                let w = shifted(inputs.tensor(3)?, inputs.optional(5)?, By::First)?;
+                let bias = inputs.optional(8)?.cloned();
+                let sums = whole_convolution(x, w, bias, &window, groups, inputs)?;
+                let channels = sums.shape().get(1).copied().unwrap_or(1);
+                let inner = sums.shape().get(2..).map_or(1, |sizes| sizes.iter().product());
+                requantize(inputs, &sums, [1, 4, 6, 7], channels, inner, range)
+            })
+        }
         _ => return Ok(None),
     }))
 }
@@ -90,21 +123,97 @@ fn dynamic(inputs: &Inputs<'_>) -> Result<Outputs> {
     Ok(Outputs::tensors([quantized, scale, Tensor::int(zero as i64)]))
 }
 
-/// A matrix without its zero points: one for all, or one for each row or column.
-fn shifted(tensor: &Tensor, zero: Option<&Tensor>, by_column: bool) -> Result<Tensor> {
+/// What has a zero point of its own.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum By {
+    Nothing,
+    Row,
+    Column,
+    /// Each step along the first axis.
+    First,
+}
+
+/// A tensor without its zero points: one for all, or one for each part.
+fn shifted(tensor: &Tensor, zero: Option<&Tensor>, by: By) -> Result<Tensor> {
     let Some(zero) = zero else { return Ok(tensor.clone()) };
     let (zero, shape) = (zero.integers()?, tensor.shape());
     let columns = shape.last().copied().unwrap_or(1).max(1);
-    let rows = (tensor.len() / columns).max(1);
-    if ![1, if by_column { columns } else { rows }].contains(&zero.len()) {
+    let first = shape.first().copied().unwrap_or(1).max(1);
+    let (parts, inner) = match by {
+        By::Nothing => (1, 1),
+        By::Row => ((tensor.len() / columns).max(1), columns),
+        By::Column => (columns, 1),
+        By::First => (first, (tensor.len() / first).max(1)),
+    };
+    if ![1, parts].contains(&zero.len()) {
         return Err(ModelError::Data(format!("{} zero points for {shape}", zero.len())));
     }
-    let place = |at: usize| match zero.len() {
-        1 => 0,
-        _ if by_column => at % columns,
-        _ => at / columns,
-    };
+    let place = |at: usize| if zero.len() == 1 { 0 } else { at / inner % parts };
     let moved = |(at, &x): (usize, &i64)| x.wrapping_sub(zero[place(at)]);
     let out = tensor.integers()?.iter().enumerate().map(moved).collect();
     Tensor::new(*shape, Data::Int(out))
+}
+
+/// A convolution of integers: doubles hold sums of their products exactly.
+fn whole_convolution(
+    x: Tensor,
+    w: Tensor,
+    bias: Option<Tensor>,
+    window: &Window,
+    groups: usize,
+    inputs: &Inputs<'_>,
+) -> Result<Tensor> {
+    let real = |tensor: Tensor| {
+        let data = tensor.integers()?.iter().map(|&x| x as f64).collect();
+        Tensor::new(*tensor.shape(), Data::Double(data))
+    };
+    let sums = convolve_whole(&real(x)?, &real(w)?, window, groups, inputs.run)?;
+    let shape = *sums.shape();
+    let channels = shape.get(1).copied().unwrap_or(1).max(1);
+    let inner: usize = shape.get(2..).map_or(1, |sizes| sizes.iter().product()).max(1);
+    let bias = bias.map(|bias| bias.integers().map(std::borrow::Cow::into_owned)).transpose()?;
+    if bias.as_ref().is_some_and(|bias| bias.len() != channels) {
+        return Err(ModelError::data("a bias of another size than the channels"));
+    }
+    let whole = |(at, &x): (usize, &f64)| {
+        let bias = bias.as_ref().map_or(0, |bias| bias[at / inner % channels]);
+        (x as i64).saturating_add(bias)
+    };
+    let out = sums.doubles()?.iter().enumerate().map(whole).collect();
+    Tensor::new(shape, Data::Int(out))
+}
+
+fn groups(node: &Node<'_>) -> Result<usize> {
+    let groups = usize::try_from(node.int("group", 1)).ok().filter(|&groups| groups > 0);
+    groups.ok_or_else(|| ModelError::damaged("no groups of channels"))
+}
+
+/// Sums of products of integers as integers of another scale. The places are those of the scales of
+/// the two factors and of the result, and of the zero point of the result.
+fn requantize(
+    inputs: &Inputs<'_>,
+    sums: &Tensor,
+    [a, b, y, zero]: [usize; 4],
+    parts: usize,
+    inner: usize,
+    (low, high): (i64, i64),
+) -> Result<Outputs> {
+    let scale = |at: usize| inputs.tensor(at)?.floats();
+    let (a, b, y, zero) = (scale(a)?, scale(b)?, scale(y)?, inputs.tensor(zero)?.single_int()?);
+    let ([a], [y]) = (&a[..], &y[..]) else {
+        return Err(ModelError::Unsupported(
+            "a quantized product with several scales of its first factor".into(),
+        ));
+    };
+    if ![1, parts].contains(&b.len()) {
+        return Err(ModelError::Data(format!("{} scales for {parts} parts", b.len())));
+    }
+    let factor: Vec<f32> = b.iter().map(|b| a * b / y).collect();
+    let narrow = |(at, &sum): (usize, &i64)| {
+        let factor = factor[if factor.len() == 1 { 0 } else { at / inner.max(1) % parts }];
+        let steps = (sum as f32 * factor).round_ties_even() as i64;
+        steps.saturating_add(zero).clamp(low, high)
+    };
+    let out = sums.integers()?.iter().enumerate().map(narrow).collect();
+    Ok(Tensor::new(*sums.shape(), Data::Int(out))?.into())
 }

@@ -5,9 +5,9 @@
 
 use super::super::kernel::{Inputs, Kernel, Node, Outputs};
 use super::transform::{Other, Transform};
-use super::trees::{Trees, base_values, is_double, read};
+use super::trees::{Scored, Trees, base_values, is_double, read};
 use crate::model::error::{ModelError, Result};
-use crate::model::forest::{Aggregate, Builder, Grown};
+use crate::model::forest::Aggregate;
 use crate::model::tensor::{Data, Shape, Tensor};
 use crate::model::value::Labels;
 
@@ -20,14 +20,6 @@ struct Classifier {
     binary: bool,
     /// No weight is negative: the sum is a probability, not a margin.
     positive: bool,
-}
-
-/// Which classes got a weight: the others have no score, which is not a score of zero.
-enum Scored {
-    /// The same classes in each row.
-    Always(Vec<bool>),
-    /// It depends on the leaves; the trees count the weights.
-    Counted(Trees),
 }
 
 pub(super) fn classifier(node: &mut Node<'_>) -> Result<Kernel> {
@@ -61,33 +53,6 @@ pub(super) fn classifier(node: &mut Node<'_>) -> Result<Kernel> {
     Ok(Box::new(move |inputs| classifier.many_scores(&trees, &scored, inputs)))
 }
 
-impl Scored {
-    /// The builder's trees must have been checked: they do not go round in a circle.
-    fn read(mut builder: Builder, double: bool) -> Result<Self> {
-        let mut always = vec![false; builder.targets];
-        for &root in &builder.roots {
-            let mut in_all = vec![true; builder.targets];
-            let mut open = vec![root];
-            while let Some(at) = open.pop() {
-                match builder.nodes[at as usize] {
-                    Grown::Branch(branch) => open.extend([branch.yes, branch.no]),
-                    Grown::Leaf(start, end) => {
-                        let weights = &builder.weights[start as usize..end as usize];
-                        let has = |class: usize| weights.iter().any(|(c, _)| *c as usize == class);
-                        in_all.iter_mut().enumerate().for_each(|(class, all)| *all &= has(class));
-                    }
-                }
-            }
-            always.iter_mut().zip(in_all).for_each(|(always, all)| *always |= all);
-        }
-        if builder.weights.iter().all(|(class, _)| always[*class as usize]) {
-            return Ok(Self::Always(always));
-        }
-        builder.weights.iter_mut().for_each(|(_, weight)| *weight = 1.0);
-        Ok(Self::Counted(Trees::build(builder, double)?))
-    }
-}
-
 impl Classifier {
     /// All sums belong to one class.
     fn one_score(&self, trees: &Trees, inputs: &Inputs<'_>) -> Result<Outputs> {
@@ -110,27 +75,16 @@ impl Classifier {
     fn many_scores(&self, trees: &Trees, scored: &Scored, inputs: &Inputs<'_>) -> Result<Outputs> {
         let classes = self.labels.len();
         let (rows, mut scores) = trees.scores(inputs, Aggregate::Sum)?;
-        let counts = match scored {
-            Scored::Counted(trees) => Some(trees.scores(inputs, Aggregate::Sum)?.1),
-            Scored::Always(_) => None,
-        };
         let mut chosen = Vec::with_capacity(rows);
-        let mut has = match scored {
-            Scored::Always(has) => has.clone(),
-            Scored::Counted(_) => vec![false; classes],
-        };
-        for (at, row) in scores.chunks_exact_mut(classes).enumerate() {
-            if let Some(counts) = &counts {
-                let counts = &counts[at * classes..(at + 1) * classes];
-                has.iter_mut().zip(counts).for_each(|(has, count)| *has = *count > 0.0);
-            }
+        let scored = scored.rows(rows, inputs)?;
+        for (row, has) in scores.chunks_exact_mut(classes).zip(scored.chunks_exact(classes)) {
             chosen.push(match row {
                 [first, second] => {
                     let (class, both) = self.pair([*first, *second], [has[0], has[1]]);
                     [*first, *second] = both;
                     class
                 }
-                row => self.best(row, &has),
+                row => self.best(row, has),
             });
         }
         self.outputs(&chosen, scores)

@@ -2,7 +2,7 @@
 
 use super::super::kernel::{Kernel, Node};
 use super::transform::Transform;
-use super::trees::{Mode, Trees, is_double, regression};
+use super::trees::{Mode, is_double, regression};
 use crate::model::error::{ModelError, Result};
 use crate::model::forest::{Aggregate, Branch, Builder, Grown, Test};
 use crate::model::tensor::Tensor;
@@ -22,7 +22,7 @@ pub(super) fn ensemble(node: &mut Node<'_>) -> Result<Kernel> {
     };
     let transform = Transform::read(node)?;
     let builder = apart(node, targets)?;
-    regression(Trees::build(builder, double)?, targets, aggregate, Vec::new(), transform)
+    regression(builder, double, aggregate, Vec::new(), transform)
 }
 
 fn apart(node: &mut Node<'_>, targets: usize) -> Result<Builder> {

@@ -50,6 +50,52 @@ fn up(x: f64) -> f32 {
     if f64::from(near) < x { near.next_up() } else { near }
 }
 
+/// Which classes or targets got a weight: the others have no score, which is not a score of zero.
+pub(super) enum Scored {
+    /// The same ones in each row.
+    Always(Vec<bool>),
+    /// It depends on the leaves; the trees count the weights.
+    Counted(Trees),
+}
+
+impl Scored {
+    /// The builder's trees must have been checked: they do not go round in a circle.
+    pub(super) fn read(mut builder: Builder, double: bool) -> Result<Self> {
+        let mut always = vec![false; builder.targets];
+        for &root in &builder.roots {
+            let mut in_all = vec![true; builder.targets];
+            let mut open = vec![root];
+            while let Some(at) = open.pop() {
+                match builder.nodes[at as usize] {
+                    Grown::Branch(branch) => open.extend([branch.yes, branch.no]),
+                    Grown::Leaf(start, end) => {
+                        let weights = &builder.weights[start as usize..end as usize];
+                        let has = |class: usize| weights.iter().any(|(c, _)| *c as usize == class);
+                        in_all.iter_mut().enumerate().for_each(|(class, all)| *all &= has(class));
+                    }
+                }
+            }
+            always.iter_mut().zip(in_all).for_each(|(always, all)| *always |= all);
+        }
+        if builder.weights.iter().all(|(class, _)| always[*class as usize]) {
+            return Ok(Self::Always(always));
+        }
+        builder.weights.iter_mut().for_each(|(_, weight)| *weight = 1.0);
+        Ok(Self::Counted(Trees::build(builder, double)?))
+    }
+
+    /// A flag for each row and each class or target.
+    pub(super) fn rows(&self, rows: usize, inputs: &Inputs<'_>) -> Result<Vec<bool>> {
+        match self {
+            Self::Always(has) => Ok(has.repeat(rows)),
+            Self::Counted(trees) => {
+                let counts = trees.scores(inputs, Aggregate::Sum)?.1;
+                Ok(counts.into_iter().map(|count| count > 0.0).collect())
+            }
+        }
+    }
+}
+
 /// The attributes that describe the nodes, the same in classifiers and regressors.
 struct Listed {
     trees: Vec<i64>,
@@ -257,28 +303,36 @@ pub(super) fn regressor(node: &mut Node<'_>) -> Result<Kernel> {
         other => return Err(ModelError::Damaged(format!("the aggregate '{other}'"))),
     };
     let (base, transform) = (base_values(node)?, Transform::read(node)?);
-    let trees = Trees::build(read(node, "target", targets)?, double)?;
-    regression(trees, targets, aggregate, base, transform)
+    let builder = read(node, "target", targets)?;
+    regression(builder, double, aggregate, base, transform)
 }
 
+/// The kernel of a regressor.
 pub(super) fn regression(
-    trees: Trees,
-    targets: usize,
+    builder: Builder,
+    double: bool,
     aggregate: Aggregate,
     base: Vec<f32>,
     transform: Transform,
 ) -> Result<Kernel> {
+    let targets = builder.targets;
     if ![0, 1, targets].contains(&base.len()) {
         return Err(ModelError::damaged("the number of base values"));
     }
+    let copy = (targets > 1).then(|| builder.clone());
+    let trees = Trees::build(builder, double)?;
+    // Several targets: one that no tree gave a weight is zero, whatever its base value is.
+    let scored = copy.map(|copy| Scored::read(copy, double)).transpose()?;
     Ok(Box::new(move |inputs| {
         let (rows, mut scores) = trees.scores(inputs, aggregate)?;
-        for row in scores.chunks_exact_mut(targets) {
-            if !base.is_empty() {
-                row.iter_mut().zip(base.iter().cycle()).for_each(|(x, base)| *x += base);
-            }
-            transform.apply(row);
+        if !base.is_empty() {
+            scores.iter_mut().zip(base.iter().cycle()).for_each(|(x, base)| *x += base);
         }
+        if let Some(scored) = &scored {
+            let scored = scored.rows(rows, inputs)?;
+            scores.iter_mut().zip(scored).filter(|(_, has)| !has).for_each(|(x, _)| *x = 0.0);
+        }
+        scores.chunks_exact_mut(targets).for_each(|row| transform.apply(row));
         Ok(Tensor::new(Shape::new(&[rows, targets])?, Data::Float(scores))?.into())
     }))
 }
