@@ -101,3 +101,29 @@ fn now_goes_on_between_messages() {
     let (lines, error) = play_to_error("now", script, data);
     assert!(error.contains("done"), "{lines:?}");
 }
+
+/// A slow script takes fewer points at once; the order of the lines stays that of the data.
+#[test]
+fn the_order_of_lines_does_not_depend_on_how_fast_a_script_is() {
+    let folder = Folder::new("slow-chunks");
+    let script = folder.write(
+        "slow.rhai",
+        "fn info() { #{ wants: \"stream\", provides: \"stream\", options: #{ turns: \"int\" } } }\n\
+         fn points(chunk, opt) { for i in 0..opt.turns { } chunk.turns = opt.turns; emit(chunk); }",
+    );
+    let data: String = (0..4000).map(|i| format!("m x={i} {i}\n")).collect();
+    let data = folder.write("data.lp", &data);
+    let mut command = binary();
+    command.arg("replay").arg(script).arg("--data").arg(data);
+    command.args(["--each", "turns=300000,0,100000", "--format", "lp"]);
+    let run = feed(&mut command, &[]);
+    assert_eq!(run.code, Some(0), "{}", run.stderr);
+    let expected: String = (0..4000)
+        .flat_map(|i| [300_000, 0, 100_000].map(|turns| format!("m turns={turns}i,x={i} {i}\n")))
+        .collect();
+    assert!(
+        run.text() == expected,
+        "{}",
+        run.text().lines().take(30).collect::<Vec<_>>().join("\n")
+    );
+}
