@@ -160,7 +160,6 @@ pub(crate) fn register(engine: &mut Engine, sizes: Sizes) {
         ("to_string", &[blob], joined_text),
         ("to_debug", &[blob], joined_text),
         ("to_debug", &[text], escaped_text),
-        ("debug", &[text], escaped_text),
         ("to_json", &[map], joined_text),
         ("as_string", &[blob], decoded_text),
         ("to_upper", &[text], upper_text),

@@ -146,9 +146,9 @@ fn what_is_nested_is_counted() {
 
 /// Functions of the interpreter whose result is never longer than what they are given, or of a size
 /// that does not depend on it. Those that call a script's function (`map`, `reduce`) give what it gives;
-/// `print` keeps nothing. Properties that are only read (`get$…`) are left out.
+/// `print` and `debug` keep nothing. Properties that are only read (`get$…`) are left out.
 const NOT_GROWING: &str = "\
-    != % & * ** - / << == >> ^ abs all bits bytes chars chop clear contains crop dedup drain end \
+    != % & * ** - / << == >> ^ abs all bits bytes chars chop clear contains crop debug dedup drain end \
     ends_with exit extract filter find find_map for_each get get_fn_metadata_list index_of \
     is_anonymous is_empty is_even is_exclusive is_inclusive is_odd is_zero len map max min name \
     order order_by order_desc parse_be_float parse_be_int parse_le_float parse_le_int pop print \
