@@ -29,7 +29,7 @@ pub enum StatsError {
         got: usize,
     },
     /// A number outside its limits, which `wanted` states in words.
-    #[error("{name} must be {wanted}, got {got}")]
+    #[error("{name} must be {wanted}, got {}", short(*.got))]
     Range {
         /// The argument.
         name: &'static str,
@@ -129,6 +129,12 @@ pub enum StatsError {
         /// What does not fit.
         reason: &'static str,
     },
+}
+
+/// A number for people, without hundreds of digits.
+fn short(x: f64) -> String {
+    let plain = x == 0.0 || !x.is_finite() || (1e-6..1e15).contains(&x.abs());
+    if plain { x.to_string() } else { format!("{x:e}") }
 }
 
 /// A number of bytes for people.

@@ -420,3 +420,6 @@ fn show_number(x: f64) -> String {
     let rounded: f64 = format!("{x:.5e}").parse().unwrap();
     if (1e-4..1e9).contains(&x.abs()) { format!("{rounded}") } else { format!("{rounded:e}") }
 }
+
+#[path = "extremes_tests.rs"]
+mod extremes;

@@ -13,7 +13,7 @@
 use realfft::RealFftPlanner;
 use serde::{Deserialize, Serialize};
 
-use crate::stats::error::{self, Result};
+use crate::stats::error::{self, Result, StatsError};
 
 const MAX_PATTERN: usize = 4096;
 const MAX_MEMORY: usize = 1 << 20;
@@ -23,6 +23,9 @@ const MAX_CELLS: usize = 1 << 28;
 const LARGEST: f64 = 1e100;
 /// Patterns of the past, in lengths of one, that are needed for a score.
 const FEWEST: usize = 3;
+
+/// Below this the square of a difference may have vanished.
+const LEAST_VARIANCE: f64 = 1e-280;
 
 /// Compares the last `pattern` values with all such runs among the `memory` values before; 64 bytes for each
 /// value of the memory.
@@ -67,7 +70,8 @@ impl Discord {
     /// Takes `x` in and returns the distance of the last run from its nearest, over √pattern: from 0 (the same
     /// shape) to 2, about 1.4 for shapes that have nothing in common.
     ///
-    /// `None` before 4 patterns are there. An error unless `x` is between -1e100 and 1e100.
+    /// `None` before 4 patterns are there. An error unless `x` is between -1e100 and 1e100, and where the values
+    /// differ, but by less than 1e-140.
     pub fn push(&mut self, x: f64) -> Result<Option<f64>> {
         error::range("value", x, x.abs() < LARGEST, "between -1e100 and 1e100")?;
         if self.values.len() >= 2 * self.memory {
@@ -82,6 +86,12 @@ impl Discord {
             return Ok(None);
         }
         let (mean, variance) = moments(&self.values[n - self.pattern..]);
+        if self.ready() && variance < LEAST_VARIANCE && self.is_too_small() {
+            self.values.pop();
+            let reason =
+                "the values differ by less than 1e-140: multiply them by a power of ten first";
+            return Err(StatsError::Undefined { name: "discord", reason });
+        }
         self.means.push(mean);
         self.variances.push(variance);
         self.move_on();
@@ -111,6 +121,14 @@ impl Discord {
         }
         self.origin = self.values.iter().map(|x| x / self.values.len() as f64).sum();
         self.products = products(&self.values, self.pattern, self.origin);
+    }
+
+    /// Whether the newest run has a shape, and no value is far enough from the others for squares to show it.
+    #[cold]
+    fn is_too_small(&self) -> bool {
+        let run = &self.values[self.values.len() - self.pattern..];
+        let far = |x: &f64| (x - self.values[0]).abs() >= 1e-140;
+        run.iter().any(|x| *x != run[0]) && !self.values.iter().any(far)
     }
 
     /// The distance of the newest run to its nearest that does not overlap it.

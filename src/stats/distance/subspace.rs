@@ -15,7 +15,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::stats::{
-    error::{self, Result},
+    error::{self, Result, StatsError},
     order::{QuantileMethod, quantile},
     progress::Progress,
     snapshot::checked_snapshot,
@@ -27,6 +27,8 @@ const MAX_LEARN: usize = 100_000;
 const LARGEST: f64 = 1e100;
 /// The deviation of a field that has none, relative to its mean.
 const LEAST: f64 = 1e-9;
+/// The square of a smaller deviation may have vanished.
+const LEAST_DEVIATION: f64 = 1e-152;
 /// Sweeps of Jacobi's method; 8 are enough for 32 columns.
 const SWEEPS: usize = 30;
 
@@ -150,6 +152,14 @@ impl Model {
         let count = rows.len() / columns;
         let (first, last) = rows.split_at(count * 2 / 3 * columns);
         let (mean, deviation) = columns_of(first, columns);
+        for (j, deviation) in deviation.iter().enumerate() {
+            let mut column = first.iter().skip(j).step_by(columns);
+            if *deviation <= LEAST_DEVIATION && column.any(|x| *x != first[j]) {
+                let reason = "the values of a column differ by less than 1e-150: multiply them by a power \
+                              of ten first";
+                return Err(StatsError::Undefined { name: "subspace", reason });
+            }
+        }
         let mut model = Model {
             mean,
             deviation,
@@ -249,7 +259,7 @@ fn columns_of(rows: &[f64], columns: usize) -> (Vec<f64>, Vec<f64>) {
     let mean = each(&|j| rows.iter().skip(j).step_by(columns).map(|x| x / n).sum());
     let deviation = each(&|j| {
         let squares = rows.iter().skip(j).step_by(columns).map(|x| (x - mean[j]).powi(2) / n);
-        squares.sum::<f64>().sqrt().max(LEAST * mean[j].abs()).max(f64::MIN_POSITIVE.sqrt())
+        squares.sum::<f64>().sqrt().max(LEAST * mean[j].abs()).max(LEAST_DEVIATION)
     });
     (mean, deviation)
 }
