@@ -112,6 +112,22 @@ fn a_change_of_a_copy_is_named() {
 }
 
 #[test]
+fn a_change_of_a_constant_is_named() {
+    check(
+        "const LIST = [1];\nfn point(p, opt) { LIST.push(2); global::LIST[0] = 3; if p.has(opt.field) { emit(p); } }",
+        &[
+            "3: LIST is a constant: what changes is a copy",
+            "3: LIST is a constant: what changes is a copy",
+        ],
+    );
+    check(
+        "const LIST = [1];\nfn add(LIST) { LIST.push(2); LIST }\n\
+         fn point(p, opt) { this.l = LIST; this.l.push(2); if p.has(opt.field) { emit(p); } }",
+        &[],
+    );
+}
+
+#[test]
 fn constants_that_are_not_what_they_look_like_are_named() {
     check(
         "fn point(p, opt) { p.y = 5 / 2; p.z = -5 % 3; p.w = 6 / 2; p.v = 5 / 2.0;\n\

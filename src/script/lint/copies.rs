@@ -1,8 +1,8 @@
-//! Changes of arguments that are lost: functions get copies.
+//! Changes of arguments and of constants that are lost: functions get copies.
 
 use super::walk::{Function, Node, Script, Warn, variable};
 use rhai::{ASTNode, Expr, Position, Stmt};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Methods that change what they belong to, and whose results are seldom used.
 const CHANGING: &[&str] = &[
@@ -38,6 +38,8 @@ struct Uses {
 pub(super) fn check(script: &Script<'_>, warn: &mut Warn<'_>) {
     let mut uses: BTreeMap<(String, usize, usize), Uses> = BTreeMap::new();
     let mut calls: Vec<(String, usize, Vec<Option<String>>, Position)> = Vec::new();
+    let constants = script.constants();
+    let mut lost: Vec<(Position, String)> = Vec::new();
     script.visit(&mut |function, node| {
         let call = match node.node {
             ASTNode::Stmt(Stmt::FnCall(call, position)) => Some((call, position)),
@@ -51,6 +53,13 @@ pub(super) fn check(script: &Script<'_>, warn: &mut Warn<'_>) {
             let arguments = call.args.iter().map(|a| variable(a).map(str::to_owned)).collect();
             calls.push((call.name.to_string(), call.args.len(), arguments, *position));
         }
+        if let Some(name) = node.expr().and_then(|expression| constant(expression, &constants))
+            && function.is_none_or(|function| parameter(function, name).is_none())
+            && let Some(position) = change(node)
+        {
+            let text = format!("{name} is a constant: what changes is a copy, which is dropped");
+            lost.push((position, text));
+        }
         let (Some(function), Some(expression)) = (function, node.expr()) else { return };
         let Some(at) = variable(expression).and_then(|name| parameter(function, name)) else {
             return;
@@ -63,6 +72,7 @@ pub(super) fn check(script: &Script<'_>, warn: &mut Warn<'_>) {
             None => uses.read = true,
         }
     });
+    lost.into_iter().for_each(|(position, text)| warn(position, text));
     for ((name, params, at), found) in &uses {
         let Some(function) = script.function(name, *params) else { continue };
         if let (Some(position), false, false) = (found.changed, found.read, found.returned) {
@@ -92,6 +102,14 @@ pub(super) fn check(script: &Script<'_>, warn: &mut Warn<'_>) {
             }
         }
     }
+}
+
+/// The constant that an expression is, by its plain name or as `global::NAME`.
+fn constant<'e>(expression: &'e Expr, constants: &BTreeSet<String>) -> Option<&'e str> {
+    let Expr::Variable(parts, ..) = expression else { return None };
+    let global = parts.2.path.len() == 1 && parts.2.root() == "global";
+    let name = parts.1.as_str();
+    ((parts.2.is_empty() || global) && constants.contains(name)).then_some(name)
 }
 
 fn parameter(function: &Function, name: &str) -> Option<usize> {

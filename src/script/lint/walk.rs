@@ -1,7 +1,8 @@
 //! The nodes of a script's syntax tree, by the function that they stand in.
 
 use crate::script::host::callback::Callback;
-use rhai::{AST, ASTNode, Expr, FnCallExpr, Position, Stmt};
+use rhai::{AST, ASTFlags, ASTNode, Expr, FnCallExpr, Position, Stmt};
+use std::collections::BTreeSet;
 
 /// Where a warning goes.
 pub(super) type Warn<'a> = dyn FnMut(Position, String) + 'a;
@@ -69,6 +70,20 @@ impl Script<'_> {
     /// The function of this name and number of parameters.
     pub(super) fn function(&self, name: &str, params: usize) -> Option<&Function> {
         self.functions.iter().find(|f| f.name == name && f.params.len() == params)
+    }
+
+    /// The constants of the top level whose names stand for nothing else anywhere.
+    pub(super) fn constants(&self) -> BTreeSet<String> {
+        let (mut constants, mut others) = (BTreeSet::new(), BTreeSet::new());
+        self.visit(&mut |function, node| {
+            if let ASTNode::Stmt(Stmt::Var(parts, flags, _)) = node.node {
+                let constant = function.is_none() && flags.intersects(ASTFlags::CONSTANT);
+                let names = if constant { &mut constants } else { &mut others };
+                names.insert(parts.0.name.to_string());
+            }
+        });
+        constants.retain(|name| !others.contains(name));
+        constants
     }
 
     pub(super) fn has(&self, callback: Callback) -> bool {
