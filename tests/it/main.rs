@@ -27,6 +27,8 @@
 //! - `examples`: each shipped script does what its example shows
 //! - `scripting`: constants, ints, properties, and messages that help
 //! - `docs`: the documents are true
+//! - `documented`: every function that the documents name is called by a test
+//! - `conf`: what `conf` prints can be used
 //! - `bad_input`, `bad_data`: what is broken is named, and nothing is half-written
 //! - `on_error`, `limits`: scripts that fail, never end, or take everything
 //! - `reload`: a changed script takes over, or does not, and nothing is lost
@@ -48,10 +50,12 @@ mod bench;
 mod captures;
 mod check;
 mod chunks;
+mod conf;
 mod contract;
 mod cuts;
 mod daemon;
 mod docs;
+mod documented;
 mod environment;
 mod examples;
 mod fault_injection;
