@@ -62,13 +62,16 @@ def judge(script, more, crit):
     f1 = 2 * found["hit"] / max(1, 2 * found["hit"] + found["false"] + found["missed"])
     false = found["false"] / (found["false"] + found["quiet"])
     missed = found["missed"] / (found["hit"] + found["missed"])
-    print(f"| valves | `{script}` | `{crit}` | {f1:.2f} | {100 * false:.1f} % | {100 * missed:.1f} % |", flush=True)
+    options = " ".join(x for x in more if "=" in x and not x.startswith("field="))
+    print(f"| valves | `{script}`{options and ' ' + options} | `{crit}` | {f1:.2f} | {100 * false:.1f} % | {100 * missed:.1f} % |", flush=True)
 
 
 def main():
     print("| data | detector | alert | F1 | false alarms | missed |\n| --- | --- | --- | ---: | ---: | ---: |")
     fields = [x for f in FIELDS for x in ("--set", f"field={f}")]
     judge("multivariate", fields, "multivariate_alert")
+    judge("multivariate", [*fields, "--set", "renew=200"], "multivariate_alert")
+    judge("multivariate", [*fields, "--set", "method=forest"], "multivariate_alert")
     judge("isolation_forest", fields, "isolation_alert")
 
 

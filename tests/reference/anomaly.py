@@ -1,8 +1,8 @@
-"""Makes anomaly.json, rhythm.json and budget.json, which the unit tests of src/stats compare with.
+"""Makes anomaly.json, rhythm.json, budget.json and tail_rank.json, which the unit tests of src/stats compare with.
 
 A second, direct writing of the anomaly score and of the alarm budget in plain Python: whole histories in
 lists and dictionaries, no rings and no blocks of counts. They are the prototypes with which the constants
-were chosen. The rhythm is written with pandas. `python anomaly.py` needs pandas.
+were chosen. The rhythm is written with pandas, the ranks with SciPy. `python anomaly.py` needs both.
 """
 
 import json
@@ -12,6 +12,7 @@ import struct
 
 import numpy
 import pandas
+from scipy import stats
 
 WARMUP = 50
 HERE = pathlib.Path(__file__)
@@ -137,15 +138,14 @@ def scores(minutes, values):
         yield 1 - math.exp(logs / sum(w for _, w in views))
 
 
-def alarms(minutes, scores, per_week, cluster):
-    """The positions of alarms; None for a score is ranked, otherwise it is 1 - p."""
-    rank = Rank(32768)
+def alarms(minutes, pvalues, per_week, cluster):
+    """The positions of alarms by p-values."""
     silence = lambda values, rate: min(64, max(1, values / (8 * rate)))
-    reference, interval, weeks, n = max(8, per_week), 0.0, 0.0, 0
+    reference, interval, weeks, n = max(16, per_week), 0.0, 0.0, 0
+    full = store = 4 * max(1, per_week / 7)
     episodes = raised = 0
     last_episode = last_alarm = -math.inf
-    for i, score in enumerate(scores):
-        p = rank.push(score) if cluster is None else 1 - score
+    for i, p in enumerate(pvalues):
         if i:
             n += 1
             elapsed = minutes[i] - minutes[i - 1]
@@ -153,18 +153,19 @@ def alarms(minutes, scores, per_week, cluster):
             elapsed = min(elapsed, 10 * interval)
             interval += (elapsed - interval) / min(n, 200)
             weeks += elapsed / 10080
+            store = min(full, store + 5 * per_week * elapsed / 10080)
         if i < WARMUP:
             continue
         values = 10080 / interval
-        level = per_week * (cluster or 8) / values
+        level = per_week * cluster / values
         watched = max(weeks - episodes * silence(values, reference) / values, weeks / 4)
-        level /= max((episodes + 8) / (reference * watched + 8), 0.25)
+        level /= max((episodes + 4) / (reference * watched + 4), 0.7)
         level /= min(1, (raised + 2) / (per_week * weeks + 2))
-        alarm = p <= min(level, 0.3) and i - last_alarm > silence(values, per_week)
-        if p <= reference * 8 / values and i - last_episode > silence(values, reference):
+        alarm = p <= min(level, 0.3) and i - last_alarm > silence(values, per_week) and store >= 1
+        if p <= reference * 5 / values and i - last_episode > silence(values, reference):
             episodes, last_episode = episodes + 1, i
         if alarm:
-            raised, last_alarm = raised + 1, i
+            raised, last_alarm, store = raised + 1, i, store - 1
             yield i
 
 
@@ -177,7 +178,7 @@ if __name__ == "__main__":
     minutes = [5 * i for i in range(len(values))]
     found = list(scores(minutes, values))
     high = [i for i, s in enumerate(found) if s >= 0.95]
-    raised = list(alarms(minutes, found, 3, 15))
+    raised = list(alarms(minutes, [1 - x for x in found], 3, 15))
     write("anomaly.json", {"position": high, "score": [repr(found[i]) for i in high], "alarms": raised})
 
     random = numpy.random.default_rng(5)
@@ -187,8 +188,24 @@ if __name__ == "__main__":
     write("rhythm.json", {"minute": minutes, "value": [repr(float(v)) for v in values], "expected": text})
 
     minutes = [2 * i for i in range(9000)]
-    values = [float(x) for x in abs(random.standard_t(3, 9000))]
+    noise = numpy.convolve(random.normal(size=9003), [0.5] * 4, "valid")
+    values = [float(p) for p in 2 * stats.norm.sf(abs(noise))]
     write("budget.json", {
-        "value": [repr(v) for v in values],
-        "alarms": {k: list(alarms(minutes, values, k, None)) for k in (1, 7, 50)},
+        "score": [repr(1 - p) for p in values],
+        "alarms": {k: list(alarms(minutes, [1 - (1 - p) for p in values], k, 7)) for k in (1, 7, 50)},
     })
+
+    draws = {
+        "normal": abs(random.normal(size=1500)),
+        "heavy": random.pareto(1, 1500),
+        "bounded": random.uniform(size=1500) ** 0.2,
+        "far": 100 + random.uniform(size=1500),
+        "few": random.integers(0, 6, 1500).astype(float),
+    }
+    ranked = {}
+    for name, values in draws.items():
+        # The share of the values before that are at least as large.
+        above = [100 - stats.percentileofscore(values[:i], x, "strict") if i else 0 for i, x in enumerate(values)]
+        pvalue = [(1 + i * a / 100) / (1 + i) for i, a in enumerate(above)]
+        ranked[name] = {"value": [repr(float(v)) for v in values], "pvalue": [repr(float(p)) for p in pvalue]}
+    write("tail_rank.json", ranked)

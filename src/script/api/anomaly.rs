@@ -38,7 +38,10 @@ pub(super) fn register(engine: &mut Engine, host: &Rc<Host>, registry: &mut Nati
 fn scale(a: &mut Arguments<'_>) -> super::Fallible<ScoreScale> {
     match a.text_or("scale", "any")?.as_str() {
         "any" => Ok(ScoreScale::Any),
+        "deviations" => Ok(ScoreScale::Deviations),
         "probability" => Ok(ScoreScale::Probability),
-        got => Err(a.fail(format_args!("scale '{got}' is not known; use any or probability"))),
+        got => Err(
+            a.fail(format_args!("scale '{got}' is not known; use any, deviations or probability"))
+        ),
     }
 }

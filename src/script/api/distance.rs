@@ -7,7 +7,8 @@ use super::object::Binder;
 use super::series::Series;
 use crate::script::host::Host;
 use crate::stats::distance::{
-    Discord, HalfSpaceTrees, IsolationForest, KnnConformal, MovingForest, Subspace, SubspaceStep,
+    Discord, HalfSpaceTrees, IsolationForest, KnnConformal, MovingForest, RandomCutForest,
+    RandomCutStep, Subspace, SubspaceStep,
 };
 use rhai::{Array, Dynamic, Engine, Map};
 use std::rc::Rc;
@@ -21,6 +22,13 @@ impl Step for SubspaceStep {
             ("q", self.q.into()),
             ("contributions", Dynamic::from(contributions)),
         ])
+    }
+}
+
+impl Step for RandomCutStep {
+    fn map(&self) -> Map {
+        let contributions = Series::new(self.contributions.clone());
+        map([("score", self.score.into()), ("contributions", Dynamic::from(contributions))])
     }
 }
 
@@ -53,6 +61,16 @@ pub(super) fn register(engine: &mut Engine, host: &Rc<Host>, registry: &mut Nati
         .count("columns", |s| s.columns() as u64)
         .count("count", Subspace::count)
         .ready(Subspace::ready);
+    Binder::new(engine, host, registry, "random_cut_forest", RandomCutForest::reset)
+        .made_by("random_cut_forest", &["columns", "window"], |a| {
+            let (columns, window) = (a.count()?, a.count()?);
+            let (trees, seed) = (a.count_or("trees", 40)?, a.int_or("seed", 0)? as u64);
+            Ok(RandomCutForest::new(columns, window, trees, seed)?)
+        })
+        .judges_rows(RandomCutForest::push)
+        .count("columns", |s| s.columns() as u64)
+        .count("count", RandomCutForest::count)
+        .ready(RandomCutForest::ready);
     Binder::fixed(engine, host, registry, "isolation_forest")
         .made_by("isolation_forest", &["columns"], |a| {
             let columns = a.columns()?;

@@ -80,6 +80,7 @@ const CALLS: &[&str] = &[
     "rhythm(\"1d\", #{ periods: 300, cells: 3000 }).push(times, short)",
     "level_change().push(w)",
     "discord(256, 1000000).push(w)",
+    "random_cut_forest(2, 2000, #{ trees: 1000 }).push([w, w])",
     "subspace(2, 100000).push([w, w])",
     "hysteresis(1, 0).push(w)",
     "refractory(1).push(times, short > 0)",

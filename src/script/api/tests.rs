@@ -16,6 +16,7 @@ const OBJECTS: &[(&str, &str, &str)] = &[
     ("anomaly_score", "anomaly_score()", "[s.push(t, x), s.pvalue]"),
     ("conformal_rank", "conformal_rank(5)", "s.push(x)"),
     ("alarm_budget", "alarm_budget(3)", "[s.push(t, x), s.pvalue, s.threshold]"),
+    ("alarm_budget", "alarm_budget(9, #{ scale: \"deviations\" })", "[s.push(t, x), s.pvalue]"),
     ("rhythm", "rhythm(\"6s\", #{ cells: 3 })", "s.push(t, x)"),
     ("moving_stats", "moving_stats(7)", "s.push(x).variance"),
     ("moving_stats", "moving_stats(70, #{ nan: \"skip\" })", "s.push(()).push(x).kurtosis"),
@@ -38,6 +39,7 @@ const OBJECTS: &[(&str, &str, &str)] = &[
     ("holt_winters", "holt_winters(4)", "s.push(x)"),
     ("level_change", "level_change(#{ warmup: 4 })", "s.push(x)"),
     ("discord", "discord(4, 16)", "s.push(x)"),
+    ("random_cut_forest", "random_cut_forest(2, 8, #{ trees: 3 })", "s.push([x, t % 7])"),
     ("subspace", "subspace(2, 9)", "s.push([x, t % 7])"),
     (
         "knn_conformal",

@@ -5,6 +5,7 @@ mod half_space;
 mod isolation;
 mod moving_forest;
 mod neighbours;
+mod random_cut;
 mod subspace;
 
 pub use discord::Discord;
@@ -12,4 +13,5 @@ pub use half_space::HalfSpaceTrees;
 pub use isolation::IsolationForest;
 pub use moving_forest::MovingForest;
 pub use neighbours::KnnConformal;
+pub use random_cut::{RandomCutForest, RandomCutStep};
 pub use subspace::{Subspace, SubspaceStep};

