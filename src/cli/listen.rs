@@ -118,7 +118,7 @@ struct Arrivals {
 }
 
 impl Arrivals {
-    /// Takes what is left, and what still comes until the listener has ended.
+    /// Takes the points that wait, and those that still arrive until the listener has ended.
     fn drain(&mut self) -> Result<(), ReplayError> {
         let mut scratch = Scratch::default();
         while self.inbox.wait() {

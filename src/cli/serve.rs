@@ -297,7 +297,7 @@ impl Listeners {
     }
 }
 
-/// Modules lie beside scripts and have no `info`.
+/// Modules are in the same folder as scripts and have no `info`.
 fn declares(script: &Path) -> bool {
     std::fs::read_to_string(script).is_ok_and(|text| text.contains("fn info"))
 }

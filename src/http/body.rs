@@ -65,7 +65,7 @@ impl<'a> Body<'a> {
         }
     }
 
-    /// Reads and forgets what is left; false if that is too much to be worth it, or if it fails.
+    /// Reads the rest of the body and drops it; false if the rest is too long for that, or if reading fails.
     pub(super) fn finish(&mut self) -> bool {
         const WORTH_IT: usize = 64 << 10;
         // A sender that waits for permission to send the body may now never send it.

@@ -23,7 +23,7 @@ const PAUSE: Duration = Duration::from_millis(50);
 pub struct Server {
     listener: TcpListener,
     address: SocketAddr,
-    /// Hangs up when the server shall end.
+    /// Is closed to end the server.
     wake: UnixStream,
     stop: Arc<UnixStream>,
 }

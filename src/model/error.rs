@@ -5,6 +5,7 @@ pub(crate) type Result<T> = std::result::Result<T, ModelError>;
 
 /// A model that cannot be loaded, or inputs that it cannot be run on.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum ModelError {
     /// The bytes are none of the formats that are read.
     #[error(

@@ -81,7 +81,7 @@ fn same(a: &[u8], b: &[u8]) -> bool {
     a.len() == b.len() && (a.is_empty() || a == b)
 }
 
-/// Computes a point's group anew, after its name or its tags changed.
+/// Computes a point's group again, after its name or its tags changed.
 pub fn regroup_point(point: &mut Point, scratch: &mut String) {
     if kept_id(point).is_some() {
         return;
@@ -117,7 +117,7 @@ fn kept_id(point: &Point) -> Option<&[u8]> {
     rest.is_empty().then_some(point.group_bytes())
 }
 
-/// Computes a batch's group anew, after its name or its tags changed.
+/// Computes a batch's group again, after its name or its tags changed.
 pub fn regroup(batch: &mut Batch) {
     let mut id = String::new();
     put_id(&mut id, batch.by_name.then_some(&batch.name), &batch.tags);

@@ -115,7 +115,7 @@ impl Engine {
         Ok(())
     }
 
-    /// Starts each function anew from a snapshot of itself.
+    /// Starts each function again from its own snapshot.
     ///
     /// # Errors
     /// A function that does not start or refuses its snapshot.

@@ -1,5 +1,5 @@
 //! A directory for what a TICKscript writes: alert logs (`/tmp/x.log` becomes `DIR/x.log`), points
-//! (`DIR/DATABASE.RETENTION_POLICY.lp`) and endpoints (`DIR/ENDPOINT.json`). Files are written anew.
+//! (`DIR/DATABASE.RETENTION_POLICY.lp`) and endpoints (`DIR/ENDPOINT.json`). Earlier files are replaced.
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};

@@ -192,7 +192,7 @@ fn boolean(value: bool) -> &'static str {
     if value { "true" } else { "false" }
 }
 
-/// Appends the name of an entry of an object, and what stands around it.
+/// Appends the name of an entry of an object, with its comma, quotes and colon.
 fn key(out: &mut String, index: usize, name: &str) {
     if index > 0 {
         out.push(',');

@@ -1,4 +1,4 @@
-//! Lines on their way out, each with the item of the data that it belongs to. Functions that take
+//! Lines of output, each with the item of the data that it belongs to. Functions that take
 //! points by the chunk, and engines on several threads, write their lines out of turn; here they are
 //! brought back into the order of the data.
 

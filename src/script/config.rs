@@ -1,6 +1,6 @@
 //! `rhai-udf.toml`: limits, logging, errors, state, reload.
 //!
-//! The file lies beside the script or is named by `--config`; every key has a default, and an
+//! The file is in the folder of the script or is named by `--config`; every key has a default, and an
 //! unknown one is an error.
 
 use crate::protocol::duration;

@@ -16,6 +16,7 @@ mod library;
 mod lint;
 mod nearest;
 mod state;
+mod text;
 pub(crate) mod throttle;
 
 pub use api::LOG_TARGET;
@@ -25,7 +26,8 @@ pub use expression::Expression;
 pub use formula::{Chance, Formula, Formulas, Variable};
 pub use host::callback::Callback;
 pub use host::handler::ScriptHandler;
-pub use host::program::{Program, ScriptText};
+pub use host::program::Program;
 pub use host::reload::{Follow, Watcher};
 pub use nearest::nearest;
 pub use state::view::{GroupView, SnapshotView};
+pub use text::ScriptText;

@@ -7,6 +7,7 @@ pub const MAX_WINDOW: usize = 10_000_000;
 
 /// An argument or input that a statistic refuses; the object asked is left unchanged.
 #[derive(Clone, Debug, Error, PartialEq)]
+#[non_exhaustive]
 pub enum StatsError {
     /// A value that must be finite is NaN or infinite.
     #[error("{name} is {value}")]

@@ -45,7 +45,7 @@ impl Answers<'_> {
 /// A running function. It answers now or later, in order.
 pub trait Udf {
     /// Hands a point to a function that wants a stream. The function may take the point out of its
-    /// place; what is left is of no meaning.
+    /// place; whatever remains in the place has no meaning.
     ///
     /// # Errors
     /// What the function reports, or that it is gone.
@@ -86,7 +86,7 @@ pub trait Udf {
         Ok(None)
     }
 
-    /// Starts the function anew, from a snapshot.
+    /// Starts the function again, from a snapshot.
     ///
     /// # Errors
     /// A function that does not start or refuses the snapshot.

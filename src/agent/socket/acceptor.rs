@@ -13,7 +13,7 @@ use std::time::Duration;
 /// Waits for connections until its [`Stopper`] is told to stop.
 #[derive(Debug)]
 pub struct Acceptor {
-    /// The end of the pipe that hangs up when the wait shall end.
+    /// The end of a pipe that is closed to end the wait.
     wake: UnixStream,
 }
 

@@ -166,7 +166,7 @@ struct Shaping {
     taken: Taken,
 }
 
-/// Keeps what comes out of a graph.
+/// Keeps the output of a graph.
 #[derive(Default)]
 struct Taken {
     data: Vec<Data>,

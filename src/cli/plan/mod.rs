@@ -162,7 +162,7 @@ fn judges(args: &ReplayArgs) -> bool {
     args.judge.labels.is_some() || !args.judge.sweep.is_empty()
 }
 
-/// A plain script with what stands around it.
+/// A plain script with its groups, windows and alerts.
 fn script(
     args: &ReplayArgs,
     config: Config,

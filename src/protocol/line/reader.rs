@@ -20,7 +20,7 @@ pub struct Reader {
     series: SeriesCache,
 }
 
-/// Where a character may stand for itself only after a backslash, or ends a name.
+/// Where a character ends a name, or must be escaped by a backslash to be part of it.
 const ENDS_MEASUREMENT: u8 = 1;
 const ENDS_NAME: u8 = 1 << 1;
 const ENDS_VALUE: u8 = 1 << 2;
@@ -199,7 +199,7 @@ impl<'l> Cursor<'l> {
         Ok(buffer)
     }
 
-    /// Reads on from a backslash. Before a character that needs none, it stands for itself.
+    /// Reads on from a backslash. Before a character that needs no escape, it is a plain backslash.
     #[cold]
     fn unescape(&mut self, ends: u8, escaped: u8, buffer: &mut Vec<u8>) -> Result<(), LineError> {
         while let Some(byte) = self.peek() {

@@ -1,6 +1,6 @@
 //! InfluxDB 1.x over HTTP: [`Client`] asks and writes; [`statement`] puts times and groups into a
 //! query as the daemon does, [`batches`] runs the queries of a batch script, [`stream`] reads
-//! measurements in the order of time, [`writer`] gathers points on their way in.
+//! measurements in the order of time, [`writer`] writes points.
 
 pub mod batches;
 mod client;

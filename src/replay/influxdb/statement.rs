@@ -13,7 +13,7 @@ use crate::tick::Query;
 pub struct SelectStatement {
     /// `SELECT … FROM …`.
     head: String,
-    /// What stands behind `WHERE`.
+    /// The condition after `WHERE`.
     condition: Option<String>,
     /// `fill(…)`.
     fill: Option<String>,

@@ -1,4 +1,4 @@
-//! Points on their way into a database: gathered, written in batches, tried again when the database
+//! Writes points into a database: gathered into batches, tried again when the database
 //! is away for a while.
 
 use super::InfluxError;

@@ -298,7 +298,7 @@ impl Player {
         Ok(judge(&records, anomalies))
     }
 
-    /// Begins afresh with new engines, after [`Player::finish`].
+    /// Starts new engines without state, after [`Player::finish`].
     ///
     /// # Errors
     /// As [`Player::start`].

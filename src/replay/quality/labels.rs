@@ -87,7 +87,7 @@ impl Labels {
         Ok(Self { path: path.into(), series })
     }
 
-    /// Whether each file is a series of its own, for which a script starts afresh.
+    /// Whether each file is a series of its own, for which a script starts again without state.
     pub fn by_file(&self) -> bool {
         matches!(self.series, Series::Many(_))
     }

@@ -32,7 +32,7 @@ impl MadeUp {
     }
 }
 
-/// Values on their way.
+/// Makes the points one by one.
 struct Wandering {
     made: MadeUp,
     /// The last value of each field of each group.

@@ -74,7 +74,7 @@ pub struct Reading {
     pub skipped: Rc<Cell<u64>>,
 }
 
-/// Reads line protocol from a text; `name` stands for it in errors.
+/// Reads line protocol from a text; errors call it by `name`.
 pub fn of_text(text: String, name: &Path, reading: &Reading) -> Box<dyn Source> {
     let reader = Box::new(std::io::Cursor::new(text.into_bytes()));
     Box::new(lines::Lines::new(reader, name, reading))

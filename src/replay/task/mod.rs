@@ -1,4 +1,4 @@
-//! What is run: a plain script with what stands around it, or a TICKscript. A task is a value that can
+//! What is run: a plain script with its groups, windows and alerts, or a TICKscript. A task is a value that can
 //! be sent to another thread; engines are made of it there.
 
 mod script;

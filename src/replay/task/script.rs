@@ -1,4 +1,4 @@
-//! A plain script with what stands around it, as the graph that a TICKscript would define:
+//! A plain script with its groups, windows and alerts, as the graph that a TICKscript would define:
 //! `stream|from()|window()@script()|alert()`.
 
 use super::DataKind;
@@ -36,7 +36,7 @@ pub struct Windows {
     pub align: bool,
 }
 
-/// A script and what stands around it.
+/// A script with its groups, windows and alerts.
 #[derive(Clone, Debug, Default)]
 pub struct ScriptTask {
     /// The script.
@@ -136,8 +136,8 @@ impl ScriptTask {
         }
     }
 
-    /// Returns the graph of what stands before the script, which hands to its outside what the script
-    /// would be given; `None` if the script is given the data as they are.
+    /// Returns the graph of groups and windows alone, which hands its output to the outside: the script's
+    /// input. `None` if the data are the script's input as they are.
     ///
     /// # Errors
     /// Windows that cannot be made.
@@ -186,7 +186,7 @@ impl ScriptTask {
         }))
     }
 
-    /// Adds what stands before the script; returns the node that it is a child of.
+    /// Adds the nodes before the script; returns the last of them.
     fn before_udf(&self, builder: &mut Builder) -> usize {
         let text = |text: &str| Object::String(text.into());
         match self.kind {

@@ -17,8 +17,8 @@ use prost::Message as _;
 
 use crate::protocol::frame::put_frame;
 use crate::protocol::message::{
-    InfoRequest, InfoResponse, InitRequest, KeepaliveRequest, RequestMessage, Response, request,
-    response,
+    InfoRequest, InfoResponse, InitRequest, KeepaliveRequest, RequestMessage, decode_response,
+    request, response,
 };
 use crate::protocol::{Batch, Frames, Point, ProtocolError};
 use crate::tick::error::{Result, TickError};
@@ -223,18 +223,23 @@ impl External {
         if let Some(message) = Point::message_of_frame(&frame) {
             return self.take_point(message, out);
         }
-        let response = Response::decode(&*frame).map_err(|error| self.error(error.to_string()))?;
-        Ok(match response.message {
-            Some(response::Message::Point(point)) => {
+        let response = decode_response(&frame).map_err(|error| match error {
+            ProtocolError::EmptyResponse => {
+                self.error("it wrote an empty response, which would crash the daemon")
+            }
+            error => self.error(error.to_string()),
+        })?;
+        Ok(match response {
+            response::Message::Point(point) => {
                 return self.take_point(&point.encode_to_vec(), out);
             }
-            Some(response::Message::Begin(begin)) => {
+            response::Message::Begin(begin) => {
                 let mut batch = Batch::default();
                 batch.begin(begin);
                 self.batch = Some(batch);
                 ControlAnswer::Data
             }
-            Some(response::Message::End(end)) => {
+            response::Message::End(end) => {
                 let Some(mut batch) = self.batch.take() else {
                     return Err(self.error("it ended a batch that it had not begun"));
                 };
@@ -242,21 +247,14 @@ impl External {
                 out.push(batch);
                 ControlAnswer::Data
             }
-            Some(response::Message::Keepalive(keepalive)) => {
-                ControlAnswer::Keepalive(keepalive.time)
-            }
-            Some(response::Message::Info(info)) => ControlAnswer::Info(info),
-            Some(response::Message::Init(init)) if init.success => ControlAnswer::Init,
-            Some(response::Message::Init(init)) => {
+            response::Message::Keepalive(keepalive) => ControlAnswer::Keepalive(keepalive.time),
+            response::Message::Info(info) => ControlAnswer::Info(info),
+            response::Message::Init(init) if init.success => ControlAnswer::Init,
+            response::Message::Init(init) => {
                 return Err(self.error(format!("init is refused: {}", init.error)));
             }
-            Some(response::Message::Error(error)) => return Err(self.error(error.error)),
-            Some(response::Message::Snapshot(_) | response::Message::Restore(_)) => {
-                ControlAnswer::Data
-            }
-            None => {
-                return Err(self.error("it wrote an empty response, which would crash the daemon"));
-            }
+            response::Message::Error(error) => return Err(self.error(error.error)),
+            response::Message::Snapshot(_) | response::Message::Restore(_) => ControlAnswer::Data,
         })
     }
 

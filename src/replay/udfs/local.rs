@@ -4,8 +4,8 @@
 use crate::agent::{AgentError, Handler, Pulse, Session, Watch, Watchdog};
 use crate::protocol::frame::split_first;
 use crate::protocol::message::{
-    InfoResponse, InitRequest, OptionInfo, RequestMessage, Response, RestoreRequest,
-    SnapshotRequest, request, response,
+    InfoResponse, InitRequest, OptionInfo, RequestMessage, RestoreRequest, SnapshotRequest,
+    decode_response, request, response,
 };
 use crate::protocol::{Batch, Point, Request};
 use crate::replay::ReplayError;
@@ -26,7 +26,7 @@ pub struct LocalUdf {
     /// Odd while a call runs.
     beat: u64,
     _watchdog: Option<Watchdog>,
-    /// The script and its configuration, to start it anew.
+    /// The script and its configuration, to start it again.
     origin: (PathBuf, Config),
     /// The options, if they were given.
     init: Option<InitRequest>,
@@ -96,10 +96,10 @@ impl LocalUdf {
         let handled = self.watched(|session, frame| session.handle(frame));
         let answered = handled.map_err(ReplayError::from);
         let output = self.session.output();
-        let answer = split_first(output.committed()).map(|(answer, _)| refused(answer));
+        let answer = split_first(output.committed()).map(|(answer, _)| accepted(answer));
         let answer = answered.and_then(|()| answer.transpose());
         output.clear();
-        answer.map(Option::flatten).map_err(|error| self.error(error))
+        answer.map_err(|error| self.error(error))
     }
 
     fn error(&self, error: ReplayError) -> TickError {
@@ -115,7 +115,7 @@ impl LocalUdf {
         request.encode(&mut self.frame).expect("a Vec has room");
     }
 
-    /// Ends a call: hands out what was written, then says what went wrong.
+    /// Ends a call: hands out the answers, then returns the error if there is one.
     fn end(
         &mut self,
         handled: Result<(), AgentError>,
@@ -313,13 +313,13 @@ fn receive(
         }
         return Ok(());
     }
-    match refused(frame)? {
-        Some(response::Message::Begin(begin)) => {
+    match accepted(frame)? {
+        response::Message::Begin(begin) => {
             let mut begun = Batch::default();
             begun.begin(begin);
             *batch = Some(begun);
         }
-        Some(response::Message::End(end)) => {
+        response::Message::End(end) => {
             if let Some(mut batch) = batch.take() {
                 batch.end(end);
                 answers.push(batch);
@@ -331,17 +331,15 @@ fn receive(
 }
 
 /// Returns a response that is no refusal.
-fn refused(frame: &[u8]) -> Result<Option<response::Message>, ReplayError> {
-    let response = Response::decode(frame)
-        .map_err(|e| ReplayError::Udf(format!("a response is not a message: {e}")))?;
-    match response.message {
-        Some(response::Message::Init(init)) if !init.success => {
+fn accepted(frame: &[u8]) -> Result<response::Message, ReplayError> {
+    match decode_response(frame).map_err(|error| ReplayError::Udf(error.to_string()))? {
+        response::Message::Init(init) if !init.success => {
             Err(ReplayError::Udf(format!("init is refused: {}", init.error)))
         }
-        Some(response::Message::Restore(restore)) if !restore.success => {
+        response::Message::Restore(restore) if !restore.success => {
             Err(ReplayError::Udf(format!("restore is refused: {}", restore.error)))
         }
-        Some(response::Message::Error(error)) => Err(ReplayError::Udf(error.error)),
+        response::Message::Error(error) => Err(ReplayError::Udf(error.error)),
         message => Ok(message),
     }
 }

@@ -13,7 +13,7 @@ use crate::script::config::Config;
 use crate::tick::error::{Result, TickError};
 use crate::tick::udf::{Udf, Udfs};
 
-/// What stands behind a function's name.
+/// What a function's name runs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum UdfCommand {
     /// A script, run here.

@@ -1,4 +1,4 @@
-//! `import`: modules that lie beside the script, and nothing else.
+//! `import`: only modules from the folder of the script, or below it.
 
 use rhai::{AST, Engine, EvalAltResult, Module, ModuleResolver, Position, Scope, Shared};
 use std::cell::RefCell;

@@ -136,7 +136,7 @@ impl Host {
         Err(Box::new(EvalAltResult::ErrorRuntime(text.into(), Position::NONE)))
     }
 
-    /// Forgets what an earlier call left.
+    /// Removes the notes and requests of an earlier call.
     pub(crate) fn reset(&self) {
         self.note.borrow_mut().set = false;
     }

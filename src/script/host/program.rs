@@ -19,69 +19,15 @@ use crate::script::host::reload::Follow;
 use crate::script::host::{Host, constants};
 use crate::script::lint;
 use crate::script::nearest::did_you_mean;
+use crate::script::text::ScriptText;
 use rhai::{
     AST, Caches, Dynamic, Engine, EvalAltResult, EvalContext, GlobalRuntimeState, Position, Scope,
 };
 use sha2::{Digest, Sha256};
 use std::any::Any;
-use std::io::ErrorKind;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::rc::Rc;
-
-/// The text of a script as it was read.
-#[derive(Clone, Debug)]
-pub struct ScriptText {
-    /// The file, as it was named.
-    pub path: PathBuf,
-    /// Its text.
-    pub text: String,
-}
-
-impl ScriptText {
-    /// Reads a script.
-    ///
-    /// # Errors
-    /// A file that cannot be read.
-    pub fn read(path: &Path) -> Result<Self, ScriptError> {
-        let read = std::fs::read_to_string(path);
-        let there = read.as_ref().map_or_else(|e| e.kind() == ErrorKind::InvalidData, |_| true);
-        if let Some(text) = other_kind(path).filter(|_| there) {
-            return Err(ScriptError::Load(vec![Problem::new(path, text)]));
-        }
-        match read {
-            // Some editors begin a file with a byte order mark.
-            Ok(text) => Ok(Self {
-                path: path.into(),
-                text: text.strip_prefix('\u{feff}').map(str::to_owned).unwrap_or(text),
-            }),
-            Err(error) => {
-                Err(ScriptError::Load(vec![Problem::new(path, format!("cannot be read: {error}"))]))
-            }
-        }
-    }
-}
-
-/// What a file is that cannot be a script, told by its name, and where it belongs.
-fn other_kind(path: &Path) -> Option<&'static str> {
-    let name = path.file_name()?.to_str()?.to_lowercase();
-    let plain = name.strip_suffix(".gz").unwrap_or(&name);
-    Some(match plain.rsplit_once('.')?.1 {
-        "tick" => {
-            "this is a TICKscript, and a script (*.rhai) is wanted here; a TICKscript is played with \
-             rhai-udf replay TASK.tick --udf NAME=SCRIPT.rhai --data FILE"
-        }
-        "lp" | "csv" | "tsv" | "srpl" | "brpl" | "bin" => {
-            "this is data, and a script (*.rhai) is wanted here: the script comes first, the data after \
-             --data"
-        }
-        "onnx" | "cbm" => {
-            "this is a trained model, and a script (*.rhai) is wanted here: a script loads it with \
-             model(\"NAME\"), and rhai-udf model FILE shows what it takes"
-        }
-        _ => return None,
-    })
-}
 
 /// A compiled script.
 pub struct Program {

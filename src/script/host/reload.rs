@@ -236,7 +236,7 @@ impl Watch {
         for folder in self.folders.difference(&wanted) {
             let _ = watcher.unwatch(folder);
         }
-        // A folder that was replaced has to be watched anew: it is asked for again each time.
+        // A folder that was replaced has to be watched again, so it is asked for each time.
         self.folders = wanted
             .into_iter()
             .filter(|folder| watcher.watch(folder, RecursiveMode::NonRecursive).is_ok())

@@ -1,4 +1,4 @@
-//! A new version proves itself before it takes over, and takes the states of the old one.
+//! A new version is tried before it replaces the old one, whose states it then takes.
 
 use crate::agent::Info;
 use crate::model::{Layout, Model, ModelError, Port, Rows, Run};
@@ -8,10 +8,12 @@ use crate::script::error::ScriptError;
 use crate::script::host::callback::Callback;
 use crate::script::host::instance::Instance;
 use crate::script::host::journal::Journal;
-use crate::script::host::program::{Program, ScriptText};
+use crate::script::host::program::Program;
 use crate::script::library::LibraryError;
+use crate::script::state::bounds::Bounds;
 use crate::script::state::checkpoint::Progress;
-use crate::script::state::groups::{Bounds, Group, Groups};
+use crate::script::state::groups::{Group, Groups};
+use crate::script::text::ScriptText;
 use rhai::Dynamic;
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -69,7 +71,7 @@ pub(crate) struct Refused {
     pub(crate) why: Unproven,
 }
 
-/// Loads the script anew and proves it; the old version is not touched.
+/// Loads the changed script and tries it; the old version is not touched.
 pub(crate) fn succeed(
     old: &Instance,
     request: &InitRequest,

@@ -18,7 +18,7 @@ mod walk;
 
 use super::declaration::Declaration;
 use super::error::Problem;
-use super::host::program::ScriptText;
+use super::text::ScriptText;
 use rhai::{AST, Engine, OptimizationLevel, Position};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -33,7 +33,7 @@ pub(super) fn warnings(
     declaration: &Declaration,
     functions: &[(String, usize)],
 ) -> Vec<Problem> {
-    // What the optimiser would fold away is what shall be seen.
+    // Not optimised: the mistakes are in code that the optimiser would remove.
     engine.set_optimization_level(OptimizationLevel::None);
     engine.set_strict_variables(false);
     let Ok(ast) = engine.compile(&source.text) else { return Vec::new() };

@@ -5,9 +5,9 @@
 //! them: [`Groups::arrive`] notes the data of a group and finds its place, and the call may come later.
 //! So points that wait to be handled together have the effect that they would have one by one.
 
+use super::bounds::Bounds;
 use super::checkpoint::Checkpoint;
 use super::id::GroupId;
-use crate::script::config::Config;
 use crate::script::throttle::{Throttle, held_back};
 use hashbrown::HashTable;
 use rhai::Dynamic;
@@ -37,27 +37,6 @@ impl Group {
 /// Data cannot be noted yet: a group has to go whose points still wait.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct PointsWait;
-
-/// How many groups there may be, and for how long.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Bounds {
-    /// The number of groups; 0: any.
-    pub(crate) groups: usize,
-    /// Nanoseconds, by the data's time, after which a group is forgotten; 0: never.
-    pub(crate) ttl: i64,
-}
-
-impl Bounds {
-    pub(crate) fn of(config: &Config) -> Self {
-        let ttl = i64::try_from(config.state.group_ttl.as_nanos()).unwrap_or(i64::MAX);
-        Self { groups: config.limits.groups, ttl }
-    }
-
-    /// True if groups go at all, so that their order matters.
-    fn any(self) -> bool {
-        self.groups > 0 || self.ttl > 0
-    }
-}
 
 #[derive(Clone, Debug)]
 struct Slot {

@@ -4,6 +4,7 @@
 //! values, [`snapshot`] those of all groups; [`fit`] says whether they are what a script expects; [`store`] keeps snapshots in a folder; [`view`] shows
 //! a snapshot to people.
 
+pub(super) mod bounds;
 pub(super) mod checkpoint;
 pub(super) mod codec;
 pub(super) mod fit;

@@ -5,15 +5,16 @@
 //! of `this`, which names the types of native objects.
 
 use crate::script::api::NativeTypes;
+use crate::script::state::bounds::Bounds;
 use crate::script::state::codec::{CodecError, Reader, Writer};
-use crate::script::state::groups::{Bounds, Group, Groups};
+use crate::script::state::groups::{Group, Groups};
 use rhai::Dynamic;
 
 const MAGIC: &[u8; 4] = b"RUDF";
 /// What is written; version 1, without the name of the file, is read too.
 const VERSION: u8 = 2;
 
-/// What a snapshot says of itself.
+/// The header of a snapshot.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Origin {
     /// The hash of the script that made it.

@@ -72,7 +72,7 @@ const TEMPORARY: &str = ".tmp";
 /// A file that is being written is not older than this.
 const WRITING: Duration = Duration::from_secs(600);
 
-/// Removes what a process that was killed in the middle of writing has left.
+/// Removes the files that a process left when it was killed while it wrote.
 fn remove_leftovers(dir: &Path) {
     static FIRST_LOOK: OnceLock<SystemTime> = OnceLock::new();
     let first_look = *FIRST_LOOK.get_or_init(SystemTime::now);

@@ -124,7 +124,7 @@ impl Texts {
 fn plain_id(message: &Message) -> String {
     let (name, group) = (message.name(), message.group());
     let tags = match group.strip_prefix(&*name) {
-        // Only where data is grouped by its measurement does the name stand before the tags.
+        // The name precedes the tags only where data is grouped by its measurement.
         Some(rest) if message.by_name() => rest.strip_prefix('\n').unwrap_or(rest),
         _ => &group,
     };

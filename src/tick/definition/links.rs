@@ -3,7 +3,7 @@
 use crate::tick::definition::evaluator::Evaluator;
 use crate::tick::definition::handlers;
 use crate::tick::definition::object::{Object, mismatch};
-use crate::tick::definition::spec::{self, Provides, Wants, same_name};
+use crate::tick::definition::spec::{self, NodeSpec, Provides, Wants, same_name};
 use crate::tick::definition::{Definition, NodeKind, Property};
 use crate::tick::error::{Result, TickError};
 use crate::tick::flow::Edge;
@@ -40,35 +40,8 @@ impl Evaluator<'_> {
     ) -> Result<Object> {
         let name = &*call.name;
         let provided = self.definitions[parent].provides;
-        let Some(spec) = spec::find(name) else {
-            if not_replayed(name) {
-                let message = format!("|{name}() is not replayed here; it runs under the daemon");
-                return Err(self.error(call.at, message));
-            }
-            let elsewhere = self.elsewhere(parent, name, Link::Chain)?;
-            let names: Vec<_> = spec::NODES.iter().map(|spec| spec.name).collect();
-            let message = match elsewhere.as_str() {
-                "" => format!("there is no node {name}; there are {}", names.join(", ")),
-                elsewhere => format!("there is no node {name}{elsewhere}"),
-            };
-            return Err(self.error(call.at, message));
-        };
-        let source = matches!(self.definitions[parent].kind, NodeKind::Source);
-        let from = matches!(self.definitions[parent].name.as_str(), "stream" | "from");
-        match spec.name {
-            "from" if !from => {
-                return Err(self.error(call.at, "|from() stands after stream or another |from()"));
-            }
-            "query" if !source => return Err(self.error(call.at, "|query() stands after batch")),
-            "from" | "query" => {}
-            _ if source => {
-                let first =
-                    if provided == Edge::Stream { "stream|from()" } else { "batch|query('…')" };
-                return Err(self
-                    .error(call.at, format!("|{name}() cannot follow here; begin with {first}")));
-            }
-            _ => {}
-        }
+        let Some(spec) = spec::find(name) else { return Err(self.unknown_node(parent, call)?) };
+        self.check_place(parent, spec.name, call)?;
         if let Some(wrong) = mismatch(spec.arguments, &arguments) {
             return Err(self.error(call.at, format!("|{name}() {wrong}")));
         }
@@ -80,13 +53,66 @@ impl Evaluator<'_> {
         if !fits {
             return Err(self.error(call.at, format!("|{name}() does not take a {provided}")));
         }
+        let parents = self.parents(parent, spec, call, &mut arguments)?;
+        let provides = match spec.provides {
+            Provides::Stream => Edge::Stream,
+            Provides::Batch => Edge::Batch,
+            Provides::Same => provided,
+        };
+        self.push(spec.name, NodeKind::Node(spec), arguments, parents, provided, provides, call.at)
+    }
+
+    /// Makes the error of a node that the language does not have, or that is not replayed.
+    fn unknown_node(&mut self, parent: usize, call: &Call) -> Result<TickError> {
+        let name = &*call.name;
+        if not_replayed(name) {
+            let message = format!("|{name}() is not replayed here; it runs under the daemon");
+            return Ok(self.error(call.at, message));
+        }
+        let elsewhere = self.elsewhere(parent, name, Link::Chain)?;
+        let names: Vec<_> = spec::NODES.iter().map(|spec| spec.name).collect();
+        let message = match elsewhere.as_str() {
+            "" => format!("there is no node {name}; there are {}", names.join(", ")),
+            elsewhere => format!("there is no node {name}{elsewhere}"),
+        };
+        Ok(self.error(call.at, message))
+    }
+
+    /// Refuses `|from()` and `|query()` that do not begin a script, and other nodes that do.
+    fn check_place(&self, parent: usize, name: &str, call: &Call) -> Result<()> {
+        let parent = &self.definitions[parent];
+        let source = matches!(parent.kind, NodeKind::Source);
+        let from = matches!(parent.name.as_str(), "stream" | "from");
+        let message = match name {
+            "from" if !from => "|from() stands after stream or another |from()".to_owned(),
+            "query" if !source => "|query() stands after batch".to_owned(),
+            "from" | "query" => return Ok(()),
+            _ if source => {
+                let is_stream = parent.provides == Edge::Stream;
+                let first = if is_stream { "stream|from()" } else { "batch|query('…')" };
+                format!("|{}() cannot follow here; begin with {first}", call.name)
+            }
+            _ => return Ok(()),
+        };
+        Err(self.error(call.at, message))
+    }
+
+    /// Returns the parents of a node: the one before it, and those among its arguments.
+    fn parents(
+        &self,
+        parent: usize,
+        spec: &NodeSpec,
+        call: &Call,
+        arguments: &mut Vec<Object>,
+    ) -> Result<Vec<usize>> {
+        let provided = self.definitions[parent].provides;
         let mut parents = vec![parent];
         if spec.arguments == "node..." {
             for argument in arguments.drain(..) {
                 if let Object::Node(other) = argument {
                     if self.definitions[other].provides != provided {
-                        return Err(self
-                            .error(call.at, format!("|{name}() cannot mix streams and batches")));
+                        let message = format!("|{}() cannot mix streams and batches", call.name);
+                        return Err(self.error(call.at, message));
                     }
                     parents.push(other);
                 }
@@ -96,12 +122,7 @@ impl Evaluator<'_> {
             // The daemon links the arguments before the node itself; it decides the order at one time.
             parents.rotate_left(1);
         }
-        let provides = match spec.provides {
-            Provides::Stream => Edge::Stream,
-            Provides::Batch => Edge::Batch,
-            Provides::Same => provided,
-        };
-        self.push(spec.name, NodeKind::Node(spec), arguments, parents, provided, provides, call.at)
+        Ok(parents)
     }
 
     #[allow(clippy::too_many_arguments)]

@@ -107,7 +107,7 @@ pub trait Node {
         Ok(None)
     }
 
-    /// Starts a function anew, from a snapshot.
+    /// Starts a function again, from a snapshot.
     ///
     /// # Errors
     /// A function that does not start or refuses the snapshot.

@@ -60,7 +60,7 @@ pub trait Outside {
     fn diagnose(&mut self, node: &str, error: &TickError);
 }
 
-/// Points on their way into a database.
+/// Points that are to be written into a database.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Write<'a> {
     /// The database, possibly empty.

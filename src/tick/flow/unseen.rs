@@ -60,7 +60,7 @@ impl Wanted {
         vec![Unseen { kind, name: name.to_owned(), present }]
     }
 
-    /// Looks through the names of a message, which are only asked for while some name has not been met.
+    /// Looks through the names of a message, which are only asked for while some name has not been seen.
     #[inline]
     pub fn look<'n, I: Iterator<Item = Cow<'n, str>>>(&mut self, names: impl FnOnce() -> I) {
         if !self.missing.is_empty() {

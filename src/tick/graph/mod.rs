@@ -28,13 +28,13 @@ pub struct Graph {
     item: u64,
     pool: Pool,
     tally: Tally,
-    /// Messages on their way; empty between two calls, kept for its memory.
+    /// Messages that nodes have still to take; empty between two calls, kept for its memory.
     waiting: Vec<Waiting>,
     /// What the node at hand sent; empty between two calls, kept for its memory.
     sent: Vec<Sent>,
 }
 
-/// A message on its way to a node and its port, with the item that it belongs to.
+/// A message that a node has still to take at a port, with the item that it belongs to.
 struct Waiting {
     node: usize,
     port: usize,
@@ -247,7 +247,7 @@ impl Graph {
         Ok(snapshots)
     }
 
-    /// Starts each function anew from a snapshot of itself, as the daemon does after a restart.
+    /// Starts each function again from its own snapshot, as the daemon does after a restart.
     ///
     /// # Errors
     /// A function that does not start or refuses its snapshot.

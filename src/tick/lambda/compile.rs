@@ -10,13 +10,13 @@ use std::borrow::Cow;
 use std::cell::RefCell;
 use std::rc::Rc;
 
-/// The most parts of an expression, variables in it included.
+/// The most parts of an expression, its variables included.
 const MAX_PARTS: usize = 10_000;
 
-/// How deep parts may lie in each other, variables in it included.
+/// How deep an expression may be nested, its variables included.
 const MAX_DEPTH: usize = 250;
 
-/// An expression on its way.
+/// Compiles one expression.
 pub(super) struct Compiler<'c> {
     source: &'c TickText<'c>,
     variables: Variables<'c>,
@@ -88,7 +88,7 @@ impl<'c> Compiler<'c> {
         })
     }
 
-    /// Compiles what stands for a variable.
+    /// Compiles the expression that a variable holds.
     fn variable(&mut self, name: &str, at: usize) -> Result<Node> {
         let Some(kind) = (self.variables)(name) else {
             let hint = format!("a field is written \"{name}\", a string '{name}'");

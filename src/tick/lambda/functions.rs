@@ -6,8 +6,8 @@
 use std::borrow::Cow;
 
 use crate::protocol::duration;
-use crate::tick::error::{Result, TickError};
-use crate::tick::lambda::special::{Special, State};
+use crate::tick::error::Result;
+use crate::tick::lambda::special::{Special, State, error};
 use crate::tick::lambda::{Scope, Type, Value};
 use crate::tick::text;
 
@@ -195,11 +195,6 @@ impl Function {
             _ => return Err(error(format!("it takes {}", self.takes()))),
         })
     }
-}
-
-/// Makes the error of a call.
-pub(super) fn error(message: impl Into<String>) -> TickError {
-    TickError::Evaluate(message.into())
 }
 
 fn logb(x: f64) -> f64 {

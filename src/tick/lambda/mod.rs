@@ -27,7 +27,7 @@ pub struct Lambda {
     references: Vec<Rc<str>>,
 }
 
-/// Resolves variables to the expressions that stand for them.
+/// Resolves variables to the expressions that they hold.
 pub type Variables<'v> = &'v dyn Fn(&str) -> Option<ExprKind>;
 
 impl Lambda {

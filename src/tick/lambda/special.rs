@@ -1,12 +1,11 @@
 //! The functions of lambda expressions that have signatures of their own: conversions, and those that
 //! remember what they were given.
 
-use super::functions::error;
 use super::{Scope, Type, Value};
 use crate::protocol::duration;
 use crate::stats::Rng;
 use crate::stats::moments::MeanVar;
-use crate::tick::error::Result;
+use crate::tick::error::{Result, TickError};
 use crate::tick::text;
 use std::borrow::Cow;
 
@@ -200,4 +199,9 @@ fn to_float(value: &Value<'_>) -> Result<f64> {
         Value::String(v) => v.parse().map_err(|_| error(format!("'{v}' is not a float"))),
         other => Err(error(format!("a {} is not a float", other.kind()))),
     }
+}
+
+/// Makes the error of a call.
+pub(super) fn error(message: impl Into<String>) -> TickError {
+    TickError::Evaluate(message.into())
 }

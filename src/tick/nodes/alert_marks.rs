@@ -1,4 +1,4 @@
-//! The marks that an alert leaves on its data.
+//! The tags and fields that an alert adds to its data.
 
 use super::map_points;
 use crate::protocol::Point;

@@ -38,7 +38,7 @@ pub(crate) fn grouping(
     Ok(grouping)
 }
 
-/// Groups points anew.
+/// Groups points by other tags.
 pub(crate) struct GroupBy {
     grouping: Grouping,
     wanted: Wanted,

@@ -8,7 +8,7 @@ use crate::protocol::group::{Dimensions, regroup};
 use crate::protocol::{Batch, FieldValue, Point};
 use crate::tick::flow::Message;
 
-/// How values are named and what stands for those that are absent.
+/// How values are named, and what replaces those that are absent.
 pub(crate) struct Rule {
     pub(crate) names: Vec<Rc<str>>,
     pub(crate) delimiter: Rc<str>,

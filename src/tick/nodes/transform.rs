@@ -1,6 +1,6 @@
 //! InfluxQL's transformations: `difference`, `cumulativeSum`, `elapsed`, `movingAverage`.
 //!
-//! Each point becomes one with the result and the tags of the group; a batch begins anew.
+//! Each point becomes one with the result and the tags of the group; each batch is computed by itself.
 
 use std::collections::VecDeque;
 use std::rc::Rc;
@@ -109,7 +109,7 @@ impl Rule {
                 Some(sum)
             }
             Method::MovingAverage(n) => {
-                // What leaves is subtracted before what comes is added, as the daemon rounds.
+                // The oldest value is subtracted before the new one is added: the daemon rounds so.
                 let full = history.window.len() == n;
                 if let Some(old) = if full { history.window.pop_front() } else { None } {
                     history.float_sum -= old;

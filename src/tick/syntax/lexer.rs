@@ -1,6 +1,6 @@
 //! TICKscript's tokens.
 //!
-//! What a character means depends on what stands before it, as in the daemon's lexer
+//! What a character means depends on the token before it, as in the daemon's lexer
 //! (`tick/ast/lex.go`): after an operand `*` multiplies and `/` divides, elsewhere `*` is the
 //! wildcard and `/` opens a regular expression.
 
@@ -288,7 +288,7 @@ impl<'a> Lexer<'a, '_> {
         Ok(())
     }
 
-    /// Takes what stands between two `quote`s, of which a backslash escapes one.
+    /// Takes the text between two `quote`s; a backslash escapes a quote in it.
     fn quoted(&mut self, quote: char, kind: TokenKind, what: &str) -> Result<()> {
         let rest = self.rest();
         let mut chars = rest.char_indices().skip(1).peekable();

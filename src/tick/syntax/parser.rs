@@ -219,7 +219,7 @@ impl<'a> Parser<'a, '_> {
         self.tree(ExprKind::List(items), at, below, PART)
     }
 
-    /// Parses what stands between commas, up to and with the closing token.
+    /// Parses a list with commas, up to and including the closing token.
     fn separated(
         &mut self,
         close: TokenKind,

@@ -88,7 +88,7 @@ fn write_part(date: &DateTime, part: &str, out: &mut String) -> std::fmt::Result
 }
 
 /// Writes the parts of a second with as many digits as the layout has; nines leave out zeros at the
-/// end. Returns what is left of the layout.
+/// end. Returns the rest of the layout.
 fn fraction<'l>(date: &DateTime, part: &str, rest: &'l str, out: &mut String) -> &'l str {
     let digit = if part.ends_with('0') { '0' } else { '9' };
     let more = rest.find(|c| c != digit).unwrap_or(rest.len());

@@ -12,7 +12,7 @@ pub(super) enum End {
     Else(Vec<TemplateToken>),
 }
 
-/// The segments of a template, on their way into nested blocks.
+/// Parses the segments of a template into nested blocks.
 pub(super) struct Blocks {
     segments: Vec<Segment>,
     next: usize,

@@ -70,7 +70,7 @@ fn shown(collected: &Collected) -> Vec<String> {
     lines.map(|line| line.strip_suffix("000000000").unwrap_or(line).to_owned()).collect()
 }
 
-/// Runs the middle of a stream script and compares what comes out.
+/// Runs the middle of a stream script and compares its output.
 fn check(middle: &str, lines: &[&str], expected: &[&str]) {
     let script = format!("stream|from().measurement('m'){middle}|influxDBOut().database('out')");
     let collected = collect(&script, &mut NoUdfs, lines);

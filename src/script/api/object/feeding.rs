@@ -1,4 +1,4 @@
-//! Values on their way into an object: all of them are taken, or none.
+//! Gives values to an object: it takes all of them, or none.
 
 use crate::script::api::answer::Answer;
 use crate::script::api::arguments::{Numbers, number, numbers, times};

@@ -23,14 +23,14 @@ use serde::{Serialize, de::DeserializeOwned};
 use std::marker::PhantomData;
 use std::rc::Rc;
 
-/// What a statistic can tell of itself: numbers that may not exist yet (`Option<f64>`), or that may not
+/// The numbers that a statistic has: they may not exist yet (`Option<f64>`), or that may not
 /// fit into a double either (`Stats<Option<f64>>`).
 pub(super) type Answers<T, R = Option<f64>> = &'static [(&'static str, fn(&T) -> R)];
 
 /// [`Answers`] that may be errors.
 pub(super) type Measures<T> = Answers<T, Stats<Option<f64>>>;
 
-/// A number that a statistic tells of itself.
+/// A number that a statistic has.
 pub(super) trait Told: 'static {
     fn told(self) -> Stats<Option<f64>>;
 }

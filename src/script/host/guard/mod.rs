@@ -1,5 +1,5 @@
-//! What goes wrong and is put right: states brought back to before a call that failed, and the
-//! version before a reload brought back when the new one fails where the old one does not.
+//! Recovery from failed calls: the state is restored to that before the call, and the version before a
+//! reload is restored if the new one fails in a call that the old one can do.
 
 mod rollback;
 
@@ -142,7 +142,7 @@ impl Guard {
     ) {
         self.expire();
         if !self.full {
-            // What the next chunk would begin with anew anyway need not be kept.
+            // The next chunk takes a checkpoint of its own, so this one need not be kept.
             let group = instance.groups.at(place);
             if group.checkpoint.as_ref().is_none_or(|checkpoint| checkpoint.calls >= CALLS) {
                 group.checkpoint = None;

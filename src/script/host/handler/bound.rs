@@ -12,7 +12,7 @@ use crate::script::host::flight_recorder::FlightRecorder;
 use crate::script::host::guard::Guard;
 use crate::script::host::instance::{Call, Failure, Instance};
 use crate::script::host::program::Program;
-use crate::script::state::groups::Bounds;
+use crate::script::state::bounds::Bounds;
 use crate::script::state::store::Store;
 use crate::script::throttle::{Throttle, held_back};
 use std::rc::Rc;

@@ -7,7 +7,8 @@ use crate::protocol::message::{
     InitRequest, PointMessage, RequestMessage, request, response, responses,
 };
 use crate::script::config::{Config, OnError};
-use crate::script::host::program::{Program, ScriptText};
+use crate::script::host::program::Program;
+use crate::script::text::ScriptText;
 use proptest::prelude::*;
 use prost::Message;
 use std::collections::BTreeMap;

@@ -6,8 +6,9 @@ use crate::script::config::{OnOtherOptions, OnSnapshot};
 use crate::script::error::ScriptError;
 use crate::script::host::callback::Callback;
 use crate::script::host::program::Program;
+use crate::script::state::bounds::Bounds;
 use crate::script::state::fit::fits;
-use crate::script::state::groups::{Bounds, Group, Groups};
+use crate::script::state::groups::{Group, Groups};
 use crate::script::state::snapshot::Origin;
 use crate::script::state::store::file_name;
 
@@ -189,7 +190,7 @@ impl Bound {
         )
     }
 
-    /// The session ends: says what went wrong in it, and keeps the state.
+    /// Ends the session: logs what failed in it, and stores the state.
     pub(super) fn end(&self) {
         let instance = &self.instance;
         let groups = &instance.groups;

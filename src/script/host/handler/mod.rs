@@ -11,7 +11,7 @@ mod keeping;
 mod reloading;
 mod stream;
 
-use super::program::{Program, ScriptText};
+use super::program::Program;
 use super::reload::{Follow, Watcher};
 use super::rescue;
 use crate::agent::{Control, Handler, HandlerError, Info, Output, Pulse};
@@ -21,6 +21,7 @@ use crate::script::config::Config;
 use crate::script::declaration::Declaration;
 use crate::script::error::ScriptError;
 use crate::script::state::store::Store;
+use crate::script::text::ScriptText;
 use bound::Bound;
 use std::path::Path;
 use std::rc::Rc;
