@@ -171,15 +171,17 @@ impl ImportPlan {
     }
 }
 
-/// The fields and tags that the Python reads, by their kinds, in their order.
+/// The fields and tags that the Python reads, and whether they are numbers, in their order: by name,
+/// or in a loop over pairs whose `key` is compared with a name.
 fn fields_read(source: &str) -> Vec<(String, bool)> {
-    let read = r#"\.(fieldsDouble|fieldsInt|fieldsBool|fieldsString|tags)\s*(?:\.get\(|\[)\s*['"]([^'"]+)['"]\s*(\]\s*=[^=])?"#;
+    let read = r#"\.(fieldsDouble|fieldsInt|fieldsBool|fieldsString|tags)\s*(?:\.get\(|\[)\s*['"]([^'"]+)['"]\s*(\]\s*=[^=])?|\.key\s*==\s*['"]([^'"]+)['"]"#;
     let read = Regex::new(read).expect("a pattern that is right");
     let mut fields: Vec<(String, bool)> = Vec::new();
     for found in read.captures_iter(source).filter(|found| found.get(3).is_none()) {
-        let (name, number) = (&found[2], !["tags", "fieldsString"].contains(&&found[1]));
+        let text = found.get(1).is_some_and(|of| ["tags", "fieldsString"].contains(&of.as_str()));
+        let Some(name) = found.get(2).or(found.get(4)).map(|name| name.as_str()) else { continue };
         if !fields.iter().any(|(known, _)| known == name) {
-            fields.push((name.to_owned(), number));
+            fields.push((name.to_owned(), !text));
         }
     }
     fields
@@ -226,7 +228,13 @@ fn script(
     let texts =
         quoted(fields.iter().filter(|(_, number)| !*number).map(|(n, _)| n.as_str()).collect());
     let mut text = format!("// {name}.rhai: a start for what udfs/{name}.py did.\n//\n");
-    let _ = writeln!(text, "// The Python read these numbers: {numbers}");
+    if fields.is_empty() {
+        text.push_str(
+            "// The names of the fields were not found in the Python: write them below.\n",
+        );
+    } else {
+        let _ = writeln!(text, "// The Python read these numbers: {numbers}");
+    }
     if !texts.is_empty() {
         let _ = writeln!(text, "// and these strings and tags: {texts}");
     }

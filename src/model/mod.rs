@@ -11,6 +11,7 @@
 //! - `onnx` reads and runs graphs, `boosted` the boosting libraries' own files, `forest` holds
 //!   the trees of both.
 
+mod answer;
 mod boosted;
 mod error;
 mod forest;
@@ -25,13 +26,15 @@ mod tensor;
 mod tests;
 mod value;
 
+pub use answer::{Answer, Meaning, Prediction};
 pub use error::ModelError;
 pub use port::{Port, PortKind};
-pub use predict::{Answer, Layout, Meaning, Prediction, Rows};
+pub use predict::{Layout, Rows};
 pub use run::Run;
 pub use tensor::{Data, Kind, MAX_RANK, Shape, Tensor};
 pub use value::{Labels, Maps, Value};
 
+use answer::Roles;
 use boosted::Boosted;
 use error::Result;
 use onnx::Onnx;
@@ -60,6 +63,7 @@ pub struct Model {
     pub bytes: usize,
     /// SHA-256 of the file, in hexadecimal.
     pub digest: String,
+    roles: Roles,
     engine: Engine,
 }
 
@@ -109,16 +113,19 @@ impl Model {
             operators: onnx.operators.clone(),
             bytes: 0,
             digest: String::new(),
+            roles: Roles::new(&onnx.outputs, onnx.labels.as_ref()),
             engine: Engine::Onnx(Box::new(onnx)),
         }
     }
 
     fn boosted(boosted: Boosted) -> Self {
+        let outputs = boosted.outputs();
         Self {
             format: boosted.format,
             producer: boosted.producer.clone(),
             inputs: vec![Port::table("features", boosted.columns)],
-            outputs: boosted.outputs(),
+            roles: Roles::new(&outputs, boosted.labels.as_ref()),
+            outputs,
             labels: boosted.labels.clone(),
             features: boosted.features.clone(),
             operators: vec![boosted.describe()],

@@ -1,8 +1,8 @@
 //! Predictions: rows of features in, what the outputs mean out.
 
 use super::Model;
+use super::answer::Prediction;
 use super::error::{ModelError, Result};
-use super::math::argmax;
 use super::port::{Port, PortKind};
 use super::run::Run;
 use super::tensor::{Data, Kind, Shape, Tensor};
@@ -17,35 +17,6 @@ pub struct Rows {
     pub numbers: Vec<f32>,
     /// The columns of strings, by their place.
     pub texts: Vec<(usize, Vec<Arc<str>>)>,
-}
-
-/// What an output is about.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Meaning {
-    /// The class of each row.
-    Label,
-    /// A number for each class and row.
-    Classes(Arc<Labels>),
-    /// Numbers of the model's own.
-    Plain,
-}
-
-/// One of the things that a prediction says.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Answer {
-    /// `label`, `probabilities`, `scores`, or the name of the output.
-    pub name: Arc<str>,
-    /// What the values are about.
-    pub meaning: Meaning,
-    /// The values; the first dimension is the rows.
-    pub values: Tensor,
-}
-
-/// What a model says about some rows.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Prediction {
-    /// The answers; a single plain one is the value that the model predicts.
-    pub answers: Vec<Answer>,
 }
 
 /// Where the features of a row go.
@@ -157,7 +128,7 @@ impl Model {
         let inputs = self.tensors(rows, layout, count)?;
         let inputs: Vec<&Value> = inputs.iter().collect();
         let outputs = self.evaluate(&inputs, run)?;
-        Ok(Prediction { answers: self.answers(outputs, labels)? })
+        Ok(Prediction { answers: self.roles.answers(outputs, labels)? })
     }
 
     /// A model that was exported for a single row sees the rows one after the other.
@@ -217,115 +188,10 @@ impl Model {
         }
         Ok(values)
     }
-
-    fn answers(&self, outputs: Vec<Value>, given: Option<&Arc<Labels>>) -> Result<Vec<Answer>> {
-        let own = self.labels.as_ref();
-        let is_label = |port: &Port, value: &Value| {
-            matches!(value, Value::Tensor(t) if matches!(t.data(), Data::Int(_) | Data::Text(_)))
-                && (self.outputs.len() > 1 || port.name.to_lowercase().contains("label"))
-        };
-        let labelled = self.outputs.iter().zip(&outputs).any(|(port, value)| is_label(port, value));
-        let (mut answers, mut scored, mut named) = (Vec::new(), false, false);
-        for (port, value) in self.outputs.iter().zip(outputs) {
-            let label = is_label(port, &value) && !named;
-            match value {
-                Value::Tensor(values) if label => {
-                    named = true;
-                    let values = relabelled(values, own, given)?;
-                    answers.push(Answer { name: "label".into(), meaning: Meaning::Label, values });
-                }
-                Value::Tensor(values) => {
-                    let probable = port.name.to_lowercase().contains("prob");
-                    let labels = given.cloned().or(own.cloned().map(Arc::new));
-                    let labels = labels.filter(|labels| {
-                        let wide = values.shape().get(1..).is_some_and(|s| s == [labels.len()]);
-                        wide && (probable || given.is_some())
-                    });
-                    let name = match (labelled && !scored, &labels) {
-                        (true, None) if !probable => "scores",
-                        (_, Some(_)) | (true, None) => "probabilities",
-                        (false, None) => &port.name,
-                    };
-                    scored = true;
-                    let meaning = labels.map_or(Meaning::Plain, Meaning::Classes);
-                    answers.push(Answer { name: name.into(), meaning, values });
-                }
-                Value::Maps(maps) => {
-                    scored = true;
-                    let wide = |labels: &&Arc<Labels>| labels.len() == maps.keys.len();
-                    let keys = given.filter(wide).cloned().unwrap_or(maps.keys);
-                    let meaning = Meaning::Classes(keys);
-                    answers.push(Answer {
-                        name: "probabilities".into(),
-                        meaning,
-                        values: maps.values,
-                    });
-                }
-                Value::Sequence(tensors) => {
-                    for (at, values) in tensors.into_iter().enumerate() {
-                        let name = format!("{}_{at}", port.name).into();
-                        answers.push(Answer { name, meaning: Meaning::Plain, values });
-                    }
-                }
-            }
-        }
-        if !labelled && let Some(given) = given {
-            classify(&mut answers, given)?;
-        }
-        Ok(answers)
-    }
 }
 
 fn is_table(port: &Port) -> bool {
     port.shape.as_ref().is_none_or(|shape| shape.len() == 2)
-}
-
-/// The label of each row where the model gives only numbers for each class.
-fn classify(answers: &mut Vec<Answer>, labels: &Arc<Labels>) -> Result<()> {
-    let classes = |answer: &&Answer| matches!(answer.meaning, Meaning::Classes(_));
-    let chosen: Vec<usize> = if let Some(answer) = answers.iter().find(classes) {
-        answer.values.floats()?.chunks_exact(labels.len().max(1)).map(argmax).collect()
-    } else if let ([answer], 2) = (&mut answers[..], labels.len())
-        && answer.values.len() == answer.values.shape().first().copied().unwrap_or(0)
-    {
-        // One number between 0 and 1 is the probability of the second class.
-        let second = answer.values.floats()?.into_owned();
-        let both = second.iter().flat_map(|&p| [1.0 - p, p]).collect();
-        *answer = Answer {
-            name: "probabilities".into(),
-            meaning: Meaning::Classes(labels.clone()),
-            values: Tensor::new(Shape::table(second.len(), 2), Data::Float(both))?,
-        };
-        second.iter().map(|&p| usize::from(p > 0.5)).collect()
-    } else {
-        let text = format!("{} labels are given, the model has no such outputs", labels.len());
-        return Err(ModelError::Input(text));
-    };
-    let values = labels.pick(&chosen);
-    answers.insert(0, Answer { name: "label".into(), meaning: Meaning::Label, values });
-    Ok(())
-}
-
-/// Labels under the names that the user gave instead of the model's own.
-fn relabelled(values: Tensor, own: Option<&Labels>, given: Option<&Arc<Labels>>) -> Result<Tensor> {
-    let Some(given) = given else { return Ok(values) };
-    let error = || ModelError::Input("the given labels are not as many as the model's".into());
-    let places: Vec<usize> = match (values.data(), own) {
-        (Data::Int(v), Some(Labels::Ints(own))) => {
-            v.iter().filter_map(|x| own.iter().position(|other| other == x)).collect()
-        }
-        (Data::Text(v), Some(Labels::Texts(own))) => {
-            v.iter().filter_map(|x| own.iter().position(|other| other == x)).collect()
-        }
-        (Data::Int(v), None) => v.iter().filter_map(|&x| usize::try_from(x).ok()).collect(),
-        _ => return Err(error()),
-    };
-    let inside = places.iter().all(|&at| at < given.len());
-    if places.len() != values.len() || !inside {
-        return Err(error());
-    }
-    let shape = *values.shape();
-    Tensor::new(shape, given.pick(&places).into_data())
 }
 
 /// Numbers as the kind that an input wants.
@@ -358,24 +224,4 @@ fn part(port: &Port, rows: &Rows, first: usize, wide: usize, columns: usize) -> 
         .flat_map(|row| row[first..first + wide].iter().copied())
         .collect();
     of_kind(port, shape, numbers)
-}
-
-impl Prediction {
-    /// Puts the answers about further rows behind these.
-    fn and(self, other: Self) -> Result<Self> {
-        let join = |(a, b): (Answer, Answer)| {
-            let mut sizes = a.values.shape().to_vec();
-            let rows = b.values.shape().first().copied();
-            match (sizes.first_mut(), rows) {
-                (Some(size), Some(rows)) => *size += rows,
-                _ => return Err(ModelError::data("an output without rows")),
-            }
-            let mut data = a.values.into_data();
-            data.append(b.values.data(), 0..b.values.len())?;
-            let values = Tensor::new(Shape::new(&sizes)?, data)?;
-            Ok(Answer { name: a.name, meaning: a.meaning, values })
-        };
-        let answers = self.answers.into_iter().zip(other.answers).map(join);
-        Ok(Self { answers: answers.collect::<Result<_>>()? })
-    }
 }

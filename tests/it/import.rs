@@ -68,6 +68,10 @@ fn a_folder_becomes_a_script_that_can_be_loaded_and_a_list_of_what_is_left() {
 #[test]
 fn a_pickle_is_listed_with_the_line_that_exports_it_and_a_tar_is_read() {
     let folder = layout("import-tar", "pkl");
+    let python = "class H(Handler):\n    def point(self, point):\n        for kv in point.fieldsDouble:\n\
+                  \x20           if kv.key == \"wind_speed\": x = kv.value\n\
+                  \x20           elif kv.key == 'grid_active_power': y = kv.value\n";
+    folder.write("udfs/pump.py", python);
     let tar = folder.path("all.tar.gz");
     let files = ["udfs", "tick_scripts", "models", "config.json"];
     let packed = std::process::Command::new("tar")
@@ -85,6 +89,7 @@ fn a_pickle_is_listed_with_the_line_that_exports_it_and_a_tar_is_read() {
     assert!(!to.join("models/pump.pkl").exists());
     let script = std::fs::read_to_string(to.join("udfs/pump.rhai")).unwrap();
     assert!(script.contains("model(\"pump.onnx\""), "{script}");
+    assert!(script.contains("[\"wind_speed\", \"grid_active_power\"]"), "{script}");
 }
 
 #[test]

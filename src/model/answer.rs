@@ -1,0 +1,213 @@
+//! What the outputs of a model mean: labels, probabilities, scores, or numbers of its own.
+
+use super::error::{ModelError, Result};
+use super::math::argmax;
+use super::port::Port;
+use super::tensor::{Data, Shape, Tensor};
+use super::value::{Labels, Value};
+use std::sync::Arc;
+
+/// What an output is about.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Meaning {
+    /// The class of each row.
+    Label,
+    /// A number for each class and row.
+    Classes(Arc<Labels>),
+    /// Numbers of the model's own.
+    Plain,
+}
+
+/// One of the things that a prediction says.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Answer {
+    /// `label`, `probabilities`, `scores`, or the name of the output.
+    pub name: Arc<str>,
+    /// What the values are about.
+    pub meaning: Meaning,
+    /// The values; the first dimension is the rows.
+    pub values: Tensor,
+}
+
+/// What a model says about some rows.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Prediction {
+    /// The answers; a single plain one is the value that the model predicts.
+    pub answers: Vec<Answer>,
+}
+
+/// What is known about the outputs before a run, so that a prediction need not look at names.
+pub(super) struct Roles {
+    outputs: Vec<Role>,
+    labels: Option<Arc<Labels>>,
+    label: Arc<str>,
+    probabilities: Arc<str>,
+    scores: Arc<str>,
+}
+
+struct Role {
+    /// Integers and strings of this output are labels.
+    label: bool,
+    /// Its name speaks of probabilities.
+    probable: bool,
+    name: Arc<str>,
+}
+
+impl Roles {
+    /// What the names of a model's outputs say about them.
+    pub(super) fn new(outputs: &[Port], labels: Option<&Labels>) -> Self {
+        let role = |port: &Port| {
+            let name = port.name.to_lowercase();
+            Role {
+                label: name.contains("label") || outputs.len() > 1,
+                probable: name.contains("prob"),
+                name: port.name.as_str().into(),
+            }
+        };
+        Self {
+            outputs: outputs.iter().map(role).collect(),
+            labels: labels.cloned().map(Arc::new),
+            label: "label".into(),
+            probabilities: "probabilities".into(),
+            scores: "scores".into(),
+        }
+    }
+
+    /// What the outputs of a run mean.
+    pub(super) fn answers(
+        &self,
+        outputs: Vec<Value>,
+        given: Option<&Arc<Labels>>,
+    ) -> Result<Vec<Answer>> {
+        let labelled = self.outputs.iter().zip(&outputs).any(|(role, value)| role.is_label(value));
+        let (mut answers, mut scored, mut named) = (Vec::with_capacity(2), false, false);
+        for (role, value) in self.outputs.iter().zip(outputs) {
+            let label = role.is_label(&value) && !named;
+            match value {
+                Value::Tensor(values) if label => {
+                    named = true;
+                    let values = relabelled(values, self.labels.as_deref(), given)?;
+                    let name = self.label.clone();
+                    answers.push(Answer { name, meaning: Meaning::Label, values });
+                }
+                Value::Tensor(values) => {
+                    answers.push(self.numbers(role, values, given, labelled && !scored));
+                    scored = true;
+                }
+                Value::Maps(maps) => {
+                    scored = true;
+                    let wide = |labels: &&Arc<Labels>| labels.len() == maps.keys.len();
+                    let keys = given.filter(wide).cloned().unwrap_or(maps.keys);
+                    let (name, meaning) = (self.probabilities.clone(), Meaning::Classes(keys));
+                    answers.push(Answer { name, meaning, values: maps.values });
+                }
+                Value::Sequence(tensors) => {
+                    for (at, values) in tensors.into_iter().enumerate() {
+                        let name = format!("{}_{at}", role.name).into();
+                        answers.push(Answer { name, meaning: Meaning::Plain, values });
+                    }
+                }
+            }
+        }
+        if !labelled && let Some(given) = given {
+            classify(&mut answers, given)?;
+        }
+        Ok(answers)
+    }
+
+    /// Numbers are probabilities, scores beside a label (`beside`), or of the model's own.
+    fn numbers(
+        &self,
+        role: &Role,
+        values: Tensor,
+        given: Option<&Arc<Labels>>,
+        beside: bool,
+    ) -> Answer {
+        let labels = given.or(self.labels.as_ref()).filter(|labels| {
+            let wide = values.shape().get(1..).is_some_and(|s| s == [labels.len()]);
+            wide && (role.probable || given.is_some())
+        });
+        let name = match (beside, labels) {
+            (true, None) if !role.probable => &self.scores,
+            (_, Some(_)) | (true, None) => &self.probabilities,
+            (false, None) => &role.name,
+        };
+        let meaning = labels.cloned().map_or(Meaning::Plain, Meaning::Classes);
+        Answer { name: name.clone(), meaning, values }
+    }
+}
+
+impl Role {
+    fn is_label(&self, value: &Value) -> bool {
+        let whole = |t: &Tensor| matches!(t.data(), Data::Int(_) | Data::Text(_));
+        self.label && matches!(value, Value::Tensor(tensor) if whole(tensor))
+    }
+}
+
+/// The label of each row where the model gives only numbers for each class.
+fn classify(answers: &mut Vec<Answer>, labels: &Arc<Labels>) -> Result<()> {
+    let classes = |answer: &&Answer| matches!(answer.meaning, Meaning::Classes(_));
+    let chosen: Vec<usize> = if let Some(answer) = answers.iter().find(classes) {
+        answer.values.floats()?.chunks_exact(labels.len().max(1)).map(argmax).collect()
+    } else if let ([answer], 2) = (&mut answers[..], labels.len())
+        && answer.values.len() == answer.values.shape().first().copied().unwrap_or(0)
+    {
+        // One number between 0 and 1 is the probability of the second class.
+        let second = answer.values.floats()?.into_owned();
+        let both = second.iter().flat_map(|&p| [1.0 - p, p]).collect();
+        *answer = Answer {
+            name: "probabilities".into(),
+            meaning: Meaning::Classes(labels.clone()),
+            values: Tensor::new(Shape::table(second.len(), 2), Data::Float(both))?,
+        };
+        second.iter().map(|&p| usize::from(p > 0.5)).collect()
+    } else {
+        let text = format!("{} labels are given, the model has no such outputs", labels.len());
+        return Err(ModelError::Input(text));
+    };
+    let values = labels.pick(&chosen);
+    answers.insert(0, Answer { name: "label".into(), meaning: Meaning::Label, values });
+    Ok(())
+}
+
+/// Labels under the names that the user gave instead of the model's own.
+fn relabelled(values: Tensor, own: Option<&Labels>, given: Option<&Arc<Labels>>) -> Result<Tensor> {
+    let Some(given) = given else { return Ok(values) };
+    let error = || ModelError::Input("the given labels are not as many as the model's".into());
+    let places: Vec<usize> = match (values.data(), own) {
+        (Data::Int(v), Some(Labels::Ints(own))) => {
+            v.iter().filter_map(|x| own.iter().position(|other| other == x)).collect()
+        }
+        (Data::Text(v), Some(Labels::Texts(own))) => {
+            v.iter().filter_map(|x| own.iter().position(|other| other == x)).collect()
+        }
+        (Data::Int(v), None) => v.iter().filter_map(|&x| usize::try_from(x).ok()).collect(),
+        _ => return Err(error()),
+    };
+    let inside = places.iter().all(|&at| at < given.len());
+    if places.len() != values.len() || !inside {
+        return Err(error());
+    }
+    let shape = *values.shape();
+    Tensor::new(shape, given.pick(&places).into_data())
+}
+
+impl Prediction {
+    /// Puts the answers about further rows behind these.
+    pub(super) fn and(self, other: Self) -> Result<Self> {
+        let join = |(a, b): (Answer, Answer)| {
+            let mut sizes = a.values.shape().to_vec();
+            let rows = b.values.shape().first().copied();
+            match (sizes.first_mut(), rows) {
+                (Some(size), Some(rows)) => *size += rows,
+                _ => return Err(ModelError::data("an output without rows")),
+            }
+            let mut data = a.values.into_data();
+            data.append(b.values.data(), 0..b.values.len())?;
+            let values = Tensor::new(Shape::new(&sizes)?, data)?;
+            Ok(Answer { name: a.name, meaning: a.meaning, values })
+        };
+        let answers = self.answers.into_iter().zip(other.answers).map(join);
+        Ok(Self { answers: answers.collect::<Result<_>>()? })
+    }
+}
