@@ -24,6 +24,11 @@ pub enum OutputFileError {
         /// The file.
         path: PathBuf,
     },
+    /// A dash, which stands for standard output elsewhere.
+    #[error(
+        "-: standard output is where output goes without this option; a file of that name is ./-"
+    )]
+    Dash,
     /// The file cannot be made or written.
     #[error("{path}: cannot be written: {source}")]
     Write {
@@ -169,11 +174,14 @@ fn remove_stale(folder: &Path, prefix: &OsStr) {
 /// Refuses a file that is one of the inputs, under whatever name.
 ///
 /// # Errors
-/// A file that is one of the inputs.
+/// A file that is one of the inputs, or a dash.
 pub fn refuse_input<'p>(
     path: &Path,
     inputs: impl IntoIterator<Item = &'p Path>,
 ) -> Result<(), OutputFileError> {
+    if path == Path::new("-") {
+        return Err(OutputFileError::Dash);
+    }
     match std::fs::metadata(path) {
         Ok(present) if inputs.into_iter().any(|input| is_same(&present, input)) => {
             Err(OutputFileError::Input { path: path.into() })
@@ -259,6 +267,8 @@ mod tests {
         let mut file = OutputFile::create(null, [null]).unwrap();
         file.write_all(b"gone").unwrap();
         file.keep().unwrap();
+        let dash = OutputFile::create(Path::new("-"), []).unwrap_err().to_string();
+        assert!(dash.contains("without this option"), "{dash}");
         let missing = OutputFile::create(Path::new("/nope/x"), []).unwrap_err().to_string();
         assert!(missing.starts_with("/nope/x: cannot be written: "), "{missing}");
     }

@@ -62,7 +62,8 @@ impl Expression {
             |message: String| ScriptError::Load(vec![Problem::new(Path::new(text), message)]);
         let ast = engine.compile_expression(text).map_err(|e| {
             let plain = parse_problem(Path::new(text), text, &e);
-            error(foreign_word(text).unwrap_or_else(|| pointed(text, &plain)))
+            let foreign = foreign_word(text).or_else(|| lone_equals(text));
+            error(foreign.unwrap_or_else(|| pointed(text, &plain)))
         })?;
         let names = identifiers(text);
         if names.is_empty() && text.contains('"') {
@@ -145,6 +146,20 @@ fn foreign_word(text: &str) -> Option<String> {
         at += part.len();
     }
     None
+}
+
+/// The message for a `=` where two values are compared, with a caret below it.
+fn lone_equals(text: &str) -> Option<String> {
+    let bytes = text.as_bytes();
+    let is_part = |at: Option<usize>, signs: &[u8]| {
+        at.and_then(|at| bytes.get(at)).is_some_and(|byte| signs.contains(byte))
+    };
+    let alone = |at: &usize| {
+        bytes[*at] == b'=' && !is_part(at.checked_sub(1), b"=!<>") && !is_part(Some(at + 1), b"=>~")
+    };
+    let at = (0..bytes.len()).find(alone)?;
+    let space = " ".repeat(text[..at].chars().count());
+    Some(format!("write == to compare\n  {text}\n  {space}^"))
 }
 
 /// The variables of a condition but `p`, the point.
@@ -238,6 +253,9 @@ mod tests {
         }
         let error = Expression::compile("hotend > 5 AND bed > 3").unwrap_err().to_string();
         let expected = "write && for AND\n  hotend > 5 AND bed > 3\n             ^^^";
+        assert!(error.ends_with(expected), "{error}");
+        let error = Expression::compile("n >= 2 && n = 3").unwrap_err().to_string();
+        let expected = "write == to compare\n  n >= 2 && n = 3\n              ^";
         assert!(error.ends_with(expected), "{error}");
         let error = Expression::compile("n + 1").unwrap().eval(&point()).unwrap_err();
         assert!(error.to_string().contains("must be true or false, not 4"), "{error}");
