@@ -3,6 +3,7 @@
 use crate::daemon::Daemon;
 use crate::util::*;
 use rhai_udf::protocol::message::{BeginBatch, EndBatch};
+use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
@@ -184,4 +185,83 @@ fn recordings_are_a_bounded_ring_and_each_file_runs() {
         let full = run.points().iter().all(|point| point.fields_double["n"] == 50.0);
         assert!(full, "the state goes with the file");
     }
+}
+
+/// Killed at any time: in the middle of a point, a snapshot, a file of the state folder or of the recorder.
+#[test]
+fn a_process_that_is_killed_at_any_time_leaves_files_that_can_be_read() {
+    let folder = Folder::new("killed");
+    let dir = folder.path("kept");
+    let script = folder.write(
+        "script.rhai",
+        "fn info() { #{ wants: \"stream\", provides: \"stream\" } }\nfn state() { #{ list: [] } }\nfn \
+         point(p) { this.list.push(p.x); emit(p); }",
+    );
+    let mut kept = 0;
+    for round in 0..12 {
+        let kept_in = dir.to_str().unwrap();
+        let mut child = binary()
+            .args(["run", "--state-dir", kept_in, "--record", kept_in])
+            .arg(&script)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let mut input = child.stdin.take().unwrap();
+        let feeder = std::thread::spawn(move || {
+            let _ = input.write_all(&stream(vec![init(&[])]));
+            for i in 0..100_000 {
+                let points = (0..50).map(|n| point(i, &format!("g{n}"), &[("x", 0.1 * n as f64)]));
+                let snapshot = Request::Snapshot(Default::default());
+                let more = stream(points.chain([snapshot]).collect());
+                if input.write_all(&more).is_err() {
+                    return;
+                }
+            }
+        });
+        // After so many bytes of answers, wherever that is.
+        let mut answers = vec![0; 20_000 + 37_777 * round];
+        child.stdout.take().unwrap().read_exact(&mut answers).unwrap();
+        child.kill().unwrap();
+        child.wait().unwrap();
+        feeder.join().unwrap();
+        for entry in std::fs::read_dir(&dir).unwrap() {
+            let path = entry.unwrap().path();
+            let name = path.file_name().unwrap().to_string_lossy().into_owned();
+            if name.ends_with(".rudf") {
+                let run = feed(binary().arg("state").arg(&path), &[]);
+                assert_eq!(run.code, Some(0), "{name} after {round}: {}", run.stderr);
+                kept += 1;
+            }
+        }
+    }
+    assert!(kept > 20, "{kept}");
+    // The next run removes what was being written, and recordings play as far as they go.
+    let run = feed(
+        binary().args(["run", "--state-dir"]).arg(&dir).arg(&script),
+        &stream(vec![init(&[]), point(1, "g", &[("x", 1.0)])]),
+    );
+    assert_eq!(run.code, Some(0), "{}", run.stderr);
+    let mut recordings = 0;
+    for entry in std::fs::read_dir(&dir).unwrap() {
+        let path = entry.unwrap().path();
+        let name = path.to_string_lossy().into_owned();
+        assert!(!name.ends_with(".tmp"), "{name}");
+        if name.ends_with(".bin.gz") && std::fs::metadata(&path).unwrap().len() > 0 {
+            let run = feed(
+                binary()
+                    .arg("replay")
+                    .arg(&script)
+                    .arg("--data")
+                    .arg(&path)
+                    .args(["--format", "lp"]),
+                &[],
+            );
+            let cut = run.code == Some(0) || run.stderr.contains("requests.bin.gz");
+            assert!(cut && !run.text().is_empty(), "{name}: {}", run.stderr);
+            recordings += 1;
+        }
+    }
+    assert!(recordings > 0);
 }
