@@ -44,9 +44,9 @@ pub enum ModelError {
     #[error("{0}")]
     Input(String),
     /// The file is larger than allowed.
-    #[error("the model has {bytes} bytes, at most {limit} are allowed")]
+    #[error("the model has at least {bytes} bytes, at most {limit} are allowed")]
     TooLarge {
-        /// The size of the file.
+        /// The size of the file, as far as it was read.
         bytes: u64,
         /// The size that is allowed.
         limit: u64,

@@ -122,6 +122,24 @@ fn broken_models_are_refused_with_the_reason() {
 }
 
 #[test]
+fn the_limits_bound_a_models_file_and_its_tensors() {
+    let folder = Folder::new("model-limits");
+    for name in ["svc2.onnx", "svc2.json"] {
+        std::fs::copy(data(name), folder.path(name)).unwrap();
+    }
+    let (file, inputs) = (folder.path("svc2.onnx"), folder.path("svc2.json"));
+    let run = || model(&[&file, Path::new("--run"), &inputs]);
+    folder.write("rhai-udf.toml", "[limits]\nmodel = \"1KB\"");
+    refused(&file, "at least 1025 bytes, at most 1024 are allowed");
+    folder.write("rhai-udf.toml", "[limits]\nmemory = 100");
+    let (code, out, err) = run();
+    assert_eq!((code, out.as_str()), (Some(1), ""), "{err}");
+    assert!(err.contains("bytes of memory that are allowed"), "{err}");
+    folder.write("rhai-udf.toml", "");
+    assert_eq!(run().0, Some(0));
+}
+
+#[test]
 fn what_only_python_reads_is_refused_with_the_line_that_exports_it() {
     let folder = Folder::new("pickles");
     refused(&folder.write("pump.pkl", "x"), "skl2onnx.to_onnx");
