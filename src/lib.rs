@@ -56,10 +56,12 @@
 //!   [`agent::Session`] for everything in memory, sockets.
 //! - [`script`]: [`script::ScriptHandler`], the handler that runs a Rhai script.
 //! - [`stats`]: the statistics that scripts call, without any script.
+//! - [`model`]: trained models (ONNX, CatBoost, XGBoost, LightGBM) read and run, without any script.
 //!
 //! The other modules belong to the command line and change with it.
 
 pub mod agent;
+#[doc(hidden)]
 pub mod cases;
 #[doc(hidden)]
 pub mod http;

@@ -3,6 +3,7 @@
 use clap::ValueEnum;
 use rhai_udf::protocol::duration;
 use rhai_udf::protocol::line::Precision;
+use rhai_udf::protocol::time::{TimeError, read_rfc3339};
 use rhai_udf::replay::format::Format;
 use std::path::PathBuf;
 
@@ -283,7 +284,8 @@ fn dbrp(text: &str) -> Result<(String, String), String> {
 }
 
 fn time(text: &str) -> Result<i64, String> {
-    let time: jiff::Timestamp =
-        text.parse().map_err(|_| "write a time as in 2026-01-31T12:00:00Z".to_owned())?;
-    i64::try_from(time.as_nanosecond()).map_err(|_| "the time is out of range".into())
+    read_rfc3339(text).map_err(|error| match error {
+        TimeError::Range(_) => "the time is out of range".into(),
+        _ => "write a time as in 2026-01-31T12:00:00Z".into(),
+    })
 }

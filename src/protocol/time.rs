@@ -6,6 +6,33 @@ const SECOND: i64 = 1_000_000_000;
 /// Seconds of a day.
 const DAY: i64 = 86_400;
 
+/// Text that is no time.
+#[derive(Clone, Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum TimeError {
+    /// It is written in another way.
+    #[error("'{0}' is not RFC 3339: {1}")]
+    Text(String, jiff::Error),
+    /// It is before the year 1677 or after the year 2262.
+    #[error("'{0}' is out of range")]
+    Range(String),
+}
+
+/// Reads RFC 3339, with any offset.
+///
+/// # Errors
+/// Text that is no time, or one that 64 bits of nanoseconds cannot hold.
+pub fn read_rfc3339(text: &str) -> Result<i64, TimeError> {
+    if text.ends_with('Z')
+        && let Some(time) = read_utc(text)
+    {
+        return Ok(time);
+    }
+    let time: jiff::Timestamp =
+        text.parse().map_err(|error| TimeError::Text(text.to_owned(), error))?;
+    i64::try_from(time.as_nanosecond()).map_err(|_| TimeError::Range(text.to_owned()))
+}
+
 /// Returns a time as RFC 3339 in UTC, with as many digits as it needs: `2016-01-01T00:00:00.5Z`.
 pub fn rfc3339(ns: i64) -> String {
     let mut text = String::with_capacity(30);

@@ -2,7 +2,7 @@
 
 use super::{Fallible, fail, fail_in};
 use crate::protocol::duration;
-use crate::protocol::time::{read_utc, rfc3339};
+use crate::protocol::time::{read_rfc3339, rfc3339};
 use crate::script::host::Host;
 use rhai::{Engine, ImmutableString};
 use std::rc::Rc;
@@ -21,16 +21,7 @@ pub(super) fn register(engine: &mut Engine, host: &Rc<Host>) {
     engine.register_fn("duration_text", |ns: i64| duration::Display(ns).to_string());
     engine.register_fn("time_text", rfc3339);
     engine.register_fn("parse_time", |text: ImmutableString| -> Fallible<i64> {
-        if text.ends_with('Z')
-            && let Some(time) = read_utc(&text)
-        {
-            return Ok(time);
-        }
-        let time: jiff::Timestamp = text
-            .parse()
-            .map_err(|e| fail(format_args!("parse_time: '{text}' is not RFC 3339: {e}")))?;
-        i64::try_from(time.as_nanosecond())
-            .map_err(|_| fail(format_args!("parse_time: '{text}' is out of range")))
+        read_rfc3339(&text).map_err(|error| fail(format_args!("parse_time: {error}")))
     });
     let parts: [(&str, fn(&jiff::Zoned) -> i64); 8] = [
         ("year", |t| i64::from(t.year())),

@@ -1,7 +1,7 @@
 //! Go's text templates, as far as alerts use them: the syntax.
 //!
 //! `{{ .Name }}`, pipelines, `if`, `else`, `range`, `with`, variables, comments, trimming (`{{-`)
-//! and the functions of [`functions`]. `define`, `block` and `template` are refused.
+//! and the functions of `functions`. `define`, `block` and `template` are refused.
 //! An id and a message are plain text; details are HTML, so what an action writes there is escaped.
 
 mod exec;

@@ -1,6 +1,7 @@
 //! Lengths, times and numbers as recipes write them.
 
 use crate::protocol::duration;
+use crate::protocol::time::read_rfc3339;
 use crate::protocol::time::rfc3339;
 use serde::{Deserialize, Deserializer, de};
 use std::fmt;
@@ -50,9 +51,9 @@ impl Moment {
     /// # Errors
     /// Text that is neither.
     pub fn parse(text: &str) -> Result<Self, duration::DurationError> {
-        match text.parse::<jiff::Timestamp>().map(|time| i64::try_from(time.as_nanosecond())) {
-            Ok(Ok(time)) => Ok(Self::Time(time)),
-            _ => duration::parse(text).map(Self::After),
+        match read_rfc3339(text) {
+            Ok(time) => Ok(Self::Time(time)),
+            Err(_) => duration::parse(text).map(Self::After),
         }
     }
 
