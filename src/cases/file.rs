@@ -1,8 +1,10 @@
 //! The form of `*.test.toml`.
 
+use super::kapacitor_unit;
 use crate::replay::source::recipe::{Length, Moment, Number, Recipe};
 use crate::script::config::{ConfigError, toml_error};
 use serde::Deserialize;
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use toml::Spanned;
@@ -51,7 +53,7 @@ pub enum CaseFileError {
         /// The line, from 1.
         line: usize,
         /// What is wrong, and what to write.
-        message: &'static str,
+        message: Cow<'static, str>,
     },
 }
 
@@ -108,6 +110,10 @@ pub struct Case {
     /// The line of the file that it stands on.
     #[serde(skip)]
     pub line: usize,
+    /// Whether the queries of a batch script are asked each second for three seconds, as kapacitor-unit
+    /// does.
+    #[serde(skip)]
+    pub asks_each_second: bool,
 }
 
 /// One file or several.
@@ -251,6 +257,26 @@ pub struct ExpectedPoint {
 }
 
 impl CaseFile {
+    /// Reads a file: of kapacitor-unit if it is YAML, whose TICKscripts are in the folder `scripts`.
+    ///
+    /// # Errors
+    /// A file that cannot be read, that says what is not known, or a case that can test nothing.
+    pub fn read_any(path: &Path, scripts: Option<&Path>) -> Result<Self, CaseFileError> {
+        if is_yaml(path) { kapacitor_unit::read(path, scripts) } else { Self::read(path) }
+    }
+
+    /// Makes a file of cases that are read from another form.
+    pub(super) fn of_cases(path: &Path, cases: Vec<Case>) -> Self {
+        Self {
+            script: None,
+            udf: BTreeMap::new(),
+            config: None,
+            tests: cases.into_iter().map(|case| Spanned::new(0..0, case)).collect(),
+            path: path.into(),
+            text: String::new(),
+        }
+    }
+
     /// Reads a file.
     ///
     /// # Errors
@@ -285,7 +311,7 @@ impl CaseFile {
     }
 
     fn unfit(&self, line: usize, message: &'static str) -> CaseFileError {
-        CaseFileError::Unfit { path: self.path.clone(), line, message }
+        CaseFileError::Unfit { path: self.path.clone(), line, message: message.into() }
     }
 
     /// Refuses a case that can test nothing.
@@ -358,6 +384,11 @@ impl CaseFile {
         paths.dedup();
         paths
     }
+}
+
+/// Whether a file is one of kapacitor-unit, by its name.
+pub fn is_yaml(path: &Path) -> bool {
+    path.extension().is_some_and(|extension| extension == "yaml" || extension == "yml")
 }
 
 impl Expectations {

@@ -9,10 +9,11 @@ pub mod capture;
 mod expect;
 mod file;
 mod golden;
+mod kapacitor_unit;
 pub mod report;
 mod run;
 mod setup;
 mod verdict;
 
-pub use file::{Case, CaseFile, CaseFileError};
+pub use file::{Case, CaseFile, CaseFileError, is_yaml};
 pub use verdict::{Verdict, judge};

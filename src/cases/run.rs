@@ -79,7 +79,7 @@ fn play(
     outcome: &mut Outcome,
 ) -> Result<(), ReplayError> {
     let task = setup::task(file, case)?;
-    let sources = setup::sources(file, case)?;
+    let sources = setup::sources(file, case, &task)?;
     let writers = Writers { shown: Box::new(Shared(written.clone())), points: None };
     let mut player = Player::start_on(task, writers, 1)?;
     if manner == Manner::Single {

@@ -5,12 +5,14 @@ use crate::protocol::line::Precision;
 use crate::replay::ReplayError;
 use crate::replay::effects::Show;
 use crate::replay::format::Format;
+use crate::replay::influxql::Table;
 use crate::replay::source::{self, CsvReading, Reading, Source};
 use crate::replay::task::{
     Alerts, DataKind, ScriptTask, Task, TickTask, TickVariant, Use, Windows,
 };
 use crate::replay::udfs::UdfCommand;
 use crate::script::config::Config;
+use crate::tick::flow::Edge;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
@@ -152,7 +154,34 @@ fn kind(file: &CaseFile, case: &Case) -> DataKind {
 }
 
 /// Opens the data of a case, the sources in order.
-pub(super) fn sources(file: &CaseFile, case: &Case) -> Result<Vec<Box<dyn Source>>, ReplayError> {
+pub(super) fn sources(
+    file: &CaseFile,
+    case: &Case,
+    task: &Task,
+) -> Result<Vec<Box<dyn Source>>, ReplayError> {
+    let sources = given(file, case)?;
+    match task {
+        Task::Tick(task) if kind(file, case) == DataKind::Stream => {
+            let definitions = task.definitions()?;
+            if definitions.edge() == Edge::Stream {
+                return Ok(sources);
+            }
+            let mut table = Table::default();
+            for mut source in sources {
+                table.read(&mut *source)?;
+            }
+            let queries = definitions.queries();
+            if case.asks_each_second {
+                return Ok(vec![table.ask_each_second(&queries)?]);
+            }
+            Ok(vec![table.ask_all(queries.iter())?])
+        }
+        _ => Ok(sources),
+    }
+}
+
+/// Opens the data as it is given.
+fn given(file: &CaseFile, case: &Case) -> Result<Vec<Box<dyn Source>>, ReplayError> {
     if let Some(recipe) = &case.make {
         return Ok(vec![recipe.open()?]);
     }

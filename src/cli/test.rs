@@ -3,7 +3,7 @@
 use super::{logging, stdout, usage, watch};
 use anyhow::Context;
 use rhai_udf::agent::socket::STACK;
-use rhai_udf::cases::{Case, CaseFile, Verdict, judge, report};
+use rhai_udf::cases::{Case, CaseFile, Verdict, is_yaml, judge, report};
 use rhai_udf::replay::output_file::OutputFile;
 use rhai_udf::script::Watcher;
 use rhai_udf::script::config::Config;
@@ -19,7 +19,7 @@ const ENDING: &str = ".test.toml";
 /// Folders inside each other that are searched.
 const DEPTH: usize = 32;
 
-/// Run test cases of scripts: *.test.toml files
+/// Run test cases of scripts: *.test.toml files, and files of kapacitor-unit (.yaml)
 ///
 /// A case says what a script or a TICKscript is given and what must come out. Each case also runs with
 /// its functions restarted from snapshots in the middle, and with the data handed over point by point;
@@ -34,6 +34,9 @@ pub(super) struct Args {
     /// Write the golden files anew from what comes out
     #[arg(long)]
     bless: bool,
+    /// The folder of the TICKscripts that files of kapacitor-unit name
+    #[arg(long, value_name = "DIR")]
+    dir: Option<PathBuf>,
     /// How the verdicts are printed
     #[arg(long, value_enum, default_value = "text")]
     format: Format,
@@ -80,7 +83,7 @@ pub(super) fn run(args: &Args, level: Option<log::LevelFilter>) -> anyhow::Resul
 
 /// Runs all cases and prints the verdicts; returns how many failed.
 fn once(args: &Args, given: &[PathBuf]) -> anyhow::Result<usize> {
-    let files = read(given)?;
+    let files = read(args, given)?;
     let cases = chosen(args, &files)?;
     let as_text = args.format == Format::Text || args.output.is_some();
     let ran = run_all(args, &cases, |verdict| match as_text {
@@ -120,7 +123,10 @@ fn follow(args: &Args, given: &[PathBuf]) -> anyhow::Result<()> {
         for path in &found {
             let text = std::fs::read_to_string(path).unwrap_or_default();
             texts.push((path.clone(), text));
-            for read in CaseFile::read(path).map(|file| file.reads()).unwrap_or_default() {
+            for read in CaseFile::read_any(path, args.dir.as_deref())
+                .map(|file| file.reads())
+                .unwrap_or_default()
+            {
                 if read.extension().is_some_and(|extension| extension == "rhai") {
                     let config = Config::beside(&read).unwrap_or_default();
                     texts.extend(watch::with_modules(&read, &config));
@@ -140,11 +146,15 @@ fn follow(args: &Args, given: &[PathBuf]) -> anyhow::Result<()> {
 }
 
 /// Reads all files of test cases; all that is wrong with them is told at once.
-fn read(given: &[PathBuf]) -> anyhow::Result<Vec<CaseFile>> {
+fn read(args: &Args, given: &[PathBuf]) -> anyhow::Result<Vec<CaseFile>> {
     let mut files = Vec::new();
     let mut wrong = Vec::new();
-    for path in find(given)? {
-        match CaseFile::read(&path) {
+    let found = find(given)?;
+    if args.dir.is_some() && !found.iter().any(|path| is_yaml(path)) {
+        return usage("--dir is for files of kapacitor-unit (.yaml), and none is given");
+    }
+    for path in found {
+        match CaseFile::read_any(&path, args.dir.as_deref()) {
             Ok(file) => files.push(file),
             Err(error) => wrong.push(error.to_string()),
         }

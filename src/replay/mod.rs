@@ -13,6 +13,7 @@ pub mod engine;
 pub mod files;
 pub mod format;
 pub mod influxdb;
+pub mod influxql;
 pub mod lines;
 pub mod listen;
 pub mod output_file;

@@ -30,4 +30,5 @@ pub use definition::definitions::parse_value;
 pub use definition::query::Query;
 pub use error::{Place, TickError, TickText};
 pub use graph::{Collected, CollectedEvent, Graph};
+pub(crate) use nodes::reduce;
 pub use settings::TaskSettings;

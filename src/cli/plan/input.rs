@@ -4,6 +4,7 @@ use crate::cli::args::{DataArgs, MeasureArgs, ReplayArgs};
 use crate::cli::usage;
 use rhai_udf::replay::influxdb::stream::Selection;
 use rhai_udf::replay::influxdb::{Client, Measurements, Queries, TimeRange};
+use rhai_udf::replay::influxql::Table;
 use rhai_udf::replay::source::{self, CsvReading, MadeUp, Reading, Source};
 use rhai_udf::replay::task::{DataKind, Task};
 use rhai_udf::tick::Query;
@@ -135,7 +136,7 @@ impl Input {
     /// Opens a source by its name.
     pub(in crate::cli) fn open(&self, name: &Path, task: &Task) -> anyhow::Result<Box<dyn Source>> {
         let (url, span) = match self {
-            Self::Files { reading, .. } => return Ok(source::open(name, reading)?),
+            Self::Files { reading, paths } => return open_file(name, paths, reading, task),
             Self::Made(made) => return Ok(made.open()),
             Self::Influx { url, span, .. } => (url, *span),
         };
@@ -164,6 +165,29 @@ impl Input {
         let selection = Selection { database, policy, measurement, span };
         Ok(Box::new(Measurements::new(&client, &selection)?))
     }
+}
+
+/// Opens a file. A batch script asks its queries of the points of all files, which are read with the
+/// first.
+fn open_file(
+    name: &Path,
+    paths: &[PathBuf],
+    reading: &Reading,
+    task: &Task,
+) -> anyhow::Result<Box<dyn Source>> {
+    if let Task::Tick(task) = task
+        && DataKind::of(name) == DataKind::Stream
+    {
+        let definitions = task.definitions()?;
+        if definitions.edge() == Edge::Batch {
+            let mut table = Table::default();
+            for path in paths.iter().filter(|_| paths.first().is_some_and(|first| first == name)) {
+                table.read(&mut *source::open(path, reading)?)?;
+            }
+            return Ok(table.ask_all(definitions.queries().iter())?);
+        }
+    }
+    Ok(source::open(name, reading)?)
 }
 
 fn client(url: &str) -> anyhow::Result<Client> {

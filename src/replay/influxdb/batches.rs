@@ -12,11 +12,32 @@ use crate::tick::Query;
 use serde_json::Value;
 use std::collections::VecDeque;
 
+/// What answers queries.
+pub trait Database {
+    /// Returns the answer to a query.
+    ///
+    /// # Errors
+    /// A query that fails, or a database that is away.
+    fn series(&self, query: &str) -> Result<Vec<Series>, InfluxError>;
+
+    /// Says where it is, for errors.
+    fn place(&self) -> &str;
+}
+
+impl Database for Client {
+    fn series(&self, query: &str) -> Result<Vec<Series>, InfluxError> {
+        Ok(self.query(query)?.into_series().collect())
+    }
+
+    fn place(&self) -> &str {
+        self.url()
+    }
+}
+
 /// Batches from a database, in the order of the ticks.
-pub struct Queries {
-    client: Client,
+pub struct Queries<D> {
+    database: D,
     schedules: Vec<Schedule>,
-    stop: i64,
     waiting: VecDeque<(usize, Batch)>,
 }
 
@@ -25,17 +46,32 @@ struct Schedule {
     query: Query,
     statement: SelectStatement,
     tick: i64,
+    /// The last tick is not after this.
+    stop: i64,
 }
 
-impl Queries {
+impl<D: Database> Queries<D> {
     /// The ticks of all queries after the start of `span`, up to and with its stop.
     ///
     /// # Errors
     /// A query that is no `SELECT`, or that is asked by `cron`.
     pub fn new<'q>(
-        client: Client,
+        database: D,
         queries: impl Iterator<Item = &'q Query>,
         span: TimeRange,
+    ) -> Result<Self, ReplayError> {
+        Self::until(database, queries, span.start, |_| span.stop)
+    }
+
+    /// The ticks of all queries after a time, those of each up to and with its own end.
+    ///
+    /// # Errors
+    /// As [`Queries::new`].
+    pub fn until<'q>(
+        database: D,
+        queries: impl Iterator<Item = &'q Query>,
+        start: i64,
+        stop: impl Fn(&Query) -> i64,
     ) -> Result<Self, ReplayError> {
         let schedule = |query: &Query| {
             let refuse = |why: String| ReplayError::Unfit(format!("query {}: {why}", query.text));
@@ -47,30 +83,29 @@ impl Queries {
             }
             let statement =
                 SelectStatement::parse(&query.text).map_err(|error| refuse(error.to_string()))?;
-            let tick = next(query, span.start);
-            Ok(Schedule { query: query.clone(), statement, tick })
+            let tick = next(query, start);
+            Ok(Schedule { query: query.clone(), statement, tick, stop: stop(query) })
         };
         let schedules = queries.map(schedule).collect::<Result<_, _>>()?;
-        Ok(Self { client, schedules, stop: span.stop, waiting: VecDeque::new() })
+        Ok(Self { database, schedules, waiting: VecDeque::new() })
     }
 
     /// Asks the query whose turn it is; false after the last tick.
     fn ask(&mut self) -> Result<bool, InfluxError> {
-        let turns = self.schedules.iter().enumerate();
+        let turns = self.schedules.iter().enumerate().filter(|(_, s)| s.tick <= s.stop);
         let Some((number, _)) = turns.min_by_key(|(number, s)| (s.tick, *number)) else {
             return Ok(false);
         };
-        let Schedule { query, statement, tick } = &mut self.schedules[number];
-        if *tick > self.stop {
-            return Ok(false);
-        }
+        let Schedule { query, statement, tick, .. } = &mut self.schedules[number];
         let stop = tick.saturating_sub(query.offset);
         let span = TimeRange { start: stop.saturating_sub(query.period), stop };
         *tick = next(query, *tick);
-        for series in self.client.query(&statement.at(span, query))?.into_series() {
-            let mut batch = decode(series, query.by_measurement).map_err(|problem| {
-                InfluxError::Answer { url: self.client.url().into(), message: problem.to_string() }
-            })?;
+        for series in self.database.series(&statement.at(span, query))? {
+            let mut batch =
+                decode(series, query.by_measurement).map_err(|problem| InfluxError::Answer {
+                    url: self.database.place().into(),
+                    message: problem.to_string(),
+                })?;
             if query.time.is_none() || batch.is_empty() {
                 batch.tmax = stop;
             }
@@ -86,7 +121,7 @@ fn next(query: &Query, now: i64) -> i64 {
     if query.align { round(next, query.every) } else { next }
 }
 
-impl Source for Queries {
+impl<D: Database> Source for Queries<D> {
     fn next(&mut self, scratch: &mut Scratch) -> Result<Option<Item>, ReplayError> {
         loop {
             if let Some((query, batch)) = self.waiting.pop_front() {

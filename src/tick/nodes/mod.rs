@@ -20,7 +20,7 @@ mod join_set;
 mod log;
 mod output;
 mod query;
-mod reduce;
+pub(crate) mod reduce;
 mod sample;
 mod shift;
 mod source;

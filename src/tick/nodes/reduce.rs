@@ -54,6 +54,11 @@ pub(crate) enum Function {
 }
 
 impl Series {
+    /// Whether the values are doubles.
+    pub(crate) fn is_double(&self) -> bool {
+        matches!(self.values, Values::Float(_))
+    }
+
     /// Appends a value; `Err` names the type that the series has, if it is another.
     pub(crate) fn push(&mut self, time: i64, value: FieldValue<'_>) -> Result<(), FieldType> {
         match (&mut self.values, value) {
