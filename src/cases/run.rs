@@ -1,6 +1,7 @@
 //! Runs a case and collects what comes out.
 
 use super::file::{Case, CaseFile};
+use super::setup::Given;
 use super::{capture, setup};
 use crate::replay::player::Writers;
 use crate::replay::source::{Item, Scratch, Source};
@@ -79,7 +80,8 @@ fn play(
     outcome: &mut Outcome,
 ) -> Result<(), ReplayError> {
     let task = setup::task(file, case)?;
-    let sources = setup::sources(file, case, &task)?;
+    let Given { sources, start } = setup::sources(file, case, &task)?;
+    outcome.start = start;
     let writers = Writers { shown: Box::new(Shared(written.clone())), points: None };
     let mut player = Player::start_on(task, writers, 1)?;
     if manner == Manner::Single {

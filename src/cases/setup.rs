@@ -153,30 +153,37 @@ fn kind(file: &CaseFile, case: &Case) -> DataKind {
     paths.first().map_or(DataKind::Stream, |path| DataKind::of(&file.beside(path)))
 }
 
-/// Opens the data of a case, the sources in order.
-pub(super) fn sources(
-    file: &CaseFile,
-    case: &Case,
-    task: &Task,
-) -> Result<Vec<Box<dyn Source>>, ReplayError> {
+/// The data of a case.
+pub(super) struct Given {
+    /// The sources, in order.
+    pub(super) sources: Vec<Box<dyn Source>>,
+    /// The time that it starts at, if that is known before it is read.
+    pub(super) start: Option<i64>,
+}
+
+/// Opens the data of a case.
+pub(super) fn sources(file: &CaseFile, case: &Case, task: &Task) -> Result<Given, ReplayError> {
     let sources = given(file, case)?;
+    let start = case.make.as_ref().map(|recipe| recipe.start.after(0));
     match task {
         Task::Tick(task) if kind(file, case) == DataKind::Stream => {
             let definitions = task.definitions()?;
             if definitions.edge() == Edge::Stream {
-                return Ok(sources);
+                return Ok(Given { sources, start });
             }
             let mut table = Table::default();
             for mut source in sources {
                 table.read(&mut *source)?;
             }
             let queries = definitions.queries();
-            if case.asks_each_second {
-                return Ok(vec![table.ask_each_second(&queries)?]);
-            }
-            Ok(vec![table.ask_all(queries.iter())?])
+            let start = start.or_else(|| table.span().map(|span| span.start));
+            let asked = match case.asks_each_second {
+                true => table.ask_each_second(&queries)?,
+                false => table.ask_all(queries.iter())?,
+            };
+            Ok(Given { sources: vec![asked], start })
         }
-        _ => Ok(sources),
+        _ => Ok(Given { sources, start }),
     }
 }
 

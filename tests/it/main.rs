@@ -17,7 +17,7 @@
 //! - `names`: names that nothing has, outputs over inputs, what a script prints
 //! - `tick`: recorded data through TICKscripts, functions that are other programs, variants, refused options
 //! - `reading`: files as programs really write them
-//! - `testing`: test cases of scripts, and data that is made
+//! - `testing`: test cases of scripts, files of kapacitor-unit, and data that is made
 //! - `recordings`: batch recordings are read as the daemon reads them
 //! - `check`: mistakes are named before a script runs, and there are no false alarms
 //! - `bench`: figures for every shipped script, and what is wrong use

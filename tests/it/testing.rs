@@ -56,8 +56,8 @@ fn the_pages_examples_pass() {
     }
     let run = test(&folder, &[]);
     assert_eq!(run.code, Some(0), "{} {}", run.text(), run.stderr);
-    assert_eq!(files, 3);
-    assert!(run.text().contains("4 passed, 0 failed"), "{}", run.text());
+    assert_eq!(files, 4);
+    assert!(run.text().contains("5 passed, 0 failed"), "{}", run.text());
 }
 
 #[test]
@@ -316,4 +316,82 @@ fn a_recipe_that_contradicts_itself_is_refused() {
         assert_eq!(run.code, Some(2), "{given:?}: {}", run.stderr);
         assert!(run.stderr.contains(why), "{given:?}: {}", run.stderr);
     }
+}
+
+const WEATHER: &str = "stream\n    |from()\n        .database('weather')\n        .retentionPolicy('default')\n        \
+                       .measurement('rain')\n    |alert()\n        .warn(lambda: \"mm\" > 5)\n        .crit(lambda: \
+                       \"mm\" > 20)\n        .stateChangesOnly()\n";
+
+const SUMS: &str = "batch\n    |query('SELECT sum(mm) FROM weather.\"default\".rain')\n        .period(5m)\n        \
+                    .every(10m)\n    |alert()\n        .crit(lambda: \"sum\" > 20)\n        .stateChangesOnly()\n";
+
+fn unit(name: &str, script: &str, kind: &str, expects: &str) -> String {
+    format!(
+        "  - name: \"{name}\"\n    task_name: {script}\n    db: weather\n    rp: default\n    type: {kind}\n    \
+         data:\n      - rain,place=a mm=2\n      - rain,place=a mm=8\n      - rain,place=a mm=15\n    \
+         expects: {{ {expects} }}\n"
+    )
+}
+
+#[test]
+fn files_of_kapacitor_unit_run_as_they_are() {
+    let folder = Folder::new("unit");
+    std::fs::create_dir_all(folder.path("ticks")).unwrap();
+    folder.write("ticks/weather.tick", WEATHER);
+    folder.write("ticks/sums.tick", SUMS);
+    let tests = [
+        unit("rain is a warning", "weather.tick", "stream", "ok: 0, warn: 1, crit: 0"),
+        unit("made to fail", "weather.tick", "stream", "ok: 0, warn: 1, crit: 1"),
+        unit("rain adds up", "sums.tick", "batch", "ok: 0, warn: 0, crit: 1"),
+    ];
+    folder.write("rain.yaml", &format!("tests:\n{}", tests.concat()));
+    let run = test(&folder, &["rain.yaml", "--dir", "ticks"]);
+    assert_eq!(run.code, Some(1), "{} {}", run.text(), run.stderr);
+    let text = run.text();
+    assert!(text.contains("ok    rain.yaml:2  rain is a warning"), "{text}");
+    assert!(text.contains("FAIL  rain.yaml:12  made to fail"), "{text}");
+    assert!(text.contains("0 events are CRITICAL, expected 1"), "{text}");
+    assert!(text.contains("ok    rain.yaml:22  rain adds up"), "{text}");
+    let run = test(&folder, &["rain.yaml"]);
+    assert_eq!(run.code, Some(2));
+    assert!(
+        run.stderr.contains("rain.yaml:2: the TICKscript weather.tick is not there"),
+        "{}",
+        run.stderr
+    );
+    for (text, why) in [
+        ("tests:\n  - nmae: x\n", "did you mean 'name'?"),
+        ("test: []\n", "there is no list 'tests'"),
+        ("tests: [\n", "bad.yaml:2:"),
+    ] {
+        folder.write("bad.yaml", text);
+        let run = test(&folder, &["bad.yaml", "--dir", "ticks"]);
+        assert_eq!(run.code, Some(2), "{text}: {}", run.text());
+        assert!(run.stderr.contains(why), "{text}: {}", run.stderr);
+    }
+}
+
+#[test]
+fn a_batch_script_is_replayed_over_points() {
+    let folder = Folder::new("batch");
+    folder.write("sums.tick", SUMS);
+    let lines: String = (0..20)
+        .map(|i| format!("rain mm={} {}\n", if i == 10 { 30 } else { 1 }, 1_451_606_400 + i * 60))
+        .collect();
+    folder.write("rain.lp", &lines);
+    let mut command = binary();
+    command.current_dir(folder.path(""));
+    let run =
+        feed(command.args(["replay", "sums.tick", "--data", "rain.lp", "--precision", "s"]), &[]);
+    assert_eq!(run.code, Some(0), "{}", run.stderr);
+    // At 00:10 the query covers 00:05 to 00:10, at 00:20 00:15 to 00:20: the shower at 00:10 is in neither.
+    assert_eq!(run.text(), "");
+    folder.write("sums.tick", &SUMS.replace(".every(10m)", ".every(5m)"));
+    let mut command = binary();
+    command.current_dir(folder.path(""));
+    let run =
+        feed(command.args(["replay", "sums.tick", "--data", "rain.lp", "--precision", "s"]), &[]);
+    let text = run.text();
+    assert!(text.contains("2016-01-01T00:10:00Z  CRITICAL"), "{text} {}", run.stderr);
+    assert!(text.contains("2016-01-01T00:20:00Z  OK"), "{text}");
 }
