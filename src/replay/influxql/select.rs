@@ -176,16 +176,10 @@ fn plain(columns: &[Column], rows: &[&Row], all: &[Row]) -> Vec<Vec<Json>> {
 }
 
 /// The time that a condition leaves, the end not in it.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 struct Range {
     from: Option<i64>,
     to: Option<i64>,
-}
-
-impl Default for Range {
-    fn default() -> Self {
-        Self { from: None, to: None }
-    }
 }
 
 impl Range {
@@ -386,9 +380,9 @@ fn interpolate(rows: &mut [Vec<Json>], column: usize) {
         (0..rows.len()).filter_map(|i| Some((i, rows[i][column].as_f64()?))).collect();
     for pair in known.windows(2) {
         let [(from, a), (to, b)] = pair else { continue };
-        for i in from + 1..*to {
-            let part = (i - from) as f64 / (to - from) as f64;
-            rows[i][column] = (a + (b - a) * part).into();
+        for (i, row) in rows[from + 1..*to].iter_mut().enumerate() {
+            let part = (i + 1) as f64 / (to - from) as f64;
+            row[column] = (a + (b - a) * part).into();
         }
     }
 }
