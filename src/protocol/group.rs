@@ -176,6 +176,12 @@ impl Grouping {
         if !self.all {
             return;
         }
+        let names = point.tag_names();
+        let sorted = names.len() == self.tags.len()
+            && names.zip(&self.tags).all(|(name, tag)| name == tag.as_bytes());
+        if sorted && self.excluded.is_empty() {
+            return;
+        }
         let wanted = |name: &str| !self.excluded.iter().any(|excluded| excluded == name);
         let mut count = 0;
         let known = point.tags().filter(|(name, _)| wanted(name)).all(|(name, _)| {

@@ -87,6 +87,12 @@ impl Point {
         tag.unwrap_or_default().of(&self.bytes)
     }
 
+    /// Returns the bytes of the names of the tags, in the order of the wire; one may be there twice.
+    #[inline]
+    pub(crate) fn tag_names(&self) -> impl ExactSizeIterator<Item = &[u8]> {
+        self.tags.iter().map(|tag| tag.name.of(&self.bytes))
+    }
+
     /// Returns the bytes of the names of the tags that the point is grouped by.
     #[inline]
     pub(crate) fn dimension_bytes(&self) -> impl Iterator<Item = &[u8]> {

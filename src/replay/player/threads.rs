@@ -2,6 +2,7 @@
 //! the data.
 
 use super::{Engine, Rest, Writers};
+use crate::agent::AgentError;
 use crate::agent::socket::STACK;
 use crate::protocol::{Batch, Point};
 use crate::replay::ReplayError;
@@ -20,12 +21,26 @@ const AHEAD: usize = 4;
 /// An item of a chunk.
 #[derive(Debug)]
 enum Owned {
-    Point(Point),
+    /// The next point of the chunk.
+    Point,
     Batch(usize, Batch),
     Frame(Vec<u8>),
 }
 
-type Chunk = Vec<(u64, Owned)>;
+/// Items in order. Points lie behind each other as messages and each thread makes an index of its own:
+/// that is faster than to fetch many small pieces from the memory of another core.
+#[derive(Debug, Default)]
+struct Chunk {
+    items: Vec<(u64, Owned)>,
+    points: Batch,
+}
+
+impl Chunk {
+    fn clear(&mut self) {
+        self.items.clear();
+        self.points.clear_points();
+    }
+}
 
 /// What a thread is asked.
 enum Request {
@@ -55,8 +70,8 @@ pub(super) struct Threads {
     chunk: Chunk,
     /// Chunks that threads are busy with.
     busy: VecDeque<Arc<Chunk>>,
-    /// Points to be used again.
-    spare: Vec<Point>,
+    /// Chunks whose memory is used again.
+    spare: Vec<Chunk>,
 }
 
 impl Threads {
@@ -67,7 +82,7 @@ impl Threads {
         let workers = (0..threads).map(|i| Worker::start(task.clone(), share(i)));
         let mut threads = Self {
             workers: workers.collect::<Result<_, _>>()?,
-            chunk: Vec::new(),
+            chunk: Chunk::default(),
             busy: VecDeque::new(),
             spare: Vec::new(),
         };
@@ -81,23 +96,24 @@ impl Threads {
         answers.into_iter().try_for_each(|answer| answer?.result)
     }
 
-    /// Appends an item to the chunk at hand; a point is taken out of its place.
+    /// Appends an item to the chunk at hand; a batch is taken out of its place.
     pub(super) fn put(&mut self, item: u64, kind: Item, scratch: &mut Scratch) {
         let owned = match kind {
             Item::Point => {
-                let spare = self.spare.pop().unwrap_or_default();
-                Owned::Point(std::mem::replace(&mut scratch.point, spare))
+                self.chunk.points.push(&scratch.point);
+                Owned::Point
             }
             Item::Batch => Owned::Batch(scratch.query, std::mem::take(&mut scratch.batch)),
             Item::Frame => Owned::Frame(scratch.frame.clone()),
         };
-        self.chunk.push((item, owned));
+        self.chunk.items.push((item, owned));
     }
 
     /// Hands the chunk at hand to all threads, and writes the lines of chunks that are done.
     pub(super) fn send(&mut self, writers: &mut Writers) -> Result<(), ReplayError> {
-        if !self.chunk.is_empty() {
-            let chunk = Arc::new(std::mem::take(&mut self.chunk));
+        if !self.chunk.items.is_empty() {
+            let next = self.spare.pop().unwrap_or_default();
+            let chunk = Arc::new(std::mem::replace(&mut self.chunk, next));
             for worker in &self.workers {
                 worker.ask(Request::Chunk(chunk.clone()))?;
             }
@@ -137,11 +153,9 @@ impl Threads {
     fn take(&mut self, writers: &mut Writers) -> Result<(), ReplayError> {
         let chunk = self.busy.pop_front();
         let collected = self.collect(writers);
-        if let Some(Ok(chunk)) = chunk.map(Arc::try_unwrap) {
-            self.spare.extend(chunk.into_iter().filter_map(|(_, owned)| match owned {
-                Owned::Point(point) => Some(point),
-                _ => None,
-            }));
+        if let Some(Ok(mut chunk)) = chunk.map(Arc::try_unwrap) {
+            chunk.clear();
+            self.spare.push(chunk);
         }
         collected.map(drop)
     }
@@ -241,12 +255,14 @@ fn work(task: &Task, parts: Range<usize>, asked: &Receiver<Request>, answer: &Se
     }
 }
 
-fn play(engine: &mut Engine, chunk: &Chunk, spare: &mut Point) -> Result<(), ReplayError> {
-    for (item, owned) in chunk {
+fn play(engine: &mut Engine, chunk: &Chunk, point: &mut Point) -> Result<(), ReplayError> {
+    let mut number = 0;
+    for (item, owned) in &chunk.items {
         match owned {
-            Owned::Point(point) => {
-                spare.clone_from(point);
-                engine.point(*item, spare)?;
+            Owned::Point => {
+                chunk.points.read(number, point).map_err(AgentError::from)?;
+                number += 1;
+                engine.point(*item, point)?;
             }
             Owned::Batch(query, batch) => engine.batch(*item, *query, batch)?,
             Owned::Frame(frame) => engine.frame(*item, frame)?,

@@ -373,9 +373,8 @@ fn tell_row(message: &Message, outside: &mut dyn Outside) {
     match message {
         Message::Point(point) => outside.row(point.time(), point.time()),
         Message::Batch(batch) => {
-            let mut times = batch.points().map(|point| point.time());
-            let first = times.next().map_or(batch.tmax, |first| times.fold(first, i64::min));
-            outside.row(first, batch.tmax);
+            let first = batch.times().into_iter().min();
+            outside.row(first.unwrap_or(batch.tmax), batch.tmax);
         }
     }
 }
