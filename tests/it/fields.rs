@@ -55,6 +55,10 @@ fn setting_another_type_moves_the_field() {
     assert_eq!(got.fields_string, [("i".into(), "2".into())].into());
     assert_eq!(got.fields_bool, [("s".into(), true)].into());
     assert_eq!(got.fields_double, [("b".into(), 0.5)].into());
+    let body = "p.set(\"d\", 1); p.set(\"i\", \"2\"); p.set(\"s\", true); p.set(\"b\", 0.5);";
+    let set = change("set", body, typed());
+    assert_eq!((&set.fields_int, &set.fields_string), (&got.fields_int, &got.fields_string));
+    assert_eq!((&set.fields_bool, &set.fields_double), (&got.fields_bool, &got.fields_double));
 }
 
 #[test]
