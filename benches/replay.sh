@@ -54,7 +54,7 @@ moving_avg() {
 anomaly() {
     points=300000
     both 'anomaly.rhai --crit' replay scripts/anomaly.rhai --data "$work/cpu.lp" --group-by '*' \
-        --set field=usage_idle --crit 'anomaly_score > 0.9999'
+        --set field=usage_idle --crit anomaly_alert
 }
 
 tick() {

@@ -14,6 +14,10 @@ ttest.bin        345,600 points, three double fields, in 1,152 windows of 300
 
 cpu.lp           300,000 points like those of mirror.bin with five decimals: 81 MB
 full.lp          the same with all digits: 112 MB
+
+`--groups N` writes one stream for moving_avg.rhai with ten fields a point in N groups in turn instead:
+
+groups-N.bin     500,000 points: 111 MB
 """
 
 import argparse
@@ -131,6 +135,21 @@ def cpu_lines(count, digits):
         yield f"cpu,cpu=cpu{cpu},host=web-1.eu-central-1a.example {fields} {time}\n".encode()
 
 
+def grouped_points(groups, count):
+    """A stream of points that belong to many groups, each in turn."""
+    rng = random.Random(5)
+    fields = Doubles(CPU_FIELDS, rng)
+    bodies = [fields.encode([rng.random() * 100.0 for _ in CPU_FIELDS]) for _ in range(997)]
+    hosts = [f"server-{group:06d}" for group in range(groups)]
+    heads = [
+        block(2, "cpu") + block(5, f"host={host}") + block(6, "host") + tags(7, {"host": host})
+        for host in hosts
+    ]
+    for i in range(count):
+        time = integer(1, START + i // groups * SECOND)
+        yield frame(17, time + heads[i % groups] + bodies[i % len(bodies)])
+
+
 def printer_windows(count):
     """Windows of a printer's three temperatures; about one in twenty is off its target."""
     rng = random.Random(2)
@@ -166,11 +185,17 @@ def main():
     parser.add_argument("dir", type=pathlib.Path)
     parser.add_argument("--points", type=int, help="points in each stream")
     parser.add_argument("--lines", action="store_true", help="line protocol instead")
+    parser.add_argument("--groups", type=int, help="one stream in so many groups instead")
     args = parser.parse_args()
     args.dir.mkdir(parents=True, exist_ok=True)
     if args.lines:
         write(args.dir / "cpu.lp", b"", cpu_lines(args.points or 300_000, 5))
         write(args.dir / "full.lp", b"", cpu_lines(args.points or 300_000, 17))
+        return
+    if args.groups:
+        opening = info() + init(**{"field": "usage_idle", "size": 10, "as": "cpu_avg"})
+        points = grouped_points(args.groups, args.points or 500_000)
+        write(args.dir / f"groups-{args.groups}.bin", opening, points)
         return
     stream, windowed = args.points or 300_000, args.points or 345_600
     average = info() + init(**{"field": "usage_idle", "size": 10, "as": "cpu_avg"})
