@@ -15,6 +15,8 @@ const POINT: &str = r#"
     log_debug("a"); log_info("b"); log_warn("c"); log_error("d"); print("e"); debug("f");
     if p.tag("none") != () { throw "tag"; }
     p.other = 1;
+    p.set("y", 2);
+    if p.y != 2 { throw "set"; }
     p.keep(["x"]);
     if p.fields.keys() != ["x"] { throw "keep"; }
     emit(p);
