@@ -59,7 +59,7 @@ pub struct Player {
 /// Who does the work.
 enum Crew {
     Here(Box<Engine>),
-    Threads(Threads),
+    Threads(Box<Threads>),
 }
 
 /// What an engine leaves when its data ends.
@@ -355,7 +355,7 @@ impl Crew {
         if parts < 2 || cores < 2 {
             return Ok(Self::Here(Box::new(task.engine(0..parts)?)));
         }
-        Ok(Self::Threads(Threads::start(task, cores.min(parts))?))
+        Ok(Self::Threads(Box::new(Threads::start(task, cores.min(parts))?)))
     }
 }
 
