@@ -51,6 +51,13 @@ impl Listening {
     }
 }
 
+impl Drop for Listening {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
 /// Sends a request on a connection that stays open; status line, headers, body.
 pub(crate) fn send(
     stream: &mut TcpStream,
