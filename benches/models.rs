@@ -32,7 +32,8 @@ fn predictions(c: &mut Criterion) {
         let width = steps * layout.columns();
         let number = |at: usize| (at as f32 * 0.7).sin() * 40.0 + 60.0;
         let numbers: Vec<f32> = (0..width * ROWS).map(number).collect();
-        let run = Run::new(&|| false, 64 << 20);
+        // The memory of a run is that of one call.
+        let run = || Run::new(&|| false, 64 << 20);
         let rows = |count: usize, numbers: &[f32]| Rows {
             rows: count * steps,
             numbers: numbers.to_vec(),
@@ -45,12 +46,12 @@ fn predictions(c: &mut Criterion) {
             b.iter(|| {
                 at = (at + 1) % ROWS;
                 let row = rows(1, &numbers[at * width..(at + 1) * width]);
-                black_box(model.predict(row, &run).expect("a prediction"))
+                black_box(model.predict(row, &run()).expect("a prediction"))
             });
         });
         group.throughput(Throughput::Elements(ROWS as u64));
         group.bench_function("batch", |b| {
-            b.iter(|| black_box(model.predict(rows(ROWS, &numbers), &run).expect("predictions")));
+            b.iter(|| black_box(model.predict(rows(ROWS, &numbers), &run()).expect("predictions")));
         });
         group.finish();
     }
