@@ -13,7 +13,7 @@ use super::error::{Result, StatsError};
 const PLAIN: i32 = 480;
 
 /// A product of two numbers whose powers are within these limits is plain.
-const FACTOR: f64 = 3.0e72; // about 2^240
+const FACTOR: f64 = ((1u128 << 120) as f64) * ((1u128 << 120) as f64); // 2^240
 
 /// `mantissa` · 2^`exponent`; the exponent is 0 for ordinary numbers, and for 0, NaN and infinities.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
