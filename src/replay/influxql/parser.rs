@@ -222,10 +222,9 @@ impl Parser {
     fn measurement(&mut self) -> Result<String, NotUnderstood> {
         let mut name = self.part()?;
         while self.sign(".") {
-            name = match self.sign(".") {
-                true => self.part()?,
-                false => self.part()?,
-            };
+            // The policy may be left out: two points follow each other.
+            self.sign(".");
+            name = self.part()?;
         }
         if matches!(self.peek(), Some(Token::Sign(","))) {
             return Err("several measurements need a database: read them with --influxdb".into());
