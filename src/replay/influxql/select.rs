@@ -241,10 +241,23 @@ fn reduced(
         values.extend(many);
         at = end;
     }
+    if select.fill == Fill::Null {
+        counted(columns, &mut values);
+    }
     Ok(filled(select.fill, values))
 }
 
-/// The row of an interval without points: a count is 0, all else is missing.
+/// Where nothing is filled, the count of no points is 0.
+fn counted(columns: &[Column], rows: &mut [Vec<Json>]) {
+    for (at, column) in columns.iter().enumerate() {
+        if matches!(column.value, Expression::Call(Function::Count, ..)) {
+            let cells = rows.iter_mut().map(|row| &mut row[at + 1]);
+            cells.filter(|cell| cell.is_null()).for_each(|cell| *cell = 0.into());
+        }
+    }
+}
+
+/// The row of an interval without points, before it is filled.
 fn empty(columns: &[Column], at: i64) -> Vec<Json> {
     std::iter::once(Json::from(at)).chain(columns.iter().map(|_| Json::Null)).collect()
 }

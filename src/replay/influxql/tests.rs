@@ -76,6 +76,14 @@ fn queries_are_answered_as_influxdb_does() {
             "SELECT mean(idle) FROM cpu WHERE host = 'a' AND time >= 0 AND time < 60s GROUP BY time(20s, 10s) fill(0)",
             "[mean] -10 10.0, 10 30.0, 30 50.0, 50 0.0",
         ),
+        (
+            "SELECT count(n), mean(n) FROM cpu WHERE time >= 0 AND time < 50s GROUP BY time(10s)",
+            "[count,mean] 0 2.0 1.5, 10 1.0 3.0, 20 0 null, 30 0 null, 40 1.0 5.0",
+        ),
+        (
+            "SELECT count(n) FROM cpu WHERE time >= 0 AND time < 50s GROUP BY time(10s) fill(none)",
+            "[count] 0 2.0, 10 1.0, 40 1.0",
+        ),
         ("SELECT 100 - idle AS used FROM cpu WHERE host = 'b'", "[used] 0 80.0, 20 40.0"),
         ("SELECT max(idle) - min(idle) FROM cpu", "[max_min] 0 50.0"),
         ("SELECT mean(*) FROM cpu WHERE host='a'", "[mean_idle,mean_n] 0 30.0 3.0"),
