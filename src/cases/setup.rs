@@ -32,7 +32,7 @@ pub(super) fn task(file: &CaseFile, case: &Case) -> Result<Task, ReplayError> {
 }
 
 fn show() -> Show {
-    Show { format: Some(Format::Json), alerts: true, apart: false, record: false }
+    Show { format: Some(Format::Json), alerts: true, ..Show::default() }
 }
 
 fn plain(

@@ -10,10 +10,12 @@ use super::influxdb::PointWriter;
 use super::lines::Lines;
 use super::quality::Record;
 use super::summary::Summary;
+use super::trace::{Trace, TraceSettings, Tracer};
+use crate::protocol::Point;
 use crate::protocol::line::{Precision, read_all};
 use crate::tick::alert::{AlertEvent, Level};
 use crate::tick::error::{Result, TickError};
-use crate::tick::flow::{Message, Outside, Write};
+use crate::tick::flow::{LevelChange, Message, Outside, Write};
 
 /// What is shown of the effects of a graph, and how.
 #[derive(Clone, Debug, Default)]
@@ -27,6 +29,8 @@ pub struct Show {
     pub apart: bool,
     /// Whether the rows and levels are recorded, to be judged.
     pub record: bool,
+    /// How what happens is traced, to be drawn.
+    pub trace: Option<TraceSettings>,
 }
 
 /// What an alert or output node stands for.
@@ -54,6 +58,8 @@ pub struct Effects {
     pub database: Option<PointWriter>,
     /// The directory for what a TICKscript writes.
     pub files: Option<Files>,
+    /// What is traced.
+    pub(super) trace: Option<Tracer>,
     summary: Summary,
     show: Show,
     /// Whether the graph is a TICKscript's, whose alerts say their message.
@@ -88,6 +94,7 @@ impl Effects {
             diagnosed: BTreeMap::new(),
             database: None,
             files: None,
+            trace: None,
             summary: Summary::default(),
             alerts: Formatter::new(show.format.unwrap_or_default()),
             outputs: Formatter::new(show.format.unwrap_or(points)),
@@ -103,6 +110,11 @@ impl Effects {
     pub fn summary(&self) -> Summary {
         let database = self.database.as_ref().map(|writer| (writer.written, writer.failed));
         Summary { database, ..self.summary.clone() }
+    }
+
+    /// Ends the trace and returns it, if there is one.
+    pub fn take_trace(&mut self) -> Option<Trace> {
+        self.trace.take().map(Tracer::finish)
     }
 
     /// Writes what is buffered for files and databases.
@@ -153,7 +165,14 @@ impl Outside for Effects {
         }
     }
 
-    fn level(&mut self, node: usize, previous: Level, level: Level) {
+    fn level(&mut self, change: &LevelChange<'_>) {
+        if let Some(trace) = &mut self.trace {
+            trace.level(change);
+        }
+        let LevelChange { node, previous, level, .. } = *change;
+        if level == Level::Ok {
+            return;
+        }
         if previous != level {
             self.summary.alerts += 1;
         }
@@ -163,7 +182,18 @@ impl Outside for Effects {
         }
     }
 
+    fn given(&mut self, point: &Point) {
+        if let Some(trace) = &mut self.trace {
+            trace.given(self.item, point);
+        }
+    }
+
     fn output(&mut self, node: usize, message: &Message) -> Result<()> {
+        if let Some(trace) = &mut self.trace
+            && trace.take(self.item, node, message)
+        {
+            return Ok(());
+        }
         let Self { shown, points, show, outputs, places, all, item, .. } = self;
         let Place { label, number, .. } = places.get(&node).unwrap_or(all);
         let turn = (*item, *number);

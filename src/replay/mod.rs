@@ -26,6 +26,7 @@ pub mod source;
 pub mod summary;
 pub mod task;
 pub mod timestamp;
+pub mod trace;
 pub mod udfs;
 pub mod unseen;
 

@@ -7,7 +7,7 @@ use crate::script::config::Limits;
 use crate::script::engine;
 use crate::script::error::{Problem, ScriptError, parse_problem};
 use rhai::{
-    AST, ASTNode, Caches, Engine, EvalAltResult, Expr, GlobalRuntimeState, Scope,
+    AST, ASTNode, Caches, Engine, EvalAltResult, Expr, GlobalRuntimeState, Scope, Stmt,
     is_valid_identifier,
 };
 use std::cell::RefCell;
@@ -115,6 +115,29 @@ impl Expression {
         self.fields.iter().map(String::as_str)
     }
 
+    /// The fields that are compared with a number, or whose amount is (`abs(x) > 3`), and the numbers.
+    pub fn thresholds(&self) -> Vec<(String, f64)> {
+        let mut found = Vec::new();
+        self.ast.walk(&mut |path| {
+            let call = match path.last() {
+                Some(ASTNode::Expr(Expr::FnCall(call, _))) => Some(call),
+                Some(ASTNode::Stmt(Stmt::FnCall(call, _))) => Some(call),
+                _ => None,
+            };
+            if let Some(call) = call
+                && matches!(call.name.as_str(), "<" | ">" | "<=" | ">=")
+                && let [left, right] = call.args.as_slice()
+            {
+                for (field, number) in [(left, right), (right, left)] {
+                    found.extend(compared(field, number));
+                }
+            }
+            true
+        });
+        found.dedup();
+        found
+    }
+
     fn failed(&self, message: &str) -> ScriptError {
         ScriptError::Load(vec![Problem::new(Path::new(&self.text), message)])
     }
@@ -176,6 +199,36 @@ fn variables(ast: &AST) -> Vec<String> {
     names.into_iter().collect()
 }
 
+/// What a comparison says of a field, if it compares one with a number.
+fn compared(field: &Expr, number: &Expr) -> Vec<(String, f64)> {
+    let number = match number {
+        Expr::IntegerConstant(number, _) => *number as f64,
+        Expr::FloatConstant(number, _) => **number,
+        _ => return Vec::new(),
+    };
+    match field {
+        Expr::FnCall(call, _) if call.name == "abs" && call.args.len() == 1 => {
+            let both = named(&call.args[0]);
+            both.into_iter().flat_map(|name| [(name.clone(), number), (name, -number)]).collect()
+        }
+        field => named(field).map(|name| (name, number)).into_iter().collect(),
+    }
+}
+
+/// The field that an expression is: `x`, or `p["x"]`.
+fn named(expr: &Expr) -> Option<String> {
+    match expr {
+        Expr::Variable(variable, ..) => Some(variable.1.to_string()),
+        Expr::Index(index, ..) => match (&index.lhs, &index.rhs) {
+            (Expr::Variable(variable, ..), Expr::StringConstant(name, _)) if variable.1 == "p" => {
+                Some(name.to_string())
+            }
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
 /// The identifiers of a text, outside its strings.
 fn identifiers(text: &str) -> Vec<String> {
     let mut names = Vec::new();
@@ -231,6 +284,19 @@ mod tests {
             let got = Expression::compile(text).unwrap().eval(&point()).unwrap();
             assert_eq!(got, expected, "{text}");
         }
+    }
+
+    #[test]
+    fn numbers_that_fields_are_compared_with_are_known() {
+        let thresholds = |text: &str| Expression::compile(text).unwrap().thresholds();
+        let pair = |name: &str, value: f64| (name.to_owned(), value);
+        assert_eq!(thresholds("pvalue < 0.001 && 3 <= n"), [pair("pvalue", 0.001), pair("n", 3.0)]);
+        assert_eq!(
+            thresholds("abs(t) > 2 || t < -5"),
+            [pair("t", 2.0), pair("t", -2.0), pair("t", -5.0)]
+        );
+        assert_eq!(thresholds("p[\"usage idle\"] < 6.5"), [pair("usage idle", 6.5)]);
+        assert!(thresholds("a > b || n == 3").is_empty());
     }
 
     #[test]

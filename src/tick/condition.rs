@@ -12,6 +12,12 @@ pub trait Condition: std::fmt::Debug {
     /// A condition that fails, which ends the replay.
     fn holds(&self, point: &Point) -> Result<Option<bool>>;
 
+    /// Returns the fields that the condition names.
+    fn fields(&self) -> Vec<String>;
+
+    /// Returns the fields that are compared with a number, and the numbers.
+    fn thresholds(&self) -> Vec<(String, f64)>;
+
     /// Returns the fields that the condition names and no point ever had.
     fn unseen(&self) -> Vec<Unseen>;
 }

@@ -108,6 +108,7 @@ impl Plan {
             alerts: args.judge.sweep.is_empty(),
             apart: args.show.output.is_some(),
             record: judges,
+            trace: None,
         };
         let task = if is_tick {
             Task::Tick(tick(args, config, kind, &variants, show)?)

@@ -16,6 +16,7 @@ use super::quality::{Interval, Quality, Record, judge};
 use super::source::{Item, Scratch, Source};
 use super::summary::Summary;
 use super::task::Task;
+use super::trace::Trace;
 use crate::protocol::message::RequestMessage;
 use crate::tick::flow::{Edge, NameKind, Unseen, Wanted};
 use std::borrow::Cow;
@@ -54,6 +55,7 @@ pub struct Player {
     diagnosed: BTreeMap<(String, String), u64>,
     refused: BTreeMap<String, u64>,
     unseen: BTreeSet<Unseen>,
+    trace: Option<Trace>,
 }
 
 /// Who does the work.
@@ -74,6 +76,7 @@ struct Rest {
     records: Vec<(Record, Vec<usize>)>,
     /// Names that were given and that nothing in the data had.
     unseen: Vec<Unseen>,
+    trace: Option<Trace>,
 }
 
 impl Rest {
@@ -88,6 +91,7 @@ impl Rest {
             }
             rest.records.extend(run.effects.record.take());
             rest.unseen.extend(run.graph.unseen());
+            rest.trace = added(rest.trace.take(), run.effects.take_trace());
         }
         rest
     }
@@ -122,6 +126,7 @@ impl Player {
             diagnosed: BTreeMap::new(),
             refused: BTreeMap::new(),
             unseen: BTreeSet::new(),
+            trace: None,
         })
     }
 
@@ -293,9 +298,18 @@ impl Player {
             }
             records.extend(rest.records);
             self.unseen.extend(rest.unseen);
+            self.trace = added(self.trace.take(), rest.trace);
+        }
+        if let Some(trace) = &mut self.trace {
+            trace.labels = anomalies.to_vec();
         }
         self.flush()?;
         Ok(judge(&records, anomalies))
+    }
+
+    /// Returns what the engines traced that have ended, if their task is traced.
+    pub fn take_trace(&mut self) -> Option<Trace> {
+        self.trace.take()
     }
 
     /// Starts new engines without state, after [`Player::finish`].
@@ -346,6 +360,17 @@ impl Player {
             Crew::Here(engine) => Some(engine),
             Crew::Threads(_) => None,
         }
+    }
+}
+
+/// Puts two traces of the same data together.
+fn added(trace: Option<Trace>, more: Option<Trace>) -> Option<Trace> {
+    match (trace, more) {
+        (Some(mut trace), Some(more)) => {
+            trace.add(more);
+            Some(trace)
+        }
+        (trace, more) => trace.or(more),
     }
 }
 

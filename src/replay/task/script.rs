@@ -7,6 +7,7 @@ use crate::protocol::message::{EdgeType, InfoResponse, InitRequest};
 use crate::replay::ReplayError;
 use crate::replay::effects::{Effects, Place, Show};
 use crate::replay::engine::{Engine, Run};
+use crate::replay::trace::{Taps, Tracer};
 use crate::replay::udfs::{UdfCommand, UdfRegistry};
 use crate::script::Expression;
 use crate::script::config::Config;
@@ -102,9 +103,14 @@ impl ScriptTask {
         let mut registry = UdfRegistry::plain(self.config.clone(), self.captured_options);
         registry.add(UDF, UdfCommand::Script(self.script.clone()));
         let info = registry.info(UDF)?.unwrap_or_default();
-        let mut outline =
-            Outline { builder: self.source()?, places: BTreeMap::new(), variants: Vec::new() };
+        let mut outline = Outline {
+            builder: self.source()?,
+            places: BTreeMap::new(),
+            variants: Vec::new(),
+            udfs: BTreeMap::new(),
+        };
         let parent = self.before_udf(&mut outline.builder);
+        let first = uses.start == 0;
         for number in uses {
             self.add_use(&mut outline, parent, &info, number, &mut registry)?;
         }
@@ -114,10 +120,15 @@ impl ScriptTask {
             id: "replay".into(),
             ..crate::tick::TaskSettings::default()
         };
-        let Outline { builder, places, variants } = outline;
-        let definitions: Definitions = builder.into();
+        let Outline { builder, places, variants, udfs } = outline;
+        let mut definitions: Definitions = builder.into();
+        let trace = self.show.trace.map(|settings| {
+            let taps = Taps::add(&mut definitions, |node| udfs.get(&node).cloned());
+            Tracer::new(settings, taps, first)
+        });
         let graph = Graph::start(definitions, &text, &task, &mut registry)?;
-        let effects = Effects::plain(self.show.clone(), places, variants);
+        let mut effects = Effects::plain(self.show.clone(), places, variants);
+        effects.trace = trace;
         let mut engine = Engine::new(vec![Run { graph, effects }], true);
         engine.unfit = self.unfit_for(info.wants());
         Ok(engine)
@@ -238,6 +249,7 @@ impl ScriptTask {
         let options = init.options.into_iter().map(|o| (o.name.clone(), arguments(o))).collect();
         let udf = outline.builder.udf(parent, UDF, info.clone(), options);
         let label = &one.label;
+        outline.udfs.insert(udf, label.clone());
         if self.output {
             let output = outline.builder.output(udf);
             outline.places.insert(output, Place { label: label.clone(), variant: 0, number });
@@ -280,6 +292,8 @@ struct Outline {
     builder: Builder,
     places: BTreeMap<usize, Place>,
     variants: Vec<usize>,
+    /// What each use of the script is called.
+    udfs: BTreeMap<usize, String>,
 }
 
 fn compile(level: &str, text: &str) -> Result<Rc<dyn Condition>, ReplayError> {
@@ -305,6 +319,14 @@ impl Condition for ScriptCondition {
         self.fields.borrow_mut().look(|| point.fields().map(|(name, _)| name));
         let held = self.expression.eval(point);
         held.map_err(|error| TickError::Outside(Box::new(ReplayError::Script(error))))
+    }
+
+    fn fields(&self) -> Vec<String> {
+        self.expression.fields().map(str::to_owned).collect()
+    }
+
+    fn thresholds(&self) -> Vec<(String, f64)> {
+        self.expression.thresholds()
     }
 
     fn unseen(&self) -> Vec<Unseen> {

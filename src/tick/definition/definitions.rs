@@ -63,6 +63,22 @@ impl Definitions {
         self.definitions.first().map_or(Edge::Stream, |first| first.provides)
     }
 
+    /// Adds an output, which hands what a node sends to the outside; returns its number.
+    pub fn add_output(&mut self, parent: usize) -> usize {
+        let edge = self.definitions[parent].provides;
+        self.definitions.push(Definition {
+            name: "output".to_owned(),
+            kind: NodeKind::Output,
+            arguments: Vec::new(),
+            properties: Vec::new(),
+            parents: vec![parent],
+            wants: edge,
+            provides: edge,
+            at: 0,
+        });
+        self.definitions.len() - 1
+    }
+
     /// Returns the queries of a batch task, in the order of the script.
     pub fn queries(&self) -> Vec<Query> {
         self.definitions.iter().filter(|d| d.is_query()).map(Query::of).collect()

@@ -74,6 +74,29 @@ impl Object {
     }
 }
 
+/// What an object says of fields, for whoever shows what a script does.
+impl Object {
+    /// Returns the names that may be fields: strings, and what a lambda or a condition reads.
+    pub(crate) fn names(&self) -> Vec<String> {
+        match self {
+            Self::String(text) => text.split(',').map(|name| name.trim().to_owned()).collect(),
+            Self::List(items) => items.iter().flat_map(Self::names).collect(),
+            Self::Lambda(_, lambda) => lambda.references().iter().map(|r| r.to_string()).collect(),
+            Self::Condition(condition) => condition.fields(),
+            _ => Vec::new(),
+        }
+    }
+
+    /// Returns the fields that a lambda or a condition compares with a number, and the numbers.
+    pub(crate) fn thresholds(&self) -> Vec<(String, f64)> {
+        match self {
+            Self::Lambda(_, lambda) => lambda.thresholds(),
+            Self::Condition(condition) => condition.thresholds(),
+            _ => Vec::new(),
+        }
+    }
+}
+
 /// Conversions, for arguments whose types are already checked.
 impl Object {
     pub(crate) fn as_string(&self) -> Option<Rc<str>> {

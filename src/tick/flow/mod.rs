@@ -14,6 +14,6 @@ mod unseen;
 pub use by_group::ByGroup;
 pub use message::{Edge, Message, Pool};
 pub use node::{Node, Outbox, Sent, Tally};
-pub use outside::{Outside, Write};
+pub use outside::{LevelChange, Outside, Write};
 pub use scope::{PointScope, field_value, set_field};
 pub use unseen::{NameKind, Names, Unseen, Wanted};

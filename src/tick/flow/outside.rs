@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use super::message::Message;
+use crate::protocol::Point;
 use crate::tick::alert::{AlertEvent, Level};
 use crate::tick::error::{Result, TickError};
 
@@ -14,9 +15,12 @@ pub trait Outside {
     /// Learns that the node which is watched was given data of these times, from the first to the last.
     fn row(&mut self, _from: i64, _to: i64) {}
 
-    /// Learns that an alert's level of a group is not OK, whether that is an event or not; `node` is
-    /// the number of the alert's node.
-    fn level(&mut self, _node: usize, _previous: Level, _level: Level) {}
+    /// Learns of the level of a group, which is not OK or was not OK before, whether that is an event
+    /// or not.
+    fn level(&mut self, _change: &LevelChange<'_>) {}
+
+    /// Learns of a point of captured requests, which functions are given as they are.
+    fn given(&mut self, _point: &Point) {}
 
     /// Takes what reaches an output node, whose number is `node`.
     ///
@@ -58,6 +62,21 @@ pub trait Outside {
 
     /// Takes what the daemon would write into its own log: a point that could not be evaluated.
     fn diagnose(&mut self, node: &str, error: &TickError);
+}
+
+/// The level of an alert of a group.
+#[derive(Debug, Clone, Copy)]
+pub struct LevelChange<'m> {
+    /// The number of the alert's node.
+    pub node: usize,
+    /// The data that decided.
+    pub message: &'m Message,
+    /// The time of the point that decided, or the end of its batch.
+    pub time: i64,
+    /// The level before.
+    pub previous: Level,
+    /// The level.
+    pub level: Level,
 }
 
 /// Points that are to be written into a database.

@@ -189,9 +189,12 @@ impl Graph {
     pub fn frame(&mut self, frame: &[u8], outside: &mut dyn Outside) -> Result<()> {
         outside.item(self.item);
         match Request::decode(frame) {
-            Ok(Request::Point(message)) if self.edge == Edge::Stream => {
+            Ok(Request::Point(message)) => {
                 if let Ok(point) = Point::from_message(message) {
-                    outside.row(point.time(), point.time());
+                    outside.given(&point);
+                    if self.edge == Edge::Stream {
+                        outside.row(point.time(), point.time());
+                    }
                 }
             }
             Ok(Request::Begin(_)) => self.slots[self.watched].received += 1,
@@ -387,11 +390,14 @@ fn watched(definitions: &[Definition]) -> usize {
     place.unwrap_or(0)
 }
 
-/// Returns the children of a node, each with the port that the node is for it.
+/// Returns the children of a node, each with the port that the node is for it: outputs first, so that
+/// what a node is given is known before what it makes of it.
 fn children(definitions: &[Definition], parent: usize) -> Rc<[(usize, usize)]> {
     let of = |(child, definition): (usize, &Definition)| {
         let ports = definition.parents.iter().enumerate();
         ports.filter(|(_, p)| **p == parent).map(|(port, _)| (child, port)).collect::<Vec<_>>()
     };
-    definitions.iter().enumerate().flat_map(of).collect()
+    let mut children: Vec<_> = definitions.iter().enumerate().flat_map(of).collect();
+    children.sort_by_key(|(child, _)| !matches!(definitions[*child].kind, NodeKind::Output));
+    children.into()
 }

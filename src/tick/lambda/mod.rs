@@ -9,6 +9,7 @@ pub mod functions;
 mod node;
 mod operators;
 mod special;
+mod thresholds;
 mod value;
 
 pub use special::State;
@@ -43,6 +44,13 @@ impl Lambda {
     /// Returns the fields and tags it reads.
     pub fn references(&self) -> &[Rc<str>] {
         &self.references
+    }
+
+    /// Returns the fields that are compared with a number, or whose amount is, and the numbers.
+    pub fn thresholds(&self) -> Vec<(String, f64)> {
+        let mut found = Vec::new();
+        self.root.thresholds(&mut found);
+        found
     }
 
     /// Evaluates the expression.

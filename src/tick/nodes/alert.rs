@@ -14,7 +14,7 @@ use crate::tick::alert::{AlertEvent, Level};
 use crate::tick::definition::object::Object;
 use crate::tick::definition::{Definition, Property};
 use crate::tick::error::{Result, TickText};
-use crate::tick::flow::{ByGroup, Message, Node, Outbox, Unseen};
+use crate::tick::flow::{ByGroup, LevelChange, Message, Node, Outbox, Unseen};
 use crate::tick::settings::TaskSettings;
 
 /// Raises alerts.
@@ -105,8 +105,10 @@ impl Alert {
     ) -> Option<i64> {
         let policy = self.policy;
         let state = self.groups.get_or(message.group_bytes(), || State::new(&policy));
-        if level != Level::Ok {
-            out.outside.level(out.number, state.level(), level);
+        let previous = state.level();
+        if level != Level::Ok || previous != Level::Ok {
+            let change = LevelChange { node: out.number, message, time, previous, level };
+            out.outside.level(&change);
         }
         state.add(time, level, &policy);
         let triggers = match message {

@@ -75,6 +75,11 @@ impl Operator {
         self.precedence() >= 4
     }
 
+    /// Tells whether it compares which of two is larger.
+    pub fn is_order(self) -> bool {
+        self.precedence() == 3
+    }
+
     /// Returns how a script writes it.
     pub fn text(self) -> &'static str {
         match self {
