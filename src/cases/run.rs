@@ -111,7 +111,10 @@ fn play(
     outcome.points_in = player.summary().points_in;
     if let Some(engine) = player.engine_mut() {
         for (node, snapshot) in engine.snapshots()? {
-            outcome.states.push((node, SnapshotView::read(&snapshot)?.groups));
+            // Programs that run elsewhere have states of their own kinds.
+            if let Ok(view) = SnapshotView::read(&snapshot) {
+                outcome.states.push((node, view.groups));
+            }
         }
     }
     match player.unseen().find(|unseen| unseen.kind == NameKind::ConditionField) {

@@ -22,6 +22,8 @@ pub(super) struct ReplayArgs {
     pub(super) judge: JudgeArgs,
     #[command(flatten)]
     pub(super) show: ShowArgs,
+    #[command(flatten)]
+    pub(super) state: StateArgs,
     /// The configuration; default: rhai-udf.toml beside the script, if it is there
     #[arg(long, value_name = "FILE")]
     pub(super) config: Option<PathBuf>,
@@ -149,6 +151,19 @@ pub(super) struct JudgeArgs {
     /// udf:FUNCTION.OPTION. Several sweeps multiply
     #[arg(long, value_name = "NAME=V1,V2,…", value_parser = assignment)]
     pub(super) sweep: Vec<(String, String)>,
+}
+
+/// What a replay remembers of those before it.
+#[derive(Debug, clap::Args)]
+pub(super) struct StateArgs {
+    /// Begin with the state that --save-state kept, or with a snapshot of the script, as if its data had
+    /// come before: states of groups, windows, levels of alerts, all that nodes remember
+    #[arg(long, value_name = "FILE")]
+    pub(super) from_state: Option<PathBuf>,
+    /// Keep the state at the end of the data, from which another replay goes on: the end is none then, and
+    /// what waits for more data waits on
+    #[arg(long, value_name = "FILE")]
+    pub(super) save_state: Option<PathBuf>,
 }
 
 /// What is shown, and where.

@@ -9,6 +9,7 @@ use rhai_udf::replay::output_file::OutputFile;
 use rhai_udf::replay::player::Writers;
 use rhai_udf::replay::save::{RecordingWriter, Saved};
 use rhai_udf::replay::source::Source;
+use rhai_udf::replay::state::StateFile;
 use rhai_udf::replay::unseen::describe;
 use rhai_udf::tick::flow::NameKind;
 use std::io::{BufWriter, IsTerminal, Write};
@@ -37,6 +38,9 @@ pub(super) fn run(plan: &Plan, input: &Input) -> anyhow::Result<()> {
         return Err(error);
     }
     player.keep_output()?;
+    if let (Some(path), Some(state)) = (&plan.save_state, player.left()) {
+        state.write(path, plan.reads.iter().map(PathBuf::as_path))?;
+    }
     judge.report(plan)?;
     let skipped = input.reading().map_or(0, |reading| reading.skipped.get());
     report(&player, skipped, started.elapsed())?;
@@ -52,7 +56,19 @@ pub(super) fn start(plan: &Plan) -> anyhow::Result<Player> {
         (None, _) => None,
     };
     let shown = Box::new(BufWriter::with_capacity(1 << 16, Stdout));
-    let mut player = Player::start(plan.task.clone(), Writers { shown, points })?;
+    let writers = Writers { shown, points };
+    let mut player = if plan.from_state.is_some() || plan.save_state.is_some() {
+        // All uses are in one graph then, whose state is one.
+        Player::start_on(plan.task.clone(), writers, 1)?
+    } else {
+        Player::start(plan.task.clone(), writers)?
+    };
+    if let Some(path) = &plan.from_state {
+        player.resume(&StateFile::read(path)?, path)?;
+    }
+    if plan.save_state.is_some() {
+        player.goes_on();
+    }
     player.only(plan.measurement.clone());
     if plan.real_clock {
         player.at_once();

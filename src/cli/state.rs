@@ -1,15 +1,21 @@
-//! `state`: a snapshot in readable form.
+//! `state`: a snapshot, or the state of a replay, in readable form.
 
 use super::stdout;
 use anyhow::Context;
+use rhai_udf::protocol::Bytes;
+use rhai_udf::protocol::time::rfc3339;
+use rhai_udf::replay::state::{StateFile, TaskState};
 use rhai_udf::script::SnapshotView;
+use rhai_udf::tick::NodeState;
+use rhai_udf::tick::flow::Remembered;
+use serde_json::{Value, json};
 use std::fmt::Write as _;
 use std::path::PathBuf;
 
-/// Print a snapshot, from --state-dir or from the daemon, in readable form
+/// Print a snapshot, from --state-dir or from the daemon, or the state of a replay, in readable form
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
-    /// The snapshot
+    /// The snapshot, or what replay --save-state kept
     file: PathBuf,
     /// How to print it
     #[arg(long, value_enum, default_value_t = Format::Text)]
@@ -26,11 +32,18 @@ enum Format {
 
 pub(super) fn run(args: &Args) -> anyhow::Result<()> {
     let shown = args.file.display();
-    let bytes = std::fs::read(&args.file).with_context(|| format!("{shown}: cannot be read"))?;
-    let view = SnapshotView::read(&bytes).with_context(|| format!("{shown}"))?;
-    let text = match args.format {
-        Format::Json => serde_json::to_string_pretty(&view)?,
-        Format::Text => text(&view),
+    let text = match (StateFile::read(&args.file)?, args.format) {
+        (StateFile::Snapshot(bytes), format) => {
+            let view = SnapshotView::read(&bytes).with_context(|| format!("{shown}"))?;
+            match format {
+                Format::Json => serde_json::to_string_pretty(&view)?,
+                Format::Text => text(&view),
+            }
+        }
+        (StateFile::Task(state), Format::Json) => {
+            serde_json::to_string_pretty(&task_object(&state))?
+        }
+        (StateFile::Task(state), Format::Text) => task_text(&state),
     };
     stdout::print(&format!("{text}\n"))
 }
@@ -44,10 +57,75 @@ fn text(view: &SnapshotView) -> String {
         view.bytes
     );
     for group in &view.groups {
-        let id = group.group.replace('\n', " ");
-        let name = if id.is_empty() { "(no group)" } else { &id };
         let seen = group.seen.as_deref().unwrap_or("never");
-        let _ = write!(text, "\n{name}, last seen {seen}\n  {}", group.state);
+        let _ = write!(text, "\n{}, last seen {seen}\n  {}", group_name(&group.group), group.state);
     }
     text
+}
+
+fn group_name(id: &str) -> String {
+    if id.is_empty() { "(no group)".into() } else { id.replace('\n', " ") }
+}
+
+fn task_text(state: &TaskState) -> String {
+    let TaskState { program, task, time, points, runs } = state;
+    let time = time.map_or_else(|| "no time".into(), rfc3339);
+    let mut text = format!("{task} at {time}, after {points} points, by rhai-udf {program}");
+    for run in runs {
+        for node in &run.nodes {
+            let label =
+                if run.label.is_empty() { String::new() } else { format!(" ({})", run.label) };
+            let _ = write!(text, "\n\n{}{label}  {}", node.identity.name, node.identity.definition);
+            for one in &node.remembered {
+                let _ = write!(text, "\n  {}: {}", place(one), one.shown);
+            }
+            if let Some(Bytes(snapshot)) = &node.function {
+                let function = match SnapshotView::read(snapshot) {
+                    Ok(view) => self::text(&view),
+                    Err(_) => format!("a snapshot of another program, {} bytes", snapshot.len()),
+                };
+                let _ = write!(text, "\n  {}", function.replace('\n', "\n  "));
+            }
+        }
+    }
+    text
+}
+
+/// What is remembered, and for which group.
+fn place(one: &Remembered) -> String {
+    match &one.group {
+        None => one.name.clone(),
+        Some(Bytes(id)) => format!("{}, {}", group_name(&String::from_utf8_lossy(id)), one.name),
+    }
+}
+
+fn task_object(state: &TaskState) -> Value {
+    let nodes = |nodes: &[NodeState]| nodes.iter().map(node_object).collect::<Vec<_>>();
+    let runs =
+        state.runs.iter().map(|run| json!({ "label": run.label, "nodes": nodes(&run.nodes) }));
+    json!({
+        "program": state.program,
+        "task": state.task,
+        "time": state.time.map(rfc3339),
+        "points": state.points,
+        "variants": runs.collect::<Vec<_>>(),
+    })
+}
+
+fn node_object(node: &NodeState) -> Value {
+    let remembered = node.remembered.iter().map(|one| {
+        let group = one.group.as_ref().map(|id| String::from_utf8_lossy(&id.0).into_owned());
+        json!({ "name": one.name, "group": group, "value": one.shown, "bytes": one.value.0.len() })
+    });
+    let function =
+        node.function.as_ref().map(|Bytes(snapshot)| match SnapshotView::read(snapshot) {
+            Ok(view) => json!(view),
+            Err(_) => json!({ "bytes": snapshot.len() }),
+        });
+    json!({
+        "node": node.identity.name,
+        "definition": node.identity.definition,
+        "remembered": remembered.collect::<Vec<_>>(),
+        "function": function,
+    })
 }

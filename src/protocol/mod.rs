@@ -16,6 +16,7 @@ pub mod line;
 pub mod message;
 pub mod number;
 pub mod point;
+mod stored;
 pub mod time;
 pub(crate) mod wire;
 
@@ -23,6 +24,7 @@ pub use batch::{Batch, Column};
 pub use frame::Frames;
 pub use message::Request;
 pub use point::{FieldValue, Point};
+pub use stored::Bytes;
 
 /// Why bytes are not the daemon's protocol.
 #[derive(Debug, thiserror::Error)]

@@ -106,6 +106,11 @@ impl Effects {
         }
     }
 
+    /// Returns what tells a TICKscript's variant from others; may be empty.
+    pub fn label(&self) -> &str {
+        &self.all.label
+    }
+
     /// Returns what happened so far, as far as it is an effect.
     pub fn summary(&self) -> Summary {
         let database = self.database.as_ref().map(|writer| (writer.written, writer.failed));

@@ -3,8 +3,9 @@
 use crate::protocol::{Batch, Point};
 use crate::replay::ReplayError;
 use crate::replay::effects::Effects;
+use crate::replay::state::RunState;
 use crate::replay::summary::Summary;
-use crate::tick::Graph;
+use crate::tick::{Graph, Resumed};
 
 /// A graph and what becomes of its effects.
 pub struct Run {
@@ -120,7 +121,10 @@ impl Engine {
     /// # Errors
     /// A function that does not start or refuses its snapshot.
     pub fn restart_functions(&mut self) -> Result<(), ReplayError> {
-        self.runs.iter_mut().try_for_each(|run| Ok(run.graph.restart_functions()?))
+        for Run { graph, effects } in &mut self.runs {
+            graph.restart_functions(effects)?;
+        }
+        Ok(())
     }
 
     /// Returns a snapshot of each function, by the name of its node.
@@ -133,6 +137,49 @@ impl Engine {
             all.append(&mut run.graph.snapshots()?);
         }
         Ok(all)
+    }
+
+    /// Returns the state of each graph.
+    ///
+    /// # Errors
+    /// A function that cannot say its state.
+    pub fn states(&mut self) -> Result<Vec<RunState>, ReplayError> {
+        let of = |Run { graph, effects }: &mut Run| {
+            let nodes = graph.states(effects)?;
+            Ok(RunState { label: effects.label().to_owned(), nodes })
+        };
+        self.runs.iter_mut().map(of).collect()
+    }
+
+    /// Gives each graph the state of its variant; returns what became of them.
+    ///
+    /// # Errors
+    /// A state that is damaged, or that a function refuses.
+    pub fn resume(&mut self, states: &[RunState]) -> Result<Resumed, ReplayError> {
+        let only = self.runs.len() == 1 && states.len() == 1;
+        let mut resumed = Resumed::default();
+        for Run { graph, effects } in &mut self.runs {
+            let label = effects.label();
+            let Some(state) = states.iter().find(|state| only || state.label == label) else {
+                resumed.fresh.push(format!("the state has no variant {label}"));
+                continue;
+            };
+            let one = graph.resume(&state.nodes)?;
+            resumed.nodes += one.nodes;
+            resumed.fresh.extend(one.fresh);
+        }
+        Ok(resumed)
+    }
+
+    /// Gives the only function a snapshot; false if there is none or several.
+    ///
+    /// # Errors
+    /// A snapshot that the function refuses.
+    pub fn resume_function(&mut self, snapshot: &[u8]) -> Result<bool, ReplayError> {
+        match &mut self.runs[..] {
+            [run] => Ok(run.graph.resume_function(snapshot)?),
+            _ => Ok(false),
+        }
     }
 
     /// Returns what happened so far, as far as the graphs know.

@@ -23,6 +23,7 @@ pub mod quality;
 mod recorded_tests;
 pub mod save;
 pub mod source;
+pub mod state;
 pub mod summary;
 pub mod task;
 pub mod timestamp;
@@ -101,6 +102,9 @@ pub enum ReplayError {
     /// The file for the output cannot be written, or is read.
     #[error(transparent)]
     OutputFile(#[from] output_file::OutputFileError),
+    /// A state cannot be used.
+    #[error(transparent)]
+    State(#[from] state::StateError),
     /// The output cannot be written.
     #[error("the output cannot be written: {0}")]
     Write(std::io::Error),

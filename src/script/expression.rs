@@ -110,6 +110,11 @@ impl Expression {
         }
     }
 
+    /// The condition as it was written.
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
     /// The fields that the condition names.
     pub fn fields(&self) -> impl Iterator<Item = &str> {
         self.fields.iter().map(String::as_str)

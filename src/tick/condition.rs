@@ -2,7 +2,7 @@
 
 use crate::protocol::Point;
 use crate::tick::error::Result;
-use crate::tick::flow::Unseen;
+use crate::tick::flow::{Memory, Unseen};
 
 /// When an alert has a level.
 pub trait Condition: std::fmt::Debug {
@@ -17,6 +17,15 @@ pub trait Condition: std::fmt::Debug {
 
     /// Returns the fields that are compared with a number, and the numbers.
     fn thresholds(&self) -> Vec<(String, f64)>;
+
+    /// Returns the condition as it was written.
+    fn text(&self) -> &str;
+
+    /// Keeps or recalls which of its fields have been met.
+    ///
+    /// # Errors
+    /// See [`Memory`].
+    fn remember(&self, memory: &mut Memory<'_>) -> Result<()>;
 
     /// Returns the fields that the condition names and no point ever had.
     fn unseen(&self) -> Vec<Unseen>;

@@ -29,6 +29,6 @@ pub mod udf;
 pub use definition::definitions::parse_value;
 pub use definition::query::Query;
 pub use error::{Place, TickError, TickText};
-pub use graph::{Collected, CollectedEvent, Graph};
+pub use graph::{Collected, CollectedEvent, Graph, NodeIdentity, NodeState, Resumed};
 pub(crate) use nodes::reduce;
 pub use settings::TaskSettings;

@@ -71,14 +71,21 @@ pub trait Udf {
         Ok(())
     }
 
+    /// Waits for the answers to all that the function was given.
+    ///
+    /// # Errors
+    /// What the function reports, or that it is gone.
+    fn catch_up(&mut self, answers: &mut Answers<'_>) -> Result<()> {
+        self.settle(answers)
+    }
+
     /// Closes the input and waits for the last answers.
     ///
     /// # Errors
     /// What the function reports, or that it is gone.
     fn finish(&mut self, answers: &mut Answers<'_>) -> Result<()>;
 
-    /// Returns the states of all groups as a snapshot; `None` for a function that does not run in this
-    /// process. Points that it has kept back must have been handled.
+    /// Returns the states of all groups as a snapshot; `None` for a function that has none. Points that it has kept back must have been handled.
     ///
     /// # Errors
     /// What the function reports.
@@ -86,11 +93,11 @@ pub trait Udf {
         Ok(None)
     }
 
-    /// Starts the function again, from a snapshot.
+    /// Starts the function again, from a snapshot; `now` is the time of the data that it was given last.
     ///
     /// # Errors
     /// A function that does not start or refuses the snapshot.
-    fn restart(&mut self, _snapshot: &[u8]) -> Result<()> {
+    fn restart(&mut self, _snapshot: &[u8], _now: Option<i64>) -> Result<()> {
         Ok(())
     }
 

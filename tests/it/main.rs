@@ -16,6 +16,7 @@
 //! - `replay_options`: every option of a replay has its effect in both modes, or is refused by name
 //! - `names`: names that nothing has, outputs over inputs, what a script prints
 //! - `tick`: recorded data through TICKscripts, functions that are other programs, variants, refused options
+//! - `resuming`: replays that are left and go on
 //! - `reading`: files as programs really write them
 //! - `testing`: test cases of scripts, files of kapacitor-unit, and data that is made
 //! - `recordings`: batch recordings are read as the daemon reads them
@@ -79,6 +80,7 @@ mod reload;
 mod replay;
 mod replay_options;
 mod restore;
+mod resuming;
 mod scripting;
 mod signals_and_disks;
 mod snapshots;

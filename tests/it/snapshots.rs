@@ -238,7 +238,7 @@ fn what_is_no_snapshot_is_said_to_be_none() {
     let file = folder.write("x.rudf", "hello");
     let run = feed(binary().arg("state").arg(&file), b"");
     assert_eq!(run.code, Some(1));
-    assert!(run.stderr.contains("it is not a snapshot of rhai-udf (5 bytes)"), "{}", run.stderr);
+    assert!(run.stderr.contains("it is not a state of rhai-udf (5 bytes)"), "{}", run.stderr);
     let run = feed(binary().arg("state").arg(folder.path("absent")), b"");
     assert!(run.stderr.contains("absent: cannot be read"), "{}", run.stderr);
 }

@@ -226,7 +226,7 @@ fn damaged_and_foreign_snapshots_start_fresh_or_are_refused_by_config() {
     newer[4] = 9;
     for (snapshot, why) in [
         (damaged, "it is damaged: the checksum does not fit"),
-        (newer, "it has version 9; this rhai-udf reads version 2"),
+        (newer, "it has version 9; this rhai-udf reads version 3"),
         (b"gob".to_vec(), "it is not a snapshot of rhai-udf (3 bytes)"),
         (Vec::new(), "it is not a snapshot of rhai-udf (0 bytes)"),
     ] {

@@ -17,6 +17,7 @@ use rhai_udf::replay::task::{
 };
 use rhai_udf::replay::udfs::UdfCommand;
 use rhai_udf::script::config::Config;
+use rhai_udf::tick::flow::Edge;
 use std::path::{Path, PathBuf};
 
 /// What will be read, run and shown.
@@ -42,6 +43,10 @@ pub(super) struct Plan {
     pub(super) save: Option<PathBuf>,
     /// The files that are read, which no output may replace.
     pub(super) reads: Vec<PathBuf>,
+    /// The state that the replay begins with.
+    pub(super) from_state: Option<PathBuf>,
+    /// Where its state is kept at the end.
+    pub(super) save_state: Option<PathBuf>,
     /// Whether a name that nothing in the data has is a failure.
     pub(super) strict: bool,
 }
@@ -90,6 +95,8 @@ impl Plan {
             real_clock: false,
             save: None,
             reads: Vec::new(),
+            from_state: None,
+            save_state: None,
             strict: false,
         })
     }
@@ -115,6 +122,19 @@ impl Plan {
         } else {
             Task::Script(script(args, config, kind, &variants, show)?)
         };
+        let labels = args.judge.labels.as_deref().map(Labels::read).transpose()?;
+        let by_file = labels.as_ref().is_some_and(Labels::by_file);
+        refuse::states(args, kind, by_file)?;
+        if let (Task::Tick(tick), Some(Input::Files { .. }), DataKind::Stream) =
+            (&task, &input, kind)
+            && refuse::has_state(args)
+            && tick.definitions()?.edge() == Edge::Batch
+        {
+            return usage(
+                "--from-state and --save-state do not apply: the queries of a batch script are asked of all \
+                 points at once, and look back before the first; give it batches (.brpl) or --influxdb",
+            );
+        }
         // A stream's measurement is chosen by the graph of a plain script.
         let chosen = matches!(task, Task::Script(_)) && kind == DataKind::Stream;
         Ok(Self {
@@ -122,22 +142,21 @@ impl Plan {
             task,
             measurement: args.data.measurement.clone().filter(|_| !chosen),
             variants,
-            labels: args.judge.labels.as_deref().map(Labels::read).transpose()?,
+            labels,
             output: args.show.output.clone(),
             json: args.show.format == Some(FormatName::Json),
             real_clock: args.show.real_clock,
             save: args.influx.save.clone(),
             reads: reads(args),
+            from_state: args.state.from_state.clone(),
+            save_state: args.state.save_state.clone(),
             strict: args.show.strict,
         })
     }
 
     /// The configuration of its scripts.
     pub(super) fn config(&self) -> &Config {
-        match &self.task {
-            Task::Script(task) => &task.config,
-            Task::Tick(task) => &task.config,
-        }
+        self.task.config()
     }
 
     /// Whether alerts are counted for a table, and not only shown.

@@ -49,6 +49,45 @@ pub(super) fn unmeasured(args: &MeasureArgs, input: &Input, kind: DataKind) -> a
     }
 }
 
+/// Tells whether a state is read or kept.
+pub(super) fn has_state(args: &ReplayArgs) -> bool {
+    args.state.from_state.is_some() || args.state.save_state.is_some()
+}
+
+/// Refuses states where there is no such thing; `by_file` tells that each file is a series of its own.
+pub(super) fn states(args: &ReplayArgs, kind: DataKind, by_file: bool) -> anyhow::Result<()> {
+    let (from, save) = (args.state.from_state.is_some(), args.state.save_state.is_some());
+    let both = |is_so: bool, why| {
+        [("--from-state", from && is_so, why), ("--save-state", save && is_so, why)]
+    };
+    let mut given = Vec::new();
+    given.extend(both(
+        kind == DataKind::Frames,
+        "captured requests bring the state of their session themselves",
+    ));
+    given.extend(both(
+        by_file,
+        "the labels are those of several files, each of which is a series of its own",
+    ));
+    let sweeps = &args.judge.sweep;
+    let of_options = sweeps.iter().any(|(name, _)| !["crit", "warn", "info"].contains(&&**name));
+    given.extend([
+        (
+            "--save-state",
+            save && !sweeps.is_empty(),
+            "--sweep tries several variants: keep the state of the one that is chosen",
+        ),
+        (
+            "--from-state",
+            from && of_options,
+            "--sweep tries several values of an option, and a state was learnt with one of them; \
+             conditions can be swept: --sweep 'crit=score > 3; score > 4'",
+        ),
+        ("--save-state", save && args.show.watch, "--watch replays the same data again and again"),
+    ]);
+    refuse(&given)
+}
+
 /// Refuses what is given, by name; options with the same reason share a sentence.
 fn refuse(given: &[Given<'_>]) -> anyhow::Result<()> {
     let given: Vec<_> = given.iter().filter(|(_, is_given, _)| *is_given).collect();
@@ -135,6 +174,8 @@ fn of_recorded_data(args: &ReplayArgs) -> Vec<Given<'static>> {
         ("--labels", args.judge.labels.is_some(), why),
         ("--watch", args.show.watch, why),
         ("--strict", args.show.strict, why),
+        ("--from-state", args.state.from_state.is_some(), why),
+        ("--save-state", args.state.save_state.is_some(), why),
         ("--real-clock", args.show.real_clock, why),
         ("--query", influx.query.is_some(), why),
         ("--past", influx.past.is_some(), why),

@@ -4,6 +4,8 @@
 //! What comes out does not depend on how the data was read or on the number of threads: items are
 //! counted, chunks end after a fixed number of them, and lines are brought into the order of the items.
 
+mod rest;
+mod resuming;
 #[cfg(test)]
 mod tests;
 mod threads;
@@ -12,13 +14,15 @@ use super::ReplayError;
 use super::engine::Engine;
 use super::lines::write_all;
 use super::output_file::OutputFile;
-use super::quality::{Interval, Quality, Record, judge};
+use super::quality::{Interval, Quality, judge};
 use super::source::{Item, Scratch, Source};
+use super::state::TaskState;
 use super::summary::Summary;
 use super::task::Task;
 use super::trace::Trace;
 use crate::protocol::message::RequestMessage;
 use crate::tick::flow::{Edge, NameKind, Unseen, Wanted};
+use rest::Rest;
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write;
@@ -50,6 +54,14 @@ pub struct Player {
     waiting: usize,
     item: u64,
     points_in: u64,
+    /// The time of the latest item.
+    time: Option<i64>,
+    /// Whether the data goes on in another replay.
+    goes_on: bool,
+    /// Points of the replays before this one.
+    points_before: u64,
+    /// The state at the end, if the data goes on.
+    left: Option<TaskState>,
     /// What engines did that have ended.
     ended: Summary,
     diagnosed: BTreeMap<(String, String), u64>,
@@ -62,39 +74,6 @@ pub struct Player {
 enum Crew {
     Here(Box<Engine>),
     Threads(Box<Threads>),
-}
-
-/// What an engine leaves when its data ends.
-#[derive(Default)]
-struct Rest {
-    summary: Summary,
-    /// What nodes could not do.
-    diagnosed: BTreeMap<(String, String), u64>,
-    /// What a database refused, with how many points that cost.
-    refused: BTreeMap<String, u64>,
-    /// The record of each graph, with the numbers of its variants.
-    records: Vec<(Record, Vec<usize>)>,
-    /// Names that were given and that nothing in the data had.
-    unseen: Vec<Unseen>,
-    trace: Option<Trace>,
-}
-
-impl Rest {
-    fn of(engine: &mut Engine) -> Self {
-        let mut rest = Self { summary: engine.summary(), ..Self::default() };
-        for run in &mut engine.runs {
-            for (key, times) in std::mem::take(&mut run.effects.diagnosed) {
-                *rest.diagnosed.entry(key).or_default() += times;
-            }
-            if let Some(database) = &run.effects.database {
-                rest.refused.extend(database.errors.clone());
-            }
-            rest.records.extend(run.effects.record.take());
-            rest.unseen.extend(run.graph.unseen());
-            rest.trace = added(rest.trace.take(), run.effects.take_trace());
-        }
-        rest
-    }
 }
 
 impl Player {
@@ -122,6 +101,10 @@ impl Player {
             waiting: 0,
             item: 0,
             points_in: 0,
+            time: None,
+            goes_on: false,
+            points_before: 0,
+            left: None,
             ended: Summary::default(),
             diagnosed: BTreeMap::new(),
             refused: BTreeMap::new(),
@@ -180,7 +163,9 @@ impl Player {
         while let Some(item) = source.next(&mut scratch)? {
             let weight = match item {
                 Item::Point => {
-                    on_item(scratch.point.time());
+                    let time = scratch.point.time();
+                    self.time = Some(time);
+                    on_item(time);
                     self.points_in += 1;
                     if self.leaves_out(&scratch.point.name()) {
                         self.ended.passed_by += 1;
@@ -189,6 +174,7 @@ impl Player {
                     1
                 }
                 Item::Batch => {
+                    self.time = Some(scratch.batch.tmax);
                     on_item(scratch.batch.tmax);
                     self.points_in += scratch.batch.len() as u64;
                     if self.leaves_out(&scratch.batch.name) {
@@ -268,14 +254,20 @@ impl Player {
         self.writers.points.take().map_or(Ok(()), |file| Ok(file.keep()?))
     }
 
-    /// Ends the data for all engines, and judges each variant by the true anomalies; empty if nothing
+    /// Ends the data for all engines, or keeps their state if it goes on, and judges each variant by the true anomalies; empty if nothing
     /// was recorded.
     ///
     /// # Errors
     /// As [`Player::play`].
     pub fn finish(&mut self, anomalies: &[Interval]) -> Result<Vec<(usize, Quality)>, ReplayError> {
         self.settle()?;
+        self.left = if self.goes_on { Some(self.state()?) } else { None };
         let rests = match &mut self.crew {
+            Crew::Here(engine) if self.goes_on => {
+                show(engine, &mut self.writers)?;
+                engine.flush()?;
+                vec![Rest::of(engine)]
+            }
             Crew::Here(engine) => {
                 let finished = engine.finish();
                 show(engine, &mut self.writers)?;
@@ -364,7 +356,7 @@ impl Player {
 }
 
 /// Puts two traces of the same data together.
-fn added(trace: Option<Trace>, more: Option<Trace>) -> Option<Trace> {
+pub(super) fn added(trace: Option<Trace>, more: Option<Trace>) -> Option<Trace> {
     match (trace, more) {
         (Some(mut trace), Some(more)) => {
             trace.add(more);

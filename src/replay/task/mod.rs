@@ -9,6 +9,7 @@ pub use tick::{Override, TickTask, TickVariant};
 
 use super::ReplayError;
 use super::engine::Engine;
+use crate::script::config::Config;
 use crate::tick::flow::Edge;
 use std::ops::Range;
 use std::path::Path;
@@ -52,6 +53,22 @@ impl Task {
         match self {
             Self::Script(task) => task.uses.len(),
             Self::Tick(task) => task.variants.len(),
+        }
+    }
+
+    /// Returns the file of its script.
+    pub fn file(&self) -> &Path {
+        match self {
+            Self::Script(task) => &task.script,
+            Self::Tick(task) => Path::new(&task.name),
+        }
+    }
+
+    /// Returns the configuration of its scripts.
+    pub fn config(&self) -> &Config {
+        match self {
+            Self::Script(task) => &task.config,
+            Self::Tick(task) => &task.config,
         }
     }
 

@@ -14,7 +14,7 @@ use crate::script::config::Config;
 use crate::tick::condition::Condition;
 use crate::tick::definition::object::Object;
 use crate::tick::definition::{Builder, Definitions, PLAIN_ID};
-use crate::tick::flow::{Edge, NameKind, Unseen, Wanted};
+use crate::tick::flow::{Edge, Memory, NameKind, Unseen, Wanted};
 use crate::tick::udf::{NoUdfs, Udfs, arguments};
 use crate::tick::{Graph, TickError, TickText};
 use std::cell::RefCell;
@@ -327,6 +327,14 @@ impl Condition for ScriptCondition {
 
     fn thresholds(&self) -> Vec<(String, f64)> {
         self.expression.thresholds()
+    }
+
+    fn text(&self) -> &str {
+        self.expression.text()
+    }
+
+    fn remember(&self, memory: &mut Memory<'_>) -> Result<(), TickError> {
+        memory.value("fields of conditions", &mut *self.fields.borrow_mut())
     }
 
     fn unseen(&self) -> Vec<Unseen> {

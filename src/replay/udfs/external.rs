@@ -17,8 +17,8 @@ use prost::Message as _;
 
 use crate::protocol::frame::put_frame;
 use crate::protocol::message::{
-    InfoRequest, InfoResponse, InitRequest, KeepaliveRequest, RequestMessage, decode_response,
-    request, response,
+    InfoRequest, InfoResponse, InitRequest, KeepaliveRequest, RequestMessage, RestoreRequest,
+    SnapshotRequest, decode_response, request, response,
 };
 use crate::protocol::{Batch, Frames, Point, ProtocolError};
 use crate::tick::error::{Result, TickError};
@@ -60,6 +60,8 @@ enum ControlAnswer {
     Info(InfoResponse),
     Init,
     Keepalive(i64),
+    Snapshot(Vec<u8>),
+    Restore,
     Data,
 }
 
@@ -254,7 +256,11 @@ impl External {
                 return Err(self.error(format!("init is refused: {}", init.error)));
             }
             response::Message::Error(error) => return Err(self.error(error.error)),
-            response::Message::Snapshot(_) | response::Message::Restore(_) => ControlAnswer::Data,
+            response::Message::Snapshot(answer) => ControlAnswer::Snapshot(answer.snapshot),
+            response::Message::Restore(answer) if answer.success => ControlAnswer::Restore,
+            response::Message::Restore(answer) => {
+                return Err(self.error(format!("restore is refused: {}", answer.error)));
+            }
         })
     }
 
@@ -308,6 +314,33 @@ impl Udf for External {
 
     fn frame(&mut self, _frame: &[u8], _out: &mut Answers<'_>) -> Result<()> {
         Err(self.error("captured requests are replayed through scripts only"))
+    }
+
+    fn catch_up(&mut self, out: &mut Answers<'_>) -> Result<()> {
+        self.barrier(out)
+    }
+
+    fn snapshot(&mut self) -> Result<Option<Vec<u8>>> {
+        if self.writer.is_none() {
+            return Ok(None);
+        }
+        self.request(request::Message::Snapshot(SnapshotRequest {}))?;
+        nothing(|none| {
+            loop {
+                if let ControlAnswer::Snapshot(snapshot) = self.next(none)? {
+                    return Ok(Some(snapshot));
+                }
+            }
+        })
+    }
+
+    fn restart(&mut self, snapshot: &[u8], _now: Option<i64>) -> Result<()> {
+        let snapshot = snapshot.to_vec();
+        self.request(request::Message::Restore(RestoreRequest { snapshot }))?;
+        nothing(|none| {
+            while !matches!(self.next(none)?, ControlAnswer::Restore) {}
+            Ok(())
+        })
     }
 
     fn finish(&mut self, out: &mut Answers<'_>) -> Result<()> {

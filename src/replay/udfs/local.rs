@@ -246,13 +246,16 @@ impl Udf for LocalUdf {
         }
     }
 
-    fn restart(&mut self, snapshot: &[u8]) -> Result<(), TickError> {
+    fn restart(&mut self, snapshot: &[u8], now: Option<i64>) -> Result<(), TickError> {
         let (script, config) = self.origin.clone();
         let handler = ScriptHandler::load(&script, config.clone(), &Pulse::default());
         self.pulse = handler.pulse();
         self._watchdog = watchdog(&self.pulse, &config.limits)?;
         self.beat = 0;
         self.session = Session::new(handler);
+        if let Some(now) = now {
+            self.session.handler().set_now(now);
+        }
         self.initialise()?;
         let restore = RestoreRequest { snapshot: snapshot.to_vec() };
         self.ask(request::Message::Restore(restore)).map(drop)

@@ -111,8 +111,8 @@ impl FlightRecorder {
         put(&mut bytes, request::Message::Init(init.clone()));
         if let Some(group) = start {
             let group = std::iter::once((key, group));
-            let types = instance.program.types();
-            match snapshot::snapshot(group, 1, &instance.origin, types, 0) {
+            let (types, clock) = (instance.program.types(), instance.groups.clock());
+            match snapshot::snapshot(group, 1, clock, &instance.origin, types, 0) {
                 Ok(snapshot) => {
                     put(&mut bytes, request::Message::Restore(RestoreRequest { snapshot }));
                 }

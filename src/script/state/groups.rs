@@ -47,6 +47,21 @@ struct Slot {
     newer: u32,
 }
 
+/// How far the data's time has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Clock {
+    /// The lower of the last two times, so that one point from the future does not remove any group.
+    pub(crate) watermark: i64,
+    /// The latest.
+    pub(crate) last_time: i64,
+}
+
+impl Default for Clock {
+    fn default() -> Self {
+        Self { watermark: i64::MIN, last_time: i64::MIN }
+    }
+}
+
 /// The states by the group's id.
 #[derive(Clone, Debug)]
 pub(crate) struct Groups {
@@ -59,10 +74,7 @@ pub(crate) struct Groups {
     /// The group that was found last.
     last: u32,
     bounds: Bounds,
-    /// How far the data's time has come: the lower of the last two times, so that one point from
-    /// the future does not remove any group.
-    watermark: i64,
-    last_time: i64,
+    clock: Clock,
     /// A group's time is over, and its points still wait.
     overdue: bool,
     /// The round of points that wait, from 1.
@@ -85,8 +97,7 @@ impl Default for Groups {
             newest: NONE,
             last: NONE,
             bounds: Bounds::default(),
-            watermark: i64::MIN,
-            last_time: i64::MIN,
+            clock: Clock::default(),
             overdue: false,
             round: 1,
             evicted: 0,
@@ -99,6 +110,16 @@ impl Default for Groups {
 impl Groups {
     pub(crate) fn new(bounds: Bounds) -> Self {
         Self { bounds, ..Self::default() }
+    }
+
+    /// How far the data's time has come.
+    pub(crate) fn clock(&self) -> Clock {
+        self.clock
+    }
+
+    /// Sets how far the data's time has come.
+    pub(crate) fn set_clock(&mut self, clock: Clock) {
+        self.clock = clock;
     }
 
     /// The number of groups.
@@ -305,8 +326,9 @@ impl Groups {
         if self.bounds.ttl == 0 || time == i64::MIN {
             return;
         }
-        self.watermark = self.watermark.max(time.min(self.last_time));
-        self.last_time = time;
+        let Clock { watermark, last_time } = &mut self.clock;
+        *watermark = (*watermark).max(time.min(*last_time));
+        *last_time = time;
         self.expire();
     }
 
@@ -315,7 +337,7 @@ impl Groups {
         self.overdue = false;
         while self.oldest != NONE
             && self.oldest != self.newest
-            && self.has_outlived(self.oldest as usize, self.watermark)
+            && self.has_outlived(self.oldest as usize, self.clock.watermark)
         {
             if self.waiting(self.oldest as usize).is_some() {
                 self.overdue = true;

@@ -1,18 +1,20 @@
 //! The state of every group, and its snapshot.
 //!
 //! A snapshot is `RUDF`, a version byte, a CRC-32 of the rest, then the script's hash, its options, the
-//! name of its file (since version 2), and for each group its id, when it was last seen, and the value
-//! of `this`, which names the types of native objects.
+//! name of its file (since version 2), how far the data's time has come for `group_ttl` (since version
+//! 3), and for each group its id, when it was last seen, and the value of `this`, which names the types of
+//! native objects.
 
 use crate::script::api::NativeTypes;
 use crate::script::state::bounds::Bounds;
 use crate::script::state::codec::{CodecError, Reader, Writer};
-use crate::script::state::groups::{Group, Groups};
+use crate::script::state::groups::{Clock, Group, Groups};
 use rhai::Dynamic;
 
 const MAGIC: &[u8; 4] = b"RUDF";
-/// What is written; version 1, without the name of the file, is read too.
-const VERSION: u8 = 2;
+/// What is written; version 1, without the name of the file, and version 2, without the data's time, are
+/// read too.
+const VERSION: u8 = 3;
 
 /// The header of a snapshot.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -60,7 +62,7 @@ impl Groups {
     ) -> Result<Vec<u8>, SaveError> {
         // A group whose first call has not succeeded has nothing to store.
         let groups = || self.iter().filter(|(_, group)| group.state.is_some());
-        snapshot(groups(), groups().count(), origin, types, limit)
+        snapshot(groups(), groups().count(), self.clock(), origin, types, limit)
     }
 
     /// Reads a snapshot; of more groups than allowed, the last seen are kept.
@@ -87,6 +89,11 @@ impl Groups {
         if *version > 1 {
             origin.file = text()?;
         }
+        let mut clock = Clock::default();
+        if *version > 2 {
+            clock.watermark = reader.number()? as i64;
+            clock.last_time = reader.number()? as i64;
+        }
         let count = reader.number()?;
         let mut groups = Self::new(bounds);
         for _ in 0..count {
@@ -97,6 +104,7 @@ impl Groups {
         if !reader.is_empty() {
             return Err(SnapshotError::Codec(CodecError::Short));
         }
+        groups.set_clock(clock);
         Ok((groups, origin))
     }
 }
@@ -105,6 +113,7 @@ impl Groups {
 pub(crate) fn snapshot<'g>(
     groups: impl Iterator<Item = (&'g [u8], &'g Group)>,
     count: usize,
+    clock: Clock,
     origin: &Origin,
     types: &NativeTypes,
     limit: usize,
@@ -113,6 +122,8 @@ pub(crate) fn snapshot<'g>(
     writer.slice(origin.script.as_bytes());
     writer.slice(origin.options.as_bytes());
     writer.slice(origin.file.as_bytes());
+    writer.number(clock.watermark as u64);
+    writer.number(clock.last_time as u64);
     writer.number(count as u64);
     for (id, group) in groups {
         writer.slice(id);
@@ -161,18 +172,37 @@ mod tests {
     }
 
     #[test]
-    fn a_snapshot_of_version_1_is_read() {
+    fn snapshots_of_earlier_versions_are_read() {
         let types = NativeTypes::default();
-        let mut old =
-            groups().snapshot(&Origin { file: String::new(), ..origin() }, &types, 0).unwrap();
-        // Version 1 has no name of a file: here an empty one, whose length stands after the options.
+        let unnamed = Origin { file: String::new(), ..origin() };
+        // Version 1 has no name of a file: here an empty one, whose length stands after the options. It
+        // and version 2 have no times, two numbers of ten bytes.
         let at = 9 + 1 + "abc".len() + 1 + "size=10".len();
-        assert_eq!(old.remove(at), 0);
-        old[4] = 1;
-        let crc = crc32fast::hash(&old[9..]).to_le_bytes();
-        old[5..9].copy_from_slice(&crc);
-        let (back, from) = Groups::restore(&old, &types, Bounds::default()).unwrap();
-        assert_eq!((back.len(), from), (3, Origin { file: String::new(), ..origin() }));
+        for (version, cut) in [(1, at..at + 21), (2, at + 1..at + 21)] {
+            let mut old = groups().snapshot(&unnamed, &types, 0).unwrap();
+            old.drain(cut);
+            old[4] = version;
+            let crc = crc32fast::hash(&old[9..]).to_le_bytes();
+            old[5..9].copy_from_slice(&crc);
+            let (back, from) = Groups::restore(&old, &types, Bounds::default()).unwrap();
+            assert_eq!((back.len(), &from), (3, &unnamed), "version {version}");
+        }
+    }
+
+    #[test]
+    fn the_time_of_the_data_comes_back() {
+        let types = NativeTypes::default();
+        let bounds = Bounds { groups: 0, ttl: 10 };
+        let mut groups = Groups::new(bounds);
+        for (id, time) in [("a", 0), ("b", 11)] {
+            let place = groups.arrive(id.as_bytes(), time).unwrap();
+            groups.at(place).state = Some(rhai::Map::new().into());
+        }
+        let snapshot = groups.snapshot(&origin(), &types, 0).unwrap();
+        let (mut back, _) = Groups::restore(&snapshot, &types, bounds).unwrap();
+        assert_eq!(back.len(), 2, "one time alone proves nothing");
+        back.arrive(b"b", 11).unwrap();
+        assert_eq!(back.len(), 1, "the second does, and the first was before the snapshot");
     }
 
     #[test]

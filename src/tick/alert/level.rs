@@ -1,9 +1,10 @@
 //! The level of an alert.
 
+use serde::{Deserialize, Serialize};
 use std::fmt;
 
 /// The level of an alert.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Serialize, Deserialize)]
 pub enum Level {
     /// Nothing is wrong.
     #[default]

@@ -40,6 +40,14 @@ impl<T> ByGroup<T> {
         }
         self.groups.entry_ref(group).insert(value).into_mut()
     }
+
+    /// Returns what is kept for each group, in the order of the groups' ids.
+    pub fn sorted(&self) -> Vec<(&[u8], &T)> {
+        let mut sorted: Vec<_> = self.groups.iter().map(|(id, value)| (&id[..], value)).collect();
+        sorted.sort_unstable_by_key(|(id, _)| *id);
+        let ungrouped = self.ungrouped.iter().map(|value| (&b""[..], value));
+        ungrouped.chain(sorted).collect()
+    }
 }
 
 impl<T: Default> ByGroup<T> {

@@ -1,5 +1,6 @@
 //! What flows along an edge: points and batches, shared where several nodes take them.
 
+use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 use std::fmt;
 use std::rc::Rc;
@@ -36,7 +37,7 @@ impl From<EdgeType> for Edge {
 }
 
 /// A point of a stream, or a whole batch; shared, and copied when changed.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub enum Message {
     /// A point.
     Point(Rc<Point>),

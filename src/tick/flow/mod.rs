@@ -5,6 +5,7 @@
 //! hold messages back, so the memory does not depend on the length of the data.
 
 mod by_group;
+mod memory;
 mod message;
 mod node;
 mod outside;
@@ -12,6 +13,7 @@ mod scope;
 mod unseen;
 
 pub use by_group::ByGroup;
+pub use memory::{Memory, Remembered};
 pub use message::{Edge, Message, Pool};
 pub use node::{Node, Outbox, Sent, Tally};
 pub use outside::{LevelChange, Outside, Write};

@@ -2,6 +2,7 @@
 
 use std::rc::Rc;
 
+use super::memory::Memory;
 use super::message::{Message, Pool};
 use super::outside::Outside;
 use super::unseen::Unseen;
@@ -91,6 +92,14 @@ pub trait Node {
         Ok(())
     }
 
+    /// Waits for the answers to all that it was given; only functions can owe some.
+    ///
+    /// # Errors
+    /// What ends the replay.
+    fn catch_up(&mut self, _out: &mut Outbox<'_>) -> Result<()> {
+        Ok(())
+    }
+
     /// Learns that nothing more comes.
     ///
     /// # Errors
@@ -99,7 +108,16 @@ pub trait Node {
         Ok(())
     }
 
-    /// Returns the states of a function as a snapshot; `None` for what is none, or runs elsewhere.
+    /// Names all that the node remembers from one message to the next, which is kept or recalled: after
+    /// that, the node goes on as if nothing had happened. There is no default, so that no node forgets
+    /// it; one that remembers nothing says so by doing nothing. What a function remembers is its
+    /// [`Node::snapshot`].
+    ///
+    /// # Errors
+    /// See [`Memory`].
+    fn remember(&mut self, memory: &mut Memory<'_>) -> Result<()>;
+
+    /// Returns the states of a function as a snapshot; `None` for what is none.
     ///
     /// # Errors
     /// What the function reports.

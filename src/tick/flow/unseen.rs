@@ -1,6 +1,7 @@
 //! Names that a task was given and that nothing in the data had: a slip of the keyboard in a
 //! measurement, a tag or a field would otherwise pass in silence.
 
+use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 use std::collections::BTreeSet;
 
@@ -38,7 +39,7 @@ pub struct Unseen {
 }
 
 /// Names that are looked for, until they have been met.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct Wanted {
     missing: Vec<String>,
     present: Names,
@@ -80,7 +81,7 @@ impl Wanted {
 }
 
 /// The names that messages have, from a sample of them.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct Names {
     names: BTreeSet<String>,
     looks: u32,

@@ -31,7 +31,7 @@ pub struct CollectedEvent {
 }
 
 /// Effects kept in memory, for tests and for whoever shows them.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, PartialEq)]
 pub struct Collected {
     /// The events of alerts.
     pub alerts: Vec<CollectedEvent>,

@@ -1,8 +1,10 @@
 //! The nodes of a task, running.
 
 mod collected;
+mod state;
 
 pub use collected::{Collected, CollectedEvent};
+pub use state::{NodeIdentity, NodeState, Resumed};
 
 use std::rc::Rc;
 
@@ -43,12 +45,10 @@ struct Waiting {
 }
 
 struct Slot {
-    name: String,
+    identity: NodeIdentity,
     node: Box<dyn Node>,
     children: Rc<[(usize, usize)]>,
     received: u64,
-    /// Whether it is a function, which takes captured requests.
-    is_udf: bool,
 }
 
 impl Graph {
@@ -74,20 +74,13 @@ impl Graph {
         let Definitions { definitions, dbrps } = definitions;
         let mut slots = Vec::with_capacity(definitions.len());
         let mut queries = Vec::new();
-        for (i, definition) in definitions.iter().enumerate() {
-            let name = format!("{}{i}", definition.name);
-            let node = nodes::build(&definitions, i, &name, source, task, udfs)?;
+        let identities = NodeIdentity::all(&definitions);
+        for (i, (definition, identity)) in definitions.iter().zip(identities).enumerate() {
+            let node = nodes::build(&definitions, i, &identity.name, source, task, udfs)?;
             if definition.is_query() {
                 queries.push(i);
             }
-            let is_udf = matches!(definition.kind, NodeKind::Udf(_));
-            slots.push(Slot {
-                name,
-                node,
-                children: children(&definitions, i),
-                received: 0,
-                is_udf,
-            });
+            slots.push(Slot { identity, node, children: children(&definitions, i), received: 0 });
         }
         let home = task.dbrp.clone().or_else(|| dbrps.first().cloned());
         Ok(Self {
@@ -117,7 +110,7 @@ impl Graph {
 
     /// Returns each node's name and how many messages it took.
     pub fn counts(&self) -> impl Iterator<Item = (&str, u64)> {
-        self.slots.iter().map(|slot| (slot.name.as_str(), slot.received))
+        self.slots.iter().map(|slot| (slot.identity.name.as_str(), slot.received))
     }
 
     /// Returns what the functions wrote so far, and what no `|from()` wanted.
@@ -202,7 +195,7 @@ impl Graph {
             _ => {}
         }
         for id in 0..self.slots.len() {
-            if self.slots[id].is_udf {
+            if self.slots[id].identity.is_function {
                 self.visit(id, outside, |node, out| node.frame(frame, out))?;
             }
         }
@@ -216,7 +209,7 @@ impl Graph {
     /// What ends the replay.
     pub fn settle(&mut self, outside: &mut dyn Outside) -> Result<()> {
         for id in 0..self.slots.len() {
-            if self.slots[id].is_udf {
+            if self.slots[id].identity.is_function {
                 self.visit(id, outside, |node, out| node.settle(out))?;
             }
         }
@@ -231,34 +224,6 @@ impl Graph {
         self.settle(outside)?;
         for id in 0..self.slots.len() {
             self.visit(id, outside, |node, out| node.finish(out))?;
-        }
-        Ok(())
-    }
-
-    /// Returns a snapshot of each function that runs in this process, by the name of its node. What
-    /// functions have kept back must have been settled.
-    ///
-    /// # Errors
-    /// A function that cannot say its state.
-    pub fn snapshots(&mut self) -> Result<Vec<(String, Vec<u8>)>> {
-        let mut snapshots = Vec::new();
-        for slot in &mut self.slots {
-            if let Some(snapshot) = slot.node.snapshot()? {
-                snapshots.push((slot.name.clone(), snapshot));
-            }
-        }
-        Ok(snapshots)
-    }
-
-    /// Starts each function again from its own snapshot, as the daemon does after a restart.
-    ///
-    /// # Errors
-    /// A function that does not start or refuses its snapshot.
-    pub fn restart_functions(&mut self) -> Result<()> {
-        for slot in &mut self.slots {
-            if let Some(snapshot) = slot.node.snapshot()? {
-                slot.node.restart(&snapshot)?;
-            }
         }
         Ok(())
     }
@@ -285,7 +250,7 @@ impl Graph {
             Edge::Batch => "a .brpl recording",
         };
         let message = format!("a {} script cannot take {given}; give it {wanted}", self.edge);
-        TickError::Node { node: self.slots[0].name.clone(), message }
+        TickError::Node { node: self.slots[0].identity.name.clone(), message }
     }
 
     /// Calls a node outside of the flow, and delivers what it sends.
@@ -301,7 +266,7 @@ impl Graph {
             messages: &mut self.sent,
             item: self.item,
             outside: &mut *outside,
-            node: &slot.name,
+            node: &slot.identity.name,
             number: id,
             pool: &mut self.pool,
             tally: &mut self.tally,
@@ -331,7 +296,7 @@ impl Graph {
                 messages: &mut self.sent,
                 item,
                 outside: &mut *outside,
-                node: &slot.name,
+                node: &slot.identity.name,
                 number: id,
                 pool: &mut self.pool,
                 tally: &mut self.tally,

@@ -130,6 +130,11 @@ const FUNCTIONS: &[(&str, Function)] = {
 };
 
 impl Function {
+    /// Tells whether it remembers what it was given.
+    pub(super) fn remembers(self) -> bool {
+        matches!(self, Self::Special(special) if special.remembers())
+    }
+
     /// Returns the function of that name.
     pub fn named(name: &str) -> Option<Self> {
         FUNCTIONS.iter().find(|(known, _)| *known == name).map(|(_, function)| *function)

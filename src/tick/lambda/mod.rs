@@ -19,6 +19,7 @@ use crate::tick::error::{Result, TickError, TickText};
 use crate::tick::syntax::ast::{Expr, ExprKind};
 use compile::Compiler;
 use node::{Node, missing};
+use std::cell::RefCell;
 use std::rc::Rc;
 
 /// A compiled lambda expression, without the state of its functions.
@@ -51,6 +52,23 @@ impl Lambda {
         let mut found = Vec::new();
         self.root.thresholds(&mut found);
         found
+    }
+
+    /// Tells whether any of its functions remembers what it was given, in the state that is handed in.
+    pub fn remembers(&self) -> bool {
+        self.root.remembers()
+    }
+
+    /// Returns the states of the lambdas that its variables hold, in their order.
+    pub(crate) fn own_states(&self) -> Vec<&RefCell<State>> {
+        let mut states = Vec::new();
+        self.root.own_states(&mut states);
+        states
+    }
+
+    /// Returns the expression as text.
+    pub fn text(&self) -> String {
+        self.root.to_string()
     }
 
     /// Evaluates the expression.

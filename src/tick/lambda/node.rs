@@ -48,6 +48,35 @@ impl Node {
         }
     }
 
+    /// Tells whether a function of it remembers what it was given.
+    pub(super) fn remembers(&self) -> bool {
+        match self {
+            Self::Constant(_) | Self::Reference(_) | Self::Nested(..) => false,
+            Self::Unary(_, node) => node.remembers(),
+            Self::Binary(_, left, right) => left.remembers() || right.remembers(),
+            Self::Call(function, _, arguments) => {
+                function.remembers() || arguments.iter().any(Self::remembers)
+            }
+        }
+    }
+
+    /// Collects the states of the lambdas that variables hold.
+    pub(super) fn own_states<'n>(&'n self, states: &mut Vec<&'n RefCell<State>>) {
+        match self {
+            Self::Constant(_) | Self::Reference(_) => {}
+            Self::Unary(_, node) => node.own_states(states),
+            Self::Binary(_, left, right) => {
+                left.own_states(states);
+                right.own_states(states);
+            }
+            Self::Call(_, _, arguments) => arguments.iter().for_each(|a| a.own_states(states)),
+            Self::Nested(node, own) => {
+                states.push(own);
+                node.own_states(states);
+            }
+        }
+    }
+
     /// Returns the type on a point, checking all that is needed for it and no more.
     pub(super) fn kind(&self, scope: &dyn Scope) -> Result<Type> {
         Ok(match self {

@@ -7,6 +7,7 @@ use crate::stats::Rng;
 use crate::stats::moments::MeanVar;
 use crate::tick::error::{Result, TickError};
 use crate::tick::text;
+use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 
 /// The functions with signatures of their own.
@@ -33,7 +34,7 @@ pub enum Special {
 }
 
 /// The state of the functions of one expression: one for each group.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct State {
     sigma: MeanVar,
     count: i64,
@@ -62,6 +63,11 @@ impl State {
 }
 
 impl Special {
+    /// Tells whether it remembers what it was given.
+    pub(super) fn remembers(self) -> bool {
+        matches!(self, Self::Sigma | Self::Count | Self::Spread | Self::Rand)
+    }
+
     pub(super) fn result_kind(self, kinds: &[Type]) -> Option<Type> {
         use Type::*;
         Some(match (self, kinds) {

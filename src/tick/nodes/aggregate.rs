@@ -3,7 +3,7 @@
 //! A selector (`min`, `max`, `first`, `last`, `percentile`) hands on the whole point it selects, an
 //! aggregate only its result and the tags of the group. `distinct`, `top` and `bottom` make batches.
 
-use std::collections::HashMap;
+use serde::{Deserialize, Serialize};
 use std::rc::Rc;
 
 use super::reduce::{Function, Reduced, Series};
@@ -14,12 +14,12 @@ use crate::protocol::{Batch, FieldValue, Point};
 use crate::tick::definition::Definition;
 use crate::tick::definition::object::Object;
 use crate::tick::error::{Result, TickError, TickText};
-use crate::tick::flow::{Edge, Message, Node, Outbox};
+use crate::tick::flow::{ByGroup, Edge, Memory, Message, Node, Outbox};
 
 /// Reduces batches, or the points of one time.
 pub(crate) struct Aggregate {
     rule: Rule,
-    groups: HashMap<String, Group>,
+    groups: ByGroup<Group>,
 }
 
 struct Rule {
@@ -32,6 +32,7 @@ struct Rule {
 }
 
 /// The points of one time of a group of a stream.
+#[derive(Serialize, Deserialize)]
 struct Group {
     time: i64,
     series: Series,
@@ -75,7 +76,7 @@ impl Aggregate {
             point_times: definition.flag("usePointTimes"),
             provides: definition.provides,
         };
-        Ok(Self { rule, groups: HashMap::new() })
+        Ok(Self { rule, groups: ByGroup::default() })
     }
 }
 
@@ -213,9 +214,8 @@ impl Rule {
 
 impl Node for Aggregate {
     fn point(&mut self, _port: usize, point: Rc<Point>, out: &mut Outbox<'_>) -> Result<()> {
-        let id = point.group().into_owned();
         let time = point.time();
-        let group = self.groups.entry(id).or_insert_with(|| Group {
+        let group = self.groups.get_or(point.group_bytes(), || Group {
             time,
             series: Series::default(),
             points: Vec::new(),
@@ -269,6 +269,12 @@ impl Node for Aggregate {
         };
         self.rule.emit(&series, &label, &read, out);
         Ok(())
+    }
+
+    fn remember(&mut self, memory: &mut Memory<'_>) -> Result<()> {
+        memory.groups_if("points of one time", &mut self.groups, |group| {
+            group.series.is_whole() && group.series.times.len() == group.points.len()
+        })
     }
 }
 

@@ -1,7 +1,7 @@
 //! `|alert()`: levels, events and their texts.
 
 use std::cell::OnceCell;
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
 use std::rc::Rc;
 
@@ -14,7 +14,7 @@ use crate::tick::alert::{AlertEvent, Level};
 use crate::tick::definition::object::Object;
 use crate::tick::definition::{Definition, Property};
 use crate::tick::error::{Result, TickText};
-use crate::tick::flow::{ByGroup, LevelChange, Message, Node, Outbox, Unseen};
+use crate::tick::flow::{ByGroup, LevelChange, Memory, Message, Node, Outbox, Unseen};
 use crate::tick::settings::TaskSettings;
 
 /// Raises alerts.
@@ -255,5 +255,15 @@ impl Node for Alert {
 
     fn unseen(&self) -> Vec<Unseen> {
         self.levels.unseen()
+    }
+
+    fn remember(&mut self, memory: &mut Memory<'_>) -> Result<()> {
+        let policy = self.policy;
+        memory.groups_if("levels", &mut self.groups, |state| state.fits(&policy))?;
+        let mut events: BTreeMap<_, _> = std::mem::take(&mut self.events).into_iter().collect();
+        let recalled = memory.value("last event of each id", &mut events);
+        self.events = events.into_iter().collect();
+        recalled?;
+        self.levels.remember(memory)
     }
 }

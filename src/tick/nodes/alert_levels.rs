@@ -6,7 +6,7 @@ use crate::tick::condition::Condition;
 use crate::tick::definition::Definition;
 use crate::tick::definition::object::Object;
 use crate::tick::error::Result;
-use crate::tick::flow::{Outbox, PointScope, Unseen};
+use crate::tick::flow::{Memory, Outbox, PointScope, Unseen};
 use crate::tick::lambda::{Lambda, State};
 use std::rc::Rc;
 
@@ -50,6 +50,26 @@ impl Levels {
             _ => None,
         });
         foreign.flat_map(|condition| condition.unseen()).collect()
+    }
+
+    /// Keeps or recalls what the conditions remember.
+    pub(super) fn remember(&mut self, memory: &mut Memory<'_>) -> Result<()> {
+        let resets = self.resets.iter_mut().map(|reset| (" reset", reset));
+        let all = self.conditions.iter_mut().map(|condition| ("", condition)).chain(resets);
+        for ((what, condition), level) in all.zip(LEVELS.iter().cycle()) {
+            let name = format!("{level}{what}");
+            match condition {
+                None => {}
+                Some(LevelCondition::Foreign(condition)) => condition.remember(memory)?,
+                Some(LevelCondition::Lambda(lambda, state)) => {
+                    memory.lambda(&name, lambda)?;
+                    if lambda.remembers() {
+                        memory.value(&name, state)?;
+                    }
+                }
+            }
+        }
+        Ok(())
     }
 
     /// Returns the level of a point, given the one of the group.

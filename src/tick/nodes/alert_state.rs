@@ -1,6 +1,7 @@
 //! The state of an alert for one group: its history of levels, and what follows from it.
 
 use crate::tick::alert::Level;
+use serde::{Deserialize, Serialize};
 
 /// The newest change of level weighs this many times the oldest.
 const WEIGHT_RATIO: f64 = 1.5;
@@ -20,7 +21,7 @@ pub(crate) struct Policy {
 }
 
 /// The history of levels of one group.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct State {
     history: Vec<Level>,
     at: usize,
@@ -42,6 +43,11 @@ impl State {
             first_triggered: None,
             last_triggered: None,
         }
+    }
+
+    /// Tells whether it can follow a policy: a stored one may be damaged.
+    pub(crate) fn fits(&self, policy: &Policy) -> bool {
+        self.history.len() == policy.history.max(2) && self.at < self.history.len()
     }
 
     /// Returns the level.

@@ -7,7 +7,7 @@ use crate::protocol::{Batch, Point};
 use crate::tick::definition::Definition;
 use crate::tick::definition::strings;
 use crate::tick::error::{Result, TickError};
-use crate::tick::flow::{ByGroup, Message, Node, Outbox};
+use crate::tick::flow::{ByGroup, Memory, Message, Node, Outbox};
 
 /// Keeps the points at which a field differs from the last point kept.
 pub(crate) struct ChangeDetect {
@@ -55,5 +55,9 @@ impl Node for ChangeDetect {
         let kept = map_points(&batch, |point| changed(&self.fields, point, previous, out));
         out.send(kept);
         Ok(())
+    }
+
+    fn remember(&mut self, memory: &mut Memory<'_>) -> Result<()> {
+        memory.groups("last point kept", &mut self.previous)
     }
 }

@@ -8,7 +8,7 @@ use crate::protocol::{Batch, FieldValue, Point};
 use crate::tick::definition::Definition;
 use crate::tick::definition::object::Object;
 use crate::tick::error::{Result, TickText};
-use crate::tick::flow::{Message, Node, Outbox};
+use crate::tick::flow::{Memory, Message, Node, Outbox};
 
 /// Sets absent fields and tags.
 pub(crate) struct Default {
@@ -90,6 +90,10 @@ impl Node for Default {
         }
         regroup(&mut changed);
         out.send(changed);
+        Ok(())
+    }
+
+    fn remember(&mut self, _memory: &mut Memory<'_>) -> Result<()> {
         Ok(())
     }
 }

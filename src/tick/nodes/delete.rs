@@ -8,7 +8,7 @@ use crate::protocol::{Batch, Point};
 use crate::tick::definition::Definition;
 use crate::tick::definition::strings;
 use crate::tick::error::Result;
-use crate::tick::flow::{Message, Node, Outbox};
+use crate::tick::flow::{Memory, Message, Node, Outbox};
 
 /// Removes fields and tags.
 pub(crate) struct Delete {
@@ -54,6 +54,10 @@ impl Node for Delete {
         changed.tags.retain(|name, _| !self.tags.iter().any(|tag| **tag == **name));
         regroup(&mut changed);
         out.send(changed);
+        Ok(())
+    }
+
+    fn remember(&mut self, _memory: &mut Memory<'_>) -> Result<()> {
         Ok(())
     }
 }

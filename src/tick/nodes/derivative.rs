@@ -8,7 +8,7 @@ use crate::protocol::{Batch, Point};
 use crate::tick::definition::Definition;
 use crate::tick::definition::object::Object;
 use crate::tick::error::{Result, TickError};
-use crate::tick::flow::{ByGroup, Message, Node, Outbox};
+use crate::tick::flow::{ByGroup, Memory, Message, Node, Outbox};
 
 /// Computes rates of change.
 pub(crate) struct Derivative {
@@ -82,5 +82,9 @@ impl Node for Derivative {
         let changed = map_points(&batch, |point| self.rule.apply(point, previous, out));
         out.send(changed);
         Ok(())
+    }
+
+    fn remember(&mut self, memory: &mut Memory<'_>) -> Result<()> {
+        memory.groups("last time and value", &mut self.previous)
     }
 }

@@ -1,5 +1,6 @@
 //! `|eval()`: fields and tags computed by expressions.
 
+use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 use std::rc::Rc;
 
@@ -8,7 +9,9 @@ use crate::protocol::{Batch, Point};
 use crate::tick::definition::Definition;
 use crate::tick::definition::object::Object;
 use crate::tick::error::{Result, TickError, TickText};
-use crate::tick::flow::{ByGroup, Message, Node, Outbox, PointScope, field_value, set_field};
+use crate::tick::flow::{
+    ByGroup, Memory, Message, Node, Outbox, PointScope, field_value, set_field,
+};
 use crate::tick::lambda::State;
 use crate::tick::lambda::{Lambda, Scope, Value};
 
@@ -20,7 +23,7 @@ pub(crate) struct Eval {
     groups: ByGroup<States>,
 }
 
-#[derive(Default)]
+#[derive(Default, Serialize, Deserialize)]
 struct States(Vec<State>);
 
 struct Rules {
@@ -170,6 +173,16 @@ impl Node for Eval {
         let states = self.groups.of(batch.group.as_bytes());
         let changed = map_points(&batch, |point| self.rules.apply(point, states, out));
         out.send(changed);
+        Ok(())
+    }
+
+    fn remember(&mut self, memory: &mut Memory<'_>) -> Result<()> {
+        for (lambda, name) in &self.rules.expressions {
+            memory.lambda(name, lambda)?;
+        }
+        if self.rules.expressions.iter().any(|(lambda, _)| lambda.remembers()) {
+            memory.groups("expressions", &mut self.groups)?;
+        }
         Ok(())
     }
 }

@@ -7,7 +7,7 @@ use crate::protocol::{Batch, Point};
 use crate::tick::definition::Definition;
 use crate::tick::definition::object::Object;
 use crate::tick::error::Result;
-use crate::tick::flow::{ByGroup, Node, Outbox, PointScope};
+use crate::tick::flow::{ByGroup, Memory, Node, Outbox, PointScope};
 use crate::tick::lambda::Lambda;
 use crate::tick::lambda::State;
 
@@ -53,6 +53,15 @@ impl Node for Where {
         let condition = self.condition.as_deref();
         let kept = map_points(&batch, |point| Self::keeps(condition, point, state, out));
         out.send(kept);
+        Ok(())
+    }
+
+    fn remember(&mut self, memory: &mut Memory<'_>) -> Result<()> {
+        let Some(condition) = &self.condition else { return Ok(()) };
+        memory.lambda("condition", condition)?;
+        if condition.remembers() {
+            memory.groups("condition", &mut self.groups)?;
+        }
         Ok(())
     }
 }

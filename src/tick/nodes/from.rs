@@ -10,7 +10,9 @@ use crate::protocol::{Batch, Point};
 use crate::tick::definition::Definition;
 use crate::tick::definition::object::Object;
 use crate::tick::error::{Result, TickText};
-use crate::tick::flow::{Edge, Message, NameKind, Names, Node, Outbox, PointScope, Unseen, Wanted};
+use crate::tick::flow::{
+    Edge, Memory, Message, NameKind, Names, Node, Outbox, PointScope, Unseen, Wanted,
+};
 use crate::tick::lambda::Lambda;
 use crate::tick::lambda::State;
 
@@ -108,5 +110,18 @@ impl Node for From {
             Some(name) if !self.met => Wanted::among(name, &self.others, NameKind::Measurement),
             _ => self.tags.unseen(NameKind::Tag),
         }
+    }
+
+    fn remember(&mut self, memory: &mut Memory<'_>) -> Result<()> {
+        for (i, (condition, state)) in self.conditions.iter_mut().enumerate() {
+            let name = format!("condition {i}");
+            memory.lambda(&name, condition)?;
+            if condition.remembers() {
+                memory.value(&name, state)?;
+            }
+        }
+        memory.value("whether a point of the measurement has come", &mut self.met)?;
+        memory.value("other measurements", &mut self.others)?;
+        memory.value("tags to group by", &mut self.tags)
     }
 }

@@ -12,7 +12,7 @@ use crate::protocol::{Batch, Point};
 use crate::tick::definition::Definition;
 use crate::tick::definition::object::Object;
 use crate::tick::error::{Result, TickText};
-use crate::tick::flow::{NameKind, Node, Outbox, Unseen, Wanted};
+use crate::tick::flow::{Memory, NameKind, Node, Outbox, Unseen, Wanted};
 
 /// Reads the arguments of a `groupBy`.
 pub(crate) fn grouping(
@@ -110,5 +110,12 @@ impl Node for GroupBy {
 
     fn unseen(&self) -> Vec<Unseen> {
         self.wanted.unseen(NameKind::Tag)
+    }
+
+    fn remember(&mut self, memory: &mut Memory<'_>) -> Result<()> {
+        memory.value("tags to group by", &mut self.wanted)?;
+        memory.value("points that wait", &mut self.pending)?;
+        memory.value("batches that wait", &mut self.batches)?;
+        memory.value("time", &mut self.time)
     }
 }

@@ -7,7 +7,7 @@ use crate::tick::alert::row::{result, row};
 use crate::tick::definition::Definition;
 use crate::tick::definition::object::Object;
 use crate::tick::error::Result;
-use crate::tick::flow::{ByGroup, Message, Node, Outbox};
+use crate::tick::flow::{ByGroup, Memory, Message, Node, Outbox};
 
 /// Keeps the last message of each group.
 pub(crate) struct HttpOut {
@@ -47,5 +47,14 @@ impl Node for HttpOut {
     fn finish(&mut self, out: &mut Outbox<'_>) -> Result<()> {
         let rows: Vec<_> = self.last.iter().map(row).collect();
         out.outside.http_out(&self.endpoint, &result(&rows))
+    }
+
+    fn remember(&mut self, memory: &mut Memory<'_>) -> Result<()> {
+        memory.value("last of each group", &mut self.last)?;
+        self.groups = ByGroup::default();
+        for (place, message) in self.last.iter().enumerate() {
+            self.groups.insert(message.group_bytes(), place);
+        }
+        Ok(())
     }
 }

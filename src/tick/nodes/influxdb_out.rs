@@ -8,7 +8,7 @@ use crate::protocol::{Batch, Point};
 use crate::tick::definition::Definition;
 use crate::tick::definition::object::Object;
 use crate::tick::error::{Result, TickText};
-use crate::tick::flow::{Message, Node, Outbox, Write};
+use crate::tick::flow::{Memory, Message, Node, Outbox, Write};
 
 /// Writes points and hands them on.
 pub(crate) struct InfluxDbOut {
@@ -101,6 +101,10 @@ impl Node for InfluxDbOut {
         let points = batch.points().map(|point| self.line(&mut lines, &batch.name, &point)).sum();
         self.write("", "", &lines, points, out)?;
         out.send(Message::Batch(batch));
+        Ok(())
+    }
+
+    fn remember(&mut self, _memory: &mut Memory<'_>) -> Result<()> {
         Ok(())
     }
 }

@@ -3,8 +3,9 @@
 //! With `.on()` a flow grouped by more tags is joined with one grouped by fewer: each of its points
 //! meets the one point of its time that has the same values of those tags.
 
+use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 use std::rc::Rc;
 
 use super::join_set::{Fill, Group, Rule};
@@ -14,7 +15,7 @@ use crate::protocol::{Batch, Point};
 use crate::tick::definition::Definition;
 use crate::tick::definition::object::Object;
 use crate::tick::error::{Result, TickText};
-use crate::tick::flow::{Message, Node, Outbox};
+use crate::tick::flow::{Memory, Message, Node, Outbox};
 
 /// Joins flows on time.
 pub(crate) struct Join {
@@ -25,14 +26,14 @@ pub(crate) struct Join {
 }
 
 /// What waits for its counterpart, by the group of the tags joined on.
-#[derive(Default)]
+#[derive(Default, Serialize, Deserialize)]
 struct Matching {
     /// Points of the flow grouped by fewer tags.
-    general: HashMap<String, VecDeque<(usize, Message)>>,
+    general: BTreeMap<String, VecDeque<(usize, Message)>>,
     /// Points of the flow grouped by more tags.
-    specific: HashMap<String, VecDeque<(usize, Message)>>,
+    specific: BTreeMap<String, VecDeque<(usize, Message)>>,
     reported: Vec<bool>,
-    marks: HashMap<(usize, String), i64>,
+    marks: BTreeMap<(usize, String), i64>,
 }
 
 impl Join {
@@ -163,6 +164,11 @@ impl Matching {
         ready
     }
 
+    /// Returns all messages that wait, with the port that each came from.
+    fn messages(&self) -> impl Iterator<Item = &(usize, Message)> {
+        self.general.values().chain(self.specific.values()).flatten()
+    }
+
     fn low_mark(&self, id: &str) -> Option<i64> {
         let mut low: Option<i64> = None;
         for port in 0..self.reported.len() {
@@ -216,5 +222,14 @@ impl Node for Join {
             }
         }
         Ok(())
+    }
+
+    fn remember(&mut self, memory: &mut Memory<'_>) -> Result<()> {
+        let parents = self.rule.names.len();
+        let sets = |groups: &BTreeMap<String, Group>| groups.values().all(|g| g.is_for(parents));
+        memory.value_if("sets that wait", &mut self.groups, sets)?;
+        memory.value_if("messages that wait for their counterpart", &mut self.matching, |kept| {
+            kept.reported.len() == parents && kept.messages().all(|(port, _)| *port < parents)
+        })
     }
 }

@@ -1,5 +1,6 @@
 //! The points or batches of one time that a join makes one of.
 
+use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, VecDeque};
 use std::rc::Rc;
 
@@ -31,13 +32,14 @@ pub(crate) enum Fill {
 }
 
 /// A message of each parent, as far as they came.
+#[derive(Serialize, Deserialize)]
 pub(crate) struct Set {
     time: i64,
     values: Vec<Option<Message>>,
 }
 
 /// The sets of one group, by time.
-#[derive(Default)]
+#[derive(Default, Serialize, Deserialize)]
 pub(crate) struct Group {
     sets: BTreeMap<i64, VecDeque<Set>>,
     heads: Vec<Option<i64>>,
@@ -62,6 +64,12 @@ impl Group {
         let mut ready = Vec::new();
         self.take(self.waits(), &mut ready);
         ready
+    }
+
+    /// Tells whether its sets are of so many parents.
+    pub(crate) fn is_for(&self, parents: usize) -> bool {
+        let mut sets = self.sets.values().flatten();
+        self.heads.len() <= parents && sets.all(|set| set.values.len() == parents)
     }
 
     /// Returns all sets that are left.

@@ -6,7 +6,7 @@ use crate::protocol::{Batch, Point};
 use crate::tick::alert::row::log_json;
 use crate::tick::definition::Definition;
 use crate::tick::error::Result;
-use crate::tick::flow::{Message, Node, Outbox};
+use crate::tick::flow::{Memory, Message, Node, Outbox};
 
 /// Shows what flows and hands it on.
 pub(crate) struct Log {
@@ -34,5 +34,9 @@ impl Node for Log {
 
     fn batch(&mut self, _port: usize, batch: Rc<Batch>, out: &mut Outbox<'_>) -> Result<()> {
         self.log(Message::Batch(batch), out)
+    }
+
+    fn remember(&mut self, _memory: &mut Memory<'_>) -> Result<()> {
+        Ok(())
     }
 }

@@ -4,7 +4,7 @@ use std::rc::Rc;
 
 use crate::protocol::{Batch, Point};
 use crate::tick::error::Result;
-use crate::tick::flow::{Message, Node, Outbox};
+use crate::tick::flow::{Memory, Message, Node, Outbox};
 
 /// Hands its input to the outside.
 pub(super) struct Output;
@@ -21,6 +21,10 @@ impl Node for Output {
         let message = Message::Batch(batch);
         out.outside.output(out.number, &message)?;
         out.send(message);
+        Ok(())
+    }
+
+    fn remember(&mut self, _memory: &mut Memory<'_>) -> Result<()> {
         Ok(())
     }
 }

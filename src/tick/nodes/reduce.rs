@@ -1,18 +1,19 @@
 //! InfluxQL's functions on the values of one field.
 
+use serde::{Deserialize, Serialize};
 use std::cmp::Ordering;
 
 use crate::protocol::FieldValue;
 use crate::protocol::point::FieldType;
 
 /// The values of a field, all of one type, and their times.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub(crate) struct Series {
     pub(crate) values: Values,
     pub(crate) times: Vec<i64>,
 }
 
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub(crate) enum Values {
     #[default]
     None,
@@ -57,6 +58,18 @@ impl Series {
     /// Whether the values are doubles.
     pub(crate) fn is_double(&self) -> bool {
         matches!(self.values, Values::Float(_))
+    }
+
+    /// Whether each value has a time.
+    pub(crate) fn is_whole(&self) -> bool {
+        let values = match &self.values {
+            Values::None => 0,
+            Values::Float(values) => values.len(),
+            Values::Int(values) => values.len(),
+            Values::String(values) => values.len(),
+            Values::Bool(values) => values.len(),
+        };
+        values == self.times.len()
     }
 
     /// Appends a value; `Err` names the type that the series has, if it is another.

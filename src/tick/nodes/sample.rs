@@ -7,7 +7,7 @@ use crate::protocol::{Batch, Point};
 use crate::tick::definition::Definition;
 use crate::tick::definition::object::Object;
 use crate::tick::error::{Result, TickText};
-use crate::tick::flow::{ByGroup, Message, Node, Outbox};
+use crate::tick::flow::{ByGroup, Memory, Message, Node, Outbox};
 
 /// Keeps a part of the points.
 pub(crate) struct Sample {
@@ -61,5 +61,9 @@ impl Node for Sample {
         let mut count = 0;
         out.send(batch.select(|i| self.rate.keeps(&mut count, times[i])));
         Ok(())
+    }
+
+    fn remember(&mut self, memory: &mut Memory<'_>) -> Result<()> {
+        memory.groups("points seen", &mut self.counts)
     }
 }

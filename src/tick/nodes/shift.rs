@@ -7,7 +7,7 @@ use crate::protocol::{Batch, Point};
 use crate::tick::definition::Definition;
 use crate::tick::definition::object::Object;
 use crate::tick::error::{Result, TickText};
-use crate::tick::flow::{Message, Node, Outbox};
+use crate::tick::flow::{Memory, Message, Node, Outbox};
 
 /// Moves points and batches in time.
 pub(crate) struct Shift(i64);
@@ -41,6 +41,10 @@ impl Node for Shift {
         });
         shifted.tmax = batch.tmax.saturating_add(self.0);
         out.send(shifted);
+        Ok(())
+    }
+
+    fn remember(&mut self, _memory: &mut Memory<'_>) -> Result<()> {
         Ok(())
     }
 }

@@ -4,7 +4,7 @@ use std::rc::Rc;
 
 use crate::protocol::{Batch, Point};
 use crate::tick::error::Result;
-use crate::tick::flow::{Message, Node, Outbox};
+use crate::tick::flow::{Memory, Message, Node, Outbox};
 
 /// Passes its input on unchanged.
 pub(crate) struct Pass;
@@ -17,6 +17,10 @@ impl Node for Pass {
 
     fn batch(&mut self, _port: usize, batch: Rc<Batch>, out: &mut Outbox<'_>) -> Result<()> {
         out.send(Message::Batch(batch));
+        Ok(())
+    }
+
+    fn remember(&mut self, _memory: &mut Memory<'_>) -> Result<()> {
         Ok(())
     }
 }

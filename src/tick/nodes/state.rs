@@ -1,5 +1,6 @@
 //! `|stateCount()` and `|stateDuration()`: for how long a condition has held.
 
+use serde::{Deserialize, Serialize};
 use std::rc::Rc;
 
 use super::map_points;
@@ -8,7 +9,7 @@ use crate::protocol::{Batch, Point};
 use crate::tick::definition::Definition;
 use crate::tick::definition::object::Object;
 use crate::tick::error::Result;
-use crate::tick::flow::{ByGroup, Message, Node, Outbox, PointScope};
+use crate::tick::flow::{ByGroup, Memory, Message, Node, Outbox, PointScope};
 use crate::tick::lambda::Lambda;
 use crate::tick::lambda::State as FunctionState;
 
@@ -25,7 +26,7 @@ struct Tracker {
     unit: Option<i64>,
 }
 
-#[derive(Default)]
+#[derive(Default, Serialize, Deserialize)]
 struct Tracked {
     functions: FunctionState,
     count: i64,
@@ -90,5 +91,12 @@ impl Node for State {
         let changed = map_points(&batch, |point| self.tracker.track(point, tracked, out));
         out.send(changed);
         Ok(())
+    }
+
+    fn remember(&mut self, memory: &mut Memory<'_>) -> Result<()> {
+        if let Some(condition) = &self.tracker.condition {
+            memory.lambda("condition", condition)?;
+        }
+        memory.groups("state", &mut self.groups)
     }
 }

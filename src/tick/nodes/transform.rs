@@ -2,6 +2,7 @@
 //!
 //! Each point becomes one with the result and the tags of the group; each batch is computed by itself.
 
+use serde::{Deserialize, Serialize};
 use std::collections::VecDeque;
 use std::rc::Rc;
 
@@ -11,7 +12,7 @@ use crate::protocol::{Batch, FieldValue, Point};
 use crate::tick::definition::Definition;
 use crate::tick::definition::object::Object;
 use crate::tick::error::{Result, TickError, TickText};
-use crate::tick::flow::{ByGroup, Message, Node, Outbox};
+use crate::tick::flow::{ByGroup, Memory, Message, Node, Outbox};
 
 /// Transforms points one by one.
 pub(crate) struct Transform {
@@ -33,7 +34,7 @@ enum Method {
     MovingAverage(usize),
 }
 
-#[derive(Default)]
+#[derive(Default, Serialize, Deserialize)]
 struct History {
     last: Option<(i64, FieldValue<'static>)>,
     window: VecDeque<f64>,
@@ -183,5 +184,9 @@ impl Node for Transform {
         changed.size = changed.len() as i64;
         out.send(changed);
         Ok(())
+    }
+
+    fn remember(&mut self, memory: &mut Memory<'_>) -> Result<()> {
+        memory.groups("history", &mut self.groups)
     }
 }

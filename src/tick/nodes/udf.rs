@@ -7,7 +7,7 @@ use crate::protocol::message::InitRequest;
 use crate::protocol::{Batch, Point};
 use crate::tick::definition::Definition;
 use crate::tick::error::{Result, TickError, TickText};
-use crate::tick::flow::{Edge, Message, NameKind, Names, Node, Outbox, Unseen};
+use crate::tick::flow::{Edge, Memory, Message, NameKind, Names, Node, Outbox, Unseen};
 use crate::tick::settings::TaskSettings;
 use crate::tick::udf::{Udf, Udfs, option};
 
@@ -30,7 +30,7 @@ pub(super) fn build(
     })?;
     let (name, provides) = (definition.name.clone(), definition.provides);
     let fields = Names::default();
-    Ok(Box::new(Call { name, provides, udf, group: String::new(), fields }))
+    Ok(Box::new(Call { name, provides, udf, group: String::new(), fields, now: None }))
 }
 
 /// A function and what it provides.
@@ -42,6 +42,8 @@ struct Call {
     group: String,
     /// The fields of its input.
     fields: Names,
+    /// The time of what it was given last, which is `now()` for it.
+    now: Option<i64>,
 }
 
 impl Call {
@@ -83,6 +85,7 @@ impl Call {
 impl Node for Call {
     fn point(&mut self, _port: usize, mut point: Rc<Point>, out: &mut Outbox<'_>) -> Result<()> {
         self.look(&point);
+        self.now = Some(point.time());
         let called = self.udf.point(&mut point, &mut out.answers());
         out.pool.give(point);
         self.check(out)?;
@@ -91,6 +94,7 @@ impl Node for Call {
 
     fn batch(&mut self, _port: usize, batch: Rc<Batch>, out: &mut Outbox<'_>) -> Result<()> {
         batch.points().take(SAMPLE).for_each(|point| self.look(&point));
+        self.now = Some(batch.tmax);
         let called = self.udf.batch(&batch, &mut out.answers());
         self.check(out)?;
         called
@@ -108,6 +112,12 @@ impl Node for Call {
         called
     }
 
+    fn catch_up(&mut self, out: &mut Outbox<'_>) -> Result<()> {
+        let called = self.udf.catch_up(&mut out.answers());
+        self.check(out)?;
+        called
+    }
+
     fn finish(&mut self, out: &mut Outbox<'_>) -> Result<()> {
         let called = self.udf.finish(&mut out.answers());
         self.check(out)?;
@@ -119,7 +129,7 @@ impl Node for Call {
     }
 
     fn restart(&mut self, snapshot: &[u8]) -> Result<()> {
-        self.udf.restart(snapshot)
+        self.udf.restart(snapshot, self.now)
     }
 
     fn unseen(&self) -> Vec<Unseen> {
@@ -128,5 +138,10 @@ impl Node for Call {
         missed
             .map(|name| Unseen { kind: NameKind::Field, name, present: present.clone() })
             .collect()
+    }
+
+    fn remember(&mut self, memory: &mut Memory<'_>) -> Result<()> {
+        memory.value("fields", &mut self.fields)?;
+        memory.value("now", &mut self.now)
     }
 }

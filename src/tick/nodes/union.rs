@@ -1,5 +1,6 @@
 //! `|union()`: several flows as one, ordered by time.
 
+use serde::{Deserialize, Serialize};
 use std::collections::VecDeque;
 use std::rc::Rc;
 
@@ -7,7 +8,7 @@ use crate::protocol::group::{Dimensions, regroup};
 use crate::protocol::{Batch, Point};
 use crate::tick::definition::Definition;
 use crate::tick::error::Result;
-use crate::tick::flow::{Message, Node, Outbox};
+use crate::tick::flow::{Memory, Message, Node, Outbox};
 
 /// Merges flows; what is ahead of the slowest parent is held back.
 pub(crate) struct Union {
@@ -15,7 +16,7 @@ pub(crate) struct Union {
     parents: Vec<Parent>,
 }
 
-#[derive(Default)]
+#[derive(Default, Serialize, Deserialize)]
 struct Parent {
     held: VecDeque<Message>,
     /// The latest time known to be complete.
@@ -89,5 +90,10 @@ impl Node for Union {
     fn finish(&mut self, out: &mut Outbox<'_>) -> Result<()> {
         self.emit(true, out);
         Ok(())
+    }
+
+    fn remember(&mut self, memory: &mut Memory<'_>) -> Result<()> {
+        let parents = self.parents.len();
+        memory.value_if("parents", &mut self.parents, |kept| kept.len() == parents)
     }
 }

@@ -2,6 +2,7 @@
 //!
 //! Each group has its own window; its beginning is the group's first point.
 
+use serde::{Deserialize, Serialize};
 use std::collections::VecDeque;
 use std::rc::Rc;
 
@@ -11,7 +12,7 @@ use crate::protocol::message::BeginBatch;
 use crate::protocol::{Batch, Point};
 use crate::tick::definition::Definition;
 use crate::tick::error::{Result, TickText};
-use crate::tick::flow::{ByGroup, Edge, Message, Node, Outbox, Pool};
+use crate::tick::flow::{ByGroup, Edge, Memory, Message, Node, Outbox, Pool};
 
 /// Cuts a stream into batches.
 pub(crate) struct Window {
@@ -25,6 +26,7 @@ enum Shape {
     Count { period: i64, every: i64, fill: bool },
 }
 
+#[derive(Serialize, Deserialize)]
 struct Group {
     /// The batch without points.
     metadata: Batch,
@@ -182,5 +184,9 @@ impl Node for Window {
 
     fn batch(&mut self, _port: usize, _batch: Rc<Batch>, out: &mut Outbox<'_>) -> Result<()> {
         Err(unreachable_edge(out.node, Edge::Batch))
+    }
+
+    fn remember(&mut self, memory: &mut Memory<'_>) -> Result<()> {
+        memory.groups("window", &mut self.groups)
     }
 }

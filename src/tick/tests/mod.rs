@@ -9,6 +9,7 @@ mod fuzz;
 mod influxql;
 mod joining;
 mod outputs;
+mod resuming;
 mod scripts;
 mod selection;
 mod window;
@@ -60,6 +61,23 @@ fn collect(script: &str, udfs: &mut dyn Udfs, lines: &[&str]) -> Collected {
     let mut collected = Collected::default();
     for line in lines {
         graph.point(&mut point(line), &mut collected).unwrap_or_else(|e| panic!("{line}: {e}"));
+    }
+    graph.finish(&mut collected).unwrap_or_else(|e| panic!("{e}"));
+    let pieces = in_pieces(script, udfs, lines);
+    assert_eq!(pieces, collected, "a run that is left after each point and resumed: {script}");
+    collected
+}
+
+/// Runs a script on points, each of them in a graph of its own that goes on where the last was left.
+fn in_pieces(script: &str, udfs: &mut dyn Udfs, lines: &[&str]) -> Collected {
+    let mut collected = Collected::default();
+    let mut graph = start(script, udfs).unwrap_or_else(|e| panic!("{e}"));
+    for line in lines {
+        graph.point(&mut point(line), &mut collected).unwrap_or_else(|e| panic!("{line}: {e}"));
+        let states = graph.states(&mut collected).unwrap_or_else(|e| panic!("{line}: {e}"));
+        graph = start(script, udfs).unwrap_or_else(|e| panic!("{e}"));
+        let resumed = graph.resume(&states).unwrap_or_else(|e| panic!("{line}: {e}"));
+        assert_eq!(resumed.fresh, [""; 0], "{script}");
     }
     graph.finish(&mut collected).unwrap_or_else(|e| panic!("{e}"));
     collected

@@ -61,6 +61,8 @@ pub(super) const PLAIN: &[(Arguments, Effect)] = &[
     (&["--output", "out.txt"], Writes(DATA, "out.txt", "twice=2")),
     (&["--watch"], Watches(DATA, "waiting for a change of double.rhai")),
     (&["--strict"], Fails(&["--data", "data.lp", "--measurement", "disk"], "--strict is given")),
+    (&["--from-state", "data.lp"], Fails(DATA, "it is not a state of rhai-udf")),
+    (&["--save-state", "left.rudt"], Writes(DATA, "left.rudt", "double.rhai")),
     (&["--config", "skip.toml"], Shows(&["--data", "odd.lp"], "1 point out")),
     (&["--log-level", "debug"], Shows(DATA, "quiet")),
     (&["--udf", "double=double.rhai"], Refused(DATA, "TICKscript")),

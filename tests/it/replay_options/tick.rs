@@ -54,6 +54,8 @@ pub(super) const TICK: &[(Arguments, Effect)] = &[
     (&["--output", "out.txt"], Refused(&["--data", "data.lp", "--out", "folder"], "with --out")),
     (&["--watch"], Watches(DATA, "waiting for a change of task.tick")),
     (&["--strict"], Fails(&["--data", "data.lp", "--measurement", "disk"], "--strict is given")),
+    (&["--from-state", "data.lp"], Fails(DATA, "it is not a state of rhai-udf")),
+    (&["--save-state", "left.rudt"], Writes(DATA, "left.rudt", "task.tick")),
     (&["--config", "skip.toml"], Shows(&["--data", "odd.lp"], "1 point out")),
     (&["--log-level", "debug"], Shows(DATA, "quiet")),
     (

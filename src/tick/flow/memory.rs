@@ -1,0 +1,252 @@
+//! What nodes remember, on its way into a file and out of it again.
+//!
+//! A node names what it remembers once, in [`super::Node::remember`], for both ways. What belongs to one
+//! group is kept by the group, so that states can be taken apart and put together by groups.
+
+use super::ByGroup;
+use crate::protocol::Bytes;
+use crate::tick::error::{Result, TickError};
+use crate::tick::lambda::Lambda;
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use std::io::Write;
+
+/// Bytes of a value that are shown to people.
+const SHOWN: usize = 200;
+
+/// Something that a node remembers.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Remembered {
+    /// What it is.
+    pub name: String,
+    /// The id of the group that it belongs to; `None` for what all groups share.
+    pub group: Option<Bytes>,
+    /// The value.
+    pub value: Bytes,
+    /// The value for people, as JSON; the beginning of it where it is long.
+    pub shown: String,
+}
+
+/// Takes what a node remembers, or gives it back.
+#[derive(Debug)]
+pub struct Memory<'m> {
+    way: Way<'m>,
+    node: &'m str,
+}
+
+#[derive(Debug)]
+enum Way<'m> {
+    Keep(&'m mut Vec<Remembered>),
+    Recall(&'m [Remembered]),
+    /// Notes whether anything is named.
+    Ask(&'m mut bool),
+}
+
+impl<'m> Memory<'m> {
+    /// Keeps what a node names.
+    pub fn keep(node: &'m str, into: &'m mut Vec<Remembered>) -> Self {
+        Self { way: Way::Keep(into), node }
+    }
+
+    /// Gives back to a node what was kept.
+    pub fn recall(node: &'m str, from: &'m [Remembered]) -> Self {
+        Self { way: Way::Recall(from), node }
+    }
+
+    /// Sets `any` if a node names anything.
+    pub fn ask(node: &'m str, any: &'m mut bool) -> Self {
+        Self { way: Way::Ask(any), node }
+    }
+
+    /// Keeps or recalls a value that all groups share.
+    ///
+    /// # Errors
+    /// Bytes that are no such value.
+    pub fn value<T: Serialize + DeserializeOwned>(
+        &mut self,
+        name: &str,
+        value: &mut T,
+    ) -> Result<()> {
+        self.value_if(name, value, |_| true)
+    }
+
+    /// As [`Memory::value`], for a value that a node could not work with if `fits` did not hold.
+    ///
+    /// # Errors
+    /// As [`Memory::value`], and a value that does not fit.
+    pub fn value_if<T: Serialize + DeserializeOwned>(
+        &mut self,
+        name: &str,
+        value: &mut T,
+        fits: impl Fn(&T) -> bool,
+    ) -> Result<()> {
+        match &mut self.way {
+            Way::Ask(any) => **any = true,
+            Way::Keep(into) => into.push(remembered(self.node, name, None, value)?),
+            Way::Recall(from) => {
+                let shared = |one: &&Remembered| one.group.is_none() && one.name == name;
+                if let Some(one) = from.iter().find(shared) {
+                    *value = recalled(self.node, one, fits)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Keeps or recalls the values of groups.
+    ///
+    /// # Errors
+    /// Bytes that are no such values.
+    pub fn groups<T: Serialize + DeserializeOwned>(
+        &mut self,
+        name: &str,
+        groups: &mut ByGroup<T>,
+    ) -> Result<()> {
+        self.groups_if(name, groups, |_| true)
+    }
+
+    /// As [`Memory::groups`], for values that a node could not work with if `fits` did not hold.
+    ///
+    /// # Errors
+    /// As [`Memory::groups`], and values that do not fit.
+    pub fn groups_if<T: Serialize + DeserializeOwned>(
+        &mut self,
+        name: &str,
+        groups: &mut ByGroup<T>,
+        fits: impl Fn(&T) -> bool,
+    ) -> Result<()> {
+        match &mut self.way {
+            Way::Ask(any) => **any = true,
+            Way::Keep(into) => {
+                for (id, value) in groups.sorted() {
+                    into.push(remembered(self.node, name, Some(id), value)?);
+                }
+            }
+            Way::Recall(from) => {
+                for one in from.iter().filter(|one| one.name == name) {
+                    if let Some(Bytes(id)) = &one.group {
+                        groups.insert(id, recalled(self.node, one, &fits)?);
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Keeps or recalls what an expression remembers by itself: that of its variables which hold lambdas.
+    ///
+    /// # Errors
+    /// As [`Memory::value`].
+    pub fn lambda(&mut self, name: &str, lambda: &Lambda) -> Result<()> {
+        for (i, state) in lambda.own_states().into_iter().enumerate() {
+            if let Ok(mut state) = state.try_borrow_mut() {
+                self.value(&format!("{name}, variable {i}"), &mut *state)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+fn remembered<T: Serialize>(
+    node: &str,
+    name: &str,
+    group: Option<&[u8]>,
+    value: &T,
+) -> Result<Remembered> {
+    let bytes = postcard::to_allocvec(value).map_err(|error| TickError::Node {
+        node: node.to_owned(),
+        message: format!("what it remembers cannot be kept: {error}"),
+    })?;
+    Ok(Remembered {
+        name: name.to_owned(),
+        group: group.map(|id| Bytes(id.to_vec())),
+        value: Bytes(bytes),
+        shown: shown(value),
+    })
+}
+
+fn recalled<T: DeserializeOwned>(
+    node: &str,
+    one: &Remembered,
+    fits: impl Fn(&T) -> bool,
+) -> Result<T> {
+    let error = |why: String| TickError::Node {
+        node: node.to_owned(),
+        message: format!("what it remembered as '{}' cannot be used: {why}", one.name),
+    };
+    let value = postcard::from_bytes(&one.value.0).map_err(|e| error(e.to_string()))?;
+    if fits(&value) { Ok(value) } else { Err(error("it does not fit the node".into())) }
+}
+
+/// A value as JSON, or the beginning of it.
+fn shown<T: Serialize>(value: &T) -> String {
+    let mut text = Beginning(Vec::new());
+    let whole = serde_json::to_writer(&mut text, value).is_ok();
+    let mut text = String::from_utf8_lossy(&text.0).into_owned();
+    if !whole {
+        text.push('…');
+    }
+    text
+}
+
+/// Takes the first bytes of a text and refuses the rest.
+struct Beginning(Vec<u8>);
+
+impl Write for Beginning {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        let room = SHOWN - self.0.len();
+        if room == 0 && !bytes.is_empty() {
+            return Err(std::io::ErrorKind::StorageFull.into());
+        }
+        // A character is not cut in two.
+        let mut taken = bytes.len().min(room);
+        while taken < bytes.len() && taken > 0 && bytes[taken] & 0xc0 == 0x80 {
+            taken -= 1;
+        }
+        self.0.extend_from_slice(&bytes[..taken]);
+        if taken == 0 { Err(std::io::ErrorKind::StorageFull.into()) } else { Ok(taken) }
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_kept_is_recalled() {
+        let mut kept = Vec::new();
+        let mut groups = ByGroup::default();
+        groups.insert(b"host=a", 1.5);
+        groups.insert(b"", f64::NAN);
+        let mut memory = Memory::keep("n1", &mut kept);
+        memory.value("count", &mut 7i64).unwrap();
+        memory.groups("levels", &mut groups).unwrap();
+        let (mut count, mut again) = (0i64, ByGroup::<f64>::default());
+        let mut memory = Memory::recall("n1", &kept);
+        memory.value("count", &mut count).unwrap();
+        memory.groups("levels", &mut again).unwrap();
+        assert_eq!(count, 7);
+        assert_eq!(again.get(b"host=a"), Some(&mut 1.5));
+        assert!(again.get(b"").is_some_and(|x| x.is_nan()));
+        let shown: Vec<_> = kept.iter().map(|one| &*one.shown).collect();
+        assert_eq!(shown, ["7", "null", "1.5"]);
+    }
+
+    #[test]
+    fn bytes_of_something_else_are_refused_by_name() {
+        let mut kept = Vec::new();
+        Memory::keep("n1", &mut kept).value("text", &mut "x".repeat(999)).unwrap();
+        assert!(kept[0].shown.ends_with('…') && kept[0].shown.len() < 210);
+        let mut number = 0u8;
+        let refused = Memory::recall("n1", &kept).value_if("text", &mut number, |n| *n == 0);
+        let text = refused.unwrap_err().to_string();
+        assert_eq!(
+            text,
+            "n1: what it remembered as 'text' cannot be used: it does not fit the node"
+        );
+    }
+}
