@@ -7,12 +7,14 @@
 
 mod channel;
 mod control;
+mod conversation;
 mod handler;
 pub mod label;
 mod output;
 mod session;
 pub mod socket;
 mod watchdog;
+pub mod workers;
 
 pub use control::{Control, Wakeable};
 pub use handler::{Handler, HandlerError, Info};
@@ -24,6 +26,7 @@ pub(crate) use watchdog::{Watch, Watchdog};
 
 use crate::protocol::{Frames, ProtocolError};
 use channel::Channel;
+use conversation::Conversation;
 use std::io::{ErrorKind, Read, Write};
 use std::time::{Duration, Instant};
 
@@ -86,6 +89,12 @@ pub enum AgentError {
     /// The watchdog cannot be started.
     #[error("the watchdog thread cannot be started: {0}")]
     Watchdog(std::io::Error),
+    /// A worker cannot be started.
+    #[error("the thread of a worker cannot be started: {0}")]
+    Worker(std::io::Error),
+    /// A worker ended by itself.
+    #[error("a worker has ended unexpectedly; its group's state is lost, so the session ends")]
+    WorkerGone,
 }
 
 /// How a session is run.
@@ -134,6 +143,15 @@ pub fn run<H: Handler>(
     let _watchdog = Watchdog::start(pulse.clone(), watch).map_err(AgentError::Watchdog)?;
     let mut session = Session::new(handler);
     let result = converse(reader, &channel, &mut session, &pulse, &options.control);
+    end(&channel, &mut session, result)
+}
+
+/// Ends a session after its loop, and writes what is left.
+fn end(
+    channel: &Channel,
+    session: &mut impl Conversation,
+    result: Result<(), AgentError>,
+) -> Result<Counts, AgentError> {
     match &result {
         // The daemon does not read any more; the handler may still store its state.
         Err(AgentError::Closed(_)) => drop(session.close()),
@@ -145,10 +163,10 @@ pub fn run<H: Handler>(
     Ok(session.counts())
 }
 
-fn converse<H: Handler>(
+fn converse<C: Conversation>(
     reader: impl Read,
     channel: &Channel,
-    session: &mut Session<H>,
+    session: &mut C,
     pulse: &Pulse,
     control: &Control,
 ) -> Result<(), AgentError> {
@@ -215,7 +233,7 @@ fn converse<H: Handler>(
 
 /// Moves the committed output to the channel.
 #[inline]
-fn hand_over<H: Handler>(channel: &Channel, session: &mut Session<H>) -> Result<(), AgentError> {
+fn hand_over(channel: &Channel, session: &mut impl Conversation) -> Result<(), AgentError> {
     let output = session.output();
     if !output.committed().is_empty() {
         channel.push(output.committed()).map_err(AgentError::Closed)?;
@@ -225,8 +243,8 @@ fn hand_over<H: Handler>(channel: &Channel, session: &mut Session<H>) -> Result<
 }
 
 /// Does what another thread has asked for. What cannot be done inside a batch is done after its end.
-fn attend<H: Handler>(
-    session: &mut Session<H>,
+fn attend(
+    session: &mut impl Conversation,
     control: &Control,
     began: Instant,
 ) -> Result<(), AgentError> {
@@ -235,7 +253,7 @@ fn attend<H: Handler>(
         control.attend();
     }
     if control.take_report() {
-        log::info!("status: {}", session.report(began.elapsed()));
+        log::info!("status: {}", session.report(began.elapsed())?);
     }
     if between {
         session.between()?;

@@ -170,6 +170,17 @@ impl Output {
         self.batches
     }
 
+    /// True inside of a batch that was begun.
+    pub(super) fn is_open(&self) -> bool {
+        self.open_before
+    }
+
+    /// Drops what was written, committed or not, since there were so many bytes of committed output.
+    pub(super) fn cut(&mut self, bytes: usize) {
+        self.bytes.truncate(bytes);
+        self.commit();
+    }
+
     pub(crate) fn respond(&mut self, message: response::Message) {
         let response: Response = respond(message);
         response.encode_length_delimited(&mut self.bytes).expect("a Vec has room");

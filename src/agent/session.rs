@@ -22,6 +22,27 @@ pub struct Counts {
     pub batches_out: u64,
 }
 
+impl Counts {
+    /// Adds what another session has seen.
+    pub(super) fn add(&mut self, other: &Self) {
+        self.points_in += other.points_in;
+        self.batches_in += other.batches_in;
+        self.points_out += other.points_out;
+        self.batches_out += other.batches_out;
+    }
+
+    /// The status of a session in one line, for operators.
+    pub(super) fn report(self, name: &str, uptime: std::time::Duration, status: &str) -> String {
+        let Self { points_in, batches_in, points_out, batches_out } = self;
+        let separator = if status.is_empty() { "" } else { "; " };
+        format!(
+            "{name}, up {}s; points {points_in} in, {points_out} out; batches {batches_in} in, \
+             {batches_out} out{separator}{status}",
+            uptime.as_secs(),
+        )
+    }
+}
+
 /// A handler and the state of its conversation with the daemon.
 #[derive(Debug)]
 pub struct Session<H> {
@@ -100,17 +121,19 @@ impl<H: Handler> Session<H> {
         self.refused.then_some(self.heard)
     }
 
+    /// Takes back that `init` was accepted: what was answered since there were so many bytes of output is
+    /// replaced by a refusal.
+    pub(super) fn refuse(&mut self, answered: usize, error: String) {
+        log::error!("init is refused: {error}");
+        (self.refused, self.running) = (true, None);
+        self.output.cut(answered);
+        self.output.respond(Message::Init(InitResponse { success: false, error }));
+        self.output.commit();
+    }
+
     /// The status of the session in one line, for operators.
     pub fn report(&self, uptime: std::time::Duration) -> String {
-        let Counts { points_in, batches_in, points_out, batches_out } = self.counts();
-        let status = self.handler.status();
-        let separator = if status.is_empty() { "" } else { "; " };
-        format!(
-            "{}, up {}s; points {points_in} in, {points_out} out; batches {batches_in} in, \
-             {batches_out} out{separator}{status}",
-            self.handler.name(),
-            uptime.as_secs(),
-        )
+        self.counts().report(&self.handler.name(), uptime, &self.handler.status())
     }
 
     /// Handles one request, given as the bytes of its frame.

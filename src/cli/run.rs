@@ -2,7 +2,7 @@
 
 use super::{logging, signals};
 use anyhow::Context;
-use rhai_udf::agent::{self, AgentError, AgentOptions, Control, Counts, Pulse, Wakeable};
+use rhai_udf::agent::{self, AgentError, AgentOptions, Control, Counts, Pulse, Wakeable, workers};
 use rhai_udf::script::config::{Config, ConfigError};
 use rhai_udf::script::{ScriptError, ScriptHandler, Watcher};
 use std::fs::File;
@@ -35,6 +35,17 @@ pub(super) struct HostArgs {
     /// Keep the last requests of each task and node here, and for an error a file that replays it
     #[arg(long, value_name = "DIR")]
     pub(super) record: Option<PathBuf>,
+    /// Spread the groups over so many threads, each with an interpreter of its own
+    #[arg(long, value_name = "N", default_value = "1", value_parser = workers_number)]
+    pub(super) workers: usize,
+}
+
+/// Reads `--workers`.
+pub(super) fn workers_number(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(number) if (1..=workers::MOST).contains(&number) => Ok(number),
+        _ => Err(format!("write a number of threads, from 1 to {}", workers::MOST)),
+    }
 }
 
 impl HostArgs {
@@ -62,12 +73,13 @@ pub(super) fn run(args: &Args, level: Option<log::LevelFilter>) -> anyhow::Resul
     signals::hand_on(control.clone())?;
     let watch = config.as_ref().is_ok_and(|config| config.reload.watch);
     let watcher = watch.then(Watcher::start).transpose().context("the script cannot be watched")?;
-    let script = args.script.clone();
+    let (script, workers) = (args.script.clone(), args.host.workers);
     let session = move || {
         // The plain files: Rust's own standard output looks for line ends.
         let input = File::from(std::io::stdin().as_fd().try_clone_to_owned()?);
         let output = File::from(std::io::stdout().as_fd().try_clone_to_owned()?);
-        converse(&script, config, watcher.as_ref(), &control, input, output)
+        let setup = Setup { script, config, watcher, workers };
+        converse(&setup, &control, input, output)
     };
     let counts = session().map_err(|error| match error.downcast_ref() {
         // It names the script and the line itself.
@@ -86,28 +98,33 @@ pub(super) fn summary(counts: &Counts) -> String {
     )
 }
 
+/// What a session is made from.
+pub(super) struct Setup {
+    pub(super) script: PathBuf,
+    pub(super) config: Result<Config, ConfigError>,
+    /// Watches the files, if changes are to be taken over.
+    pub(super) watcher: Option<Watcher>,
+    pub(super) workers: usize,
+}
+
 /// Runs a session of a script. A broken script or config is refused at `init` with its problems:
 /// it must not keep the daemon from starting.
 pub(super) fn converse(
-    script: &Path,
-    config: Result<Config, ConfigError>,
-    watcher: Option<&Watcher>,
+    setup: &Setup,
     control: &Control,
     reader: impl Read + AsFd,
     writer: impl Write + Send + 'static,
 ) -> anyhow::Result<Counts> {
     let pulse = Pulse::default();
-    let (config, mut handler) = match config {
-        Ok(config) => (config.clone(), ScriptHandler::load(script, config, &pulse)),
+    let script = &setup.script;
+    let (config, mut handler) = match &setup.config {
+        Ok(config) => (config.clone(), ScriptHandler::load(script, config.clone(), &pulse)),
         Err(error) => {
             log::error!("{error}");
             let error = ScriptError::Config(error.to_string());
             (Config::default(), ScriptHandler::refusing(script, error))
         }
     };
-    if let Some(watcher) = watcher {
-        handler.watch(watcher, control);
-    }
     let options = AgentOptions {
         keepalive: config.limits.keepalive,
         call_timeout: config.limits.call_budget(),
@@ -115,7 +132,32 @@ pub(super) fn converse(
         control: control.clone(),
     };
     let reader = Wakeable::new(reader, control).context("the input cannot be waited for")?;
-    Ok(agent::run(reader, writer, handler, &options)?)
+    let spread = setup.workers > 1 && handler.spreads();
+    if setup.workers > 1 && !spread && handler.program().is_ok() {
+        log::warn!(
+            "script {}: one worker, not {}: its groups share a state (scope: \"task\")",
+            script.display(),
+            setup.workers
+        );
+    }
+    let changed = spread.then(|| handler.lead());
+    if let Some(watcher) = &setup.watcher {
+        handler.watch(watcher, control);
+    }
+    let Some(changed) = changed else {
+        return Ok(agent::run(reader, writer, handler, &options)?);
+    };
+    let (script, count) = (script.clone(), setup.workers);
+    let (watcher, control) = (setup.watcher.clone(), control.clone());
+    let recruit = move |place| {
+        let changed = changed.clone();
+        let mut worker = ScriptHandler::worker(&script, &config, place, count, changed);
+        if let Some(watcher) = &watcher {
+            worker.watch_models(watcher, &control);
+        }
+        worker
+    };
+    Ok(workers::run(reader, writer, handler, count, recruit, &options)?)
 }
 
 /// The configuration that is named, or the one beside the script.

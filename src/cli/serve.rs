@@ -1,6 +1,6 @@
 //! `serve`: scripts on Unix sockets; each connection of the daemon is an instance of its own.
 
-use super::run::{self, HostArgs};
+use super::run::{self, HostArgs, Setup};
 use super::signals::{self, Wish};
 use super::{files, logging, usage};
 use anyhow::Context;
@@ -343,11 +343,13 @@ impl Server {
 fn session(server: &Server, script: &Path, control: &Control, stream: UnixStream) {
     let config = server.host.config(script);
     let watch = config.as_ref().is_ok_and(|config| config.reload.watch);
-    let watcher = watch.then_some(&server.watcher);
+    let watcher = watch.then(|| server.watcher.clone());
+    let setup =
+        Setup { script: script.to_path_buf(), config, watcher, workers: server.host.workers };
     let ended = stream
         .try_clone()
         .context("the connection cannot be used")
-        .and_then(|writer| run::converse(script, config, watcher, control, stream, writer));
+        .and_then(|writer| run::converse(&setup, control, stream, writer));
     match ended {
         Ok(counts) => {
             log::info!("script {}: session ended: {}", script.display(), run::summary(&counts));

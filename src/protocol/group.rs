@@ -6,6 +6,18 @@
 use super::{Batch, Point};
 use std::borrow::Cow;
 
+/// The number of key groups: groups whose ids have the same [`key_group`] are handled at the same place
+/// where groups are spread over threads or machines.
+pub const KEY_GROUPS: usize = 64;
+
+/// Returns the key group of a group's id, below [`KEY_GROUPS`]. It never changes: CRC-32, spread by
+/// Knuth's multiplicative hash.
+#[inline]
+pub fn key_group(id: &[u8]) -> usize {
+    let hash = crc32fast::hash(id).wrapping_mul(0x9e37_79b1);
+    (hash >> (32 - KEY_GROUPS.trailing_zeros())) as usize
+}
+
 /// What data is grouped by.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Dimensions {
@@ -206,6 +218,12 @@ mod tests {
         point.set_tag("host", "a");
         point.set_tag("cpu", "cpu-total");
         point
+    }
+
+    #[test]
+    fn key_groups_never_change() {
+        let keys = ["", "host=a", "host=b", "cpu\nhost=a,cpu=0"].map(|id| key_group(id.as_bytes()));
+        assert_eq!(keys, [0, 26, 40, 29]);
     }
 
     #[test]

@@ -206,11 +206,15 @@ pub struct RecordConfig {
     pub size: u64,
     /// Files of errors that are kept for each task and node.
     pub errors: usize,
+    /// The number of the worker whose groups are recorded, from 0, where groups are spread over
+    /// several.
+    #[serde(skip)]
+    pub worker: Option<usize>,
 }
 
 impl Default for RecordConfig {
     fn default() -> Self {
-        Self { dir: None, files: 4, size: 64 << 20, errors: 8 }
+        Self { dir: None, files: 4, size: 64 << 20, errors: 8, worker: None }
     }
 }
 

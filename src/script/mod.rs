@@ -25,7 +25,7 @@ pub use error::{OutputProblem, Problem, ScriptError};
 pub use expression::Expression;
 pub use formula::{Chance, Formula, Formulas, Variable};
 pub use host::callback::Callback;
-pub use host::handler::ScriptHandler;
+pub use host::handler::{Changed, ScriptHandler, WorkerReport};
 pub use host::program::Program;
 pub use host::reload::{Follow, Watcher};
 pub use nearest::nearest;

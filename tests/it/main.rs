@@ -40,6 +40,7 @@
 //! - `fuzz`: no bytes make anything panic
 //! - `cuts`: a snapshot at any cut, for shipped scripts and random ones
 //! - `fault_injection`: faults of every kind, with a driver that plays the daemon (`daemon`)
+//! - `workers`: groups spread over threads, and what is asked of all of them
 //! - `watching`: the loop from a save to what changed
 
 // `pub` here is for the other modules of this binary.
@@ -92,3 +93,4 @@ mod tick;
 mod tutorial;
 mod util;
 mod watching;
+mod workers;

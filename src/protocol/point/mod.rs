@@ -15,6 +15,7 @@ use std::collections::HashMap;
 mod build;
 mod edit;
 mod field;
+pub(crate) mod peek;
 mod sorted;
 #[cfg(test)]
 mod tests;

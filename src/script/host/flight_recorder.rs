@@ -127,7 +127,7 @@ impl FlightRecorder {
             instance.program.hash(),
             instance.origin.options,
         );
-        let name = file_name(&init.task_id, &init.node_id);
+        let name = self.file_name();
         let slot = oldest_slot(&self.dir, self.config.errors, |i| {
             format!("{name}.error-{i}.requests.bin.gz")
         });
@@ -147,11 +147,20 @@ impl FlightRecorder {
         }
     }
 
+    /// The beginning of the names of the files; workers have files of their own.
+    fn file_name(&self) -> String {
+        let name = file_name(&self.init.task_id, &self.init.node_id);
+        match self.config.worker {
+            Some(worker) => format!("{name}.worker-{}", worker + 1),
+            None => name,
+        }
+    }
+
     /// Begins the next file of the ring.
     fn begin(&mut self, snapshot: Option<&[u8]>) {
         self.file = None;
         let init = self.init.clone();
-        let name = file_name(&init.task_id, &init.node_id);
+        let name = self.file_name();
         let slot =
             oldest_slot(&self.dir, self.config.files, |i| format!("{name}.{i}.requests.bin.gz"));
         let comment = format!("rhai-udf {}: a recorded session", env!("CARGO_PKG_VERSION"));

@@ -18,7 +18,7 @@ impl Bounds {
     }
 
     /// True if groups go at all, so that their order matters.
-    pub(super) fn any(self) -> bool {
+    pub(crate) fn any(self) -> bool {
         self.groups > 0 || self.ttl > 0
     }
 }

@@ -83,6 +83,8 @@ pub(crate) struct Groups {
     pub(crate) evicted: u64,
     /// Groups that went because they were not seen for `group_ttl`.
     pub(crate) expired: u64,
+    /// The ids of groups that went, if somebody asked to be told.
+    gone: Option<Vec<Vec<u8>>>,
     notice: Throttle,
 }
 
@@ -102,6 +104,7 @@ impl Default for Groups {
             round: 1,
             evicted: 0,
             expired: 0,
+            gone: None,
             notice: Throttle::default(),
         }
     }
@@ -192,6 +195,7 @@ impl Groups {
         }
         self.tell_forgotten(place, "it comes back after more than [state] group_ttl");
         self.expired += 1;
+        self.note_gone(place);
         *self.at(place) = Group::new(None, i64::MIN);
         Ok(place)
     }
@@ -300,7 +304,42 @@ impl Groups {
 
     fn forget(&mut self, place: u32, why: &str) {
         self.tell_forgotten(place as usize, why);
+        self.note_gone(place as usize);
         self.remove(place as usize);
+    }
+
+    /// From now on the ids of groups that go are kept for [`Groups::take_gone`].
+    pub(crate) fn tell_gone(&mut self, tell: bool) {
+        match (tell, &self.gone) {
+            (true, None) => self.gone = Some(Vec::new()),
+            (false, _) => self.gone = None,
+            (true, Some(_)) => {}
+        }
+    }
+
+    /// Moves the ids of groups that went to `gone`.
+    pub(crate) fn take_gone(&mut self, gone: &mut Vec<Vec<u8>>) {
+        if let Some(ids) = &mut self.gone {
+            gone.append(ids);
+        }
+    }
+
+    fn note_gone(&mut self, place: usize) {
+        let id = self.slots[place].id.bytes();
+        if let Some(gone) = &mut self.gone {
+            gone.push(id.to_vec());
+        }
+    }
+
+    /// Takes the order in which groups were seen from another table; groups that it does not have come
+    /// first.
+    pub(crate) fn order_as(&mut self, other: &Self) {
+        self.bounds = other.bounds;
+        for id in other.ids() {
+            if let Some(place) = self.find(&id) {
+                self.touch(place);
+            }
+        }
     }
 
     fn tell_forgotten(&mut self, place: usize, why: &str) {

@@ -31,6 +31,8 @@ pub(crate) struct Guard {
     /// Every message is kept, not only what undoes a chunk that failed.
     full: bool,
     previous: Option<Previous>,
+    /// The version before was brought back, and nobody has asked yet.
+    went_back: bool,
     message: Current,
 }
 
@@ -67,8 +69,14 @@ impl Guard {
             recorder,
             on_error: config.on_error,
             previous: None,
+            went_back: false,
             message: Current::default(),
         }
+    }
+
+    /// True once after the version before was brought back.
+    pub(crate) fn take_went_back(&mut self) -> bool {
+        std::mem::take(&mut self.went_back)
     }
 
     /// From now on every message is kept.

@@ -1,6 +1,6 @@
 //! The version before a reload, brought up to date and given the call that the new one failed in.
 
-use super::{Current, Guard};
+use super::{Current, Guard, Previous};
 use crate::agent::Output;
 use crate::protocol::{Batch, Point};
 use crate::script::api::{SharedBatch, SharedPoint};
@@ -56,7 +56,26 @@ impl Guard {
         );
         std::mem::swap(instance, &mut old);
         self.message.failed = false;
+        self.went_back = true;
         Some(emission)
+    }
+
+    /// Brings the version before the reload back, since it was brought back elsewhere. No message may be
+    /// at hand.
+    pub(crate) fn go_back(&mut self, instance: &mut Box<Instance>) {
+        let Some(Previous { instance: mut old, since, .. }) = self.previous.take() else { return };
+        catch_up(&mut old, &self.journal, since);
+        // Groups that were forgotten since are not to come back.
+        for id in old.groups.ids() {
+            if instance.groups.get(&id).is_none()
+                && let Some(place) = old.groups.find(&id)
+            {
+                old.groups.remove(place);
+            }
+        }
+        *instance = old;
+        instance.program.host().asked.set(None);
+        instance.program.pulse().renew();
     }
 }
 

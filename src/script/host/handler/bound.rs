@@ -70,7 +70,10 @@ impl Bound {
         let watched = watched || config.reload.watch;
         let chunks = instance.program.has(Callback::Points);
         let guarded = config.on_error != OnError::Stop || watched || recorder.is_some() || chunks;
-        log::info!(
+        // Of a script that is spread over workers, the reading thread says it.
+        let level = config.record.worker.map_or(log::Level::Info, |_| log::Level::Debug);
+        log::log!(
+            level,
             "script {}: version {} runs task '{}', node '{}', options {}",
             instance.program.source().path.display(),
             instance.program.hash(),

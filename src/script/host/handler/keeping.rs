@@ -11,6 +11,7 @@ use crate::script::state::fit::fits;
 use crate::script::state::groups::{Group, Groups};
 use crate::script::state::snapshot::Origin;
 use crate::script::state::store::file_name;
+use std::time::Duration;
 
 impl Bound {
     /// The snapshot of a program that has no state yet.
@@ -160,7 +161,7 @@ impl Bound {
     }
 
     /// Keeps a snapshot in the state folder.
-    fn keep(&self, snapshot: &[u8], end: bool) {
+    pub(super) fn keep(&self, snapshot: &[u8], end: bool) {
         let Some(store) = &self.store else { return };
         let name = file_name(&self.request.task_id, &self.request.node_id);
         let kept = if end { store.end(&name, snapshot) } else { store.snapshot(&name, snapshot) };
@@ -178,30 +179,45 @@ impl Bound {
         let size = groups.snapshot(&instance.origin, instance.program.types(), 0);
         let size = size.map_or_else(|error| error.to_string(), |bytes| bytes.len().to_string());
         let slowest = self.timing.slowest.max(instance.program.pulse().longest());
+        self.status(groups.with_state(), self.errors.count, slowest, &size)
+    }
+
+    /// The status of one script or of all its workers.
+    pub(super) fn status(
+        &self,
+        groups: usize,
+        errors: u64,
+        slowest: Duration,
+        size: &str,
+    ) -> String {
+        let instance = &self.instance;
         format!(
-            "script {}, version {}; {} groups, {} evicted, {} expired; {} errors; slowest call \
+            "script {}, version {}; {groups} groups, {} evicted, {} expired; {errors} errors; slowest call \
              {slowest:.1?}; state {size} bytes",
             instance.program.source().path.display(),
             instance.program.hash(),
-            groups.with_state(),
-            groups.evicted,
-            groups.expired,
-            self.errors.count,
+            instance.groups.evicted,
+            instance.groups.expired,
         )
+    }
+
+    /// Says at the end what went wrong and did not stop the task.
+    pub(super) fn tell_errors(&self, errors: u64) {
+        let groups = &self.instance.groups;
+        if errors + groups.evicted + groups.expired > 0 {
+            log::warn!(
+                "{errors} errors did not stop the task; {} groups were evicted, {} expired",
+                groups.evicted,
+                groups.expired
+            );
+        }
     }
 
     /// Ends the session: logs what failed in it, and stores the state.
     pub(super) fn end(&self) {
         let instance = &self.instance;
         let groups = &instance.groups;
-        if self.errors.count + groups.evicted + groups.expired > 0 {
-            log::warn!(
-                "{} errors did not stop the task; {} groups were evicted, {} expired",
-                self.errors.count,
-                groups.evicted,
-                groups.expired
-            );
-        }
+        self.tell_errors(self.errors.count);
         if self.store.is_some() {
             let types = instance.program.types();
             match groups.snapshot(&instance.origin, types, self.config.limits.state) {

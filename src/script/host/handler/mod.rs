@@ -1,10 +1,12 @@
 //! A script as a [`Handler`]: what each request means in each of its stages.
 //!
 //! `bound.rs` is a script that runs in a task; `stream.rs` and `batch.rs` say what happens with its
-//! data, `keeping.rs` with snapshots, `reloading.rs` with new versions.
+//! data, `keeping.rs` with snapshots, `reloading.rs` with new versions; `crew.rs` is a script that is spread
+//! over workers.
 
 mod batch;
 mod bound;
+mod crew;
 #[cfg(test)]
 mod cuts_tests;
 mod keeping;
@@ -20,9 +22,11 @@ use crate::protocol::{Batch, Point};
 use crate::script::config::Config;
 use crate::script::declaration::Declaration;
 use crate::script::error::ScriptError;
+use crate::script::state::bounds::Bounds;
 use crate::script::state::store::Store;
 use crate::script::text::ScriptText;
 use bound::Bound;
+pub use crew::{Changed, WorkerReport};
 use std::path::Path;
 use std::rc::Rc;
 
@@ -35,6 +39,10 @@ pub struct ScriptHandler {
     follow: Option<Follow>,
     /// What `now()` gives in a replay.
     now: Option<i64>,
+    /// Its part in a crew, if its groups are spread over workers.
+    crew: Option<crew::Crewed>,
+    /// Groups are forgotten, by their number or their age.
+    forgets: bool,
 }
 
 /// How far a script has come.
@@ -75,7 +83,9 @@ impl ScriptHandler {
             Err(error) => Stage::Refusing { error, info: Declaration::default().info() },
         };
         let store = config.state.dir.as_ref().map(|dir| Store::new(dir, config.state.keep));
-        Self { stage, config: Rc::new(config), store, follow: None, now: None }
+        let forgets = Bounds::of(&config).any();
+        let config = Rc::new(config);
+        Self { stage, config, store, follow: None, now: None, crew: None, forgets }
     }
 
     /// Keeps the declaration of a good script, and looks for that of a broken one.
@@ -100,9 +110,14 @@ impl ScriptHandler {
 
     /// Follows changes of the script and its modules; `control` belongs to the session.
     pub fn watch(&mut self, watcher: &Watcher, control: &Control) {
+        self.watch_files(watcher, control, true);
+    }
+
+    /// Follows changes of models, and of the script and its modules too if it is `whole`.
+    fn watch_files(&mut self, watcher: &Watcher, control: &Control, whole: bool) {
         let Ok(program) = self.program() else { return };
-        let control = control.clone();
-        let follow = watcher.follow(&program.texts(), move || control.wake());
+        let texts = if whole { program.texts() } else { Vec::new() };
+        let follow = watcher.follow(&texts, self.waker(control));
         program.follow_models(&follow);
         self.follow = Some(follow);
         if let Stage::Bound(bound) = &mut self.stage {
@@ -270,7 +285,7 @@ impl Handler for ScriptHandler {
     }
 
     fn close(&mut self, _: &mut Output) -> Result<(), HandlerError> {
-        if let Stage::Bound(bound) = &self.stage {
+        if let (Stage::Bound(bound), None) = (&self.stage, &self.crew) {
             bound.end();
         }
         Ok(())

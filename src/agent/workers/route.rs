@@ -1,0 +1,220 @@
+//! Which worker a message is for, and the chunks in which messages are handed over.
+//!
+//! A group belongs to one of 64 key groups, by the hash of its id, and a key group to one worker. The first
+//! group that is seen of a key group gives it to the next worker in turn, so that a few groups are spread
+//! evenly; states can move between any numbers of workers, since nothing remembers who had a group.
+
+use crate::protocol::Point;
+use crate::protocol::group::{KEY_GROUPS, key_group};
+use crate::protocol::point::peek;
+
+/// A chunk is handed over when it has this many bytes, or when the input runs dry.
+const FULL: usize = 128 * 1024;
+
+/// A key group that nobody has yet.
+const NOBODY: u8 = u8::MAX;
+
+/// Marks an entry of a chunk that is a group to be forgotten.
+const FORGET: u64 = 1 << 63;
+
+/// What a message is, for its way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    Point,
+    Begin,
+    End,
+}
+
+/// The group and the time of a point in a frame; `None` if the frame is no point, or not one that can
+/// be told at a glance.
+#[inline]
+pub(super) fn group_of_point(frame: &[u8]) -> Option<(&[u8], i64)> {
+    peek::group(Point::message_of_frame(frame)?)
+}
+
+/// An entry of a chunk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Entry<'c> {
+    /// A message, with its number in the stream.
+    Frame(u64, &'c [u8]),
+    /// A group that is to be forgotten.
+    Forget(&'c [u8]),
+}
+
+/// Messages for one worker, behind each other.
+#[derive(Debug, Default)]
+pub(super) struct Chunk {
+    bytes: Vec<u8>,
+    /// The number of each message, and where it ends.
+    ends: Vec<(u64, usize)>,
+}
+
+impl Chunk {
+    #[inline]
+    fn put(&mut self, number: u64, bytes: &[u8]) -> bool {
+        self.bytes.extend_from_slice(bytes);
+        self.ends.push((number, self.bytes.len()));
+        self.bytes.len() >= FULL
+    }
+
+    pub(super) fn clear(&mut self) {
+        self.bytes.clear();
+        self.ends.clear();
+        if self.bytes.capacity() > 2 * FULL {
+            // One huge message does not hold its memory for ever.
+            self.bytes = Vec::new();
+        }
+    }
+
+    /// The entries in order.
+    pub(super) fn entries(&self) -> impl Iterator<Item = Entry<'_>> {
+        let mut start = 0;
+        self.ends.iter().map(move |(number, end)| {
+            let bytes = &self.bytes[start..*end];
+            start = *end;
+            if number & FORGET == 0 { Entry::Frame(*number, bytes) } else { Entry::Forget(bytes) }
+        })
+    }
+}
+
+/// Which worker has which groups, and what waits to be handed over.
+#[derive(Debug)]
+pub(super) struct Router {
+    owners: [u8; KEY_GROUPS],
+    /// The worker that gets the next key group.
+    next: usize,
+    chunks: Vec<Chunk>,
+    /// The worker of the batch that has begun, and its group.
+    batch: Option<(usize, Vec<u8>)>,
+}
+
+impl Router {
+    pub(super) fn new(workers: usize) -> Self {
+        let chunks = (0..workers).map(|_| Chunk::default()).collect();
+        Self { owners: [NOBODY; KEY_GROUPS], next: 0, chunks, batch: None }
+    }
+
+    /// The worker of a group.
+    #[inline]
+    pub(super) fn owner(&mut self, group: &[u8]) -> usize {
+        let owner = &mut self.owners[key_group(group)];
+        if *owner == NOBODY {
+            *owner = self.next as u8;
+            self.next = (self.next + 1) % self.chunks.len();
+        }
+        usize::from(*owner)
+    }
+
+    /// The worker of a message. All messages of a batch go to the worker that has its begin.
+    #[inline]
+    pub(super) fn place(&mut self, kind: Kind, group: &[u8]) -> usize {
+        match (kind, &self.batch) {
+            (Kind::End, Some(_)) => self.batch.take().map_or(0, |(place, _)| place),
+            (_, Some((place, _))) => *place,
+            (Kind::Begin, None) => {
+                let place = self.owner(group);
+                self.batch = Some((place, group.to_vec()));
+                place
+            }
+            (_, None) => self.owner(group),
+        }
+    }
+
+    pub(super) fn in_batch(&self) -> bool {
+        self.batch.is_some()
+    }
+
+    /// The group of the batch that has begun.
+    pub(super) fn batch_group(&self) -> &[u8] {
+        self.batch.as_ref().map_or(b"", |(_, group)| group)
+    }
+
+    /// Appends a message; true if the chunk is to be handed over.
+    #[inline]
+    pub(super) fn put(&mut self, place: usize, number: u64, bytes: &[u8]) -> bool {
+        self.chunks[place].put(number & !FORGET, bytes)
+    }
+
+    /// Appends that a group is to be forgotten.
+    pub(super) fn put_forget(&mut self, place: usize, group: &[u8]) -> bool {
+        self.chunks[place].put(FORGET, group)
+    }
+
+    /// True if something waits for a worker.
+    pub(super) fn has(&self, place: usize) -> bool {
+        !self.chunks[place].ends.is_empty()
+    }
+
+    /// Takes what waits for a worker; the next chunk has the memory of `spare`.
+    pub(super) fn take(&mut self, place: usize, spare: Option<Chunk>) -> Chunk {
+        std::mem::replace(&mut self.chunks[place], spare.unwrap_or_default())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn frame(time: i64, group: &str) -> Vec<u8> {
+        let mut point = Point::new(time);
+        point.set_name("m");
+        point.set_group(group);
+        point.set_field("x", 1.5);
+        let mut message = Vec::new();
+        point.put_request(&mut message);
+        message
+    }
+
+    #[test]
+    fn a_few_groups_are_spread_evenly() {
+        let mut router = Router::new(2);
+        let ids: Vec<String> = (0..1000).map(|i| format!("host=h{i}")).collect();
+        let first: Vec<usize> = ids.iter().map(|id| router.owner(id.as_bytes())).collect();
+        let again: Vec<usize> = ids.iter().map(|id| router.owner(id.as_bytes())).collect();
+        assert_eq!(first, again);
+        let ones = first.iter().sum::<usize>();
+        assert!((400..600).contains(&ones), "{ones} of 1000 groups belong to the second");
+        let mut keys: Vec<usize> = ids.iter().map(|id| key_group(id.as_bytes())).collect();
+        keys.sort_unstable();
+        keys.dedup();
+        assert_eq!(keys.len(), KEY_GROUPS, "every key group occurs");
+    }
+
+    #[test]
+    fn the_group_and_the_time_are_found_without_reading_the_point() {
+        assert_eq!(group_of_point(&frame(7, "host=a")), Some((&b"host=a"[..], 7)));
+        assert_eq!(group_of_point(&frame(-1, "")), Some((&b""[..], -1)));
+        let whole = frame(7, "host=a");
+        for cut in 0..whole.len() {
+            assert_eq!(group_of_point(&whole[..cut]), None);
+        }
+    }
+
+    #[test]
+    fn a_batch_stays_with_one_worker() {
+        let mut router = Router::new(2);
+        let (a, b) = (router.owner(b"a"), router.owner(b"b"));
+        assert_ne!(a, b);
+        assert_eq!(router.place(Kind::Begin, b"b"), b);
+        assert_eq!(router.place(Kind::Point, b"a"), b, "whatever its points say");
+        assert_eq!(router.batch_group(), b"b");
+        assert_eq!(router.place(Kind::End, b"a"), b);
+        assert!(!router.in_batch());
+        assert_eq!(router.place(Kind::Point, b"a"), a);
+    }
+
+    #[test]
+    fn chunks_give_back_what_was_put_in() {
+        let mut router = Router::new(1);
+        assert!(!router.put(0, 1, b"one"));
+        assert!(!router.put_forget(0, b"gone"));
+        assert!(router.put(0, 2, &vec![7; FULL]));
+        let mut chunk = router.take(0, None);
+        let entries: Vec<Entry<'_>> = chunk.entries().collect();
+        assert_eq!(entries[..2], [Entry::Frame(1, b"one"), Entry::Forget(b"gone")]);
+        assert!(matches!(entries[2], Entry::Frame(2, bytes) if bytes.len() == FULL));
+        chunk.clear();
+        assert_eq!(chunk.entries().count(), 0);
+        assert!(!router.has(0));
+    }
+}
