@@ -65,6 +65,8 @@ pub mod agent;
 pub mod cases;
 #[doc(hidden)]
 pub mod http;
+#[doc(hidden)]
+pub mod lab;
 pub mod model;
 pub mod protocol;
 #[doc(hidden)]

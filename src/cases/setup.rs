@@ -79,6 +79,7 @@ fn plain(
         every_alert: case.every_alert,
         output: true,
         show: show(),
+        ..ScriptTask::default()
     })
 }
 

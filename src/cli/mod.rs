@@ -9,6 +9,7 @@ mod files;
 mod import;
 mod import_files;
 mod judge;
+mod lab;
 mod listen;
 mod logging;
 mod make;
@@ -47,6 +48,7 @@ enum Command {
     Run(run::Args),
     Serve(Box<serve::Args>),
     Replay(Box<replay::Args>),
+    Lab(Box<lab::Args>),
     Listen(Box<listen::Args>),
     Check(check::Args),
     Model(model::Args),
@@ -95,6 +97,7 @@ fn command() -> ExitCode {
         Command::Run(args) => run::run(args, cli.log_level),
         Command::Replay(args) => replay::run(args, cli.log_level),
         Command::Bench(args) => bench::run(args, cli.log_level),
+        Command::Lab(args) => lab::run(args, cli.log_level),
         Command::Listen(args) => listen::run(args, cli.log_level),
         Command::Check(args) => {
             logging::start(cli.log_level, &Default::default(), log::LevelFilter::Warn);

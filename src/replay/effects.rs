@@ -44,6 +44,18 @@ pub struct Place {
     pub number: usize,
 }
 
+/// Takes what is shown in place of the lines, and may look at more.
+pub trait Audience {
+    /// Takes an event of an alert; `label` tells several variants apart.
+    ///
+    /// # Errors
+    /// Texts of the event that cannot be made.
+    fn alert(&mut self, label: &str, event: &AlertEvent<'_>) -> Result<()>;
+
+    /// Takes a line of a `|log()` node.
+    fn log(&mut self, level: &str, prefix: &str, text: &str);
+}
+
 /// Takes the effects of a graph.
 pub struct Effects {
     /// Alerts, and points unless they are apart.
@@ -60,6 +72,8 @@ pub struct Effects {
     pub files: Option<Files>,
     /// What is traced.
     pub(super) trace: Option<Tracer>,
+    /// Who looks in place of a reader of lines.
+    pub audience: Option<Box<dyn Audience>>,
     summary: Summary,
     show: Show,
     /// Whether the graph is a TICKscript's, whose alerts say their message.
@@ -95,6 +109,7 @@ impl Effects {
             database: None,
             files: None,
             trace: None,
+            audience: None,
             summary: Summary::default(),
             alerts: Formatter::new(show.format.unwrap_or_default()),
             outputs: Formatter::new(show.format.unwrap_or(points)),
@@ -217,11 +232,14 @@ impl Outside for Effects {
     }
 
     fn alert(&mut self, event: &AlertEvent<'_>) -> Result<()> {
-        let Self { shown, show, alerts, places, all, item, task, .. } = self;
+        let Self { shown, show, alerts, places, all, item, task, audience, .. } = self;
+        let Place { label, number, .. } = places.get(&event.node).unwrap_or(all);
+        if let Some(audience) = audience {
+            return audience.alert(label, event);
+        }
         if !show.alerts {
             return Ok(());
         }
-        let Place { label, number, .. } = places.get(&event.node).unwrap_or(all);
         let mut failed = Ok(());
         shown.push((*item, *number), |out| {
             if *task {
@@ -255,7 +273,7 @@ impl Outside for Effects {
         self.summary.points_written += write.points as u64;
         match &mut self.files {
             Some(files) => files.points(write.database, write.retention_policy, write.lines),
-            None if self.show.record && !self.show.apart => Ok(()),
+            None if self.show.record && !self.show.apart || self.audience.is_some() => Ok(()),
             None => self.show_points(write.lines),
         }
     }
@@ -263,14 +281,16 @@ impl Outside for Effects {
     fn http_out(&mut self, endpoint: &str, json: &str) -> Result<()> {
         match &mut self.files {
             Some(files) => files.endpoint(endpoint, json)?,
-            None if self.show.record => {}
+            None if self.show.record || self.audience.is_some() => {}
             None => self.line(&format!("{endpoint}: {json}")),
         }
         Ok(())
     }
 
     fn log(&mut self, level: &str, prefix: &str, text: &str) -> Result<()> {
-        if !self.show.record {
+        if let Some(audience) = &mut self.audience {
+            audience.log(level, prefix, text);
+        } else if !self.show.record {
             let prefix = if prefix.is_empty() { String::new() } else { format!("{prefix} ") };
             self.line(&format!("{level} {prefix}{text}"));
         }

@@ -17,6 +17,7 @@ mod lint;
 mod nearest;
 mod state;
 mod text;
+mod vocabulary;
 pub(crate) mod throttle;
 
 pub use api::LOG_TARGET;
@@ -31,3 +32,4 @@ pub use host::reload::{Follow, Watcher};
 pub use nearest::nearest;
 pub use state::view::{GroupView, SnapshotView};
 pub use text::ScriptText;
+pub use vocabulary::Vocabulary;

@@ -133,6 +133,18 @@ impl Input {
         }
     }
 
+    /// Opens a source by its name, as the points of a file also where queries are to be asked of them.
+    pub(in crate::cli) fn open_plainly(
+        &self,
+        name: &Path,
+        task: &Task,
+    ) -> anyhow::Result<Box<dyn Source>> {
+        match self {
+            Self::Files { reading, .. } => Ok(source::open(name, reading)?),
+            Self::Made(_) | Self::Influx { .. } => self.open(name, task),
+        }
+    }
+
     /// Opens a source by its name.
     pub(in crate::cli) fn open(&self, name: &Path, task: &Task) -> anyhow::Result<Box<dyn Source>> {
         let (url, span) = match self {

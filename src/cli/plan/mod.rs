@@ -174,7 +174,7 @@ fn reads(args: &ReplayArgs) -> Vec<PathBuf> {
 }
 
 /// Tells whether a file is a TICKscript.
-pub(super) fn is_tick(path: &Path) -> bool {
+pub(in crate::cli) fn is_tick(path: &Path) -> bool {
     path.extension().is_some_and(|extension| extension == "tick")
 }
 
@@ -218,6 +218,7 @@ fn script(
         // Points are shown if they are asked for, or if nothing else is.
         output: show.apart || !judges(args) && (args.show.format.is_some() || !has_alerts),
         show,
+        ..ScriptTask::default()
     })
 }
 
@@ -313,5 +314,6 @@ fn tick(
         database: args.influx.influxdb.clone().filter(|_| args.influx.write),
         reads: reads(args),
         show,
+        ..TickTask::default()
     })
 }

@@ -2,6 +2,7 @@
 //! `stream|from()|window()@script()|alert()`.
 
 use super::DataKind;
+use crate::agent::Control;
 use crate::protocol::Point;
 use crate::protocol::message::{EdgeType, InfoResponse, InitRequest};
 use crate::replay::ReplayError;
@@ -62,6 +63,8 @@ pub struct ScriptTask {
     pub output: bool,
     /// What is shown.
     pub show: Show,
+    /// Lets another thread end the calls of the script.
+    pub control: Control,
 }
 
 /// One use of a script, as one `@udf()` in a TICKscript.
@@ -100,7 +103,8 @@ impl ScriptTask {
     /// # Errors
     /// A script that cannot be used, options that it refuses, expressions that are none.
     pub fn engine(&self, uses: Range<usize>) -> Result<Engine, ReplayError> {
-        let mut registry = UdfRegistry::plain(self.config.clone(), self.captured_options);
+        let mut registry = UdfRegistry::plain(self.config.clone(), self.captured_options)
+            .controlled(&self.control);
         registry.add(UDF, UdfCommand::Script(self.script.clone()));
         let info = registry.info(UDF)?.unwrap_or_default();
         let mut outline = Outline {

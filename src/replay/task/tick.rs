@@ -1,5 +1,6 @@
 //! A TICKscript, with its variants.
 
+use crate::agent::Control;
 use crate::replay::ReplayError;
 use crate::replay::effects::{Effects, Show};
 use crate::replay::engine::{Engine, Run};
@@ -45,6 +46,8 @@ pub struct TickTask {
     pub reads: Vec<PathBuf>,
     /// What is shown.
     pub show: Show,
+    /// Lets another thread end the calls of scripts.
+    pub control: Control,
 }
 
 /// What a variant of a TICKscript has of its own.
@@ -69,7 +72,7 @@ pub enum Override {
 
 impl TickTask {
     fn registry(&self) -> UdfRegistry {
-        let mut registry = UdfRegistry::new(self.config.clone());
+        let mut registry = UdfRegistry::new(self.config.clone()).controlled(&self.control);
         for (name, command) in &self.udfs {
             registry.add(name, command.clone());
         }

@@ -1,7 +1,7 @@
 //! A script as a function of a graph: the agent in memory. What flows goes in as the daemon would send
 //! it, and what the script writes comes out.
 
-use crate::agent::{AgentError, Handler, Pulse, Session, Watch, Watchdog};
+use crate::agent::{AgentError, Control, Handler, Pulse, Session, Watch, Watchdog};
 use crate::protocol::frame::split_first;
 use crate::protocol::message::{
     InfoResponse, InitRequest, OptionInfo, RequestMessage, RestoreRequest, SnapshotRequest,
@@ -26,6 +26,8 @@ pub struct LocalUdf {
     /// Odd while a call runs.
     beat: u64,
     _watchdog: Option<Watchdog>,
+    /// Ends a call that goes on after it was asked to stop.
+    control: Control,
     /// The script and its configuration, to start it again.
     origin: (PathBuf, Config),
     /// The options, if they were given.
@@ -65,11 +67,13 @@ impl LocalUdf {
         handler: ScriptHandler,
         origin: (PathBuf, Config),
         init: Option<InitRequest>,
+        control: Control,
     ) -> Result<Self, TickError> {
         let pulse = handler.pulse();
         let mut udf = Self {
             session: Session::new(handler),
-            _watchdog: watchdog(&pulse, &origin.1.limits)?,
+            _watchdog: watchdog(&pulse, &origin.1.limits, &control)?,
+            control,
             pulse,
             beat: 0,
             origin,
@@ -250,7 +254,7 @@ impl Udf for LocalUdf {
         let (script, config) = self.origin.clone();
         let handler = ScriptHandler::load(&script, config.clone(), &Pulse::default());
         self.pulse = handler.pulse();
-        self._watchdog = watchdog(&self.pulse, &config.limits)?;
+        self._watchdog = watchdog(&self.pulse, &config.limits, &self.control)?;
         self.beat = 0;
         self.session = Session::new(handler);
         if let Some(now) = now {
@@ -267,8 +271,17 @@ impl Udf for LocalUdf {
 }
 
 /// Watches the calls, if anything limits them.
-fn watchdog(pulse: &Pulse, limits: &Limits) -> Result<Option<Watchdog>, TickError> {
-    let watch = Watch { budget: limits.call_budget(), memory: limits.memory, ..Watch::default() };
+fn watchdog(
+    pulse: &Pulse,
+    limits: &Limits,
+    control: &Control,
+) -> Result<Option<Watchdog>, TickError> {
+    let watch = Watch {
+        budget: limits.call_budget(),
+        memory: limits.memory,
+        control: control.clone(),
+        ..Watch::default()
+    };
     if watch.budget.is_none() && watch.memory == 0 {
         return Ok(None);
     }

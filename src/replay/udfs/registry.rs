@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use crate::agent::Pulse;
+use crate::agent::{Control, Pulse};
 use crate::protocol::message::{InfoResponse, InitRequest};
 use crate::replay::ReplayError;
 use crate::replay::udfs::external::External;
@@ -47,6 +47,8 @@ pub struct UdfRegistry {
     plain: bool,
     /// A captured session brings the options.
     captured: bool,
+    /// Ends calls of scripts that go on after it was asked to stop.
+    control: Control,
 }
 
 impl UdfRegistry {
@@ -58,6 +60,12 @@ impl UdfRegistry {
     /// Makes a registry for a script alone. With `captured`, a captured session brings its options.
     pub fn plain(config: Config, captured: bool) -> Self {
         Self { config, plain: true, captured, ..Self::default() }
+    }
+
+    /// Lets another thread end the calls of the scripts.
+    #[must_use]
+    pub fn controlled(self, control: &Control) -> Self {
+        Self { control: control.clone(), ..self }
     }
 
     /// Adds a function.
@@ -119,7 +127,8 @@ impl Udfs for UdfRegistry {
                 let init = (!self.captured).then_some(init);
                 let shown = (!self.plain).then_some(name);
                 let origin = (path, self.config.clone());
-                return Ok(Box::new(LocalUdf::start(shown, handler, origin, init)?));
+                let control = self.control.clone();
+                return Ok(Box::new(LocalUdf::start(shown, handler, origin, init, control)?));
             }
             Some(UdfCommand::Exec(command)) => External::process(name, &command)?,
             Some(UdfCommand::Socket(path)) => External::socket(name, &path)?,

@@ -1,0 +1,268 @@
+//! What the page and the replays share: what is wanted, what came last, and what it is compared with.
+//!
+//! One thread replays. Whoever wants another replay says so here; one that is at work is overtaken then, and what
+//! it has found is dropped.
+
+use super::knobs::Settings;
+use super::study::{self, Job, Series, Study};
+use crate::agent::Control;
+use crate::agent::socket::STACK;
+use crate::replay::task::Task;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+/// Why a replay is wanted; the last is the strongest.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Why {
+    /// There is more data, and nothing else is new.
+    #[default]
+    MoreData,
+    /// A slider is being dragged: the version before stays what it was.
+    Dragging,
+    /// A script was saved, or settings were set for good.
+    Settled,
+}
+
+/// A replay that is shown, with what it is compared with.
+#[derive(Clone, Debug)]
+pub(super) struct Shown {
+    pub(super) study: Arc<Study>,
+    /// The version before.
+    pub(super) before: Option<Arc<Study>>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    /// The number of the replay that is wanted; those before are of no use any more.
+    wanted: u64,
+    /// The number of the replay that was taken up last.
+    taken: u64,
+    /// Why a replay is wanted, since one was shown.
+    why: Why,
+    settings: Settings,
+    data: Arc<Vec<Series>>,
+    /// The data of what is shown.
+    shown_data: Arc<Vec<Series>>,
+    /// The replay at work.
+    working: Option<(Arc<AtomicBool>, Control)>,
+    shown: Option<Shown>,
+    /// The last replay that was settled and worked.
+    settled: Option<Arc<Study>>,
+    /// Counts everything that a page may want to know.
+    changes: u64,
+    ended: bool,
+}
+
+/// See the module.
+#[derive(Debug)]
+pub(super) struct Desk {
+    base: Task,
+    folder: PathBuf,
+    labelled: bool,
+    state: Mutex<State>,
+    changed: Condvar,
+    /// The files that are run, with the checksums that the last wish for a replay knew.
+    files: Mutex<BTreeMap<PathBuf, Option<u32>>>,
+}
+
+impl Desk {
+    pub(super) fn new(base: Task, folder: PathBuf, labelled: bool, data: Vec<Series>) -> Self {
+        let state = State { wanted: 1, why: Why::Settled, data: Arc::new(data), ..State::default() };
+        Self {
+            base,
+            folder,
+            labelled,
+            state: Mutex::new(state),
+            changed: Condvar::new(),
+            files: Mutex::default(),
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn files(&self) -> MutexGuard<'_, BTreeMap<PathBuf, Option<u32>>> {
+        self.files.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Learns which files are run.
+    pub(super) fn reads(&self, files: &[(PathBuf, String)]) {
+        let sum = |text: &String| Some(crc32fast::hash(text.as_bytes()));
+        *self.files() = files.iter().map(|(path, text)| (path.clone(), sum(text))).collect();
+    }
+
+    /// The page has written a file.
+    pub(super) fn wrote(&self, path: &Path, text: &str) {
+        if let Some(sum) = self.files().get_mut(path) {
+            *sum = Some(crc32fast::hash(text.as_bytes()));
+        }
+    }
+
+    /// Tells whether the disk has other files than were last known, which are known then.
+    pub(super) fn disk_is_new(&self) -> bool {
+        let mut is_new = false;
+        for (path, sum) in self.files().iter_mut() {
+            let now = std::fs::read(path).ok().map(|bytes| crc32fast::hash(&bytes));
+            is_new |= now != *sum;
+            *sum = now;
+        }
+        is_new
+    }
+
+    /// Returns the task as it was given.
+    pub(super) fn base(&self) -> &Task {
+        &self.base
+    }
+
+    /// Wants a replay of what is on the disk now, with these settings if they are given; the one at work is
+    /// overtaken. Returns the number of the replay.
+    pub(super) fn want(&self, settings: Option<Settings>, why: Why) -> u64 {
+        let mut state = self.lock();
+        if let Some(settings) = settings {
+            state.settings = settings;
+        }
+        self.overtake(&mut state, why)
+    }
+
+    /// Wants a replay of other data.
+    pub(super) fn feed(&self, data: Vec<Series>) {
+        let mut state = self.lock();
+        state.data = Arc::new(data);
+        // A replay that is at work is finished: data may come faster than it can be replayed.
+        state.wanted += 1;
+        self.changed.notify_all();
+    }
+
+    fn overtake(&self, state: &mut State, why: Why) -> u64 {
+        state.wanted += 1;
+        state.why = state.why.max(why);
+        if let Some((overtaken, control)) = &state.working {
+            overtaken.store(true, Ordering::Relaxed);
+            control.stop();
+        }
+        self.changed.notify_all();
+        state.wanted
+    }
+
+    /// Returns what is shown now.
+    pub(super) fn shown(&self) -> Option<Shown> {
+        self.lock().shown.clone()
+    }
+
+    /// Tells whether a replay is at work or waits.
+    pub(super) fn is_behind(&self) -> bool {
+        let state = self.lock();
+        state.working.is_some() || state.wanted != state.taken
+    }
+
+    /// Returns the settings.
+    pub(super) fn settings(&self) -> Settings {
+        self.lock().settings.clone()
+    }
+
+    /// Tells pages that something else than a replay has changed, as a file.
+    pub(super) fn tell(&self) {
+        self.lock().changes += 1;
+        self.changed.notify_all();
+    }
+
+    /// Waits until something has changed that the page has not seen; returns the count of changes.
+    pub(super) fn wait(&self, seen: u64, time: Duration) -> u64 {
+        let waits = |state: &mut State| state.changes <= seen && !state.ended;
+        let waited = self.changed.wait_timeout_while(self.lock(), time, waits);
+        waited.unwrap_or_else(PoisonError::into_inner).0.changes
+    }
+
+    /// Ends the replays and everybody who waits.
+    pub(super) fn end(&self) {
+        let mut state = self.lock();
+        state.ended = true;
+        self.overtake(&mut state, Why::Settled);
+    }
+
+    pub(super) fn has_ended(&self) -> bool {
+        self.lock().ended
+    }
+
+    /// Makes a job of what is shown, to look into it.
+    pub(super) fn job_of(&self, shown: &Shown) -> Job {
+        Job {
+            number: shown.study.number,
+            base: self.base.clone(),
+            settings: shown.study.settings.clone(),
+            series: self.lock().shown_data.clone(),
+            folder: self.folder.clone(),
+            labelled: self.labelled,
+        }
+    }
+
+    /// Starts the thread that replays.
+    pub(super) fn start(self: &Arc<Self>) -> std::io::Result<JoinHandle<()>> {
+        let desk = self.clone();
+        let thread = std::thread::Builder::new().name("replay".into()).stack_size(STACK);
+        thread.spawn(move || {
+            while let Some((job, overtaken, why)) = desk.take() {
+                let study = study::run(&job, &overtaken);
+                desk.publish(study, job.series, why);
+            }
+        })
+    }
+
+    /// Waits for a replay that is wanted; `None` when it is time to end.
+    fn take(&self) -> Option<(Job, Arc<AtomicBool>, Why)> {
+        let waits = |state: &mut State| state.wanted == state.taken && !state.ended;
+        let waited = self.changed.wait_while(self.lock(), waits);
+        let mut state = waited.unwrap_or_else(PoisonError::into_inner);
+        if state.ended {
+            return None;
+        }
+        state.taken = state.wanted;
+        let overtaken = Arc::new(AtomicBool::new(false));
+        let control = Control::default();
+        state.working = Some((overtaken.clone(), control.clone()));
+        let mut base = self.base.clone();
+        match &mut base {
+            Task::Script(task) => task.control = control,
+            Task::Tick(task) => task.control = control,
+        }
+        let job = Job {
+            number: state.wanted,
+            base,
+            settings: state.settings.clone(),
+            series: state.data.clone(),
+            folder: self.folder.clone(),
+            labelled: self.labelled,
+        };
+        Some((job, overtaken, state.why))
+    }
+
+    fn publish(&self, study: Option<Study>, data: Arc<Vec<Series>>, why: Why) {
+        let mut state = self.lock();
+        state.working = None;
+        let Some(study) = study else { return };
+        let study = Arc::new(study);
+        let was_settled = match (&state.shown, &state.settled) {
+            (Some(shown), Some(settled)) => Arc::ptr_eq(&shown.study, settled),
+            _ => false,
+        };
+        // What is replayed again as it was is compared with what it was compared with.
+        let again = state.settled.as_ref().is_some_and(|settled| settled.is_like(&study));
+        let before = match &state.shown {
+            Some(shown) if why == Why::MoreData || again => shown.before.clone(),
+            _ => state.settled.clone(),
+        };
+        if !study.failed && (why == Why::Settled || why == Why::MoreData && was_settled) {
+            state.settled = Some(study.clone());
+        }
+        state.why = Why::MoreData;
+        state.shown = Some(Shown { study, before });
+        state.shown_data = data;
+        state.changes += 1;
+        self.changed.notify_all();
+    }
+}

@@ -1,0 +1,387 @@
+//! One replay with everything that the page shows of it.
+
+use super::feed;
+use super::held::Held;
+use super::knobs::{self, Knob, Settings};
+use super::problems::{self, Finding};
+use crate::cases::capture;
+use crate::protocol::Point;
+use crate::protocol::point::Order;
+use crate::replay::effects::Audience;
+use crate::replay::player::Writers;
+use crate::replay::quality::{Interval, Quality};
+use crate::replay::task::Task;
+use crate::replay::trace::{Trace, TracedField};
+use crate::replay::udfs::UdfCommand;
+use crate::replay::{Player, ReplayError, unseen};
+use crate::script::config::Config;
+use crate::script::{GroupView, ScriptText, SnapshotView};
+use crate::tick::TickError;
+use crate::tick::alert::AlertEvent;
+use std::cell::RefCell;
+use std::path::{Path, PathBuf};
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+/// Events of alerts that are kept; others are counted.
+const ALERTS: usize = 20_000;
+
+/// Lines of the log that are kept.
+const LINES: usize = 1_000;
+
+/// Groups whose states are shown.
+const STATES: usize = 200;
+
+/// Data of which a script starts without a state.
+#[derive(Clone, Debug)]
+pub struct Series {
+    /// The data.
+    pub held: Arc<Held>,
+    /// Its true anomalies.
+    pub anomalies: Vec<Interval>,
+}
+
+/// What a replay is made of.
+#[derive(Clone, Debug)]
+pub(super) struct Job {
+    /// The number of the replay.
+    pub(super) number: u64,
+    pub(super) base: Task,
+    pub(super) settings: Settings,
+    pub(super) series: Arc<Vec<Series>>,
+    pub(super) folder: PathBuf,
+    /// Whether there are labels.
+    pub(super) labelled: bool,
+}
+
+/// An event of an alert.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Alert {
+    /// The time, in nanoseconds.
+    pub(super) time: i64,
+    /// The level.
+    pub(super) level: &'static str,
+    /// The level before.
+    pub(super) previous: &'static str,
+    /// The alert's id.
+    pub(super) id: String,
+    /// The group.
+    pub(super) group: String,
+    /// The text of a TICKscript's alert; of a plain script's the fields that decided.
+    pub(super) text: String,
+}
+
+/// What came of a replay.
+#[derive(Debug, Default)]
+pub(super) struct Study {
+    /// The number of the replay.
+    pub(super) number: u64,
+    /// The version of the script and of what it imports or calls.
+    pub(super) version: String,
+    /// What was turned.
+    pub(super) settings: Settings,
+    /// What can be turned.
+    pub(super) knobs: Vec<Knob>,
+    /// What is wrong, or may be.
+    pub(super) findings: Vec<Finding>,
+    /// Whether it ended with an error.
+    pub(super) failed: bool,
+    /// What flowed, and the levels of alerts.
+    pub(super) trace: Trace,
+    /// Events of alerts.
+    pub(super) alerts: Vec<Alert>,
+    /// How many there were.
+    pub(super) alert_count: u64,
+    /// Lines of the log.
+    pub(super) log: Vec<String>,
+    /// The states of the functions, by the names of their nodes.
+    pub(super) states: Vec<(String, Vec<GroupView>)>,
+    /// Groups whose states are left out.
+    pub(super) states_left_out: usize,
+    /// How good the alerts are.
+    pub(super) quality: Option<Quality>,
+    /// What happened, in a line.
+    pub(super) summary: String,
+    /// How long it took.
+    pub(super) took: Duration,
+}
+
+/// Plays the data; `None` if it was overtaken.
+pub(super) fn run(job: &Job, overtaken: &Arc<AtomicBool>) -> Option<Study> {
+    let started = Instant::now();
+    let task = knobs::apply(&job.base, &job.settings);
+    let mut study = Study {
+        number: job.number,
+        settings: job.settings.clone(),
+        version: version(&task),
+        knobs: knobs::find(&task, &job.settings, &job.folder),
+        ..Study::default()
+    };
+    study.findings = look(&task, &job.folder);
+    capture::begin_at_most(LINES);
+    let played = match study.findings.iter().any(|finding| finding.error) {
+        true => Ok(()),
+        false => play(job, &task, overtaken, &mut study),
+    };
+    study.log.extend(capture::end());
+    if overtaken.load(Ordering::Relaxed) {
+        return None;
+    }
+    if let Err(error) = played {
+        study.findings.extend(problems::of_replay(&error, &job.folder));
+    }
+    study.failed = study.findings.iter().any(|finding| finding.error);
+    study.took = started.elapsed();
+    Some(study)
+}
+
+impl Study {
+    /// Tells whether another replay was of the same version and settings.
+    pub(super) fn is_like(&self, other: &Self) -> bool {
+        self.version == other.version && self.settings == other.settings
+    }
+}
+
+/// The version of all files that a task runs. A file that cannot be read is a version too.
+fn version(task: &Task) -> String {
+    let sum = |path: &Path| {
+        let text = std::fs::read(path).unwrap_or_default();
+        format!("{:08x}-{}", crc32fast::hash(&text), text.len())
+    };
+    let hash = |path: &Path, config: &Config, folder: &Path| {
+        let program = ScriptText::read(path).ok().and_then(|s| problems::check(s, config, folder).0);
+        program.map_or_else(|| sum(path), |program| program.hash().to_owned())
+    };
+    match task {
+        Task::Script(task) => hash(&task.script, &task.config, Path::new("")),
+        Task::Tick(task) => {
+            let mut versions = vec![sum(Path::new(&task.name))];
+            for (_, command) in &task.udfs {
+                if let UdfCommand::Script(path) = command {
+                    versions.push(hash(path, &task.config, Path::new("")));
+                }
+            }
+            versions.join(" ")
+        }
+    }
+}
+
+/// Looks at the script as `check` does; a TICKscript is looked at when it is played.
+fn look(task: &Task, folder: &Path) -> Vec<Finding> {
+    match task {
+        Task::Script(task) => {
+            let (path, config) = (&task.script, &task.config);
+            match ScriptText::read(path) {
+                Ok(source) => problems::check(source, config, folder).1,
+                Err(error) => problems::of_replay(&ReplayError::Script(error), folder),
+            }
+        }
+        Task::Tick(_) => Vec::new(),
+    }
+}
+
+fn play(
+    job: &Job,
+    task: &Task,
+    overtaken: &Arc<AtomicBool>,
+    study: &mut Study,
+) -> Result<(), ReplayError> {
+    let seen = Rc::new(RefCell::new(Seen::default()));
+    let result = play_series(job, task, overtaken, &seen, study);
+    let mut seen = seen.borrow_mut();
+    study.alerts = std::mem::take(&mut seen.alerts);
+    study.alert_count = seen.alert_count;
+    study.log = std::mem::take(&mut seen.lines);
+    result
+}
+
+fn play_series(
+    job: &Job,
+    task: &Task,
+    overtaken: &Arc<AtomicBool>,
+    seen: &Rc<RefCell<Seen>>,
+    study: &mut Study,
+) -> Result<(), ReplayError> {
+    let started = Instant::now();
+    let mut player = player(task, Some(seen))?;
+    let mut total: Option<Quality> = None;
+    for (number, series) in job.series.iter().enumerate() {
+        if number > 0 {
+            player.restart()?;
+            attend(&mut player, task, seen);
+        }
+        let mut source = feed::source(task, &series.held, overtaken, i64::MAX)?;
+        let played = player.play(&mut *source, &mut |_| {});
+        if overtaken.load(Ordering::Relaxed) {
+            return Ok(());
+        }
+        let judged = played.and_then(|()| player.finish(&series.anomalies));
+        if judged.is_err() {
+            // What came before the error is shown.
+            let runs = player.engine_mut().into_iter().flat_map(|engine| &mut engine.runs);
+            study.trace = runs.filter_map(|run| run.effects.take_trace()).next().unwrap_or_default();
+        }
+        let judged = judged?;
+        if let Some((_, quality)) = judged.into_iter().next().filter(|_| job.labelled) {
+            total.get_or_insert_default().add(&quality);
+        }
+    }
+    study.quality = total;
+    study.trace = player.take_trace().map(joined).unwrap_or_default();
+    let mut summary = player.summary();
+    summary.took = started.elapsed();
+    study.summary = summary.to_string();
+    for (node, error, times) in player.diagnosed() {
+        let times = if times > 1 { format!(" ({times} times)") } else { String::new() };
+        study.findings.push(Finding::plain(format!("{node}: {error}{times}"), false));
+    }
+    let unseen = player.unseen().map(|name| Finding::plain(unseen::describe(&name), false));
+    study.findings.extend(unseen);
+    (study.states, study.states_left_out) = states(&mut player)?;
+    Ok(())
+}
+
+/// Joins the fields of several series that were played one after the other.
+fn joined(mut trace: Trace) -> Trace {
+    for group in &mut trace.groups {
+        for fields in [&mut group.inputs, &mut group.outputs] {
+            let mut all: Vec<TracedField> = Vec::new();
+            for mut field in std::mem::take(fields) {
+                let same = |known: &&mut TracedField| {
+                    (&known.udf, &known.field) == (&field.udf, &field.field)
+                };
+                match all.iter_mut().find(same) {
+                    Some(known) => {
+                        known.count += field.count;
+                        known.samples.append(&mut field.samples);
+                        known.samples.sort_by_key(|(time, _)| *time);
+                    }
+                    None => all.push(field),
+                }
+            }
+            *fields = all;
+        }
+    }
+    trace
+}
+
+/// Starts a player of this thread.
+fn player(task: &Task, seen: Option<&Rc<RefCell<Seen>>>) -> Result<Player, ReplayError> {
+    let writers = Writers { shown: Box::new(std::io::sink()), points: None };
+    let mut player = Player::start_on(task.clone(), writers, 1)?;
+    match seen {
+        Some(seen) => attend(&mut player, task, seen),
+        None => attend(&mut player, task, &Rc::default()),
+    }
+    Ok(player)
+}
+
+/// Lets everything be seen that the graphs of a player do.
+fn attend(player: &mut Player, task: &Task, seen: &Rc<RefCell<Seen>>) {
+    let says_messages = matches!(task, Task::Tick(_));
+    let Some(engine) = player.engine_mut() else { return };
+    for run in &mut engine.runs {
+        run.effects.audience = Some(Box::new(Attendant { seen: seen.clone(), says_messages }));
+    }
+}
+
+/// The states of the functions by the names of their nodes, and how many were left out.
+type States = (Vec<(String, Vec<GroupView>)>, usize);
+
+fn states(player: &mut Player) -> Result<States, ReplayError> {
+    let mut states = Vec::new();
+    let mut left_out = 0;
+    if let Some(engine) = player.engine_mut() {
+        for (node, snapshot) in engine.snapshots()? {
+            let mut groups = SnapshotView::read(&snapshot)?.groups;
+            // Those that were seen last stand last.
+            let shown = groups.len().saturating_sub(STATES);
+            left_out += shown;
+            states.push((node, groups.split_off(shown)));
+        }
+    }
+    Ok((states, left_out))
+}
+
+/// Plays the data up to a time and returns the states then; `None` if it was overtaken.
+pub(super) fn states_before(
+    job: &Job,
+    time: i64,
+    overtaken: &Arc<AtomicBool>,
+) -> Option<Result<States, ReplayError>> {
+    let task = knobs::apply(&job.base, &job.settings);
+    let play = || {
+        let mut player = player(&task, None)?;
+        // Series are recorded one after the other: the one that holds the time is wanted.
+        for (number, series) in job.series.iter().enumerate() {
+            if number > 0 {
+                player.restart()?;
+            }
+            let until = time.saturating_sub(1);
+            let mut source = feed::source(&task, &series.held, overtaken, until)?;
+            player.play(&mut *source, &mut |_| {})?;
+            if number + 1 == job.series.len() || series.held.reaches(time) {
+                break;
+            }
+            player.finish(&[])?;
+        }
+        states(&mut player)
+    };
+    capture::begin_at_most(0);
+    let states = play();
+    capture::end();
+    (!overtaken.load(Ordering::Relaxed)).then_some(states)
+}
+
+/// What is seen of a replay.
+#[derive(Debug, Default)]
+struct Seen {
+    alerts: Vec<Alert>,
+    alert_count: u64,
+    lines: Vec<String>,
+}
+
+/// Looks at what a graph does.
+struct Attendant {
+    seen: Rc<RefCell<Seen>>,
+    /// The alerts have a message, as those of a TICKscript.
+    says_messages: bool,
+}
+
+/// The fields of a point in a line.
+fn fields(point: &Point) -> String {
+    let mut order = Order::default();
+    let fields = point.sorted_fields(&mut order);
+    fields.map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>().join(" ")
+}
+
+impl Audience for Attendant {
+    fn alert(&mut self, _label: &str, event: &AlertEvent<'_>) -> Result<(), TickError> {
+        let seen = &mut *self.seen.borrow_mut();
+        seen.alert_count += 1;
+        if seen.alerts.len() < ALERTS {
+            seen.alerts.push(Alert {
+                time: event.time,
+                level: event.level.name(),
+                previous: event.previous_level.name(),
+                id: event.id.to_owned(),
+                group: event.data.group().into_owned(),
+                text: match self.says_messages {
+                    true => event.message()?.to_owned(),
+                    false => fields(event.point),
+                },
+            });
+        }
+        Ok(())
+    }
+
+    fn log(&mut self, level: &str, prefix: &str, text: &str) {
+        let lines = &mut self.seen.borrow_mut().lines;
+        if lines.len() < LINES {
+            let prefix = if prefix.is_empty() { String::new() } else { format!("{prefix} ") };
+            lines.push(format!("{level} {prefix}{text}"));
+        }
+    }
+}
