@@ -323,7 +323,7 @@ async function looking() {
 }
 
 async function live() {
-  const { url, out } = await lab("sigma.rhai", "--live", "--port", "0", "--set", "field=x", "--crit", "sigmas > 3.0");
+  const { url, out } = await lab("sigma.rhai", "--live", "--port", "0", "--set", "field=x", "--crit", "sigma > 3.0");
   const page = await open(url);
   const port = /listening on (\S+)/.exec(out)[1];
   let lines = "";

@@ -53,11 +53,8 @@ pub(super) fn run(args: &Args, level: Option<log::LevelFilter>) -> anyhow::Resul
     let config = run::read_config(replay.config.as_deref(), &replay.script)?;
     logging::start_for_replay(level, &config.log);
     let (folder, script) = place(&replay.script)?;
-    let mut plan = if args.live {
-        Plan::live(replay, config)?
-    } else {
-        Plan::recorded(replay, config)?
-    };
+    let mut plan =
+        if args.live { Plan::live(replay, config)? } else { Plan::recorded(replay, config)? };
     rename(&mut plan.task, &folder, &script);
     let (series, labels) = match &plan.input {
         Some(input) => read(&plan, input)?,

@@ -184,9 +184,8 @@ impl Rows {
         let named = now.or(before);
         let lines = [("now", now), ("before", before)];
         let lines = lines.into_iter().filter_map(|(name, field)| Some((name, field?)));
-        let (names, lines): (Vec<&str>, Vec<_>) = lines
-            .map(|(name, field)| (name, within(&field.samples, self.from, self.to)))
-            .unzip();
+        let (names, lines): (Vec<&str>, Vec<_>) =
+            lines.map(|(name, field)| (name, within(&field.samples, self.from, self.to))).unzip();
         let drawn = draw(&lines, self.pixels);
         json!({
             "field": named.map(|field| &field.field),
@@ -213,9 +212,7 @@ fn seconds(time: i64) -> f64 {
 /// The times in which the alerts of a group were not OK, with their levels.
 fn bands(group: &TracedGroup) -> Vec<Value> {
     let intervals = group.alerts.iter().flat_map(|alert| &alert.intervals);
-    intervals
-        .map(|one| json!([seconds(one.from), seconds(one.to), one.level.name()]))
-        .collect()
+    intervals.map(|one| json!([seconds(one.from), seconds(one.to), one.level.name()])).collect()
 }
 
 /// The time of the point of a group that a click at a time means: the last that is not later.

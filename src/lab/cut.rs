@@ -5,9 +5,9 @@ use super::held::Held;
 use super::knobs::{apply, conditions, given_options};
 use super::study::{self, Job, Series, Study};
 use crate::cases::{CaseFile, judge};
+use crate::protocol::duration;
 use crate::protocol::line::Writer;
 use crate::protocol::time::rfc3339;
-use crate::protocol::duration;
 use crate::replay::ReplayError;
 use crate::replay::source::{Item, Scratch, Source};
 use crate::replay::task::{ScriptTask, Task, TickTask};
@@ -75,12 +75,7 @@ fn unfit<T>(message: impl Into<String>) -> Result<T, CutError> {
 
 /// Cuts a slice out, runs it, and adds it to the test cases beside the script. A case that does not pass is not
 /// kept.
-pub(super) fn cut(
-    wish: &Wish,
-    job: &Job,
-    setup: &Setup,
-    folder: &Folder,
-) -> Result<Cut, CutError> {
+pub(super) fn cut(wish: &Wish, job: &Job, setup: &Setup, folder: &Folder) -> Result<Cut, CutError> {
     let name = wish.name.trim();
     if name.is_empty() || name.chars().any(char::is_control) {
         return unfit("the test case needs a name, in one line");
@@ -135,7 +130,10 @@ pub(super) fn cut(
     folder.write(&file, &text)?;
     if let Err(why) = proves(&folder.path().join(&file), name) {
         // What was there before is put back.
-        folder.write(&file, before.as_deref().unwrap_or("# Test cases that rhai-udf lab cuts out.\n"))?;
+        folder.write(
+            &file,
+            before.as_deref().unwrap_or("# Test cases that rhai-udf lab cuts out.\n"),
+        )?;
         return Err(CutError::Fails(why));
     }
     Ok(Cut { file, text: case.trim_start().to_owned() })
@@ -278,7 +276,8 @@ fn settings_of_tick(task: &TickTask, job: &Job) -> Result<String, CutError> {
         }
     }
     if !variables.is_empty() {
-        let set = variables.iter().map(|(name, value)| format!("{} = {}", string(name), string(value)));
+        let set =
+            variables.iter().map(|(name, value)| format!("{} = {}", string(name), string(value)));
         let _ = writeln!(text, "var = {{ {} }}", set.collect::<Vec<_>>().join(", "));
     }
     if task.every_alert {
@@ -341,7 +340,11 @@ fn points(study: &Study) -> Result<String, CutError> {
     for (time, fields) in &rows {
         let fields = fields.iter().map(|(name, value)| format!("{} = {value:?}", string(name)));
         let fields = fields.collect::<Vec<_>>().join(", ");
-        let _ = writeln!(text, "    {{ time = {}, fields = {{ {fields} }} }},", string(&rfc3339(*time)));
+        let _ = writeln!(
+            text,
+            "    {{ time = {}, fields = {{ {fields} }} }},",
+            string(&rfc3339(*time))
+        );
     }
     text.push_str("]\n");
     Ok(text)
@@ -354,8 +357,8 @@ fn string(text: &str) -> String {
 
 /// The value of an option: numbers and truth values as they are.
 fn setting(text: &str) -> String {
-    let is_plain = text.parse::<i64>().is_ok() && !text.starts_with('+')
-        || matches!(text, "true" | "false");
+    let is_plain =
+        text.parse::<i64>().is_ok() && !text.starts_with('+') || matches!(text, "true" | "false");
     if is_plain { text.into() } else { string(text) }
 }
 

@@ -71,7 +71,8 @@ pub(super) struct Desk {
 
 impl Desk {
     pub(super) fn new(base: Task, folder: PathBuf, labelled: bool, data: Vec<Series>) -> Self {
-        let state = State { wanted: 1, why: Why::Settled, data: Arc::new(data), ..State::default() };
+        let state =
+            State { wanted: 1, why: Why::Settled, data: Arc::new(data), ..State::default() };
         Self {
             base,
             folder,

@@ -120,8 +120,8 @@ impl Folder {
         let passing = format!(".{file}.{}.lab", std::process::id());
         let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;
         let new = openat(&folder, &passing, flags, mode).map_err(|error| failed(name, error))?;
-        let written = put(new, text, mode)
-            .and_then(|()| Ok(renameat(&folder, &passing, &folder, &file)?));
+        let written =
+            put(new, text, mode).and_then(|()| Ok(renameat(&folder, &passing, &folder, &file)?));
         if let Err(source) = written {
             let _ = unlinkat(&folder, &passing, AtFlags::empty());
             return Err(FolderError::System { name: name.into(), source });

@@ -114,9 +114,10 @@ fn apply_to_script(base: &ScriptTask, settings: &Settings) -> ScriptTask {
 pub(super) fn given_options(base: &ScriptTask, settings: &Settings) -> Vec<(String, String)> {
     let before = base.uses.first().map(|one| &one.options[..]).unwrap_or_default();
     let kept = before.iter().filter(|(name, _)| !settings.options.contains_key(name));
-    let turned = settings.options.iter().flat_map(|(name, values)| {
-        values.iter().map(move |value| (name.clone(), value.clone()))
-    });
+    let turned = settings
+        .options
+        .iter()
+        .flat_map(|(name, values)| values.iter().map(move |value| (name.clone(), value.clone())));
     kept.cloned().chain(turned).collect()
 }
 
@@ -185,7 +186,8 @@ fn declaration(script: &Path, task: &Task, folder: &Path) -> Option<Declaration>
 fn of_script(task: &ScriptTask, declaration: &Declaration) -> Vec<Knob> {
     let given = task.uses.first().map(|one| &one.options[..]).unwrap_or_default();
     let knob = |(name, spec): (&String, &OptionSpec)| {
-        let values = given.iter().filter(|(known, _)| known == name).map(|(_, value)| value.clone());
+        let values =
+            given.iter().filter(|(known, _)| known == name).map(|(_, value)| value.clone());
         let knob = Knob::of_option(name.clone(), name, String::new(), spec);
         Knob { values: values.collect(), ..knob }
     };

@@ -28,7 +28,8 @@ pub(super) fn describe() -> Value {
     let nodes: Vec<Value> = NODES
         .iter()
         .map(|node| {
-            let properties: Vec<_> = node.properties.iter().map(|(name, takes)| [name, takes]).collect();
+            let properties: Vec<_> =
+                node.properties.iter().map(|(name, takes)| [name, takes]).collect();
             json!({ "name": node.name, "takes": node.arguments, "properties": properties })
         })
         .collect();

@@ -125,7 +125,8 @@ impl Lab {
             message: error.to_string(),
         };
         if !address.ip().is_loopback() {
-            let message = "a page that edits and runs scripts is served on the loopback address only";
+            let message =
+                "a page that edits and runs scripts is served on the loopback address only";
             return Err(ReplayError::Usage(message.into()));
         }
         let token = random(24).map_err(failed)?;

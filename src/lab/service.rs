@@ -141,7 +141,10 @@ impl Answers {
         let mut parts = head.path.trim_start_matches('/').splitn(2, '/');
         let token = parts.next().unwrap_or_default();
         if !self.token.is(token) {
-            return refuse(403, "the address lacks its token: open the one that rhai-udf lab printed");
+            return refuse(
+                403,
+                "the address lacks its token: open the one that rhai-udf lab printed",
+            );
         }
         let Some(rest) = parts.next() else {
             // Relative addresses begin after the slash.
@@ -217,7 +220,10 @@ impl Answers {
             "cut" => {
                 let wish: cut::Wish = read(request)?;
                 if !self.edit {
-                    return refuse(403, "nothing can be written: rhai-udf lab was started with --no-edit");
+                    return refuse(
+                        403,
+                        "nothing can be written: rhai-udf lab was started with --no-edit",
+                    );
                 }
                 let Some(shown) = self.desk.shown() else {
                     return refuse(503, "nothing has been replayed yet");

@@ -151,7 +151,8 @@ fn version(task: &Task) -> String {
         format!("{:08x}-{}", crc32fast::hash(&text), text.len())
     };
     let hash = |path: &Path, config: &Config, folder: &Path| {
-        let program = ScriptText::read(path).ok().and_then(|s| problems::check(s, config, folder).0);
+        let program =
+            ScriptText::read(path).ok().and_then(|s| problems::check(s, config, folder).0);
         program.map_or_else(|| sum(path), |program| program.hash().to_owned())
     };
     match task {
@@ -221,7 +222,8 @@ fn play_series(
         if judged.is_err() {
             // What came before the error is shown.
             let runs = player.engine_mut().into_iter().flat_map(|engine| &mut engine.runs);
-            study.trace = runs.filter_map(|run| run.effects.take_trace()).next().unwrap_or_default();
+            study.trace =
+                runs.filter_map(|run| run.effects.take_trace()).next().unwrap_or_default();
         }
         let judged = judged?;
         if let Some((_, quality)) = judged.into_iter().next().filter(|_| job.labelled) {

@@ -41,7 +41,8 @@ fn plain(task: &ScriptTask, settings: &Settings, knobs: &[Knob]) -> String {
     let stem = task.script.file_stem().unwrap_or_default().to_string_lossy();
     let _ = writeln!(text, "    @{}()", identifier(&stem));
     for (name, value) in given_options(task, settings) {
-        let types = knobs.iter().find(|knob| knob.name == name).map_or("string", |knob| &knob.types);
+        let types =
+            knobs.iter().find(|knob| knob.name == name).map_or("string", |knob| &knob.types);
         let _ = writeln!(text, "        .{name}({})", arguments(&value, types));
     }
     let conditions = conditions(task, settings);
@@ -242,11 +243,7 @@ mod tests {
             script: "/x/t-test.rhai".into(),
             measurement: Some("printer".into()),
             group_by: vec!["host".into()],
-            window: Some(Windows {
-                period: 300_000_000_000,
-                every: 60_000_000_000,
-                align: true,
-            }),
+            window: Some(Windows { period: 300_000_000_000, every: 60_000_000_000, align: true }),
             uses: vec![Use {
                 options: vec![("field".into(), "hotend".into()), ("alpha".into(), "1".into())],
                 alerts: vec![Alerts {

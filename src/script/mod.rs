@@ -17,8 +17,8 @@ mod lint;
 mod nearest;
 mod state;
 mod text;
-mod vocabulary;
 pub(crate) mod throttle;
+mod vocabulary;
 
 pub use api::LOG_TARGET;
 pub use declaration::{Declaration, OptionSpec, StateScope, type_name};
