@@ -4,7 +4,7 @@ use super::error::{ModelError, Result};
 use super::math::argmax;
 use super::port::Port;
 use super::tensor::{Data, Shape, Tensor};
-use super::value::{Labels, Value};
+use super::value::{Labels, Value, Values};
 use std::sync::Arc;
 
 /// What an output is about.
@@ -18,11 +18,37 @@ pub enum Meaning {
     Plain,
 }
 
+/// What an answer is called.
+#[derive(Clone, Debug, PartialEq)]
+pub enum AnswerName {
+    /// `label`.
+    Label,
+    /// `probabilities`.
+    Probabilities,
+    /// `scores`.
+    Scores,
+    /// The name of an output.
+    Output(Arc<str>),
+}
+
+impl std::ops::Deref for AnswerName {
+    type Target = str;
+
+    fn deref(&self) -> &str {
+        match self {
+            Self::Label => "label",
+            Self::Probabilities => "probabilities",
+            Self::Scores => "scores",
+            Self::Output(name) => name,
+        }
+    }
+}
+
 /// One of the things that a prediction says.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Answer {
-    /// `label`, `probabilities`, `scores`, or the name of the output.
-    pub name: Arc<str>,
+    /// What it is called.
+    pub name: AnswerName,
     /// What the values are about.
     pub meaning: Meaning,
     /// The values; the first dimension is the rows.
@@ -40,9 +66,6 @@ pub struct Prediction {
 pub(super) struct Roles {
     outputs: Vec<Role>,
     labels: Option<Arc<Labels>>,
-    label: Arc<str>,
-    probabilities: Arc<str>,
-    scores: Arc<str>,
 }
 
 struct Role {
@@ -50,7 +73,7 @@ struct Role {
     label: bool,
     /// Its name speaks of probabilities.
     probable: bool,
-    name: Arc<str>,
+    name: AnswerName,
 }
 
 impl Roles {
@@ -61,22 +84,16 @@ impl Roles {
             Role {
                 label: name.contains("label") || outputs.len() > 1,
                 probable: name.contains("prob"),
-                name: port.name.as_str().into(),
+                name: AnswerName::Output(port.name.as_str().into()),
             }
         };
-        Self {
-            outputs: outputs.iter().map(role).collect(),
-            labels: labels.cloned().map(Arc::new),
-            label: "label".into(),
-            probabilities: "probabilities".into(),
-            scores: "scores".into(),
-        }
+        Self { outputs: outputs.iter().map(role).collect(), labels: labels.cloned().map(Arc::new) }
     }
 
     /// What the outputs of a run mean.
     pub(super) fn answers(
         &self,
-        outputs: Vec<Value>,
+        outputs: Values,
         given: Option<&Arc<Labels>>,
     ) -> Result<Vec<Answer>> {
         let labelled = self.outputs.iter().zip(&outputs).any(|(role, value)| role.is_label(value));
@@ -86,24 +103,24 @@ impl Roles {
             match value {
                 Value::Tensor(values) if label => {
                     named = true;
-                    let values = relabelled(values, self.labels.as_deref(), given)?;
-                    let name = self.label.clone();
+                    let values = relabelled(*values, self.labels.as_deref(), given)?;
+                    let name = AnswerName::Label;
                     answers.push(Answer { name, meaning: Meaning::Label, values });
                 }
                 Value::Tensor(values) => {
-                    answers.push(self.numbers(role, values, given, labelled && !scored));
+                    answers.push(self.numbers(role, *values, given, labelled && !scored));
                     scored = true;
                 }
                 Value::Maps(maps) => {
                     scored = true;
                     let wide = |labels: &&Arc<Labels>| labels.len() == maps.keys.len();
                     let keys = given.filter(wide).cloned().unwrap_or(maps.keys);
-                    let (name, meaning) = (self.probabilities.clone(), Meaning::Classes(keys));
+                    let (name, meaning) = (AnswerName::Probabilities, Meaning::Classes(keys));
                     answers.push(Answer { name, meaning, values: maps.values });
                 }
                 Value::Sequence(tensors) => {
                     for (at, values) in tensors.into_iter().enumerate() {
-                        let name = format!("{}_{at}", role.name).into();
+                        let name = AnswerName::Output(format!("{}_{at}", &*role.name).into());
                         answers.push(Answer { name, meaning: Meaning::Plain, values });
                     }
                 }
@@ -128,12 +145,12 @@ impl Roles {
             wide && (role.probable || given.is_some())
         });
         let name = match (beside, labels) {
-            (true, None) if !role.probable => &self.scores,
-            (_, Some(_)) | (true, None) => &self.probabilities,
-            (false, None) => &role.name,
+            (true, None) if !role.probable => AnswerName::Scores,
+            (_, Some(_)) | (true, None) => AnswerName::Probabilities,
+            (false, None) => role.name.clone(),
         };
         let meaning = labels.cloned().map_or(Meaning::Plain, Meaning::Classes);
-        Answer { name: name.clone(), meaning, values }
+        Answer { name, meaning, values }
     }
 }
 
@@ -156,7 +173,7 @@ fn classify(answers: &mut Vec<Answer>, labels: &Arc<Labels>) -> Result<()> {
         let second = answer.values.floats()?.into_owned();
         let both = second.iter().flat_map(|&p| [1.0 - p, p]).collect();
         *answer = Answer {
-            name: "probabilities".into(),
+            name: AnswerName::Probabilities,
             meaning: Meaning::Classes(labels.clone()),
             values: Tensor::new(Shape::table(second.len(), 2), Data::Float(both))?,
         };
@@ -165,8 +182,8 @@ fn classify(answers: &mut Vec<Answer>, labels: &Arc<Labels>) -> Result<()> {
         let text = format!("{} labels are given, the model has no such outputs", labels.len());
         return Err(ModelError::Input(text));
     };
-    let values = labels.pick(&chosen);
-    answers.insert(0, Answer { name: "label".into(), meaning: Meaning::Label, values });
+    let values = labels.pick(chosen.into_iter());
+    answers.insert(0, Answer { name: AnswerName::Label, meaning: Meaning::Label, values });
     Ok(())
 }
 
@@ -189,7 +206,7 @@ fn relabelled(values: Tensor, own: Option<&Labels>, given: Option<&Arc<Labels>>)
         return Err(error());
     }
     let shape = *values.shape();
-    Tensor::new(shape, given.pick(&places).into_data())
+    Tensor::new(shape, given.pick(places.into_iter()).into_data())
 }
 
 impl Prediction {

@@ -63,14 +63,14 @@ fn tensor(value: &Json) -> Result<Value> {
                 .map(|key| key.as_str().map(Arc::from).ok_or_else(|| error(key)))
                 .collect::<Result<Vec<_>>>()?;
             let values = Tensor::new(shape, Data::Float(values))?;
-            return Ok(Value::Maps(Maps { keys: Arc::new(Labels::Texts(keys)), values }));
+            return Ok(Value::Maps(Box::new(Maps { keys: Arc::new(Labels::Texts(keys)), values })));
         }
         other => {
             let text = format!("unknown type '{other}'; float, double, int, bool, string, maps");
             return Err(ModelError::Input(text));
         }
     };
-    Ok(Value::Tensor(Tensor::new(shape, elements)?))
+    Ok(Tensor::new(shape, elements)?.into())
 }
 
 /// Writes the outputs of a run: `{"outputs": {NAME: {"type", "shape", "data", "keys"?}}}`.

@@ -26,7 +26,7 @@ mod tensor;
 mod tests;
 mod value;
 
-pub use answer::{Answer, Meaning, Prediction};
+pub use answer::{Answer, AnswerName, Meaning, Prediction};
 pub use error::ModelError;
 pub use port::{Port, PortKind};
 pub use predict::{Layout, Rows};
@@ -39,6 +39,8 @@ use boosted::Boosted;
 use error::Result;
 use onnx::Onnx;
 use sha2::{Digest, Sha256};
+use smallvec::SmallVec;
+use value::Values;
 
 /// The sizes up to which models are loaded when nobody says otherwise.
 pub const DEFAULT_LIMIT: u64 = 64 << 20;
@@ -171,13 +173,14 @@ impl Model {
     }
 
     /// Runs the model on values in the order of its inputs.
-    pub(crate) fn evaluate(&self, inputs: &[&Value], run: &Run<'_>) -> Result<Vec<Value>> {
+    pub(crate) fn evaluate(&self, inputs: &[&Value], run: &Run<'_>) -> Result<Values> {
         for (port, value) in self.inputs.iter().zip(inputs) {
             check(port, value)?;
         }
         match &self.engine {
             Engine::Onnx(onnx) => {
-                let inputs: Vec<Option<&Value>> = inputs.iter().copied().map(Some).collect();
+                let inputs: SmallVec<[Option<&Value>; 8]> =
+                    inputs.iter().copied().map(Some).collect();
                 onnx.run(&inputs, run)
             }
             Engine::Boosted(boosted) => boosted.run(inputs[0].tensor()?, run),

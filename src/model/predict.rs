@@ -6,7 +6,8 @@ use super::error::{ModelError, Result};
 use super::port::{Port, PortKind};
 use super::run::Run;
 use super::tensor::{Data, Kind, Shape, Tensor};
-use super::value::{Labels, Value};
+use super::value::{Labels, Value, Values};
+use smallvec::{SmallVec, smallvec};
 use std::sync::Arc;
 
 /// Rows of features, as many columns as the model has features.
@@ -126,7 +127,7 @@ impl Model {
             return self.one_by_one(&rows, count, labels, run);
         }
         let inputs = self.tensors(rows, layout, count)?;
-        let inputs: Vec<&Value> = inputs.iter().collect();
+        let inputs: SmallVec<[&Value; 8]> = inputs.iter().collect();
         let outputs = self.evaluate(&inputs, run)?;
         Ok(Prediction { answers: self.roles.answers(outputs, labels)? })
     }
@@ -157,7 +158,7 @@ impl Model {
         all.ok_or_else(|| ModelError::Input("no rows".into()))
     }
 
-    fn tensors(&self, rows: Rows, layout: Layout, count: usize) -> Result<Vec<Value>> {
+    fn tensors(&self, rows: Rows, layout: Layout, count: usize) -> Result<Values> {
         let (columns, shape) = match layout {
             Layout::Table { columns } => (columns, None),
             Layout::Window { steps, columns } => {
@@ -177,13 +178,14 @@ impl Model {
         {
             let flat = port.shape.as_ref().is_some_and(|shape| shape.len() == 1);
             let table = if flat { Shape::list(count) } else { Shape::new(&[count, columns])? };
-            return Ok(vec![Value::Tensor(of_kind(port, shape.unwrap_or(table), rows.numbers)?)]);
+            let tensor = of_kind(port, shape.unwrap_or(table), rows.numbers)?;
+            return Ok(smallvec![tensor.into()]);
         }
         let mut first = 0;
-        let mut values = Vec::with_capacity(self.inputs.len());
+        let mut values = Values::with_capacity(self.inputs.len());
         for port in &self.inputs {
             let wide = width(port).unwrap_or(columns);
-            values.push(Value::Tensor(part(port, &rows, first, wide, columns)?));
+            values.push(part(port, &rows, first, wide, columns)?.into());
             first += wide;
         }
         Ok(values)

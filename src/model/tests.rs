@@ -102,7 +102,7 @@ fn a_row_alone_gives_the_bits_that_it_has_in_a_batch() {
                     (Data::Text(a), Data::Text(b)) => a[..] == b[at * k..(at + 1) * k],
                     _ => false,
                 };
-                assert!(same, "{name}, row {at}, {}", one.name);
+                assert!(same, "{name}, row {at}, {:?}", one.name);
             }
         }
     }

@@ -2,6 +2,7 @@
 
 use super::error::{ModelError, Result};
 use super::tensor::{Data, Shape, Tensor};
+use smallvec::SmallVec;
 use std::sync::Arc;
 
 /// The names of classes: integers or strings.
@@ -36,12 +37,12 @@ impl Labels {
     }
 
     /// The labels at the given places, which must be inside.
-    pub(crate) fn pick(&self, places: &[usize]) -> Tensor {
+    pub(crate) fn pick(&self, places: impl Iterator<Item = usize>) -> Tensor {
         let data = match self {
-            Self::Ints(v) => Data::Int(places.iter().map(|&at| v[at]).collect()),
-            Self::Texts(v) => Data::Text(places.iter().map(|&at| v[at].clone()).collect()),
+            Self::Ints(v) => Data::Int(places.map(|at| v[at]).collect()),
+            Self::Texts(v) => Data::Text(places.map(|at| v[at].clone()).collect()),
         };
-        Tensor::new(Shape::list(places.len()), data).expect("a label for each place")
+        Tensor::new(Shape::list(data.len()), data).expect("a label for each place")
     }
 }
 
@@ -57,13 +58,16 @@ pub struct Maps {
 /// What an operator reads and makes.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Value {
-    /// A tensor.
-    Tensor(Tensor),
+    /// A tensor; boxed, since values are handed on often.
+    Tensor(Box<Tensor>),
     /// A map for each row.
-    Maps(Maps),
+    Maps(Box<Maps>),
     /// A list of tensors.
     Sequence(Vec<Tensor>),
 }
+
+/// What a run makes: few values need no allocation.
+pub(crate) type Values = SmallVec<[Value; 2]>;
 
 impl Value {
     /// The tensor, where it is one.
@@ -98,6 +102,6 @@ impl Value {
 
 impl From<Tensor> for Value {
     fn from(tensor: Tensor) -> Self {
-        Self::Tensor(tensor)
+        Self::Tensor(Box::new(tensor))
     }
 }

@@ -15,7 +15,7 @@ use super::forest::{Aggregate, Forest};
 use super::port::{Port, PortKind};
 use super::run::Run;
 use super::tensor::{Kind, Tensor};
-use super::value::{Labels, Value};
+use super::value::{Labels, Values};
 use objective::Objective;
 use serde::Deserialize;
 
@@ -121,7 +121,7 @@ impl Boosted {
         format!("{what}, {}", self.objective.name())
     }
 
-    pub(super) fn run(&self, x: &Tensor, run: &Run<'_>) -> Result<Vec<Value>> {
+    pub(super) fn run(&self, x: &Tensor, run: &Run<'_>) -> Result<Values> {
         let (rows, columns) = x.table()?;
         let (values, width) = (x.floats()?, self.bias.len());
         let mut sums: Vec<f64> = match &self.trees {

@@ -2,7 +2,8 @@
 
 use crate::model::error::Result;
 use crate::model::tensor::{Data, Shape, Tensor};
-use crate::model::value::{Labels, Value};
+use crate::model::value::{Labels, Values};
+use smallvec::smallvec;
 
 /// The function at the end.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -57,11 +58,12 @@ impl Objective {
         rows: usize,
         width: usize,
         labels: Option<&Labels>,
-    ) -> Result<Vec<Value>> {
+    ) -> Result<Values> {
         let Some(classes) = self.classes(width) else {
             sums.iter_mut().for_each(|x| *x = self.value(*x));
             let values = sums.into_iter().map(|x| x as f32).collect();
-            return Ok(vec![Tensor::new(Shape::new(&[rows, width])?, Data::Float(values))?.into()]);
+            let values = Tensor::new(Shape::new(&[rows, width])?, Data::Float(values))?;
+            return Ok(smallvec![values.into()]);
         };
         let (mut chosen, mut out) = (Vec::with_capacity(rows), Vec::with_capacity(rows * classes));
         for row in sums.chunks_exact_mut(width) {
@@ -88,7 +90,7 @@ impl Objective {
             }
         };
         let out = Tensor::new(Shape::new(&[rows, classes])?, Data::Float(out))?;
-        Ok(vec![labels.pick(&chosen).into(), out.into()])
+        Ok(smallvec![labels.pick(chosen.into_iter()).into(), out.into()])
     }
 
     fn value(self, x: f64) -> f64 {

@@ -1,6 +1,6 @@
 //! Building forests: every index is checked, and no walk can go round in a circle.
 
-use super::{Forest, Leaves, Node, Real, TOP, Tree, steps};
+use super::{Forest, Leaves, Node, Real, Tree, steps};
 use crate::model::error::{ModelError, Result};
 
 /// How a branch decides; the flag says whether a missing value goes to the first child.
@@ -116,7 +116,7 @@ impl Builder {
             leaf_of.push(0);
         };
         place(forest, leaf_of);
-        let (mut level, mut depth, mut whole) = (vec![(root, first)], 0, true);
+        let (mut level, mut depth, mut whole) = (vec![(root, first)], 0, u32::MAX);
         while !level.is_empty() {
             let mut next = Vec::with_capacity(level.len());
             for (from, to) in level {
@@ -124,7 +124,7 @@ impl Builder {
                     Grown::Leaf(start, end) => {
                         forest.nodes[to as usize].child = to;
                         leaf_of[to as usize] = leaf(start, end)?;
-                        whole &= depth >= TOP;
+                        whole = whole.min(depth);
                     }
                     Grown::Branch(branch) => {
                         let child = forest.nodes.len() as u32;

@@ -7,6 +7,8 @@
 //! The sums of a row are added up in the order of the trees, whether it comes alone or in a batch.
 
 mod build;
+#[cfg(test)]
+mod tests;
 mod walk;
 
 pub(crate) use build::{Branch, Builder, Grown, Test};
@@ -20,6 +22,12 @@ pub(crate) trait Real:
     /// Larger than everything else.
     const INFINITY: Self;
 
+    /// Nodes with thresholds of this type.
+    type Step: Step;
+
+    /// An integer in the order of the floats; both zeros have the same.
+    fn key(self) -> <Self::Step as Step>::Key;
+
     fn of(value: f64) -> Self;
     fn to_f64(self) -> f64;
 
@@ -30,6 +38,14 @@ pub(crate) trait Real:
 
 impl Real for f32 {
     const INFINITY: Self = f32::INFINITY;
+
+    type Step = u64;
+
+    #[inline(always)]
+    fn key(self) -> i32 {
+        let bits = (self + 0.0).to_bits().cast_signed();
+        bits ^ ((bits >> 31) & i32::MAX)
+    }
 
     fn of(value: f64) -> Self {
         value as f32
@@ -42,6 +58,14 @@ impl Real for f32 {
 
 impl Real for f64 {
     const INFINITY: Self = f64::INFINITY;
+
+    type Step = LongStep;
+
+    #[inline(always)]
+    fn key(self) -> i64 {
+        let bits = (self + 0.0).to_bits().cast_signed();
+        bits ^ ((bits >> 63) & i64::MAX)
+    }
 
     fn of(value: f64) -> Self {
         value
@@ -61,13 +85,73 @@ struct Node<X> {
     child: u32,
 }
 
-/// A node in eight bytes (twelve with double precision), so that more of a tree fits into the
-/// nearest memory: the child lies `ahead` nodes behind this one, a leaf 0.
+/// A node in short, so that more of a tree fits into the nearest memory and one load is a step.
+pub(crate) trait Step: Copy + Send + Sync + 'static {
+    /// A number in the order of the floats.
+    type Key: Copy + PartialOrd + Send + Sync;
+
+    /// A node whose first child lies `ahead` nodes behind it; a leaf has 0.
+    fn new(threshold: Self::Key, feature: u16, ahead: u16) -> Self;
+
+    fn threshold(self) -> Self::Key;
+
+    fn feature(self) -> u16;
+
+    /// How far behind this node the walk of a row goes on.
+    fn stride(self, key: Self::Key) -> u32;
+}
+
+/// Threshold, feature and distance, from the highest bits on.
+impl Step for u64 {
+    type Key = i32;
+
+    fn new(threshold: i32, feature: u16, ahead: u16) -> Self {
+        u64::from(threshold.cast_unsigned()) << 32 | u64::from(ahead) << 16 | u64::from(feature)
+    }
+
+    #[inline(always)]
+    fn threshold(self) -> i32 {
+        (self >> 32) as i32
+    }
+
+    #[inline(always)]
+    fn feature(self) -> u16 {
+        self as u16
+    }
+
+    #[inline(always)]
+    fn stride(self, key: i32) -> u32 {
+        (self as u32 >> 16) + u32::from(key > self.threshold())
+    }
+}
+
+/// The same with a threshold of 64 bits.
 #[derive(Clone, Copy)]
-struct Step<X> {
-    value: X,
+pub(crate) struct LongStep {
+    threshold: i64,
     feature: u16,
     ahead: u16,
+}
+
+impl Step for LongStep {
+    type Key = i64;
+
+    fn new(threshold: i64, feature: u16, ahead: u16) -> Self {
+        Self { threshold, feature, ahead }
+    }
+
+    fn threshold(self) -> i64 {
+        self.threshold
+    }
+
+    fn feature(self) -> u16 {
+        self.feature
+    }
+
+    #[inline(always)]
+    fn stride(self, key: i64) -> u32 {
+        u32::from(self.ahead) + u32::from(key > self.threshold)
+    }
 }
 
 /// What is added up when a walk ends in a leaf.
@@ -79,16 +163,13 @@ enum Leaves<W> {
     Many(Vec<u32>, Vec<u32>, Vec<(u32, W)>),
 }
 
-/// The levels at the top of a tree whose nodes need not be looked up.
-const TOP: u32 = 3;
-
 /// Where a tree lies.
 #[derive(Clone, Copy)]
 struct Tree {
     root: u32,
     depth: u32,
-    /// Whether all nodes of the uppermost levels are branches: they lie in the order of the levels.
-    whole: bool,
+    /// The levels from the root on that have branches only: they lie in the order of the levels.
+    whole: u32,
 }
 
 /// What the weights of the trees are made into.
@@ -101,7 +182,7 @@ pub(crate) enum Aggregate {
 }
 
 /// Trees with thresholds of type `X` and weights of type `W`.
-pub(crate) struct Forest<X, W> {
+pub(crate) struct Forest<X: Real, W> {
     nodes: Vec<Node<X>>,
     /// The kind of test of each node, and where a missing value goes.
     tests: Vec<Test>,
@@ -111,18 +192,17 @@ pub(crate) struct Forest<X, W> {
     sets: Vec<Vec<f32>>,
     /// The nodes in short, for rows without missing values; none where there are other tests than
     /// `<=` with a number, or more features or nodes of a tree than a step can count.
-    steps: Option<Vec<Step<X>>>,
+    steps: Option<Vec<X::Step>>,
     features: usize,
     targets: usize,
 }
 
 /// The nodes in short, where that is possible.
-fn steps<X: Real>(nodes: &[Node<X>], tests: &[Test]) -> Option<Vec<Step<X>>> {
+fn steps<X: Real>(nodes: &[Node<X>], tests: &[Test]) -> Option<Vec<X::Step>> {
     let step = |((at, node), test): ((usize, &Node<X>), &Test)| {
         let plain = matches!(test, Test::AtMost(_)) && !node.value.is_missing();
         let ahead = (node.child as usize).checked_sub(at).and_then(|ahead| ahead.try_into().ok());
-        let step =
-            Step { value: node.value, feature: node.feature.try_into().ok()?, ahead: ahead? };
+        let step = X::Step::new(node.value.key(), node.feature.try_into().ok()?, ahead?);
         plain.then_some(step)
     };
     nodes.iter().enumerate().zip(tests).map(step).collect()

@@ -1,6 +1,6 @@
 //! Walking from the roots to the leaves.
 
-use super::{Aggregate, Forest, Leaves, Real, Step, TOP, Test, Tree};
+use super::{Aggregate, Forest, Leaves, Real, Step, Test, Tree};
 use crate::model::error::{ModelError, Result};
 use crate::model::run::Run;
 
@@ -16,8 +16,13 @@ const BLOCK: usize = 256;
 /// Steps between two looks whether all walks have arrived.
 const STEPS: u32 = 4;
 
+/// The columns of a row whose keys are kept without an allocation: all that eight bits can count.
+const FEW: usize = 256;
+
 /// What counts as zero where zero is a missing value (LightGBM's `kZeroThreshold`).
 const ZERO: f64 = 1e-35;
+
+type Key<X> = <<X as Real>::Step as Step>::Key;
 
 impl<X: Real, W: Real> Forest<X, W> {
     /// Adds the weights of all trees to the rows of `out`, which has a column for each target.
@@ -61,12 +66,13 @@ impl<X: Real, W: Real> Forest<X, W> {
     }
 
     /// Tree by tree, with some rows side by side. The rows that are left over go alone.
-    fn add_block(&self, steps: &[Step<X>], x: &[X], columns: usize, out: &mut [W]) {
+    fn add_block(&self, steps: &[X::Step], x: &[X], columns: usize, out: &mut [W]) {
         let rows = x.chunks_exact(columns * LANES);
         let rest = rows.remainder();
-        let turned: Vec<[X; LANES]> = rows
+        let turned: Vec<[Key<X>; LANES]> = rows
             .flat_map(|rows| {
-                (0..columns).map(|column| std::array::from_fn(|lane| rows[lane * columns + column]))
+                let key = |lane: usize, column: usize| rows[lane * columns + column].key();
+                (0..columns).map(move |column| std::array::from_fn(|lane| key(lane, column)))
             })
             .collect();
         let (own, left) = out.split_at_mut(out.len() - rest.len() / columns * self.targets);
@@ -74,12 +80,13 @@ impl<X: Real, W: Real> Forest<X, W> {
             for (x, out) in
                 turned.chunks_exact(columns).zip(own.chunks_exact_mut(LANES * self.targets))
             {
-                let start = match (tree.whole, self.top(steps, tree, x)) {
-                    (true, Some(nodes)) => nodes,
-                    _ => [tree.root; LANES],
+                let (start, depth) = match tree.whole {
+                    0..3 => ([tree.root; LANES], tree.depth),
+                    3 => (self.top::<7>(steps, tree, x), tree.depth - 3),
+                    _ => (self.top::<15>(steps, tree, x), tree.depth - 4),
                 };
-                let depth = if tree.whole { tree.depth - TOP } else { tree.depth };
-                let ends = descend(steps, |lane, feature| x[feature][lane], start, depth);
+                let key = |lane, feature| x[usize::from(feature)][lane];
+                let ends = descend(steps, key, start, depth);
                 self.gather_each(&ends, out);
             }
         }
@@ -87,29 +94,44 @@ impl<X: Real, W: Real> Forest<X, W> {
         rest.for_each(|(row, out)| self.add_row(row, out));
     }
 
-    /// The nodes below the uppermost levels of a tree at which the walks arrive. All nodes of these
-    /// levels are asked for all walks, which is faster than to look them up.
+    /// The nodes below the uppermost three or four levels of a tree at which the walks arrive. All
+    /// `NODES` of these levels are asked for all walks, which is faster than to look them up.
     #[inline(always)]
-    fn top(&self, steps: &[Step<X>], tree: &Tree, x: &[[X; LANES]]) -> Option<[u32; LANES]> {
-        let nodes = steps.get(tree.root as usize..)?.first_chunk::<{ (1 << TOP) - 1 }>()?;
-        let mut above = [[0u32; LANES]; (1 << TOP) - 1];
+    fn top<const NODES: usize>(
+        &self,
+        steps: &[X::Step],
+        tree: &Tree,
+        x: &[[Key<X>; LANES]],
+    ) -> [u32; LANES] {
+        let nodes = &steps[tree.root as usize..][..NODES];
+        // Of each node and walk, whether the walk would go to the second child: all bits or none.
+        let mut above = [[0u8; LANES]; NODES];
         for (above, node) in above.iter_mut().zip(nodes) {
-            let x = x.get(usize::from(node.feature))?;
+            let (x, threshold) = (&x[usize::from(node.feature())], node.threshold());
             for (above, x) in above.iter_mut().zip(x) {
-                *above = u32::from(*x > node.value).wrapping_neg();
+                *above = u8::from(*x > threshold).wrapping_neg();
             }
         }
-        let mut at = [0; LANES];
+        let pick = |mask: u8, no: u8, yes: u8| (yes & mask) | (no & !mask);
+        let mut at = [0u8; LANES];
         for (lane, at) in at.iter_mut().enumerate() {
-            let pick = |mask: u32, no: u32, yes: u32| (yes & mask) | (no & !mask);
-            let first = above[0][lane];
-            let second = pick(first, above[1][lane], above[2][lane]);
-            let left = pick(first, above[3][lane], above[5][lane]);
-            let right = pick(first, above[4][lane], above[6][lane]);
+            let above = |node: usize| above[node][lane];
+            let first = above(0);
+            let second = pick(first, above(1), above(2));
+            let left = pick(first, above(3), above(5));
+            let right = pick(first, above(4), above(6));
             let third = pick(second, left, right);
-            *at = tree.root + 7 + (first & 4) + (second & 2) + (third & 1);
+            if NODES == 7 {
+                *at = 7 + (first & 4) + (second & 2) + (third & 1);
+                continue;
+            }
+            let below = |node: usize| pick(first, above(7 + node), above(11 + node));
+            let left = pick(second, below(0), below(2));
+            let right = pick(second, below(1), below(3));
+            let fourth = pick(third, left, right);
+            *at = 15 + (first & 8) + (second & 4) + (third & 2) + (fourth & 1);
         }
-        Some(at)
+        at.map(|at| tree.root + u32::from(at))
     }
 
     /// Adds the weights of the leaves at some nodes to the rows of `out`.
@@ -136,16 +158,50 @@ impl<X: Real, W: Real> Forest<X, W> {
             (0..self.trees.len()).for_each(|tree| self.gather(self.walk(row, tree), out));
             return;
         };
-        let (groups, rest) = self.trees.as_chunks::<TOGETHER>();
-        for trees in groups {
-            let depth = trees.iter().map(|tree| tree.depth).max().unwrap_or(0);
-            let value = |_, feature: usize| row[feature];
-            let ends = descend(steps, value, trees.map(|tree| tree.root), depth);
-            ends.iter().for_each(|&end| self.gather(end as usize, out));
+        if self.features > FEW {
+            let keys: Vec<_> = row.iter().map(|x| x.key()).collect();
+            return self.add_keys(steps, |_, feature| keys[usize::from(feature)], out);
         }
-        for tree in rest {
-            let [end] = descend(steps, |_, feature: usize| row[feature], [tree.root], tree.depth);
-            self.gather(end as usize, out);
+        // An index of eight bits needs no check.
+        let mut keys = [X::default().key(); FEW];
+        keys.iter_mut().zip(row).for_each(|(key, x)| *key = x.key());
+        self.add_keys(steps, |_, feature| keys[usize::from(feature as u8)], out);
+    }
+
+    /// One row, given by its keys, through all trees.
+    #[inline(always)]
+    fn add_keys(
+        &self,
+        steps: &[X::Step],
+        key: impl Fn(usize, u16) -> Key<X> + Copy,
+        out: &mut [W],
+    ) {
+        let (many, rest) = self.trees.as_chunks::<TOGETHER>();
+        let (few, rest) = rest.as_chunks::<4>();
+        many.iter().for_each(|trees| self.add_trees(steps, trees, key, out));
+        few.iter().for_each(|trees| self.add_trees(steps, trees, key, out));
+        rest.iter().for_each(|tree| self.add_trees(steps, &[*tree], key, out));
+    }
+
+    /// One row, given by its keys, through some trees side by side.
+    #[inline(always)]
+    fn add_trees<const N: usize>(
+        &self,
+        steps: &[X::Step],
+        trees: &[Tree; N],
+        key: impl Fn(usize, u16) -> Key<X>,
+        out: &mut [W],
+    ) {
+        let depth = trees.iter().map(|tree| tree.depth).max().unwrap_or(0);
+        let ends = descend(steps, key, trees.map(|tree| tree.root), depth);
+        match &self.leaves {
+            Leaves::Single(weights) => {
+                out[0] = ends.iter().fold(out[0], |mut sum, &end| {
+                    sum += weights[end as usize];
+                    sum
+                });
+            }
+            Leaves::Many(..) => ends.iter().for_each(|&end| self.gather(end as usize, out)),
         }
     }
 
@@ -262,11 +318,11 @@ impl<X: Real, W: Real> Forest<X, W> {
     }
 }
 
-/// Takes several walks down together; `value` gives a feature of the row of a walk.
+/// Takes several walks down together; `key` gives a feature of the row of a walk.
 #[inline(always)]
-fn descend<X: Real, const N: usize>(
-    steps: &[Step<X>],
-    value: impl Fn(usize, usize) -> X,
+fn descend<S: Step, const N: usize>(
+    steps: &[S],
+    key: impl Fn(usize, u16) -> S::Key,
     roots: [u32; N],
     depth: u32,
 ) -> [u32; N] {
@@ -276,14 +332,20 @@ fn descend<X: Real, const N: usize>(
         let before = at;
         let count = left.min(STEPS);
         for _ in 0..count {
-            for (lane, at) in at.iter_mut().enumerate() {
+            let go = |lane: usize, at: &mut u32| {
                 let step = steps[*at as usize];
-                let above = value(lane, step.feature.into()) > step.value;
-                *at += u32::from(step.ahead) + u32::from(above);
+                *at += step.stride(key(lane, step.feature()));
+            };
+            let (fours, rest) = at.as_chunks_mut::<4>();
+            for (group, at) in fours.iter_mut().enumerate() {
+                at.iter_mut().enumerate().for_each(|(lane, at)| go(group * 4 + lane, at));
             }
+            rest.iter_mut().enumerate().for_each(|(lane, at)| go(N / 4 * 4 + lane, at));
         }
         left -= count;
-        if at == before {
+        // Not `at == before`, which calls a function.
+        let moved = at.iter().zip(before).fold(0, |moved, (at, before)| moved | (at ^ before));
+        if left == 0 || moved == 0 {
             break;
         }
     }

@@ -172,7 +172,7 @@ impl<'m> Compiler<'m> {
     fn fold(&self, outputs: Outputs, names: &[String], scope: &mut Scope) -> Result<()> {
         let values = match outputs {
             Outputs::One(value) => vec![value],
-            Outputs::Many(values) => values,
+            Outputs::Many(values) => values.into_vec(),
         };
         for (name, value) in names.iter().zip(values).filter(|(name, _)| !name.is_empty()) {
             self.run.hold(value.bytes())?;

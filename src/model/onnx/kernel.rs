@@ -6,7 +6,7 @@ use super::tensor_proto::{name, range};
 use crate::model::error::{ModelError, Result};
 use crate::model::run::Run;
 use crate::model::tensor::Tensor;
-use crate::model::value::{Labels, Value};
+use crate::model::value::{Labels, Value, Values};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -68,18 +68,18 @@ pub(super) enum Outputs {
     /// The only output.
     One(Value),
     /// All outputs, in their order.
-    Many(Vec<Value>),
+    Many(Values),
 }
 
 impl From<Tensor> for Outputs {
     fn from(tensor: Tensor) -> Self {
-        Self::One(Value::Tensor(tensor))
+        Self::One(tensor.into())
     }
 }
 
 impl Outputs {
     pub(super) fn tensors<const N: usize>(tensors: [Tensor; N]) -> Self {
-        Self::Many(tensors.into_iter().map(Value::Tensor).collect())
+        Self::Many(tensors.into_iter().map(Value::from).collect())
     }
 }
 

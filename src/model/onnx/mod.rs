@@ -17,7 +17,7 @@ mod wire;
 use super::error::{ModelError, Result};
 use super::port::{Port, PortKind};
 use super::run::Run;
-use super::value::{Labels, Value};
+use super::value::{Labels, Value, Values};
 use plan::Plan;
 use proto::ValueInfo;
 
@@ -62,7 +62,7 @@ impl Onnx {
         })
     }
 
-    pub(super) fn run(&self, inputs: &[Option<&Value>], run: &Run<'_>) -> Result<Vec<Value>> {
+    pub(super) fn run(&self, inputs: &[Option<&Value>], run: &Run<'_>) -> Result<Values> {
         self.plan.run(inputs, run)
     }
 }

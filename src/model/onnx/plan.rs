@@ -3,7 +3,8 @@
 use super::kernel::{Inputs, Kernel, Outputs};
 use crate::model::error::{ModelError, Result};
 use crate::model::run::Run;
-use crate::model::value::Value;
+use crate::model::value::{Value, Values};
+use smallvec::SmallVec;
 
 /// The inputs of a step that are passed without an allocation.
 const FEW: usize = 8;
@@ -59,12 +60,12 @@ impl Slot<'_> {
 
 impl Plan {
     /// Runs all steps in their order and gives the outputs in theirs.
-    pub(super) fn run(&self, inputs: &[Option<&Value>], run: &Run<'_>) -> Result<Vec<Value>> {
+    pub(super) fn run(&self, inputs: &[Option<&Value>], run: &Run<'_>) -> Result<Values> {
         if inputs.len() != self.inputs {
             let text = format!("{} inputs for a graph of {}", inputs.len(), self.inputs);
             return Err(ModelError::Data(text));
         }
-        let mut slots: Vec<Slot<'_>> = Vec::with_capacity(self.slots);
+        let mut slots: SmallVec<[Slot<'_>; 4]> = SmallVec::with_capacity(self.slots);
         slots.extend(inputs.iter().map(|input| input.map_or(Slot::Empty, Slot::Borrowed)));
         slots.resize_with(self.slots, || Slot::Empty);
         for step in &self.steps {

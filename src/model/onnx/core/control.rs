@@ -45,7 +45,7 @@ impl Body {
         let mut values = own.to_vec();
         values.extend_from_slice(&inputs.all()[self.captures.clone()]);
         inputs.run.round()?;
-        self.plan.run(&values, inputs.run)
+        Ok(self.plan.run(&values, inputs.run)?.into_vec())
     }
 }
 
@@ -58,7 +58,7 @@ fn branch(node: &mut Node<'_>) -> Result<Kernel> {
         let condition = inputs.tensor(0)?.truths()?.first().copied();
         let condition = condition.ok_or_else(|| ModelError::data("an empty condition"))?;
         let body = if condition { &yes } else { &no };
-        Ok(Outputs::Many(body.run(&[], inputs)?))
+        Ok(Outputs::Many(body.run(&[], inputs)?.into()))
     }))
 }
 
@@ -101,7 +101,7 @@ fn repeat(node: &mut Node<'_>) -> Result<Kernel> {
         for rows in rows {
             state.push(stack(&rows, 0, inputs.run)?.into());
         }
-        Ok(Outputs::Many(state))
+        Ok(Outputs::Many(state.into()))
     }))
 }
 
@@ -222,6 +222,6 @@ impl Scan {
             let axis = self.output_axes.get(at).copied().unwrap_or(0);
             state.push(stack(&rows, axis, inputs.run)?.into());
         }
-        Ok(Outputs::Many(state))
+        Ok(Outputs::Many(state.into()))
     }
 }

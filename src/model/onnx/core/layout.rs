@@ -112,7 +112,7 @@ fn split(
         }
     };
     let parts = pieces(tensor, axis, &sizes, inputs.run)?;
-    Ok(Outputs::Many(parts.into_iter().map(Value::Tensor).collect()))
+    Ok(Outputs::Many(parts.into_iter().map(Value::from).collect()))
 }
 
 /// Cuts a tensor along an axis into pieces of the given sizes.

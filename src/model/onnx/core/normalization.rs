@@ -3,7 +3,6 @@
 use super::super::kernel::{Inputs, Kernel, Node, Outputs};
 use crate::model::error::{ModelError, Result};
 use crate::model::tensor::{Data, Shape, Tensor};
-use crate::model::value::Value;
 use std::borrow::Cow;
 
 /// The kernel of an operator of this file.
@@ -106,7 +105,7 @@ fn layer(inputs: &Inputs<'_>, axis: i64, epsilon: f32, with_mean: bool) -> Resul
 }
 
 fn first([out, ..]: [Tensor; 3]) -> Outputs {
-    Outputs::One(Value::Tensor(out))
+    Outputs::One(out.into())
 }
 
 /// Scales groups of channels by their own statistics; without groups, each channel is one.

@@ -158,7 +158,7 @@ impl Layer {
             let c = Tensor::new(last, Data::Float(c))?;
             outputs.push(self.batches_first(c, &[1, 0, 2], inputs.run)?);
         }
-        Ok(Outputs::Many(outputs.into_iter().map(Value::Tensor).collect()))
+        Ok(Outputs::Many(outputs.into_iter().map(Value::from).collect()))
     }
 
     fn steps_first<'a>(

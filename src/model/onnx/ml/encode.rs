@@ -205,7 +205,7 @@ pub(super) fn zip_map(node: &mut Node<'_>) -> Result<Kernel> {
             return Err(ModelError::Data(format!("{columns} columns for {} classes", keys.len())));
         }
         let values = tensor.reshaped(Shape::new(&[rows, columns])?)?;
-        Ok(Outputs::One(Value::Maps(Maps { keys: keys.clone(), values })))
+        Ok(Outputs::One(Value::Maps(Box::new(Maps { keys: keys.clone(), values }))))
     }))
 }
 

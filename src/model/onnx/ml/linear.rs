@@ -80,21 +80,19 @@ pub(super) fn classifier(node: &mut Node<'_>) -> Result<Kernel> {
     }
     Ok(Box::new(move |inputs| {
         let (rows, mut scores) = weights.scores(inputs)?;
-        let mut chosen = Vec::with_capacity(rows);
         if binary && labels.len() == 2 {
+            let chosen = labels.pick(scores.iter().map(|&score| usize::from(score > 0.0)));
             let mut both = Vec::with_capacity(rows * 2);
-            for &score in &scores {
-                chosen.push(usize::from(score > 0.0));
-                both.extend(transform.two(score, Other::Complement));
-            }
-            let scores = Tensor::new(Shape::new(&[rows, 2])?, Data::Float(both))?;
-            return Ok(Outputs::tensors([labels.pick(&chosen), scores]));
+            both.extend(scores.iter().flat_map(|&score| transform.two(score, Other::Complement)));
+            let scores = Tensor::new(Shape::table(rows, 2), Data::Float(both))?;
+            return Ok(Outputs::tensors([chosen, scores]));
         }
+        let mut chosen = Vec::with_capacity(rows);
         for row in scores.chunks_exact_mut(count) {
             chosen.push(argmax(row));
             transform.apply(row);
         }
         let scores = Tensor::new(Shape::new(&[rows, count])?, Data::Float(scores))?;
-        Ok(Outputs::tensors([labels.pick(&chosen), scores]))
+        Ok(Outputs::tensors([labels.pick(chosen.into_iter()), scores]))
     }))
 }

@@ -234,7 +234,7 @@ impl Pairs {
             _ => classes,
         };
         let scores = Tensor::new(Shape::new(&[count, width])?, Data::Float(out))?;
-        Ok(Outputs::tensors([self.labels.pick(&chosen), scores]))
+        Ok(Outputs::tensors([self.labels.pick(chosen.into_iter()), scores]))
     }
 
     /// The scores of two classes without probabilities.
@@ -342,6 +342,6 @@ fn linear(node: &mut Node<'_>, labels: Labels) -> Result<Kernel> {
             out.extend_from_slice(&scores);
         }
         let scores = Tensor::new(Shape::new(&[count, classes])?, Data::Float(out))?;
-        Ok(Outputs::tensors([labels.pick(&chosen), scores]))
+        Ok(Outputs::tensors([labels.pick(chosen.into_iter()), scores]))
     }))
 }

@@ -62,7 +62,7 @@ impl Classifier {
         if self.labels.len() == 1 {
             scores.chunks_exact_mut(1).for_each(|row| self.transform.apply(row));
             let scores = Tensor::new(Shape::new(&[rows, 1])?, Data::Float(scores))?;
-            return Ok(Outputs::tensors([self.labels.pick(&vec![0; rows]), scores]));
+            return Ok(Outputs::tensors([self.labels.pick(std::iter::repeat_n(0, rows)), scores]));
         }
         let (mut chosen, mut out) = (Vec::with_capacity(rows), Vec::with_capacity(rows * 2));
         for &score in &scores {
@@ -93,7 +93,7 @@ impl Classifier {
     fn outputs(&self, chosen: &[usize], scores: Vec<f32>) -> Result<Outputs> {
         let shape = Shape::new(&[chosen.len(), self.labels.len()])?;
         let scores = Tensor::new(shape, Data::Float(scores))?;
-        Ok(Outputs::tensors([self.labels.pick(chosen), scores]))
+        Ok(Outputs::tensors([self.labels.pick(chosen.iter().copied()), scores]))
     }
 
     /// Above this the second of two classes is chosen.

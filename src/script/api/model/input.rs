@@ -342,7 +342,7 @@ pub(super) fn tensors(model: &Model, inputs: &Map) -> Fallible<Vec<(String, Valu
         let tensor = Tensor::new(shape, data).map_err(|_| {
             fail_in("run", format_args!("'{name}': the rows of a list have different lengths"))
         })?;
-        Ok((name.to_string(), Value::Tensor(tensor)))
+        Ok((name.to_string(), tensor.into()))
     };
     inputs.iter().map(tensor).collect()
 }
