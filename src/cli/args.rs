@@ -24,6 +24,9 @@ pub(super) struct ReplayArgs {
     pub(super) show: ShowArgs,
     #[command(flatten)]
     pub(super) state: StateArgs,
+    /// Spread the groups of the data, or the variants, over so many threads; default: one for each core
+    #[arg(long, value_name = "N", value_parser = super::run::workers_number)]
+    pub(super) workers: Option<usize>,
     /// The configuration; default: rhai-udf.toml beside the script, if it is there
     #[arg(long, value_name = "FILE")]
     pub(super) config: Option<PathBuf>,

@@ -57,12 +57,23 @@ pub(super) fn start(plan: &Plan) -> anyhow::Result<Player> {
     };
     let shown = Box::new(BufWriter::with_capacity(1 << 16, Stdout));
     let writers = Writers { shown, points };
-    let mut player = if plan.from_state.is_some() || plan.save_state.is_some() {
-        // All uses are in one graph then, whose state is one.
-        Player::start_on(plan.task.clone(), writers, 1)?
-    } else {
-        Player::start(plan.task.clone(), writers)?
+    let states = plan.from_state.is_some() || plan.save_state.is_some();
+    let cores = || std::thread::available_parallelism().map_or(1, usize::from);
+    // What is shown at once, or arrives live, waits for no other group unless that is asked for.
+    let live = plan.input.is_none() || plan.real_clock;
+    let workers = match plan.workers {
+        // All uses are in one graph where the state is kept, since it is one.
+        _ if states => 1,
+        Some(workers) => workers,
+        None if live && plan.task.parts() < 2 => 1,
+        None => cores(),
     };
+    let mut player = Player::start_on(plan.task.clone(), writers, workers)?;
+    let alone =
+        if states { Some("the state is kept by one engine") } else { player.alone_because() };
+    if let (Some(asked @ 2..), Some(why)) = (plan.workers, alone) {
+        log::warn!("one worker, not {asked}: {why}");
+    }
     if let Some(path) = &plan.from_state {
         player.resume(&StateFile::read(path)?, path)?;
     }

@@ -14,8 +14,42 @@ pub const KEY_GROUPS: usize = 64;
 /// Knuth's multiplicative hash.
 #[inline]
 pub fn key_group(id: &[u8]) -> usize {
-    let hash = crc32fast::hash(id).wrapping_mul(0x9e37_79b1);
-    (hash >> (32 - KEY_GROUPS.trailing_zeros())) as usize
+    key_group_of(crc32fast::hash(id))
+}
+
+#[inline]
+fn key_group_of(hash: u32) -> usize {
+    (hash.wrapping_mul(0x9e37_79b1) >> (32 - KEY_GROUPS.trailing_zeros())) as usize
+}
+
+/// Which worker has which key group. The first group that is seen of a key group gives it to the next
+/// worker in turn, so that a few groups are spread evenly.
+#[derive(Debug, Clone)]
+pub struct Owners {
+    owners: [u8; KEY_GROUPS],
+    next: usize,
+    workers: usize,
+}
+
+/// A key group that nobody has yet.
+const NOBODY: u8 = u8::MAX;
+
+impl Owners {
+    /// Makes a table for so many workers, at most [`KEY_GROUPS`].
+    pub fn new(workers: usize) -> Self {
+        Self { owners: [NOBODY; KEY_GROUPS], next: 0, workers: workers.clamp(1, KEY_GROUPS) }
+    }
+
+    /// Returns the worker of a key group.
+    #[inline]
+    pub fn of(&mut self, key_group: usize) -> usize {
+        let owner = &mut self.owners[key_group % KEY_GROUPS];
+        if *owner == NOBODY {
+            *owner = self.next as u8;
+            self.next = (self.next + 1) % self.workers;
+        }
+        usize::from(*owner)
+    }
 }
 
 /// What data is grouped by.
@@ -168,6 +202,26 @@ impl Grouping {
         self.find_tags(point);
         let tags = if self.all { &self.tags } else { &self.names };
         Dimensions { by_name: self.by_name, tags: tags.clone() }
+    }
+
+    /// Returns a key group that is the same for all points which are grouped together, and for no
+    /// other reason the same as [`key_group`] of their id: the group itself is not formed.
+    pub fn key_group(&self, point: &Point) -> usize {
+        let entry = |name: &[u8]| {
+            let mut hasher = crc32fast::Hasher::new();
+            hasher.update(name);
+            hasher.update(b"=");
+            hasher.update(point.tag_bytes(name));
+            hasher.finalize()
+        };
+        // A sum, since tags come in any order.
+        let hash = if self.all {
+            let wanted = |name: &&[u8]| !self.excluded.iter().any(|tag| tag.as_bytes() == *name);
+            point.tag_names().filter(wanted).map(entry).fold(0, u32::wrapping_add)
+        } else {
+            self.names.iter().map(|name| entry(name.as_bytes())).fold(0, u32::wrapping_add)
+        };
+        key_group_of(hash)
     }
 
     /// Groups a point.

@@ -94,6 +94,15 @@ impl Engine {
         Ok(())
     }
 
+    /// Ends the data after an item, which may have been another engine's.
+    ///
+    /// # Errors
+    /// What ends the replay.
+    pub fn finish_at(&mut self, item: u64) -> Result<(), ReplayError> {
+        self.runs.iter_mut().for_each(|run| run.graph.begin_item(item));
+        self.finish()
+    }
+
     /// Ends the data.
     ///
     /// # Errors

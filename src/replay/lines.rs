@@ -42,6 +42,18 @@ impl Lines {
         self.unordered = false;
     }
 
+    /// Removes the lines of later items.
+    pub fn cut_after(&mut self, item: u64) {
+        let mut kept = Self::default();
+        for (turn, piece) in self.pieces().filter(|((of, _), _)| *of <= item) {
+            kept.push(turn, |out| {
+                out.push_str(piece.trim_end_matches('\n'));
+                true
+            });
+        }
+        *self = kept;
+    }
+
     /// The lines by turn, those of one turn in the order in which they were written.
     fn pieces(&self) -> impl Iterator<Item = (Turn, &str)> {
         let mut start = 0;

@@ -525,3 +525,92 @@ fn a_number_of_workers_that_makes_no_sense_is_refused() {
         assert!(run.stderr.contains("--workers"), "{}", run.stderr);
     }
 }
+
+/// Line protocol of hosts whose tags come in any order.
+fn lines(count: i64) -> String {
+    let line = |i: i64| {
+        let host = ((i * 2_654_435_761) >> 7) % 9;
+        let tags =
+            if i % 2 == 0 { format!("host=h{host},dc=x") } else { format!("dc=x,host=h{host}") };
+        format!("cpu,{tags} usage={},n={i}i {}\n", (i % 97) as f64 * 0.5, i * 1_000_000_000)
+    };
+    (0..count).map(line).collect()
+}
+
+#[test]
+fn a_replay_gives_the_same_lines_with_any_number_of_workers() {
+    let folder = Folder::new("workers-replay");
+    let data = folder.write("cpu.lp", &lines(4000));
+    let average = ["--set", "field=usage", "--set", "size=10", "--crit", "avg > 25.0"];
+    let tick = folder.write(
+        "t.tick",
+        "stream|from().measurement('cpu').groupBy('host')@avg().field('usage').size(10)|alert().crit(lambda: \
+         \"avg\" > 25.0).stateChangesOnly()",
+    );
+    let avg = repo("scripts/moving_avg.rhai");
+    let udf = format!("avg={}", avg.display());
+    let runs: [(&Path, Vec<&str>); 3] = [
+        (&avg, [&average[..], &["--group-by", "*", "--format", "json"]].concat()),
+        (&avg, [&average[..], &["--group-by", "host", "--format", "lp", "--every-alert"]].concat()),
+        (&tick, vec!["--udf", &udf, "--format", "json"]),
+    ];
+    for (script, arguments) in runs {
+        let play = |workers: Option<&str>| {
+            let mut command = binary();
+            command.arg("replay").arg(script).arg("--data").arg(&data).args(&arguments);
+            if let Some(workers) = workers {
+                command.args(["--workers", workers]);
+            }
+            feed(&mut command, b"")
+        };
+        let one = play(Some("1"));
+        assert_eq!(one.code, Some(0), "{}", one.stderr);
+        assert!(one.text().lines().count() > 20, "{}", one.text());
+        for workers in [None, Some("2"), Some("4")] {
+            let run = play(workers);
+            assert!(run.text() == one.text(), "{workers:?}: {}", run.stderr);
+            let summary = |run: &Run| {
+                let line = run.stderr.lines().last().unwrap_or_default();
+                line.rsplit_once(" in ").unwrap_or_default().0.to_owned()
+            };
+            assert_eq!(summary(&run), summary(&one), "{workers:?}");
+        }
+    }
+}
+
+#[test]
+fn a_replay_that_cannot_be_spread_says_why_if_it_was_asked_to_be() {
+    let folder = Folder::new("workers-alone");
+    let data = folder.write("cpu.lp", &lines(100));
+    let script = folder.write("s.rhai", &COUNT.replace("p.x", "p.usage"));
+    let shared = COUNT.replace("provides:", "scope: \"task\", provides:").replace("p.x", "p.usage");
+    let shared = folder.write("shared.rhai", &shared);
+    let tick = folder.write(
+        "t.tick",
+        "var a = stream|from().groupBy('host')\na|union(a)|alert().crit(lambda: \"usage\" > 40.0)",
+    );
+    let state = folder.path("state");
+    let state = state.to_str().unwrap();
+    let limited = folder.write("limited.toml", "[limits]\ngroups = 3");
+    let limited = limited.to_str().unwrap();
+    for (script, arguments, why) in [
+        (&script, vec![], "there is one group (--group-by makes several)"),
+        (&shared, vec!["--group-by", "host"], "its groups share a state"),
+        (&script, vec!["--group-by", "host", "--save-state", state], "the state is kept by one"),
+        (&script, vec!["--group-by", "host", "--config", limited], "look at all groups"),
+        (&tick, vec![], "|union() brings groups"),
+    ] {
+        let play = |more: &[&str]| {
+            let mut command = binary();
+            command.arg("replay").arg(script).arg("--data").arg(&data).args(&arguments).args(more);
+            feed(&mut command, b"")
+        };
+        let asked = play(&["--workers", "3"]);
+        assert_eq!(asked.code, Some(0), "{}", asked.stderr);
+        let told = asked.stderr.lines().find(|line| line.contains("one worker, not 3"));
+        assert!(told.is_some_and(|line| line.contains(why)), "{}", asked.stderr);
+        let plain = play(&[]);
+        assert_eq!(plain.text(), asked.text());
+        assert!(!plain.stderr.contains("one worker"), "{}", plain.stderr);
+    }
+}

@@ -1,18 +1,14 @@
 //! Which worker a message is for, and the chunks in which messages are handed over.
 //!
-//! A group belongs to one of 64 key groups, by the hash of its id, and a key group to one worker. The first
-//! group that is seen of a key group gives it to the next worker in turn, so that a few groups are spread
-//! evenly; states can move between any numbers of workers, since nothing remembers who had a group.
+//! A group belongs to one of 64 key groups, by the hash of its id, and a key group to one worker. States
+//! can move between any numbers of workers, since nothing remembers who had a group.
 
 use crate::protocol::Point;
-use crate::protocol::group::{KEY_GROUPS, key_group};
+use crate::protocol::group::{Owners, key_group};
 use crate::protocol::point::peek;
 
 /// A chunk is handed over when it has this many bytes, or when the input runs dry.
 const FULL: usize = 128 * 1024;
-
-/// A key group that nobody has yet.
-const NOBODY: u8 = u8::MAX;
 
 /// Marks an entry of a chunk that is a group to be forgotten.
 const FORGET: u64 = 1 << 63;
@@ -80,9 +76,7 @@ impl Chunk {
 /// Which worker has which groups, and what waits to be handed over.
 #[derive(Debug)]
 pub(super) struct Router {
-    owners: [u8; KEY_GROUPS],
-    /// The worker that gets the next key group.
-    next: usize,
+    owners: Owners,
     chunks: Vec<Chunk>,
     /// The worker of the batch that has begun, and its group.
     batch: Option<(usize, Vec<u8>)>,
@@ -91,18 +85,13 @@ pub(super) struct Router {
 impl Router {
     pub(super) fn new(workers: usize) -> Self {
         let chunks = (0..workers).map(|_| Chunk::default()).collect();
-        Self { owners: [NOBODY; KEY_GROUPS], next: 0, chunks, batch: None }
+        Self { owners: Owners::new(workers), chunks, batch: None }
     }
 
     /// The worker of a group.
     #[inline]
     pub(super) fn owner(&mut self, group: &[u8]) -> usize {
-        let owner = &mut self.owners[key_group(group)];
-        if *owner == NOBODY {
-            *owner = self.next as u8;
-            self.next = (self.next + 1) % self.chunks.len();
-        }
-        usize::from(*owner)
+        self.owners.of(key_group(group))
     }
 
     /// The worker of a message. All messages of a batch go to the worker that has its begin.
@@ -154,6 +143,7 @@ impl Router {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::protocol::group::KEY_GROUPS;
 
     fn frame(time: i64, group: &str) -> Vec<u8> {
         let mut point = Point::new(time);

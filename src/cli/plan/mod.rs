@@ -49,6 +49,8 @@ pub(super) struct Plan {
     pub(super) save_state: Option<PathBuf>,
     /// Whether a name that nothing in the data has is a failure.
     pub(super) strict: bool,
+    /// The number of threads, if it was said.
+    pub(super) workers: Option<usize>,
 }
 
 impl Plan {
@@ -98,6 +100,7 @@ impl Plan {
             from_state: None,
             save_state: None,
             strict: false,
+            workers: None,
         })
     }
 
@@ -151,6 +154,7 @@ impl Plan {
             from_state: args.state.from_state.clone(),
             save_state: args.state.save_state.clone(),
             strict: args.show.strict,
+            workers: args.workers,
         })
     }
 

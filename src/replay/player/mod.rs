@@ -20,6 +20,7 @@ use super::state::TaskState;
 use super::summary::Summary;
 use super::task::Task;
 use super::trace::Trace;
+use crate::protocol::group::KEY_GROUPS;
 use crate::protocol::message::RequestMessage;
 use crate::tick::flow::{Edge, NameKind, Unseen, Wanted};
 use rest::Rest;
@@ -68,6 +69,8 @@ pub struct Player {
     refused: BTreeMap<String, u64>,
     unseen: BTreeSet<Unseen>,
     trace: Option<Trace>,
+    /// Why the groups are not spread over threads.
+    alone: Option<String>,
 }
 
 /// Who does the work.
@@ -77,7 +80,8 @@ enum Crew {
 }
 
 impl Player {
-    /// Starts the engines of a task, on as many threads as it has parts and the machine has cores.
+    /// Starts the engines of a task, on as many threads as the machine has cores: its parts are spread over
+    /// them, or the groups of its data.
     ///
     /// # Errors
     /// A script that cannot be used, or does not fit what it is given.
@@ -91,13 +95,20 @@ impl Player {
     /// # Errors
     /// As [`Player::start`].
     pub fn start_on(task: Task, writers: Writers, cores: usize) -> Result<Self, ReplayError> {
+        let (crew, alone) = Crew::start(&task, cores)?;
+        // A chunk of each thread is as long as that of one.
+        let lanes = match &crew {
+            Crew::Threads(threads) if threads.is_spread() => threads.count(),
+            _ => 1,
+        };
         Ok(Self {
-            crew: Crew::start(&task, cores)?,
+            crew,
+            alone,
             task,
             writers,
             measurement: None,
             wanted: Wanted::default(),
-            chunk: CHUNK,
+            chunk: CHUNK * lanes,
             waiting: 0,
             item: 0,
             points_in: 0,
@@ -111,6 +122,11 @@ impl Player {
             unseen: BTreeSet::new(),
             trace: None,
         })
+    }
+
+    /// Returns why all data goes through one engine though more were allowed, if it does.
+    pub fn alone_because(&self) -> Option<&str> {
+        self.alone.as_deref()
     }
 
     /// Plays only points and batches of a measurement.
@@ -277,9 +293,16 @@ impl Player {
             Crew::Threads(threads) => threads.finish(&mut self.writers)?,
         };
         let mut records = Vec::new();
-        let batches = rests.first().map_or(0, |rest| rest.summary.batches_in);
-        self.ended.batches_in += batches;
-        self.ended.passed_by += rests.first().map_or(0, |rest| rest.summary.passed_by);
+        let spread = matches!(&self.crew, Crew::Threads(threads) if threads.is_spread());
+        // Engines that took the same data have counted the same.
+        for rest in rests.iter().take(if spread { rests.len() } else { 1 }) {
+            self.ended.batches_in += rest.summary.batches_in;
+            self.ended.passed_by += rest.summary.passed_by;
+        }
+        let mut rests = rests;
+        if spread {
+            rest::keep_common_unseen(&mut rests);
+        }
         for rest in rests {
             self.ended.add(&rest.summary);
             for (key, times) in rest.diagnosed {
@@ -367,12 +390,22 @@ pub(super) fn added(trace: Option<Trace>, more: Option<Trace>) -> Option<Trace> 
 }
 
 impl Crew {
-    fn start(task: &Task, cores: usize) -> Result<Self, ReplayError> {
+    /// Starts the engines, and says why there is one only, if more were allowed.
+    fn start(task: &Task, cores: usize) -> Result<(Self, Option<String>), ReplayError> {
         let parts = task.parts();
-        if parts < 2 || cores < 2 {
-            return Ok(Self::Here(Box::new(task.engine(0..parts)?)));
+        if parts > 1 && cores > 1 {
+            return Ok((Self::Threads(Box::new(Threads::start(task, cores.min(parts))?)), None));
         }
-        Ok(Self::Threads(Box::new(Threads::start(task, cores.min(parts))?)))
+        let lanes = (cores > 1).then(|| task.lanes());
+        let alone = match lanes {
+            Some(Ok(lanes)) => {
+                let threads = Threads::spread(task, cores.min(KEY_GROUPS), lanes)?;
+                return Ok((Self::Threads(Box::new(threads)), None));
+            }
+            Some(Err(why)) => Some(why),
+            None => None,
+        };
+        Ok((Self::Here(Box::new(task.engine(0..parts)?)), alone))
     }
 }
 

@@ -21,6 +21,22 @@ pub(super) struct Rest {
     /// Names that were given and that nothing in the data had.
     pub(super) unseen: Vec<Unseen>,
     pub(super) trace: Option<Trace>,
+    /// Some data came to this engine.
+    pub(super) took_any: bool,
+}
+
+/// Keeps the names that no engine has seen, where each took other data: what one engine has not met, another
+/// may have. An engine without data has nothing to say.
+pub(super) fn keep_common_unseen(rests: &mut [Rest]) {
+    let asked: Vec<usize> = (0..rests.len()).filter(|i| rests[*i].took_any).collect();
+    let has = |rest: &Rest, one: &Unseen| {
+        rest.unseen.iter().any(|other| other.kind == one.kind && other.name == one.name)
+    };
+    let Some((first, others)) = asked.split_first() else { return };
+    let mut common = std::mem::take(&mut rests[*first].unseen);
+    common.retain(|one| others.iter().all(|i| has(&rests[*i], one)));
+    rests.iter_mut().for_each(|rest| rest.unseen.clear());
+    rests[*first].unseen = common;
 }
 
 impl Rest {
@@ -35,6 +51,7 @@ impl Rest {
             }
             rest.records.extend(run.effects.record.take());
             rest.unseen.extend(run.graph.unseen());
+            rest.took_any |= run.graph.counts().any(|(_, count)| count > 0);
             rest.trace = added(rest.trace.take(), run.effects.take_trace());
         }
         rest

@@ -94,3 +94,100 @@ fn an_error_on_a_thread_ends_the_replay() {
     let error = player.play(&mut Wandering(0), &mut |_| {}).unwrap_err();
     assert!(error.to_string().contains("must be true or false"), "{error}");
 }
+
+/// What a task that is spread by its groups leaves: its lines, what it did, and what it missed.
+fn spread(task: &Task, cores: usize, chunk: usize) -> (String, Summary, Vec<String>) {
+    let memory = Memory::default();
+    let writers = Writers { shown: Box::new(memory.clone()), points: None };
+    let mut player = Player::start_on(task.clone(), writers, cores).unwrap();
+    assert_eq!(player.alone_because(), None);
+    let threads = match &player.crew {
+        Crew::Here(_) => 1,
+        Crew::Threads(threads) => threads.count(),
+    };
+    assert_eq!(threads, cores);
+    player.chunk = chunk;
+    player.play(&mut Wandering(0), &mut |_| {}).unwrap();
+    player.finish(&[]).unwrap();
+    let unseen = player.unseen().map(|one| crate::replay::unseen::describe(&one)).collect();
+    (String::from_utf8(memory.0.take()).unwrap(), player.summary(), unseen)
+}
+
+#[test]
+fn groups_on_threads_give_the_lines_and_counts_of_one_engine() {
+    let Task::Script(mut plain) = averages() else { panic!() };
+    plain.uses.truncate(1);
+    plain.show.record = false;
+    let mut by_host = plain.clone();
+    by_host.group_by = vec!["host".into(), "rack".into()];
+    let windows = ScriptTask {
+        script: concat!(env!("CARGO_MANIFEST_DIR"), "/scripts/ttest.rhai").into(),
+        window: Some(crate::replay::task::Windows {
+            period: 60_000_000_000,
+            every: 60_000_000_000,
+            align: true,
+        }),
+        uses: vec![Use {
+            options: vec![("field".into(), "x".into()), ("size".into(), "300".into())],
+            ..Use::default()
+        }],
+        ..plain.clone()
+    };
+    let text = "stream|from().measurement('m').groupBy('host')|window().period(40s).every(20s)|mean('x')\
+                .as('x')@avg().field('x').size(3)|alert().crit(lambda: \"avg\" > 510).stateChangesOnly()";
+    let tick = crate::replay::task::TickTask {
+        name: "t.tick".into(),
+        text: text.into(),
+        id: "t".into(),
+        udfs: vec![(
+            "avg".into(),
+            crate::replay::udfs::UdfCommand::Script(
+                concat!(env!("CARGO_MANIFEST_DIR"), "/scripts/moving_avg.rhai").into(),
+            ),
+        )],
+        variants: vec![Default::default()],
+        show: Show { alerts: true, ..Show::default() },
+        ..Default::default()
+    };
+    let tasks =
+        [Task::Script(plain), Task::Script(by_host), Task::Script(windows), Task::Tick(tick)];
+    for task in &tasks {
+        let one = spread(task, 1, CHUNK);
+        assert!(one.0.lines().count() > 50, "{}", one.0);
+        for (cores, chunk) in [(2, CHUNK), (2, 1), (3, 100), (5, 7777)] {
+            assert!(spread(task, cores, chunk) == one, "{cores} threads, chunks of {chunk}");
+        }
+    }
+    let missed = spread(&tasks[1], 3, CHUNK).2;
+    assert_eq!(missed.len(), 1, "{missed:?}");
+    assert!(missed[0].contains("no point has a tag 'rack' to group by"), "{missed:?}");
+}
+
+#[test]
+fn an_error_on_a_thread_ends_the_lines_where_one_engine_ends_them() {
+    let folder = tempfile::tempdir().unwrap();
+    let script = folder.path().join("s.rhai");
+    let text = "fn info() { #{ wants: \"stream\", provides: \"stream\" } }\nfn point(p) { if p.time >= \
+                2000000000000 { throw `at ${p.time}`; } emit(p); }";
+    std::fs::write(&script, text).unwrap();
+    let task = Task::Script(ScriptTask {
+        script,
+        group_by: vec!["host".into()],
+        uses: vec![Use::default()],
+        output: true,
+        ..ScriptTask::default()
+    });
+    let failed = |cores| {
+        let memory = Memory::default();
+        let writers = Writers { shown: Box::new(memory.clone()), points: None };
+        let mut player = Player::start_on(task.clone(), writers, cores).unwrap();
+        let error = player.play(&mut Wandering(0), &mut |_| {}).unwrap_err().to_string();
+        (String::from_utf8(memory.0.take()).unwrap(), error)
+    };
+    let one = failed(1);
+    assert!(one.1.contains("at 2000000000000"), "{}", one.1);
+    assert_eq!(one.0.lines().count(), 1999);
+    for cores in [2, 3] {
+        assert_eq!(failed(cores), one);
+    }
+}

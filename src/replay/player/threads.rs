@@ -1,14 +1,15 @@
-//! Engines on threads of their own, which all take the same chunks. Lines come back in the order of
-//! the data.
+//! Engines on threads of their own, which all take the same chunks, or each the chunks of its groups. Lines
+//! come back in the order of the data.
 
 use super::{Engine, Rest, Writers};
 use crate::agent::AgentError;
 use crate::agent::socket::STACK;
+use crate::protocol::group::Owners;
 use crate::protocol::{Batch, Point};
 use crate::replay::ReplayError;
 use crate::replay::lines::{Lines, write_all};
 use crate::replay::source::{Item, Scratch};
-use crate::replay::task::Task;
+use crate::replay::task::{Lanes, Task};
 use std::collections::VecDeque;
 use std::ops::Range;
 use std::sync::Arc;
@@ -45,7 +46,8 @@ impl Chunk {
 /// What a thread is asked.
 enum Request {
     Chunk(Arc<Chunk>),
-    Finish,
+    /// The data ends, with this item.
+    Finish(u64),
     Restart,
 }
 
@@ -54,6 +56,8 @@ struct Answer {
     shown: Vec<Lines>,
     points: Vec<Lines>,
     rest: Option<Rest>,
+    /// The item at hand when it failed.
+    item: u64,
     result: Result<(), ReplayError>,
 }
 
@@ -67,9 +71,13 @@ struct Worker {
 /// Engines on threads.
 pub(super) struct Threads {
     workers: Vec<Worker>,
-    chunk: Chunk,
+    /// Where each takes the data of its groups, how they are told apart; else all take all data.
+    lanes: Option<(Lanes, Owners)>,
+    /// The chunk at hand, or that of each thread.
+    chunks: Vec<Chunk>,
     /// Chunks that threads are busy with.
-    busy: VecDeque<Arc<Chunk>>,
+    busy: VecDeque<Vec<Arc<Chunk>>>,
+    last: u64,
     /// Chunks whose memory is used again.
     spare: Vec<Chunk>,
 }
@@ -80,14 +88,37 @@ impl Threads {
         let parts = task.parts();
         let share = |i: usize| parts * i / threads..parts * (i + 1) / threads;
         let workers = (0..threads).map(|i| Worker::start(task.clone(), share(i)));
+        Self::of(workers.collect::<Result<_, _>>()?, None)
+    }
+
+    /// Starts so many threads, each with an engine that takes the data of its groups.
+    pub(super) fn spread(task: &Task, threads: usize, lanes: Lanes) -> Result<Self, ReplayError> {
+        let workers = (0..threads).map(|_| Worker::start(task.clone(), 0..task.parts()));
+        Self::of(workers.collect::<Result<_, _>>()?, Some((lanes, Owners::new(threads))))
+    }
+
+    fn of(workers: Vec<Worker>, lanes: Option<(Lanes, Owners)>) -> Result<Self, ReplayError> {
+        let chunks = if lanes.is_some() { workers.len() } else { 1 };
         let mut threads = Self {
-            workers: workers.collect::<Result<_, _>>()?,
-            chunk: Chunk::default(),
+            workers,
+            lanes,
+            chunks: (0..chunks).map(|_| Chunk::default()).collect(),
             busy: VecDeque::new(),
+            last: 0,
             spare: Vec::new(),
         };
         threads.started()?;
         Ok(threads)
+    }
+
+    /// The number of threads.
+    pub(super) fn count(&self) -> usize {
+        self.workers.len()
+    }
+
+    /// True if each takes the data of its groups only.
+    pub(super) fn is_spread(&self) -> bool {
+        self.lanes.is_some()
     }
 
     /// Waits for an answer of each thread that says whether its engine could be made.
@@ -98,26 +129,35 @@ impl Threads {
 
     /// Appends an item to the chunk at hand; a batch is taken out of its place.
     pub(super) fn put(&mut self, item: u64, kind: Item, scratch: &mut Scratch) {
+        self.last = item;
+        let place = self
+            .lanes
+            .as_mut()
+            .map_or(0, |(lanes, owners)| owners.of(lanes.key_group(kind, scratch)));
+        let chunk = &mut self.chunks[place];
         let owned = match kind {
             Item::Point => {
-                self.chunk.points.push(&scratch.point);
+                chunk.points.push(&scratch.point);
                 Owned::Point
             }
             Item::Batch => Owned::Batch(scratch.query, std::mem::take(&mut scratch.batch)),
             Item::Frame => Owned::Frame(scratch.frame.clone()),
         };
-        self.chunk.items.push((item, owned));
+        chunk.items.push((item, owned));
     }
 
     /// Hands the chunk at hand to all threads, and writes the lines of chunks that are done.
     pub(super) fn send(&mut self, writers: &mut Writers) -> Result<(), ReplayError> {
-        if !self.chunk.items.is_empty() {
-            let next = self.spare.pop().unwrap_or_default();
-            let chunk = Arc::new(std::mem::replace(&mut self.chunk, next));
-            for worker in &self.workers {
+        if self.chunks.iter().any(|chunk| !chunk.items.is_empty()) {
+            let mut handed = Vec::new();
+            for chunk in &mut self.chunks {
+                let next = self.spare.pop().unwrap_or_default();
+                handed.push(Arc::new(std::mem::replace(chunk, next)));
+            }
+            for (worker, chunk) in self.workers.iter().zip(handed.iter().cycle()) {
                 worker.ask(Request::Chunk(chunk.clone()))?;
             }
-            self.busy.push_back(chunk);
+            self.busy.push_back(handed);
         }
         while self.busy.len() > AHEAD {
             self.take(writers)?;
@@ -136,7 +176,7 @@ impl Threads {
     /// Ends the data; returns what each engine leaves, in the order of the parts.
     pub(super) fn finish(&mut self, writers: &mut Writers) -> Result<Vec<Rest>, ReplayError> {
         for worker in &self.workers {
-            worker.ask(Request::Finish)?;
+            worker.ask(Request::Finish(self.last))?;
         }
         self.collect(writers)
     }
@@ -151,9 +191,9 @@ impl Threads {
 
     /// Takes the answers to the oldest chunk.
     fn take(&mut self, writers: &mut Writers) -> Result<(), ReplayError> {
-        let chunk = self.busy.pop_front();
+        let handed = self.busy.pop_front().unwrap_or_default();
         let collected = self.collect(writers);
-        if let Some(Ok(mut chunk)) = chunk.map(Arc::try_unwrap) {
+        for mut chunk in handed.into_iter().filter_map(Arc::into_inner) {
             chunk.clear();
             self.spare.push(chunk);
         }
@@ -163,6 +203,20 @@ impl Threads {
     /// Takes an answer of each thread and writes its lines.
     fn collect(&mut self, writers: &mut Writers) -> Result<Vec<Rest>, ReplayError> {
         let mut answers = self.workers.iter().map(Worker::answer).collect::<Result<Vec<_>, _>>()?;
+        let failed =
+            answers.iter().filter(|answer| answer.result.is_err()).map(|answer| answer.item);
+        if let (Some(first), true) = (failed.min(), self.is_spread()) {
+            // With one engine nothing came after the item that failed.
+            for answer in &mut answers {
+                answer
+                    .shown
+                    .iter_mut()
+                    .chain(&mut answer.points)
+                    .for_each(|lines| lines.cut_after(first));
+            }
+            answers
+                .sort_by_key(|answer| if answer.result.is_err() { answer.item } else { u64::MAX });
+        }
         let mut shown: Vec<_> = answers.iter_mut().flat_map(|answer| &mut answer.shown).collect();
         write_all(&mut shown, &mut writers.shown).map_err(ReplayError::Write)?;
         if let Some(writer) = &mut writers.points {
@@ -223,22 +277,27 @@ fn work(task: &Task, parts: Range<usize>, asked: &Receiver<Request>, answer: &Se
         }
     };
     let made = make(&mut engine);
-    let plain = |result| Answer { shown: Vec::new(), points: Vec::new(), rest: None, result };
-    if answer.send(plain(made)).is_err() {
+    let plain =
+        |item, result| Answer { shown: Vec::new(), points: Vec::new(), rest: None, item, result };
+    if answer.send(plain(0, made)).is_err() {
         return;
     }
     let mut spare = Point::default();
+    let mut item = 0;
     while let Ok(request) = asked.recv() {
         let result = match (&request, &mut engine) {
             (Request::Restart, engine) => make(engine),
             (_, None) => Ok(()),
-            (Request::Chunk(chunk), Some(engine)) => play(engine, chunk, &mut spare),
-            (Request::Finish, Some(engine)) => engine.finish(),
+            (Request::Chunk(chunk), Some(engine)) => play(engine, chunk, &mut spare, &mut item),
+            (Request::Finish(last), Some(engine)) => {
+                item = *last;
+                engine.finish_at(*last)
+            }
         };
-        let finished = matches!(request, Request::Finish);
+        let finished = matches!(request, Request::Finish(_));
         // The chunk is given back before the answer is, so that its memory can be used again.
         drop(request);
-        let mut made = plain(result);
+        let mut made = plain(item, result);
         if let Some(engine) = &mut engine {
             for run in &mut engine.runs {
                 made.shown.push(std::mem::take(&mut run.effects.shown));
@@ -255,9 +314,16 @@ fn work(task: &Task, parts: Range<usize>, asked: &Receiver<Request>, answer: &Se
     }
 }
 
-fn play(engine: &mut Engine, chunk: &Chunk, point: &mut Point) -> Result<(), ReplayError> {
+/// Plays a chunk; `at` is the item at hand.
+fn play(
+    engine: &mut Engine,
+    chunk: &Chunk,
+    point: &mut Point,
+    at: &mut u64,
+) -> Result<(), ReplayError> {
     let mut number = 0;
     for (item, owned) in &chunk.items {
+        *at = *item;
         match owned {
             Owned::Point => {
                 chunk.points.read(number, point).map_err(AgentError::from)?;

@@ -9,6 +9,9 @@ pub use tick::{Override, TickTask, TickVariant};
 
 use super::ReplayError;
 use super::engine::Engine;
+use super::source::{Item, Scratch};
+use crate::protocol::group::{self, Grouping};
+use crate::script::ScriptHandler;
 use crate::script::config::Config;
 use crate::tick::flow::Edge;
 use std::ops::Range;
@@ -81,6 +84,62 @@ impl Task {
             Self::Script(task) => task.engine(parts),
             Self::Tick(task) => task.engine(parts),
         }
+    }
+}
+
+/// How the groups of a task are told apart, where they are spread over several engines.
+#[derive(Clone, Debug)]
+pub enum Lanes {
+    /// By these tags of points.
+    Tags(Grouping),
+    /// By the groups that batches have.
+    Batches,
+}
+
+impl Lanes {
+    /// Returns the key group of an item.
+    pub fn key_group(&self, kind: Item, scratch: &Scratch) -> usize {
+        match (self, kind) {
+            (Self::Tags(grouping), Item::Point) => grouping.key_group(&scratch.point),
+            (_, Item::Batch) => group::key_group(scratch.batch.group.as_bytes()),
+            _ => 0,
+        }
+    }
+}
+
+impl Task {
+    /// Returns how the groups of a task with one part can be spread over several engines.
+    ///
+    /// # Errors
+    /// Why one engine has to take all data.
+    pub fn lanes(&self) -> Result<Lanes, String> {
+        let config = self.config();
+        if config.limits.groups > 0 || !config.state.group_ttl.is_zero() {
+            return Err("[limits] groups and [state] group_ttl look at all groups".into());
+        }
+        let show = match self {
+            Self::Script(task) => &task.show,
+            Self::Tick(task) => &task.show,
+        };
+        if show.record {
+            return Err("what is judged are the alerts of all groups in their order".into());
+        }
+        if show.trace.is_some() {
+            return Err("what is drawn is kept by one engine".into());
+        }
+        match self {
+            Self::Script(task) => task.lanes(),
+            Self::Tick(task) => task.lanes(),
+        }
+    }
+}
+
+/// Refuses a script whose groups share a state.
+fn check_scope(handler: &ScriptHandler) -> Result<(), String> {
+    // A script that cannot be used says so when its engine is made.
+    match handler.program() {
+        Ok(_) if !handler.spreads() => Err("its groups share a state (scope: \"task\")".into()),
+        _ => Ok(()),
     }
 }
 

@@ -1,9 +1,10 @@
 //! A plain script with its groups, windows and alerts, as the graph that a TICKscript would define:
 //! `stream|from()|window()@script()|alert()`.
 
-use super::DataKind;
+use super::{DataKind, Lanes, check_scope};
 use crate::agent::Control;
 use crate::protocol::Point;
+use crate::protocol::group::Grouping;
 use crate::protocol::message::{EdgeType, InfoResponse, InitRequest};
 use crate::replay::ReplayError;
 use crate::replay::effects::{Effects, Place, Show};
@@ -96,6 +97,23 @@ impl ScriptTask {
         let mut registry = UdfRegistry::plain(self.config.clone(), true);
         let script = registry.script(UDF, &self.script)?;
         Ok(script.program().map_err(Clone::clone)?.declaration().wants)
+    }
+
+    /// As [`super::Task::lanes`].
+    pub(super) fn lanes(&self) -> Result<Lanes, String> {
+        let lanes = match self.kind {
+            DataKind::Frames => return Err("captured requests are one conversation".into()),
+            DataKind::Batch => Lanes::Batches,
+            DataKind::Stream if self.group_by.is_empty() => {
+                return Err("there is one group (--group-by makes several)".into());
+            }
+            DataKind::Stream => Lanes::Tags(Grouping::by(&self.group_by)),
+        };
+        let mut registry = UdfRegistry::plain(self.config.clone(), true);
+        if let Ok(script) = registry.script(UDF, &self.script) {
+            check_scope(script)?;
+        }
+        Ok(lanes)
     }
 
     /// Makes an engine for some of the uses.

@@ -1,5 +1,6 @@
 //! A TICKscript, with its variants.
 
+use super::{Lanes, check_scope};
 use crate::agent::Control;
 use crate::replay::ReplayError;
 use crate::replay::effects::{Effects, Show};
@@ -97,6 +98,27 @@ impl TickTask {
         let mut registry = self.registry();
         let runs = self.variants[variants].iter().map(|variant| self.run(variant, &mut registry));
         Ok(Engine::new(runs.collect::<Result<_, _>>()?, false))
+    }
+
+    /// As [`super::Task::lanes`].
+    pub(super) fn lanes(&self) -> Result<Lanes, String> {
+        if self.out.is_some() || self.database.is_some() {
+            return Err("--out and --write are written by one engine".into());
+        }
+        let mut registry = self.registry();
+        for (name, command) in &self.udfs {
+            let UdfCommand::Script(path) = command else {
+                return Err(format!("@{name}() is another program"));
+            };
+            if let Ok(script) = registry.script(name, path) {
+                check_scope(script).map_err(|why| format!("@{name}(): {why}"))?;
+            }
+        }
+        // A TICKscript that is wrong says so when its engine is made.
+        self.definitions().map_or_else(
+            |_| Err(String::new()),
+            |definitions| definitions.spread().map(Lanes::Tags),
+        )
     }
 
     fn define(

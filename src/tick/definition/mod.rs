@@ -8,6 +8,7 @@ mod links;
 pub mod object;
 pub mod query;
 pub mod spec;
+mod spread;
 
 pub use builder::Builder;
 pub use definitions::Definitions;

@@ -63,6 +63,7 @@ pub(super) const PLAIN: &[(Arguments, Effect)] = &[
     (&["--strict"], Fails(&["--data", "data.lp", "--measurement", "disk"], "--strict is given")),
     (&["--from-state", "data.lp"], Fails(DATA, "it is not a state of rhai-udf")),
     (&["--save-state", "left.rudt"], Writes(DATA, "left.rudt", "double.rhai")),
+    (&["--workers", "2"], Shows(DATA, "one worker, not 2: there is one group")),
     (&["--config", "skip.toml"], Shows(&["--data", "odd.lp"], "1 point out")),
     (&["--log-level", "debug"], Shows(DATA, "quiet")),
     (&["--udf", "double=double.rhai"], Refused(DATA, "TICKscript")),

@@ -56,6 +56,7 @@ pub(super) const TICK: &[(Arguments, Effect)] = &[
     (&["--strict"], Fails(&["--data", "data.lp", "--measurement", "disk"], "--strict is given")),
     (&["--from-state", "data.lp"], Fails(DATA, "it is not a state of rhai-udf")),
     (&["--save-state", "left.rudt"], Writes(DATA, "left.rudt", "task.tick")),
+    (&["--workers", "2"], Shows(DATA, "one worker, not 2")),
     (&["--config", "skip.toml"], Shows(&["--data", "odd.lp"], "1 point out")),
     (&["--log-level", "debug"], Shows(DATA, "quiet")),
     (
