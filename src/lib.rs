@@ -68,6 +68,7 @@ pub mod http;
 #[doc(hidden)]
 pub mod lab;
 pub mod model;
+mod nearest;
 pub mod protocol;
 #[doc(hidden)]
 pub mod replay;

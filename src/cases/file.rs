@@ -69,6 +69,8 @@ pub struct Case {
     pub set: BTreeMap<String, Setting>,
     /// The variables of a TICKscript.
     pub var: BTreeMap<String, Setting>,
+    /// How many replicas autoscale nodes of a TICKscript find at the beginning.
+    pub replicas: BTreeMap<String, i64>,
     /// The task's id, for a TICKscript.
     pub task: Option<String>,
     /// The database and retention policy, `DB.RP`.

@@ -43,6 +43,7 @@ fn plain(
 ) -> Result<ScriptTask, ReplayError> {
     let only_tick = [
         ("var", !case.var.is_empty()),
+        ("replicas", !case.replicas.is_empty()),
         ("task", case.task.is_some()),
         ("dbrp", case.dbrp.is_some()),
     ];
@@ -125,6 +126,7 @@ fn tick(
         id: case.task.clone().unwrap_or(stem),
         dbrp,
         variables: options(&case.var),
+        replicas: case.replicas.clone(),
         udfs: file.udfs().map(|(name, text)| (name.to_owned(), command(text))).collect(),
         config,
         every_alert: case.every_alert,

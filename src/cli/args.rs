@@ -205,6 +205,9 @@ pub(super) struct TickArgs {
     /// A variable of the script, its value written as the script would: 5m, 1.0, 'text'
     #[arg(long = "var", value_name = "NAME=VALUE", value_parser = variable)]
     pub(super) variables: Vec<(String, String)>,
+    /// How many replicas an autoscale node finds of a resource at the beginning; default: its .min()
+    #[arg(long, value_name = "RESOURCE=N", value_parser = replicas)]
+    pub(super) replicas: Vec<(String, i64)>,
     /// The task's id, as alerts and UDFs see it; default: the script's name
     #[arg(long, value_name = "ID")]
     pub(super) task: Option<String>,
@@ -289,6 +292,14 @@ fn variable(text: &str) -> Result<(String, String), String> {
     match text.split_once('=') {
         Some((name, value)) if !name.is_empty() => Ok((name.trim().into(), value.into())),
         _ => Err("write NAME=VALUE, as in period=5m or host=\"'a'\"".into()),
+    }
+}
+
+fn replicas(text: &str) -> Result<(String, i64), String> {
+    let parsed = text.split_once('=').map(|(name, count)| (name.trim(), count.trim().parse()));
+    match parsed {
+        Some((name, Ok(count @ 0..))) if !name.is_empty() => Ok((name.into(), count)),
+        _ => Err("write RESOURCE=NUMBER, as in web=3".into()),
     }
 }
 

@@ -53,7 +53,7 @@ impl Owners {
 }
 
 /// What data is grouped by.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Dimensions {
     /// Whether by the measurement too.
     pub by_name: bool,

@@ -15,7 +15,7 @@ use crate::protocol::Point;
 use crate::protocol::line::{Precision, read_all};
 use crate::tick::alert::{AlertEvent, Level};
 use crate::tick::error::{Result, TickError};
-use crate::tick::flow::{LevelChange, Message, Outside, Write};
+use crate::tick::flow::{HttpPost, LevelChange, Message, Outside, Scaling, Write};
 
 /// What is shown of the effects of a graph, and how.
 #[derive(Clone, Debug, Default)]
@@ -275,6 +275,43 @@ impl Outside for Effects {
             Some(files) => files.points(write.database, write.retention_policy, write.lines),
             None if self.show.record && !self.show.apart || self.audience.is_some() => Ok(()),
             None => self.show_points(write.lines),
+        }
+    }
+
+    fn loopback(&mut self, write: &Write<'_>) -> Result<()> {
+        if let Some(files) = &mut self.files {
+            return files.loopback(write.database, write.retention_policy, write.lines);
+        }
+        if !self.show.record {
+            for line in write.lines.lines() {
+                self.line(&format!(
+                    "loopback {}.{} {line}",
+                    write.database, write.retention_policy
+                ));
+            }
+        }
+        Ok(())
+    }
+
+    fn http_post(&mut self, request: &HttpPost<'_>) -> Result<()> {
+        match &mut self.files {
+            Some(files) => files.http_post(&request.json()),
+            None if self.show.record => Ok(()),
+            None => {
+                self.line(&request.line());
+                Ok(())
+            }
+        }
+    }
+
+    fn scale(&mut self, scaling: &Scaling<'_>) -> Result<()> {
+        match &mut self.files {
+            Some(files) => files.scaling(&scaling.json()),
+            None if self.show.record => Ok(()),
+            None => {
+                self.line(&scaling.line());
+                Ok(())
+            }
         }
     }
 

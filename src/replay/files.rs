@@ -1,5 +1,7 @@
 //! A directory for what a TICKscript writes: alert logs (`/tmp/x.log` becomes `DIR/x.log`), points
-//! (`DIR/DATABASE.RETENTION_POLICY.lp`) and endpoints (`DIR/ENDPOINT.json`). Earlier files are replaced.
+//! (`DIR/DATABASE.RETENTION_POLICY.lp`; those for other tasks `DIR/loopback.DATABASE.RETENTION_POLICY.lp`),
+//! endpoints (`DIR/ENDPOINT.json`), and what would be sent to other programs, an object a line
+//! (`DIR/httpPost.jsonl`, `DIR/autoscale.jsonl`). Earlier files are replaced.
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
@@ -47,6 +49,31 @@ impl Files {
             (database, policy) => format!("{database}.{policy}.lp"),
         };
         self.append(self.directory.join(file_name(&name)), lines)
+    }
+
+    /// Appends points for other tasks.
+    ///
+    /// # Errors
+    /// A file that cannot be written.
+    pub fn loopback(&mut self, database: &str, policy: &str, lines: &str) -> Result<()> {
+        let name = file_name(&format!("loopback.{database}.{policy}.lp"));
+        self.append(self.directory.join(name), lines)
+    }
+
+    /// Appends a request to another program.
+    ///
+    /// # Errors
+    /// A file that cannot be written.
+    pub fn http_post(&mut self, json: &str) -> Result<()> {
+        self.append(self.directory.join("httpPost.jsonl"), &format!("{json}\n"))
+    }
+
+    /// Appends a change of replicas.
+    ///
+    /// # Errors
+    /// A file that cannot be written.
+    pub fn scaling(&mut self, json: &str) -> Result<()> {
+        self.append(self.directory.join("autoscale.jsonl"), &format!("{json}\n"))
     }
 
     /// Writes what an endpoint would serve.

@@ -279,7 +279,7 @@ pub fn toml_error(path: &Path, text: &str, error: &toml::de::Error) -> ConfigErr
     let message = error.message().replace('\n', "; ");
     let mut names = message.split('`').skip(1).step_by(2);
     let hint = match names.next().filter(|_| message.starts_with("unknown field")) {
-        Some(unknown) => super::nearest::did_you_mean(unknown, names),
+        Some(unknown) => crate::nearest::did_you_mean(unknown, names),
         None => String::new(),
     };
     ConfigError::Parse { path: path.into(), line, message: format!("{message}{hint}") }

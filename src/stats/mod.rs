@@ -7,7 +7,7 @@
 //! each item.
 //!
 //! In reading order: [`moments`], [`order`], [`distribution`], [`hypothesis`], [`series`], [`trend`],
-//! [`decision`], [`change`], [`season`], [`tail`], [`distance`], [`anomaly`].
+//! [`decision`], [`change`], [`season`], [`simplex`], [`tail`], [`distance`], [`anomaly`].
 
 pub mod anomaly;
 pub mod change;
@@ -23,6 +23,7 @@ pub mod ring;
 pub mod rng;
 pub mod season;
 pub mod series;
+pub mod simplex;
 mod snapshot;
 mod sorting;
 pub mod tail;

@@ -10,6 +10,8 @@ pub struct TaskSettings {
     pub id: String,
     /// Variables given from outside, which replace the script's.
     pub variables: BTreeMap<String, Object>,
+    /// How many replicas autoscale nodes find at the beginning, by the names of resources.
+    pub replicas: BTreeMap<String, i64>,
     /// The database and retention policy of data that does not say; else the script's first `dbrp`.
     pub dbrp: Option<(String, String)>,
 }

@@ -4,7 +4,7 @@ use std::rc::Rc;
 
 use super::definition::object::Object;
 use super::error::Result;
-use super::flow::{Message, Pool, Sent};
+use super::flow::{Flowing, Pool, Sent};
 use crate::protocol::message::{
     InfoResponse, InitOption, InitRequest, OptionValue, ValueType, option_value,
 };
@@ -37,7 +37,7 @@ pub struct Answers<'a> {
 
 impl Answers<'_> {
     /// Takes an answer to the item at hand.
-    pub fn push(&mut self, message: impl Into<Message>) {
+    pub fn push(&mut self, message: impl Into<Flowing>) {
         self.messages.push((self.item, message.into()));
     }
 }

@@ -17,6 +17,7 @@
 //! - `names`: names that nothing has, outputs over inputs, what a script prints
 //! - `tick`: recorded data through TICKscripts, functions that are other programs, variants, refused options
 //! - `resuming`: replays that are left and go on
+//! - `nodes`: the page about nodes is complete and true, what would be sent elsewhere is shown
 //! - `reading`: files as programs really write them
 //! - `testing`: test cases of scripts, files of kapacitor-unit, and data that is made
 //! - `recordings`: batch recordings are read as the daemon reads them
@@ -72,6 +73,7 @@ mod listener;
 mod model;
 mod model_scripts;
 mod names;
+mod nodes;
 mod on_error;
 mod options;
 mod printer;

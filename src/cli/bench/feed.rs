@@ -9,7 +9,7 @@ use rhai_udf::protocol::{Batch, Point, Request};
 use rhai_udf::replay::source::{Item, Scratch};
 use rhai_udf::replay::task::ScriptTask;
 use rhai_udf::tick::alert::AlertEvent;
-use rhai_udf::tick::flow::{Message as Data, Outside, Write};
+use rhai_udf::tick::flow::{HttpPost, Message as Data, Outside, Scaling, Write};
 use rhai_udf::tick::{Graph, TickError};
 use std::collections::HashMap;
 use std::path::Path;
@@ -187,6 +187,18 @@ impl Outside for Taken {
     }
 
     fn write(&mut self, _: &Write<'_>) -> Result<(), TickError> {
+        Ok(())
+    }
+
+    fn loopback(&mut self, _: &Write<'_>) -> Result<(), TickError> {
+        Ok(())
+    }
+
+    fn http_post(&mut self, _: &HttpPost<'_>) -> Result<(), TickError> {
+        Ok(())
+    }
+
+    fn scale(&mut self, _: &Scaling<'_>) -> Result<(), TickError> {
         Ok(())
     }
 

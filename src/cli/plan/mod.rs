@@ -310,6 +310,7 @@ fn tick(
         id: args.tick.task.clone().unwrap_or_else(|| stem.into_owned()),
         dbrp: args.tick.dbrp.clone(),
         variables: args.tick.variables.clone(),
+        replicas: args.tick.replicas.iter().cloned().collect(),
         udfs: udfs.map(|(name, text)| (name.clone(), UdfCommand::parse(text))).collect(),
         config,
         every_alert: args.alerts.every_alert,

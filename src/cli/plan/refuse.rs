@@ -148,7 +148,7 @@ fn hidden_by_others(args: &ReplayArgs) -> [Given<'static>; 6] {
     ]
 }
 
-fn for_a_tickscript(args: &ReplayArgs) -> [Given<'static>; 6] {
+fn for_a_tickscript(args: &ReplayArgs) -> [Given<'static>; 7] {
     let tick = &args.tick;
     let why = "it is for a TICKscript (.tick)";
     [
@@ -157,6 +157,7 @@ fn for_a_tickscript(args: &ReplayArgs) -> [Given<'static>; 6] {
         ("--dbrp", tick.dbrp.is_some(), why),
         ("--var", !tick.variables.is_empty(), "it is for a TICKscript (.tick); here use --set"),
         ("--task", tick.task.is_some(), why),
+        ("--replicas", !tick.replicas.is_empty(), why),
         (
             "--write",
             args.influx.write,

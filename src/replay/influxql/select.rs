@@ -347,7 +347,7 @@ fn one(value: &Expression, rows: &[&Row]) -> Result<Value, NotUnderstood> {
                 Some(Reduced::Selected(i)) => {
                     series.value(i).map_or(Value::Missing, |value| (&value).into())
                 }
-                Some(Reduced::Many(_)) => {
+                Some(Reduced::Many(_) | Reduced::Made(_)) => {
                     return Err(format!("{word}() stands alone in a query").into());
                 }
                 None => Value::Missing,

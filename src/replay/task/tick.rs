@@ -31,6 +31,8 @@ pub struct TickTask {
     pub dbrp: Option<(String, String)>,
     /// Variables, their values written as the script would.
     pub variables: Vec<(String, String)>,
+    /// How many replicas autoscale nodes find at the beginning, by the names of resources.
+    pub replicas: BTreeMap<String, i64>,
     /// What the functions run.
     pub udfs: Vec<(String, UdfCommand)>,
     /// The limits of scripts.
@@ -135,7 +137,12 @@ impl TickTask {
         for (name, value) in given.chain(overriding) {
             variables.insert(name.clone(), parse_value(name, value)?);
         }
-        let task = TaskSettings { id: self.id.clone(), dbrp: self.dbrp.clone(), variables };
+        let task = TaskSettings {
+            id: self.id.clone(),
+            dbrp: self.dbrp.clone(),
+            replicas: self.replicas.clone(),
+            variables,
+        };
         let source = TickText { name: &self.name, text: &self.text };
         let mut definitions = Definitions::compile(&source, &task.variables, registry)?;
         for change in &variant.overrides {
@@ -169,9 +176,13 @@ impl TickTask {
             return Err(unused("--format lp", no_points));
         }
         if self.out.is_some() && !has_points && !definitions.writes_files() {
-            let why =
-                "the TICKscript has no |influxDBOut(), |httpOut() or .log(), which write files";
+            let why = "the TICKscript has no node that writes files: |influxDBOut(), |httpOut(), \
+                       |httpPost(), |kapacitorLoopback(), an autoscale node, an alert's .log()";
             return Err(unused("--out", why));
+        }
+        if !self.replicas.is_empty() && !definitions.scales() {
+            let why = "the TICKscript has no |k8sAutoscale(), |swarmAutoscale() or |ec2Autoscale()";
+            return Err(unused("--replicas", why));
         }
         Ok(())
     }

@@ -12,7 +12,7 @@ use crate::replay::ReplayError;
 use crate::script::ScriptHandler;
 use crate::script::config::{Config, Limits};
 use crate::tick::TickError;
-use crate::tick::flow::Message;
+use crate::tick::flow::Flowing;
 use crate::tick::udf::{Answers, Udf};
 use prost::Message as _;
 use std::path::PathBuf;
@@ -291,7 +291,7 @@ fn watchdog(
 
 /// Finds the item of each answer to points that were handled together. Where there is an answer for
 /// each, they are in order; else it is the latest item whose point is not younger than the answer.
-fn attribute(answers: &mut [(u64, Message)], asked: &[(u64, i64)]) {
+fn attribute(answers: &mut [(u64, Flowing)], asked: &[(u64, i64)]) {
     if asked.len() < 2 {
         return;
     }
@@ -301,6 +301,7 @@ fn attribute(answers: &mut [(u64, Message)], asked: &[(u64, i64)]) {
     }
     let ordered = asked.is_sorted_by_key(|(_, time)| *time);
     for (item, message) in answers {
+        let Flowing::Message(message) = message else { continue };
         let time = message.time();
         let place = if ordered {
             asked.partition_point(|(_, asked)| *asked <= time).checked_sub(1)

@@ -1,8 +1,8 @@
 //! The functions of a script that the host calls: their names, how a script defines them, and what it
 //! may have misspelt.
 
+use crate::nearest::nearest;
 use crate::script::error::Problem;
-use crate::script::nearest::nearest;
 use rhai::{AST, Module, Position, ScriptFuncDef};
 use std::path::Path;
 

@@ -4,6 +4,7 @@
 //! interpreter's caches live as long as the program, so a call finds its functions resolved.
 
 use crate::agent::Pulse;
+use crate::nearest::did_you_mean;
 use crate::script::api;
 use crate::script::api::NativeTypes;
 use crate::script::config::Limits;
@@ -18,7 +19,6 @@ use crate::script::host::callback::{
 use crate::script::host::reload::Follow;
 use crate::script::host::{Host, constants};
 use crate::script::lint;
-use crate::script::nearest::did_you_mean;
 use crate::script::text::ScriptText;
 use rhai::{
     AST, Caches, Dynamic, Engine, EvalAltResult, EvalContext, GlobalRuntimeState, Position, Scope,

@@ -1,7 +1,7 @@
 //! Calls of functions that nobody has, or with another number of arguments.
 
 use super::walk::{Script, Warn};
-use crate::script::nearest::did_you_mean;
+use crate::nearest::did_you_mean;
 use rhai::{ASTNode, Expr, Stmt};
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -1,7 +1,7 @@
 //! Calls of functions of modules, as `m::f(x)`, that the module does not have.
 
 use super::walk::{Script, Warn};
-use crate::script::nearest::did_you_mean;
+use crate::nearest::did_you_mean;
 use rhai::{AST, ASTNode, Expr, Stmt};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};

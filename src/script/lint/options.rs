@@ -1,8 +1,8 @@
 //! Options that are read and not declared, or declared and not read.
 
 use super::walk::{Script, Warn, head, variable};
+use crate::nearest::did_you_mean;
 use crate::script::declaration::Declaration;
-use crate::script::nearest::did_you_mean;
 use rhai::{Expr, Position};
 use std::collections::BTreeSet;
 

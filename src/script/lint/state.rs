@@ -1,8 +1,8 @@
 //! Properties of `this` that nothing ever sets.
 
 use super::walk::{Script, Warn, member};
+use crate::nearest::did_you_mean;
 use crate::script::host::callback::Callback;
-use crate::script::nearest::did_you_mean;
 use rhai::{ASTNode, Expr, Position, Stmt};
 use std::collections::BTreeSet;
 

@@ -101,12 +101,20 @@ impl Definitions {
         self.definitions.iter().any(|definition| definition.is_node("influxDBOut"))
     }
 
-    /// Tells whether a node writes an endpoint or an alert's log.
+    /// Tells whether a node changes numbers of replicas.
+    pub fn scales(&self) -> bool {
+        const SCALE: [&str; 3] = ["k8sAutoscale", "swarmAutoscale", "ec2Autoscale"];
+        self.definitions.iter().any(|d| SCALE.iter().any(|name| d.is_node(name)))
+    }
+
+    /// Tells whether a node writes an endpoint, an alert's log or what would be sent elsewhere.
     pub fn writes_files(&self) -> bool {
         let logs = |definition: &Definition| {
             definition.properties.iter().any(|property| property.handler == Some("log"))
         };
-        self.definitions.iter().any(|d| d.is_node("httpOut") || d.is_node("alert") && logs(d))
+        const WRITE: [&str; 3] = ["httpOut", "httpPost", "kapacitorLoopback"];
+        let writes = |d: &Definition| WRITE.iter().any(|name| d.is_node(name));
+        self.scales() || self.definitions.iter().any(|d| writes(d) || d.is_node("alert") && logs(d))
     }
 
     /// Sets an option of all uses of a function, in place of what the script says.

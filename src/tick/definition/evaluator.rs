@@ -130,7 +130,7 @@ impl Evaluator<'_> {
         })
     }
 
-    fn lambda(&self, body: &Expr) -> Result<Lambda> {
+    pub(super) fn lambda(&self, body: &Expr) -> Result<Lambda> {
         let resolve = |name: &str| {
             Some(match self.variables.get(name)? {
                 Object::Bool(v) => ExprKind::Bool(*v),

@@ -1,5 +1,6 @@
 //! What stands after `|`, `@` and `.` in a script: which nodes, functions and properties there are.
 
+use crate::nearest::did_you_mean;
 use crate::tick::definition::evaluator::Evaluator;
 use crate::tick::definition::handlers;
 use crate::tick::definition::object::{Object, mismatch};
@@ -45,6 +46,9 @@ impl Evaluator<'_> {
         if let Some(wrong) = mismatch(spec.arguments, &arguments) {
             return Err(self.error(call.at, format!("|{name}() {wrong}")));
         }
+        if spec.name == "deadman" {
+            return self.deadman(parent, call.at, &arguments);
+        }
         let fits = match spec.wants {
             Wants::Any => true,
             Wants::Stream => provided == Edge::Stream,
@@ -59,20 +63,38 @@ impl Evaluator<'_> {
             Provides::Batch => Edge::Batch,
             Provides::Same => provided,
         };
-        self.push(spec.name, NodeKind::Node(spec), arguments, parents, provided, provides, call.at)
+        let made = self.push(
+            spec.name,
+            NodeKind::Node(spec),
+            arguments,
+            parents,
+            provided,
+            provides,
+            call.at,
+        )?;
+        if spec.name == "stats" {
+            self.count_for(parent, call.at)?;
+        }
+        Ok(made)
     }
 
     /// Makes the error of a node that the language does not have, or that is not replayed.
     fn unknown_node(&mut self, parent: usize, call: &Call) -> Result<TickError> {
         let name = &*call.name;
         if not_replayed(name) {
-            let message = format!("|{name}() is not replayed here; it runs under the daemon");
+            let message = format!(
+                "|{name}() is not replayed here, since it asks a database in its own language; it runs under the daemon"
+            );
             return Ok(self.error(call.at, message));
         }
         let elsewhere = self.elsewhere(parent, name, Link::Chain)?;
         let names: Vec<_> = spec::NODES.iter().map(|spec| spec.name).collect();
         let message = match elsewhere.as_str() {
-            "" => format!("there is no node {name}; there are {}", names.join(", ")),
+            "" => format!(
+                "there is no node {name}{}; there are {}",
+                did_you_mean(name, names.iter().copied()),
+                names.join(", ")
+            ),
             elsewhere => format!("there is no node {name}{elsewhere}"),
         };
         Ok(self.error(call.at, message))
@@ -86,7 +108,7 @@ impl Evaluator<'_> {
         let message = match name {
             "from" if !from => "|from() stands after stream or another |from()".to_owned(),
             "query" if !source => "|query() stands after batch".to_owned(),
-            "from" | "query" => return Ok(()),
+            "from" | "query" | "stats" | "deadman" => return Ok(()),
             _ if source => {
                 let is_stream = parent.provides == Edge::Stream;
                 let first = if is_stream { "stream|from()" } else { "batch|query('…')" };
@@ -126,7 +148,7 @@ impl Evaluator<'_> {
     }
 
     #[allow(clippy::too_many_arguments)]
-    fn push(
+    pub(super) fn push(
         &mut self,
         name: &str,
         kind: NodeKind,
@@ -211,7 +233,8 @@ impl Evaluator<'_> {
                 return Some((Some(handler.name), handler.name, handler.arguments));
             }
         }
-        named(spec.properties).map(|(name, takes)| (None, *name, *takes))
+        let property = named(spec.properties).or_else(|| named(spec::COMMON));
+        property.map(|(name, takes)| (None, *name, *takes))
     }
 
     pub(crate) fn property(
@@ -251,14 +274,21 @@ impl Evaluator<'_> {
         let mut known = Vec::new();
         if let NodeKind::Node(spec) = &definition.kind {
             known.extend(spec.properties.iter().map(|(name, _)| *name));
+            known.extend(spec::COMMON.iter().map(|(name, _)| *name));
             if spec.name == "alert" {
                 known.extend(handlers::HANDLERS.iter().map(|handler| handler.name));
+                let handler = definition.properties.iter().rev().find_map(|p| p.handler);
+                let handler = handler.and_then(handlers::find_handler);
+                let own = handler.map_or(&[][..], |handler| handler.properties);
+                known.extend(own.iter().map(|(name, _)| *name));
             }
         }
         let message = match (elsewhere.as_str(), known.is_empty()) {
             ("", true) => format!("{} has no property {name}; it has none", definition.name),
             ("", false) => {
-                format!("{} has no property {name}; it has {}", definition.name, known.join(", "))
+                let hint = did_you_mean(name, known.iter().copied());
+                let known = known.join(", ");
+                format!("{} has no property {name}{hint}; it has {known}", definition.name)
             }
             (elsewhere, _) => format!("{} has no property {name}{elsewhere}", definition.name),
         };

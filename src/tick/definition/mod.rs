@@ -1,6 +1,7 @@
 //! A node as a script defines it, before it runs.
 
 mod builder;
+mod deadman;
 pub mod definitions;
 mod evaluator;
 pub mod handlers;

@@ -113,7 +113,7 @@ pub const NODES: &[NodeSpec] = {
             "lambda...",
             Any,
             Same,
-            &[("as", "string..."), ("keep", "string..."), ("tags", "string..."), ("quiet", "")],
+            &[("as", "string..."), ("keep", "string..."), ("tags", "string...")],
         ),
         spec("default", "", Any, Same, &[("field", "string value"), ("tag", "string string")]),
         spec("delete", "", Any, Same, &[("field", "string"), ("tag", "string")]),
@@ -165,6 +165,81 @@ pub const NODES: &[NodeSpec] = {
             ],
         ),
         spec("alert", "", Any, Same, ALERT),
+        spec(
+            "barrier",
+            "",
+            Any,
+            Same,
+            &[("idle", "duration"), ("period", "duration"), ("delete", "bool")],
+        ),
+        spec(
+            "combine",
+            "lambda...",
+            Any,
+            TO_STREAM,
+            &[
+                ("as", "string..."),
+                ("delimiter", "string"),
+                ("tolerance", "duration"),
+                ("max", "int"),
+            ],
+        ),
+        spec(
+            "flatten",
+            "",
+            Any,
+            Same,
+            &[
+                ("on", "string..."),
+                ("delimiter", "string"),
+                ("tolerance", "duration"),
+                ("dropOriginalFieldName", "bool?"),
+            ],
+        ),
+        spec(
+            "sideload",
+            "",
+            Any,
+            Same,
+            &[
+                ("source", "string"),
+                ("order", "string..."),
+                ("field", "string value"),
+                ("tag", "string string"),
+            ],
+        ),
+        spec("stats", "duration", Any, TO_STREAM, &[("align", "")]),
+        spec("deadman", "float duration lambda...", Any, TO_STREAM, &[]),
+        spec("trickle", "", Wants::Batch, TO_STREAM, &[]),
+        spec(
+            "kapacitorLoopback",
+            "",
+            Any,
+            Same,
+            &[
+                ("database", "string"),
+                ("retentionPolicy", "string"),
+                ("measurement", "string"),
+                ("tag", "string string"),
+            ],
+        ),
+        spec(
+            "httpPost",
+            "string...",
+            Any,
+            Same,
+            &[
+                ("endpoint", "string"),
+                ("header", "string string"),
+                ("codeField", "string"),
+                ("captureResponse", ""),
+                ("timeout", "duration"),
+            ],
+        ),
+        spec("k8sAutoscale", "", Any, TO_STREAM, K8S_AUTOSCALE),
+        spec("swarmAutoscale", "", Any, TO_STREAM, SWARM_AUTOSCALE),
+        spec("ec2Autoscale", "", Any, TO_STREAM, EC2_AUTOSCALE),
+        spec("noOp", "", Any, Same, &[]),
         spec("count", "string", Any, TO_STREAM, AGGREGATE),
         spec("sum", "string", Any, TO_STREAM, AGGREGATE),
         spec("mean", "string", Any, TO_STREAM, AGGREGATE),
@@ -180,6 +255,8 @@ pub const NODES: &[NodeSpec] = {
         spec("distinct", "string", Any, TO_BATCH, AGGREGATE),
         spec("top", "int string string...", Any, TO_BATCH, AGGREGATE),
         spec("bottom", "int string string...", Any, TO_BATCH, AGGREGATE),
+        spec("holtWinters", "string int int duration", Any, TO_BATCH, AGGREGATE),
+        spec("holtWintersWithFit", "string int int duration", Any, TO_BATCH, AGGREGATE),
         spec("difference", "string", Any, Same, AGGREGATE),
         spec("cumulativeSum", "string", Any, Same, AGGREGATE),
         spec("elapsed", "string duration", Any, Same, AGGREGATE),
@@ -187,24 +264,53 @@ pub const NODES: &[NodeSpec] = {
     ]
 };
 
-/// The daemon's other nodes, which are refused as not replayed.
-pub const NOT_REPLAYED: &[&str] = &[
-    "queryFlux",
-    "stats",
-    "noOp",
-    "combine",
-    "flatten",
-    "barrier",
-    "httpPost",
-    "kapacitorLoopback",
-    "k8sAutoscale",
-    "swarmAutoscale",
-    "ec2Autoscale",
-    "sideload",
-    "trickle",
-    "holtWinters",
-    "holtWintersWithFit",
-    "deadman",
+/// Nodes of newer daemons that need a network to give any result, and are refused.
+pub const NOT_REPLAYED: &[&str] = &["queryFlux"];
+
+/// The properties that every node has.
+pub const COMMON: &[(&str, &str)] = &[("quiet", "")];
+
+const K8S_AUTOSCALE: &[(&str, &str)] = &[
+    ("cluster", "string"),
+    ("namespace", "string"),
+    ("kind", "string"),
+    ("resourceName", "string"),
+    ("resourceNameTag", "string"),
+    ("currentField", "string"),
+    ("max", "int"),
+    ("min", "int"),
+    ("replicas", "lambda"),
+    ("increaseCooldown", "duration"),
+    ("decreaseCooldown", "duration"),
+    ("namespaceTag", "string"),
+    ("kindTag", "string"),
+    ("resourceTag", "string"),
+];
+
+const SWARM_AUTOSCALE: &[(&str, &str)] = &[
+    ("cluster", "string"),
+    ("serviceName", "string"),
+    ("serviceNameTag", "string"),
+    ("outputServiceNameTag", "string"),
+    ("currentField", "string"),
+    ("max", "int"),
+    ("min", "int"),
+    ("replicas", "lambda"),
+    ("increaseCooldown", "duration"),
+    ("decreaseCooldown", "duration"),
+];
+
+const EC2_AUTOSCALE: &[(&str, &str)] = &[
+    ("cluster", "string"),
+    ("groupName", "string"),
+    ("groupNameTag", "string"),
+    ("outputGroupNameTag", "string"),
+    ("currentField", "string"),
+    ("max", "int"),
+    ("min", "int"),
+    ("replicas", "lambda"),
+    ("increaseCooldown", "duration"),
+    ("decreaseCooldown", "duration"),
 ];
 
 const ALERT: &[(&str, &str)] = &[

@@ -33,6 +33,14 @@ impl<T> ByGroup<T> {
         self.groups.get_mut(group)
     }
 
+    /// Forgets a group; returns what was kept for it.
+    pub fn remove(&mut self, group: &[u8]) -> Option<T> {
+        if group.is_empty() {
+            return self.ungrouped.take();
+        }
+        self.groups.remove(group)
+    }
+
     /// Keeps something for a group.
     pub fn insert(&mut self, group: &[u8], value: T) -> &mut T {
         if group.is_empty() {

@@ -9,7 +9,9 @@ mod memory;
 mod message;
 mod node;
 mod outside;
+mod remote;
 mod scope;
+mod signal;
 mod unseen;
 
 pub use by_group::ByGroup;
@@ -17,5 +19,7 @@ pub use memory::{Memory, Remembered};
 pub use message::{Edge, Message, Pool};
 pub use node::{Node, Outbox, Sent, Tally};
 pub use outside::{LevelChange, Outside, Write};
+pub use remote::{HttpPost, PostTarget, Scaling};
 pub use scope::{PointScope, field_value, set_field};
+pub use signal::{Flowing, Group, News, Signal};
 pub use unseen::{NameKind, Names, Unseen, Wanted};

@@ -3,15 +3,16 @@
 use std::rc::Rc;
 
 use super::memory::Memory;
-use super::message::{Message, Pool};
+use super::message::Pool;
 use super::outside::Outside;
+use super::signal::{Flowing, News, Signal};
 use super::unseen::Unseen;
 use crate::protocol::{Batch, Point};
 use crate::tick::error::{Result, TickError};
 use crate::tick::udf::Answers;
 
-/// A message that a node sent, with the item of the data that it belongs to.
-pub type Sent = (u64, Message);
+/// What a node sent, with the item of the data that it belongs to.
+pub type Sent = (u64, Flowing);
 
 /// What functions wrote, and what no `|from()` wanted.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -34,6 +35,8 @@ pub struct Outbox<'o> {
     pub item: u64,
     /// Where effects go.
     pub outside: &'o mut dyn Outside,
+    /// Whether the node keeps errors to itself.
+    pub quiet: bool,
     /// The node's name (`alert2`).
     pub node: &'o str,
     /// The node's number.
@@ -45,14 +48,16 @@ pub struct Outbox<'o> {
 }
 
 impl Outbox<'_> {
-    /// Sends a message to the children.
-    pub fn send(&mut self, message: impl Into<Message>) {
+    /// Sends a message or a signal to the children.
+    pub fn send(&mut self, message: impl Into<Flowing>) {
         self.messages.push((self.item, message.into()));
     }
 
     /// Reports an error that costs a point but not the replay.
     pub fn diagnose(&mut self, error: &TickError) {
-        self.outside.diagnose(self.node, error);
+        if !self.quiet {
+            self.outside.diagnose(self.node, error);
+        }
     }
 
     /// Returns what a function writes its answers to.
@@ -75,6 +80,43 @@ pub trait Node {
     /// # Errors
     /// What ends the replay.
     fn batch(&mut self, port: usize, batch: Rc<Batch>, out: &mut Outbox<'_>) -> Result<()>;
+
+    /// Takes a signal: passes it on unless the node uses it.
+    ///
+    /// A node that keeps something for each group forgets the group that is deleted; it does not
+    /// tell its children of a group that it does not know.
+    ///
+    /// # Errors
+    /// What ends the replay.
+    fn signal(&mut self, _port: usize, signal: Signal, out: &mut Outbox<'_>) -> Result<()> {
+        if signal.news != News::Deleted || self.forget(&signal) {
+            out.send(signal);
+        }
+        Ok(())
+    }
+
+    /// Forgets the group of a signal; returns whether the node knew the group, or keeps nothing for
+    /// groups.
+    fn forget(&mut self, _signal: &Signal) -> bool {
+        true
+    }
+
+    /// Learns the time that the data has reached: before the node acts or is given anything of that time.
+    /// Only nodes that act by themselves are told.
+    fn reached(&mut self, _time: i64) {}
+
+    /// Returns the time at which the node wants to act without being given anything.
+    fn due(&self) -> Option<i64> {
+        None
+    }
+
+    /// Acts at the time that it asked for by [`Node::due`].
+    ///
+    /// # Errors
+    /// What ends the replay.
+    fn act(&mut self, _time: i64, _out: &mut Outbox<'_>) -> Result<()> {
+        Ok(())
+    }
 
     /// Takes a captured request, as the daemon sent it; only functions can.
     ///

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use super::message::Message;
+use super::remote::{HttpPost, Scaling};
 use crate::protocol::Point;
 use crate::tick::alert::{AlertEvent, Level};
 use crate::tick::error::{Result, TickError};
@@ -47,6 +48,24 @@ pub trait Outside {
     /// # Errors
     /// Whatever keeps them from being written.
     fn write(&mut self, write: &Write<'_>) -> Result<()>;
+
+    /// Takes points that a `kapacitorLoopback` node would hand to other tasks.
+    ///
+    /// # Errors
+    /// A file that cannot be written.
+    fn loopback(&mut self, write: &Write<'_>) -> Result<()>;
+
+    /// Takes a request that an `httpPost` node would make.
+    ///
+    /// # Errors
+    /// A file that cannot be written.
+    fn http_post(&mut self, request: &HttpPost<'_>) -> Result<()>;
+
+    /// Takes a change that an autoscale node would ask for.
+    ///
+    /// # Errors
+    /// A file that cannot be written.
+    fn scale(&mut self, scaling: &Scaling<'_>) -> Result<()>;
 
     /// Takes what an `httpOut` endpoint would serve at the end.
     ///

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use crate::tick::alert::{AlertEvent, Level};
 use crate::tick::error::{Result, TickError};
-use crate::tick::flow::{Outside, Write};
+use crate::tick::flow::{HttpPost, Outside, Scaling, Write};
 
 /// An event of an alert with all its texts.
 #[derive(Debug, Clone, PartialEq)]
@@ -39,6 +39,12 @@ pub struct Collected {
     pub alert_logs: BTreeMap<String, String>,
     /// The line protocol for each database and retention policy.
     pub written: BTreeMap<(String, String), String>,
+    /// The line protocol for other tasks, by database and retention policy.
+    pub looped: BTreeMap<(String, String), String>,
+    /// The requests of `httpPost` nodes, as JSON.
+    pub posted: Vec<String>,
+    /// The changes that autoscale nodes would ask for, as JSON.
+    pub scaled: Vec<String>,
     /// The JSON of each endpoint.
     pub endpoints: BTreeMap<String, String>,
     /// The lines of `log` nodes: level, prefix, text.
@@ -71,6 +77,22 @@ impl Outside for Collected {
     fn write(&mut self, write: &Write<'_>) -> Result<()> {
         let key = (write.database.to_owned(), write.retention_policy.to_owned());
         self.written.entry(key).or_default().push_str(write.lines);
+        Ok(())
+    }
+
+    fn loopback(&mut self, write: &Write<'_>) -> Result<()> {
+        let key = (write.database.to_owned(), write.retention_policy.to_owned());
+        self.looped.entry(key).or_default().push_str(write.lines);
+        Ok(())
+    }
+
+    fn http_post(&mut self, request: &HttpPost<'_>) -> Result<()> {
+        self.posted.push(request.json());
+        Ok(())
+    }
+
+    fn scale(&mut self, scaling: &Scaling<'_>) -> Result<()> {
+        self.scaled.push(scaling.json());
         Ok(())
     }
 

@@ -1,6 +1,8 @@
 //! The nodes of a task, running.
 
+mod clock;
 mod collected;
+mod delivery;
 mod state;
 
 pub use collected::{Collected, CollectedEvent};
@@ -10,11 +12,12 @@ use std::rc::Rc;
 
 use super::definition::{Definition, Definitions, NodeKind};
 use super::error::{Result, TickError, TickText};
-use super::flow::{Edge, Message, Node, Outbox, Outside, Pool, Sent, Tally, Unseen};
+use super::flow::{Edge, Flowing, Node, Outside, Pool, Sent, Tally, Unseen};
 use super::nodes;
 use super::settings::TaskSettings;
 use super::udf::Udfs;
 use crate::protocol::{Batch, Point, Request};
+use clock::Clock;
 
 /// A task ready to take data.
 pub struct Graph {
@@ -30,6 +33,7 @@ pub struct Graph {
     item: u64,
     pool: Pool,
     tally: Tally,
+    clock: Clock,
     /// Messages that nodes have still to take; empty between two calls, kept for its memory.
     waiting: Vec<Waiting>,
     /// What the node at hand sent; empty between two calls, kept for its memory.
@@ -41,7 +45,7 @@ struct Waiting {
     node: usize,
     port: usize,
     item: u64,
-    message: Message,
+    message: Flowing,
 }
 
 struct Slot {
@@ -49,6 +53,7 @@ struct Slot {
     node: Box<dyn Node>,
     children: Rc<[(usize, usize)]>,
     received: u64,
+    quiet: bool,
 }
 
 impl Graph {
@@ -80,11 +85,22 @@ impl Graph {
             if definition.is_query() {
                 queries.push(i);
             }
-            slots.push(Slot { identity, node, children: children(&definitions, i), received: 0 });
+            slots.push(Slot {
+                quiet: !identity.is_function && definition.flag("quiet"),
+                identity,
+                node,
+                children: children(&definitions, i),
+                received: 0,
+            });
         }
         let home = task.dbrp.clone().or_else(|| dbrps.first().cloned());
+        let own: Vec<_> = dbrps.iter().chain(&home).cloned().collect();
+        for definition in definitions.iter().filter(|d| d.is_node("kapacitorLoopback")) {
+            nodes::kapacitor_loopback::check(definition, source, &own)?;
+        }
         Ok(Self {
             watched: watched(&definitions),
+            clock: Clock::new(&definitions),
             slots,
             edge: definitions[0].provides,
             dbrps,
@@ -139,6 +155,7 @@ impl Graph {
             point.set_database(database);
             point.set_retention_policy(retention_policy);
         }
+        self.reach(point.time(), outside)?;
         if !self.dbrps.is_empty() && !self.wanted(point) {
             self.tally.passed_by += 1;
             return Ok(());
@@ -146,12 +163,12 @@ impl Graph {
         let mut shared = self.pool.take();
         let taken = Rc::get_mut(&mut shared).expect("a point of the pool has one owner");
         std::mem::swap(taken, point);
-        self.sent.push((self.item, Message::Point(shared)));
+        self.sent.push((self.item, Flowing::from(shared)));
         let taken = self.tally.taken;
         self.deliver(0, outside)?;
         // A stream has no other children than `|from()`.
         self.tally.passed_by += u64::from(self.tally.taken == taken);
-        Ok(())
+        self.settle_eagerly(outside)
     }
 
     /// Hands a batch to the query of that number, from 0.
@@ -170,9 +187,11 @@ impl Graph {
             return Err(TickError::Node { node: "batch0".to_owned(), message });
         };
         let id = *id;
+        self.reach(batch.tmax, outside)?;
         self.slots[id].received += 1;
         self.sent.push((self.item, batch.into()));
-        self.deliver(id, outside)
+        self.deliver(id, outside)?;
+        self.settle_eagerly(outside)
     }
 
     /// Hands a captured request, as the daemon sent it, to all functions.
@@ -251,99 +270,6 @@ impl Graph {
         };
         let message = format!("a {} script cannot take {given}; give it {wanted}", self.edge);
         TickError::Node { node: self.slots[0].identity.name.clone(), message }
-    }
-
-    /// Calls a node outside of the flow, and delivers what it sends.
-    fn visit(
-        &mut self,
-        id: usize,
-        outside: &mut dyn Outside,
-        call: impl FnOnce(&mut dyn Node, &mut Outbox<'_>) -> Result<()>,
-    ) -> Result<()> {
-        outside.item(self.item);
-        let slot = &mut self.slots[id];
-        let mut out = Outbox {
-            messages: &mut self.sent,
-            item: self.item,
-            outside: &mut *outside,
-            node: &slot.identity.name,
-            number: id,
-            pool: &mut self.pool,
-            tally: &mut self.tally,
-        };
-        // What a function wrote before it failed still counts.
-        let called = call(&mut *slot.node, &mut out);
-        self.deliver(id, outside)?;
-        called
-    }
-
-    /// Hands what a node sent to its children, and what they make of it to theirs.
-    fn deliver(&mut self, from: usize, outside: &mut dyn Outside) -> Result<()> {
-        let mut failed = Ok(());
-        let mut told = None;
-        self.enqueue(from);
-        while let Some(Waiting { node: id, port, item, message }) = self.waiting.pop() {
-            if told != Some(item) {
-                outside.item(item);
-                told = Some(item);
-            }
-            if id == self.watched {
-                tell_row(&message, outside);
-            }
-            let slot = &mut self.slots[id];
-            slot.received += 1;
-            let mut out = Outbox {
-                messages: &mut self.sent,
-                item,
-                outside: &mut *outside,
-                node: &slot.identity.name,
-                number: id,
-                pool: &mut self.pool,
-                tally: &mut self.tally,
-            };
-            let called = match message {
-                Message::Point(point) => slot.node.point(port, point, &mut out),
-                Message::Batch(batch) => slot.node.batch(port, batch, &mut out),
-            };
-            if called.is_err() && failed.is_ok() {
-                // What the node sent before it failed still flows, and nothing else.
-                failed = called;
-                self.waiting.clear();
-            }
-            self.enqueue(id);
-        }
-        failed
-    }
-
-    /// Puts what a node sent onto the stack of what waits, so that the first is taken first.
-    fn enqueue(&mut self, from: usize) {
-        let Self { slots, waiting, sent, pool, .. } = self;
-        let Some(((first, first_port), others)) = slots[from].children.split_first() else {
-            for (_, message) in sent.drain(..) {
-                if let Message::Point(point) = message {
-                    pool.give(point);
-                }
-            }
-            return;
-        };
-        for (item, message) in sent.drain(..).rev() {
-            for (node, port) in others.iter().rev() {
-                let message = message.clone();
-                waiting.push(Waiting { node: *node, port: *port, item, message });
-            }
-            waiting.push(Waiting { node: *first, port: *first_port, item, message });
-        }
-    }
-}
-
-/// Tells the outside which times a message covers.
-fn tell_row(message: &Message, outside: &mut dyn Outside) {
-    match message {
-        Message::Point(point) => outside.row(point.time(), point.time()),
-        Message::Batch(batch) => {
-            let first = batch.times().into_iter().min();
-            outside.row(first.unwrap_or(batch.tmax), batch.tmax);
-        }
     }
 }
 

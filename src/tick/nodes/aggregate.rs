@@ -4,8 +4,12 @@
 //! aggregate only its result and the tags of the group. `distinct`, `top` and `bottom` make batches.
 
 use serde::{Deserialize, Serialize};
+use std::cmp::Ordering;
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::rc::Rc;
 
+use super::holt_winters::Forecast;
 use super::reduce::{Function, Reduced, Series};
 use crate::protocol::group::Dimensions;
 use crate::protocol::message::BeginBatch;
@@ -14,7 +18,7 @@ use crate::protocol::{Batch, FieldValue, Point};
 use crate::tick::definition::Definition;
 use crate::tick::definition::object::Object;
 use crate::tick::error::{Result, TickError, TickText};
-use crate::tick::flow::{ByGroup, Edge, Memory, Message, Node, Outbox};
+use crate::tick::flow::{ByGroup, Edge, Memory, Message, Node, Outbox, Signal};
 
 /// Reduces batches, or the points of one time.
 pub(crate) struct Aggregate {
@@ -26,6 +30,8 @@ struct Rule {
     method: String,
     function: Function,
     field: Rc<str>,
+    /// Fields and tags of whose values `top` and `bottom` take the best point each.
+    each: Vec<Rc<str>>,
     name: Rc<str>,
     point_times: bool,
     provides: Edge,
@@ -66,18 +72,28 @@ impl Aggregate {
                 };
                 (1, if definition.name == "top" { Function::Top(n) } else { Function::Bottom(n) })
             }
+            ("holtWinters" | "holtWintersWithFit", _) => {
+                (0, Function::HoltWinters(Forecast::read(definition, source)?))
+            }
             (name, _) => (0, simple(name)),
         };
         let rule = Rule {
             method: definition.name.clone(),
             function,
             field: arguments.get(field).and_then(Object::as_string).unwrap_or_default(),
-            name: definition.string("as").unwrap_or_else(|| definition.name.as_str().into()),
-            point_times: definition.flag("usePointTimes"),
+            each: arguments.iter().skip(field + 1).filter_map(Object::as_string).collect(),
+            name: definition.string("as").unwrap_or_else(|| usual_name(&definition.name).into()),
+            point_times: definition.flag("usePointTimes")
+                || matches!(function, Function::HoltWinters(_)),
             provides: definition.provides,
         };
         Ok(Self { rule, groups: ByGroup::default() })
     }
+}
+
+/// Returns what a result is called where the script does not say.
+fn usual_name(method: &str) -> &str {
+    if method == "holtWintersWithFit" { "holtWinters" } else { method }
 }
 
 fn simple(name: &str) -> Function {
@@ -131,7 +147,17 @@ impl Rule {
         point: &dyn Fn(usize) -> Point,
         out: &mut Outbox<'_>,
     ) {
-        let Some(reduced) = self.function.reduce(series) else { return };
+        let best = self.best_of_each(series, point);
+        let reduced = match &best {
+            None => self.function.reduce(series),
+            Some((series, places)) => self.function.reduce(series).map(|reduced| match reduced {
+                Reduced::Many(indices) => {
+                    Reduced::Many(indices.into_iter().map(|i| places[i]).collect())
+                }
+                reduced => reduced,
+            }),
+        };
+        let Some(reduced) = reduced else { return };
         match self.provides {
             Edge::Stream => {
                 if let Some(point) = self.point(reduced, series, label, point) {
@@ -140,6 +166,55 @@ impl Rule {
             }
             Edge::Batch => out.send(self.batch(reduced, series, label, point)),
         }
+    }
+
+    /// Returns the best point of each combination of values, with their places; `None` if the script
+    /// names no fields or tags to tell combinations apart.
+    fn best_of_each(
+        &self,
+        series: &Series,
+        point: &dyn Fn(usize) -> Point,
+    ) -> Option<(Series, Vec<usize>)> {
+        let top = match self.function {
+            Function::Top(_) => true,
+            Function::Bottom(_) => false,
+            _ => return None,
+        };
+        if self.each.is_empty() {
+            return None;
+        }
+        let number = |i: usize| series.value(i).and_then(|value| value.as_double());
+        let better = |new: usize, old: usize| match number(new).partial_cmp(&number(old)) {
+            Some(Ordering::Equal) => series.times[new] < series.times[old],
+            Some(order) => (order == Ordering::Greater) == top,
+            None => false,
+        };
+        let mut places: Vec<usize> = Vec::new();
+        let mut known: HashMap<Vec<String>, usize> = HashMap::new();
+        for i in 0..series.times.len() {
+            let point = point(i);
+            let text = |name: &Rc<str>| match (point.field(name), point.tag(name)) {
+                (Some(field), _) => format!("{field:?}"),
+                (None, tag) => tag.unwrap_or_default().into_owned(),
+            };
+            match known.entry(self.each.iter().map(text).collect()) {
+                Entry::Vacant(entry) => {
+                    entry.insert(places.len());
+                    places.push(i);
+                }
+                Entry::Occupied(entry) if better(i, places[*entry.get()]) => {
+                    places[*entry.get()] = i
+                }
+                Entry::Occupied(_) => {}
+            }
+        }
+        let mut best = Series::default();
+        for i in &places {
+            if let Some(value) = series.value(*i) {
+                best.push(series.times[*i], value).ok()?;
+            }
+        }
+        Some((best, places))
     }
 
     fn time(&self, point: Option<i64>, label: &Label) -> i64 {
@@ -169,7 +244,7 @@ impl Rule {
                 }
                 result.set_field(&self.name, series.value(i)?);
             }
-            Reduced::Many(_) => return None,
+            Reduced::Many(_) | Reduced::Made(_) => return None,
         }
         result.set_name(&label.name);
         label.dimensions.apply(&mut result);
@@ -192,7 +267,20 @@ impl Rule {
         });
         batch.tmax = label.time;
         crate::protocol::group::regroup(&mut batch);
-        let Reduced::Many(indices) = reduced else { return batch };
+        if let Reduced::Made(values) = &reduced {
+            for (time, value) in values {
+                let mut result = Point::new(*time);
+                batch.tmax = batch.tmax.max(*time);
+                label.tags.iter().for_each(|(name, value)| result.set_tag(name, value));
+                result.set_field(&self.name, *value);
+                result.set_group(&batch.group);
+                batch.push(&result);
+            }
+        }
+        let Reduced::Many(indices) = reduced else {
+            batch.size = batch.len() as i64;
+            return batch;
+        };
         for i in indices {
             let time = self.time(series.times.get(i).copied(), label);
             let mut result = Point::new(time);
@@ -275,6 +363,10 @@ impl Node for Aggregate {
         memory.groups_if("points of one time", &mut self.groups, |group| {
             group.series.is_whole() && group.series.times.len() == group.points.len()
         })
+    }
+
+    fn forget(&mut self, signal: &Signal) -> bool {
+        self.groups.remove(signal.group.id.as_bytes()).is_some()
     }
 }
 

@@ -14,7 +14,7 @@ use crate::tick::alert::{AlertEvent, Level};
 use crate::tick::definition::object::Object;
 use crate::tick::definition::{Definition, Property};
 use crate::tick::error::{Result, TickText};
-use crate::tick::flow::{ByGroup, LevelChange, Memory, Message, Node, Outbox, Unseen};
+use crate::tick::flow::{ByGroup, LevelChange, Memory, Message, Node, Outbox, Signal, Unseen};
 use crate::tick::settings::TaskSettings;
 
 /// Raises alerts.
@@ -265,5 +265,9 @@ impl Node for Alert {
         self.events = events.into_iter().collect();
         recalled?;
         self.levels.remember(memory)
+    }
+
+    fn forget(&mut self, signal: &Signal) -> bool {
+        self.groups.remove(signal.group.id.as_bytes()).is_some()
     }
 }

@@ -7,7 +7,7 @@ use crate::protocol::{Batch, Point};
 use crate::tick::definition::Definition;
 use crate::tick::definition::strings;
 use crate::tick::error::{Result, TickError};
-use crate::tick::flow::{ByGroup, Memory, Message, Node, Outbox};
+use crate::tick::flow::{ByGroup, Memory, Message, Node, Outbox, Signal};
 
 /// Keeps the points at which a field differs from the last point kept.
 pub(crate) struct ChangeDetect {
@@ -59,5 +59,9 @@ impl Node for ChangeDetect {
 
     fn remember(&mut self, memory: &mut Memory<'_>) -> Result<()> {
         memory.groups("last point kept", &mut self.previous)
+    }
+
+    fn forget(&mut self, signal: &Signal) -> bool {
+        self.previous.remove(signal.group.id.as_bytes()).is_some()
     }
 }

@@ -8,7 +8,7 @@ use crate::protocol::{Batch, Point};
 use crate::tick::definition::Definition;
 use crate::tick::definition::object::Object;
 use crate::tick::error::{Result, TickError};
-use crate::tick::flow::{ByGroup, Memory, Message, Node, Outbox};
+use crate::tick::flow::{ByGroup, Memory, Message, Node, Outbox, Signal};
 
 /// Computes rates of change.
 pub(crate) struct Derivative {
@@ -86,5 +86,9 @@ impl Node for Derivative {
 
     fn remember(&mut self, memory: &mut Memory<'_>) -> Result<()> {
         memory.groups("last time and value", &mut self.previous)
+    }
+
+    fn forget(&mut self, signal: &Signal) -> bool {
+        self.previous.remove(signal.group.id.as_bytes()).is_some()
     }
 }

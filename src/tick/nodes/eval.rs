@@ -10,7 +10,7 @@ use crate::tick::definition::Definition;
 use crate::tick::definition::object::Object;
 use crate::tick::error::{Result, TickError, TickText};
 use crate::tick::flow::{
-    ByGroup, Memory, Message, Node, Outbox, PointScope, field_value, set_field,
+    ByGroup, Memory, Message, Node, Outbox, PointScope, Signal, field_value, set_field,
 };
 use crate::tick::lambda::State;
 use crate::tick::lambda::{Lambda, Scope, Value};
@@ -31,7 +31,6 @@ struct Rules {
     tags: Vec<Rc<str>>,
     /// The fields kept; all of them if there are none.
     keep: Option<Vec<Rc<str>>>,
-    quiet: bool,
 }
 
 impl Eval {
@@ -52,7 +51,6 @@ impl Eval {
             expressions: lambdas.into_iter().zip(names).collect(),
             tags,
             keep: definition.flag("keep").then(|| definition.strings("keep")),
-            quiet: definition.flag("quiet"),
         };
         Ok(Self { rules, groups: ByGroup::default() })
     }
@@ -65,9 +63,7 @@ impl Rules {
         match self.eval(point, &mut states.0).and_then(|computed| self.set(point, &computed)) {
             Ok(()) => true,
             Err(error) => {
-                if !self.quiet {
-                    out.diagnose(&error);
-                }
+                out.diagnose(&error);
                 false
             }
         }
@@ -184,5 +180,9 @@ impl Node for Eval {
             memory.groups("expressions", &mut self.groups)?;
         }
         Ok(())
+    }
+
+    fn forget(&mut self, signal: &Signal) -> bool {
+        self.groups.remove(signal.group.id.as_bytes()).is_some()
     }
 }

@@ -7,7 +7,7 @@ use crate::protocol::{Batch, Point};
 use crate::tick::definition::Definition;
 use crate::tick::definition::object::Object;
 use crate::tick::error::Result;
-use crate::tick::flow::{ByGroup, Memory, Node, Outbox, PointScope};
+use crate::tick::flow::{ByGroup, Memory, Node, Outbox, PointScope, Signal};
 use crate::tick::lambda::Lambda;
 use crate::tick::lambda::State;
 
@@ -63,5 +63,9 @@ impl Node for Where {
             memory.groups("condition", &mut self.groups)?;
         }
         Ok(())
+    }
+
+    fn forget(&mut self, signal: &Signal) -> bool {
+        self.groups.remove(signal.group.id.as_bytes()).is_some()
     }
 }

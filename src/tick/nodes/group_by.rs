@@ -12,7 +12,7 @@ use crate::protocol::{Batch, Point};
 use crate::tick::definition::Definition;
 use crate::tick::definition::object::Object;
 use crate::tick::error::{Result, TickText};
-use crate::tick::flow::{Memory, NameKind, Node, Outbox, Unseen, Wanted};
+use crate::tick::flow::{Memory, NameKind, News, Node, Outbox, Signal, Unseen, Wanted};
 
 /// Reads the arguments of a `groupBy`.
 pub(crate) fn grouping(
@@ -105,6 +105,18 @@ impl Node for GroupBy {
             });
             self.pending.entry(id).or_default().push(point);
         }
+        Ok(())
+    }
+
+    /// A barrier completes the batches of before.
+    fn signal(&mut self, _port: usize, signal: Signal, out: &mut Outbox<'_>) -> Result<()> {
+        if let News::Barrier(time) = signal.news
+            && self.time != Some(time)
+        {
+            self.time = Some(time);
+            self.flush(out);
+        }
+        out.send(signal);
         Ok(())
     }
 

@@ -7,13 +7,13 @@ use crate::tick::alert::row::{result, row};
 use crate::tick::definition::Definition;
 use crate::tick::definition::object::Object;
 use crate::tick::error::Result;
-use crate::tick::flow::{ByGroup, Memory, Message, Node, Outbox};
+use crate::tick::flow::{ByGroup, Memory, Message, Node, Outbox, Signal};
 
 /// Keeps the last message of each group.
 pub(crate) struct HttpOut {
     endpoint: Rc<str>,
     /// In the order in which the groups were first seen.
-    last: Vec<Message>,
+    last: Vec<Option<Message>>,
     groups: ByGroup<usize>,
 }
 
@@ -26,8 +26,8 @@ impl HttpOut {
     fn keep(&mut self, message: Message, out: &mut Outbox<'_>) {
         let place = *self.groups.get_or(message.group_bytes(), || self.last.len());
         match self.last.get_mut(place) {
-            Some(last) => *last = message.clone(),
-            None => self.last.push(message.clone()),
+            Some(last) => *last = Some(message.clone()),
+            None => self.last.push(Some(message.clone())),
         }
         out.send(message);
     }
@@ -44,8 +44,16 @@ impl Node for HttpOut {
         Ok(())
     }
 
+    fn forget(&mut self, signal: &Signal) -> bool {
+        let place = self.groups.remove(signal.group.id.as_bytes());
+        if let Some(place) = place {
+            self.last[place] = None;
+        }
+        place.is_some()
+    }
+
     fn finish(&mut self, out: &mut Outbox<'_>) -> Result<()> {
-        let rows: Vec<_> = self.last.iter().map(row).collect();
+        let rows: Vec<_> = self.last.iter().flatten().map(row).collect();
         out.outside.http_out(&self.endpoint, &result(&rows))
     }
 
@@ -53,7 +61,9 @@ impl Node for HttpOut {
         memory.value("last of each group", &mut self.last)?;
         self.groups = ByGroup::default();
         for (place, message) in self.last.iter().enumerate() {
-            self.groups.insert(message.group_bytes(), place);
+            if let Some(message) = message {
+                self.groups.insert(message.group_bytes(), place);
+            }
         }
         Ok(())
     }

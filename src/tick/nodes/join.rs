@@ -15,7 +15,7 @@ use crate::protocol::{Batch, Point};
 use crate::tick::definition::Definition;
 use crate::tick::definition::object::Object;
 use crate::tick::error::{Result, TickText};
-use crate::tick::flow::{Memory, Message, Node, Outbox};
+use crate::tick::flow::{Memory, Message, News, Node, Outbox, Signal};
 
 /// Joins flows on time.
 pub(crate) struct Join {
@@ -212,6 +212,17 @@ impl Node for Join {
 
     fn batch(&mut self, port: usize, batch: Rc<Batch>, out: &mut Outbox<'_>) -> Result<()> {
         self.take(port, Message::Batch(batch), out);
+        Ok(())
+    }
+
+    /// A barrier completes the sets of before. Of deleted groups the daemon tells nobody here.
+    fn signal(&mut self, port: usize, signal: Signal, out: &mut Outbox<'_>) -> Result<()> {
+        let News::Barrier(time) = signal.news else { return Ok(()) };
+        let group = self.groups.entry(signal.group.id.clone()).or_default();
+        for set in group.pass(port, time, &self.rule) {
+            set.join(&self.rule).into_iter().for_each(|message| out.send(message));
+        }
+        out.send(signal);
         Ok(())
     }
 

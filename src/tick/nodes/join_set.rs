@@ -49,7 +49,6 @@ impl Group {
     /// Takes a message of a parent and returns the sets that are complete by it.
     pub(crate) fn collect(&mut self, port: usize, message: Message, rule: &Rule) -> Vec<Set> {
         let parents = rule.names.len();
-        self.heads.resize(parents, None);
         let time = round(message.time(), rule.tolerance);
         let sets = self.sets.entry(time).or_default();
         match sets.iter_mut().find(|set| set.values[port].is_none()) {
@@ -60,7 +59,14 @@ impl Group {
                 sets.push_back(Set { time, values });
             }
         }
-        self.heads[port] = Some(time);
+        self.pass(port, time, rule)
+    }
+
+    /// Learns that a parent sends nothing more before a time, and returns the sets that are complete
+    /// by it.
+    pub(crate) fn pass(&mut self, port: usize, time: i64, rule: &Rule) -> Vec<Set> {
+        self.heads.resize(rule.names.len(), None);
+        self.heads[port] = Some(round(time, rule.tolerance));
         let mut ready = Vec::new();
         self.take(self.waits(), &mut ready);
         ready

@@ -5,27 +5,39 @@ mod alert;
 mod alert_levels;
 mod alert_marks;
 mod alert_state;
+mod autoscale;
+mod barrier;
 mod change_detect;
+mod combine;
 mod default;
 mod delete;
 mod derivative;
 mod eval;
 mod filter;
+mod flatten;
 mod from;
 mod group_by;
+mod heap;
+mod holt_winters;
 mod http_out;
+mod http_post;
 mod influxdb_out;
 mod join;
 mod join_set;
+pub(super) mod kapacitor_loopback;
 mod log;
 mod output;
 mod query;
 pub(crate) mod reduce;
 mod sample;
 mod shift;
+mod sideload;
+mod sideload_files;
 mod source;
 mod state;
+mod stats;
 mod transform;
+mod trickle;
 mod udf;
 mod union;
 mod window;
@@ -76,6 +88,20 @@ pub(crate) fn build(
         "httpOut" => Box::new(http_out::HttpOut::new(definition)),
         "influxDBOut" => Box::new(influxdb_out::InfluxDbOut::new(definition, source)?),
         "alert" => Box::new(alert::Alert::new(definitions, id, source, task)?),
+        "barrier" => Box::new(barrier::Barrier::new(definition, source)?),
+        "combine" => Box::new(combine::Combine::new(definition, source)?),
+        "flatten" => Box::new(flatten::Flatten::new(definition, source)?),
+        "httpPost" => Box::new(http_post::HttpPost::new(definition, source)?),
+        "k8sAutoscale" | "swarmAutoscale" | "ec2Autoscale" => {
+            Box::new(autoscale::Autoscale::new(definition, source, task)?)
+        }
+        "kapacitorLoopback" => {
+            Box::new(kapacitor_loopback::KapacitorLoopback::new(definition, source)?)
+        }
+        "noOp" => Box::new(source::Pass),
+        "sideload" => Box::new(sideload::Sideload::new(definition, source)?),
+        "stats" => Box::new(stats::Stats::new(definition, source)?),
+        "trickle" => Box::new(trickle::Trickle),
         "difference" | "cumulativeSum" | "elapsed" | "movingAverage" => {
             Box::new(transform::Transform::new(definition, source)?)
         }

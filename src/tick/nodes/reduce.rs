@@ -3,6 +3,8 @@
 use serde::{Deserialize, Serialize};
 use std::cmp::Ordering;
 
+use super::heap::Heap;
+use super::holt_winters::Forecast;
 use crate::protocol::FieldValue;
 use crate::protocol::point::FieldType;
 
@@ -32,6 +34,8 @@ pub(crate) enum Reduced {
     Selected(usize),
     /// Values of points, by their index.
     Many(Vec<usize>),
+    /// Values with times of their own.
+    Made(Vec<(i64, f64)>),
 }
 
 /// A function and its arguments.
@@ -52,6 +56,7 @@ pub(crate) enum Function {
     Distinct,
     Top(usize),
     Bottom(usize),
+    HoltWinters(Forecast),
 }
 
 impl Series {
@@ -181,13 +186,13 @@ impl Function {
             })
         };
         let ranked = |n: usize, ascending: bool| {
-            let mut ranked: Vec<usize> = (0..count).collect();
-            ranked.sort_by(|a, b| {
-                let order = values[*a].order(&values[*b]);
-                let order = if ascending { order } else { order.reverse() };
-                order.then(times[*a].cmp(&times[*b]))
-            });
-            ranked.truncate(n);
+            let before = |a: usize, b: usize| match values[a] == values[b] {
+                true => times[a] < times[b],
+                false if ascending => values[a] < values[b],
+                false => values[a] > values[b],
+            };
+            let mut ranked = Heap::new((0..count).collect(), before).first(n);
+            ranked.sort_by_key(|i| times[*i]);
             Reduced::Many(ranked)
         };
         let single =
@@ -228,6 +233,10 @@ impl Function {
             }
             Self::Top(n) => ranked(n, false),
             Self::Bottom(n) => ranked(n, true),
+            Self::HoltWinters(forecast) => {
+                let values: Vec<f64> = values.iter().map(|value| value.float()).collect();
+                Reduced::Made(forecast.of(times, &values))
+            }
             Self::Count | Self::First | Self::Last | Self::Distinct => {
                 return self.any(values, times, Number::order, Ordering::is_gt);
             }
@@ -352,7 +361,7 @@ mod tests {
             (Function::Percentile(50.0), Reduced::Selected(0)),
             (Function::Percentile(100.0), Reduced::Selected(4)),
             (Function::Distinct, Reduced::Many(vec![0, 1, 2, 4])),
-            (Function::Top(2), Reduced::Many(vec![4, 0])),
+            (Function::Top(2), Reduced::Many(vec![0, 4])),
             (Function::Bottom(2), Reduced::Many(vec![1, 2])),
         ] {
             let reduced = reduce(function, &values);

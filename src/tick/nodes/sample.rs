@@ -7,7 +7,7 @@ use crate::protocol::{Batch, Point};
 use crate::tick::definition::Definition;
 use crate::tick::definition::object::Object;
 use crate::tick::error::{Result, TickText};
-use crate::tick::flow::{ByGroup, Memory, Message, Node, Outbox};
+use crate::tick::flow::{ByGroup, Memory, Message, Node, Outbox, Signal};
 
 /// Keeps a part of the points.
 pub(crate) struct Sample {
@@ -65,5 +65,9 @@ impl Node for Sample {
 
     fn remember(&mut self, memory: &mut Memory<'_>) -> Result<()> {
         memory.groups("points seen", &mut self.counts)
+    }
+
+    fn forget(&mut self, signal: &Signal) -> bool {
+        self.counts.remove(signal.group.id.as_bytes()).is_some()
     }
 }

@@ -9,7 +9,7 @@ use crate::protocol::{Batch, Point};
 use crate::tick::definition::Definition;
 use crate::tick::definition::object::Object;
 use crate::tick::error::Result;
-use crate::tick::flow::{ByGroup, Memory, Message, Node, Outbox, PointScope};
+use crate::tick::flow::{ByGroup, Memory, Message, Node, Outbox, PointScope, Signal};
 use crate::tick::lambda::Lambda;
 use crate::tick::lambda::State as FunctionState;
 
@@ -98,5 +98,9 @@ impl Node for State {
             memory.lambda("condition", condition)?;
         }
         memory.groups("state", &mut self.groups)
+    }
+
+    fn forget(&mut self, signal: &Signal) -> bool {
+        self.groups.remove(signal.group.id.as_bytes()).is_some()
     }
 }

@@ -12,7 +12,7 @@ use crate::protocol::{Batch, FieldValue, Point};
 use crate::tick::definition::Definition;
 use crate::tick::definition::object::Object;
 use crate::tick::error::{Result, TickError, TickText};
-use crate::tick::flow::{ByGroup, Memory, Message, Node, Outbox};
+use crate::tick::flow::{ByGroup, Memory, Message, Node, Outbox, Signal};
 
 /// Transforms points one by one.
 pub(crate) struct Transform {
@@ -188,5 +188,9 @@ impl Node for Transform {
 
     fn remember(&mut self, memory: &mut Memory<'_>) -> Result<()> {
         memory.groups("history", &mut self.groups)
+    }
+
+    fn forget(&mut self, signal: &Signal) -> bool {
+        self.groups.remove(signal.group.id.as_bytes()).is_some()
     }
 }

@@ -7,7 +7,9 @@ use crate::protocol::message::InitRequest;
 use crate::protocol::{Batch, Point};
 use crate::tick::definition::Definition;
 use crate::tick::error::{Result, TickError, TickText};
-use crate::tick::flow::{Edge, Memory, Message, NameKind, Names, Node, Outbox, Unseen};
+use crate::tick::flow::{
+    Edge, Flowing, Memory, Message, NameKind, Names, Node, Outbox, Signal, Unseen,
+};
 use crate::tick::settings::TaskSettings;
 use crate::tick::udf::{Udf, Udfs, option};
 
@@ -59,6 +61,7 @@ impl Call {
     /// anew.
     fn check(&mut self, out: &mut Outbox<'_>) -> Result<()> {
         for (_, answer) in &mut *out.messages {
+            let Flowing::Message(answer) = answer else { continue };
             let edge = match answer {
                 Message::Point(point) => {
                     regroup_point(out.pool.edit(point), &mut self.group);
@@ -98,6 +101,11 @@ impl Node for Call {
         let called = self.udf.batch(&batch, &mut out.answers());
         self.check(out)?;
         called
+    }
+
+    /// A function is told of data only, so signals end here.
+    fn signal(&mut self, _port: usize, _signal: Signal, _out: &mut Outbox<'_>) -> Result<()> {
+        Ok(())
     }
 
     fn frame(&mut self, frame: &[u8], out: &mut Outbox<'_>) -> Result<()> {

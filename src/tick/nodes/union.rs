@@ -8,7 +8,7 @@ use crate::protocol::group::{Dimensions, regroup};
 use crate::protocol::{Batch, Point};
 use crate::tick::definition::Definition;
 use crate::tick::error::Result;
-use crate::tick::flow::{Memory, Message, Node, Outbox};
+use crate::tick::flow::{Flowing, Memory, Message, News, Node, Outbox, Signal};
 
 /// Merges flows; what is ahead of the slowest parent is held back.
 pub(crate) struct Union {
@@ -18,7 +18,8 @@ pub(crate) struct Union {
 
 #[derive(Default, Serialize, Deserialize)]
 struct Parent {
-    held: VecDeque<Message>,
+    /// Data and barriers, each with its time.
+    held: VecDeque<(i64, Flowing)>,
     /// The latest time known to be complete.
     mark: Option<i64>,
 }
@@ -29,9 +30,10 @@ impl Union {
         Self { rename: definition.string("rename").filter(|name| !name.is_empty()), parents }
     }
 
-    fn take(&mut self, port: usize, message: Message, out: &mut Outbox<'_>) {
-        if let Some(parent) = self.parents.get_mut(port) {
-            parent.held.push_back(message);
+    fn take(&mut self, port: usize, message: impl Into<Flowing>, out: &mut Outbox<'_>) {
+        let message = message.into();
+        if let (Some(parent), Some(time)) = (self.parents.get_mut(port), message.time()) {
+            parent.held.push_back((time, message));
         }
         self.emit(false, out);
     }
@@ -41,9 +43,9 @@ impl Union {
             let mut mark: Option<i64> = None;
             let mut lower = |time: i64| mark = Some(mark.map_or(time, |mark| mark.min(time)));
             for parent in &mut self.parents {
-                if let Some(first) = parent.held.front() {
-                    parent.mark = Some(first.time());
-                    lower(first.time());
+                if let Some((first, _)) = parent.held.front() {
+                    parent.mark = Some(*first);
+                    lower(*first);
                 } else if let (false, Some(time)) = (drain, parent.mark) {
                     lower(time);
                 }
@@ -54,8 +56,8 @@ impl Union {
             let Some(mark) = mark else { return };
             let mut emitted = false;
             for parent in &mut self.parents {
-                while parent.held.front().is_some_and(|message| message.time() <= mark) {
-                    parent.held.pop_front().into_iter().for_each(|message| out.send(message));
+                while parent.held.front().is_some_and(|(time, _)| *time <= mark) {
+                    parent.held.pop_front().into_iter().for_each(|(_, message)| out.send(message));
                     emitted = true;
                 }
             }
@@ -84,6 +86,14 @@ impl Node for Union {
             regroup(renamed);
         }
         self.take(port, Message::Batch(batch), out);
+        Ok(())
+    }
+
+    /// Barriers keep their place among the data. Of deleted groups the daemon tells nobody here.
+    fn signal(&mut self, port: usize, signal: Signal, out: &mut Outbox<'_>) -> Result<()> {
+        if matches!(signal.news, News::Barrier(_)) {
+            self.take(port, signal, out);
+        }
         Ok(())
     }
 

@@ -12,7 +12,7 @@ use crate::protocol::message::BeginBatch;
 use crate::protocol::{Batch, Point};
 use crate::tick::definition::Definition;
 use crate::tick::error::{Result, TickText};
-use crate::tick::flow::{ByGroup, Edge, Memory, Message, Node, Outbox, Pool};
+use crate::tick::flow::{self, ByGroup, Edge, Memory, Message, News, Node, Outbox, Pool, Signal};
 
 /// Cuts a stream into batches.
 pub(crate) struct Window {
@@ -98,17 +98,16 @@ impl Shape {
 }
 
 impl Group {
-    fn new(point: &Rc<Point>, shape: Shape) -> Self {
-        let message = Message::Point(Rc::clone(point));
+    fn new(group: &flow::Group, time: i64, shape: Shape) -> Self {
         let mut metadata = Batch::default();
         metadata.begin(BeginBatch {
-            name: point.name().into_owned(),
-            group: point.group().into_owned(),
-            tags: message.group_tags().into_iter().collect(),
-            by_name: point.by_name(),
+            name: group.name.clone(),
+            group: group.id.clone(),
+            tags: group.tags.iter().cloned().collect(),
+            by_name: group.dimensions.by_name,
             size: 0,
         });
-        Self { metadata, points: VecDeque::new(), next: shape.first(point.time()), count: 0 }
+        Self { metadata, points: VecDeque::new(), next: shape.first(time), count: 0 }
     }
 
     fn emit(&self, tmax: i64, out: &mut Outbox<'_>) {
@@ -138,23 +137,32 @@ impl Group {
         }
     }
 
+    /// Emits a window by time if it ends by now.
+    fn reach(&mut self, time: i64, shape: Shape, out: &mut Outbox<'_>) {
+        let Shape::Time { period, every, .. } = shape else { return };
+        if time < self.next {
+            return;
+        }
+        if every == 0 {
+            self.purge(time.saturating_sub(period), false, out.pool);
+            self.emit(time, out);
+            self.next = time;
+        } else {
+            self.purge(self.next.saturating_sub(period), true, out.pool);
+            self.emit(self.next, out);
+            self.next = shape.following(time);
+        }
+    }
+
     fn push(&mut self, point: Rc<Point>, shape: Shape, out: &mut Outbox<'_>) {
         let time = point.time();
         match shape {
-            Shape::Time { period, every: 0, .. } => {
+            Shape::Time { every: 0, .. } => {
                 self.points.push_back(point);
-                if time >= self.next {
-                    self.purge(time.saturating_sub(period), false, out.pool);
-                    self.emit(time, out);
-                    self.next = time;
-                }
+                self.reach(time, shape, out);
             }
-            Shape::Time { period, .. } => {
-                if time >= self.next {
-                    self.purge(self.next.saturating_sub(period), true, out.pool);
-                    self.emit(self.next, out);
-                    self.next = shape.following(time);
-                }
+            Shape::Time { .. } => {
+                self.reach(time, shape, out);
                 self.points.push_back(point);
             }
             Shape::Count { period, every, .. } => {
@@ -177,8 +185,29 @@ impl Group {
 impl Node for Window {
     fn point(&mut self, _port: usize, point: Rc<Point>, out: &mut Outbox<'_>) -> Result<()> {
         let shape = self.shape;
-        let group = self.groups.get_or(point.group_bytes(), || Group::new(&point, shape));
+        let group = self.groups.get_or(point.group_bytes(), || {
+            let group = flow::Group::of(&Message::Point(Rc::clone(&point)));
+            Group::new(&group, point.time(), shape)
+        });
         group.push(point, shape, out);
+        Ok(())
+    }
+
+    /// A barrier can end a window by time, and goes no further; windows by count are not ended by it.
+    fn signal(&mut self, _port: usize, signal: Signal, out: &mut Outbox<'_>) -> Result<()> {
+        let (shape, id) = (self.shape, signal.group.id.as_bytes());
+        match (signal.news, shape) {
+            (News::Deleted, _) => {
+                if self.groups.remove(id).is_some() {
+                    out.send(signal);
+                }
+            }
+            (News::Barrier(time), Shape::Time { .. }) => {
+                let group = self.groups.get_or(id, || Group::new(&signal.group, time, shape));
+                group.reach(time, shape, out);
+            }
+            (News::Barrier(_), Shape::Count { .. }) => out.send(signal),
+        }
         Ok(())
     }
 

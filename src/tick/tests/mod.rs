@@ -3,15 +3,18 @@
 //! Times are in seconds. What comes out is shown as the line protocol of an `influxDBOut`.
 
 mod alert;
+mod combining;
 mod expressions;
 mod functions;
 mod fuzz;
 mod influxql;
 mod joining;
 mod outputs;
+mod remote;
 mod resuming;
 mod scripts;
 mod selection;
+mod timed;
 mod window;
 
 use crate::protocol::message::BeginBatch;

@@ -75,6 +75,47 @@ fn scripts(name: &str) -> Vec<String> {
              a|join(b).as('a', 'b').on('host')|influxDBOut().database('o')"
                 .into(),
         ],
+        "stats" => vec![
+            stream("|stats(4s)"),
+            stream("|stats(4s).align()"),
+            stream("|where(lambda: \"x\" > 3.0)|stats(5s)|barrier().idle(3s)|window().period(9s).every(9s)"),
+        ],
+        "deadman" => vec![format!(
+            "{}|influxDBOut().database('o')",
+            "stream|from().groupBy('host', 'rack')|deadman(3.0, 6s).levelField('l')"
+        )],
+        "barrier" => vec![
+            stream("|barrier().idle(2s)|window().period(9s).every(9s)|count('x')"),
+            stream("|barrier().period(5s)|window().period(9s).every(9s)|count('x')"),
+            stream("|barrier().idle(1s).delete(TRUE)|stateCount(lambda: TRUE)"),
+            windows("|barrier().idle(9s)|groupBy('rack')"),
+            "var a = stream|from().measurement('m').groupBy('host')\n\
+             var b = a|sample(5)|barrier().idle(2s)\n\
+             a|union(b)|influxDBOut().database('o')"
+                .into(),
+        ],
+        "combine" => both("|combine(lambda: count() > 3, lambda: TRUE).as('a', 'b').tolerance(5s)"),
+        "flatten" => both("|flatten().on('rack').tolerance(5s)"),
+        // A folder without any values: each point gets those of the script.
+        "sideload" => both(&format!(
+            "|sideload().source('file://{}/src/tick/tests').field('y', 1.0)",
+            env!("CARGO_MANIFEST_DIR")
+        )),
+        "trickle" => vec![windows("|trickle()")],
+        "kapacitorLoopback" => vec![
+            "var d = stream|from()\nd|kapacitorLoopback().database('d').retentionPolicy('r')\nd|influxDBOut().database('o')".into(),
+        ],
+        "httpPost" => both("|httpPost('http://x/')"),
+        "noOp" => both("|noOp()"),
+        "k8sAutoscale" => both(
+            "|k8sAutoscale().resourceNameTag('host').currentField('now').increaseCooldown(9s)\
+             .replicas(lambda: if(\"x\" > 5.0, \"now\" + 1, \"now\" - 1))",
+        ),
+        "swarmAutoscale" => both("|swarmAutoscale().serviceName('s').replicas(lambda: int(count()))"),
+        "ec2Autoscale" => both("|ec2Autoscale().groupName('s').replicas(lambda: \"n\").decreaseCooldown(5s)"),
+        "holtWinters" | "holtWintersWithFit" => {
+            vec![stream(&format!("|window().periodCount(20).everyCount(20)|{name}('x', 2, 2, 3s)"))]
+        }
         "log" => both("|log().prefix('p')"),
         "httpOut" => both("|httpOut('last')"),
         "influxDBOut" => both(""),

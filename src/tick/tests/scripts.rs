@@ -32,13 +32,79 @@ fn scripts_are_refused_with_their_place() {
         ),
         (
             "stream|from().mesurement('m')",
-            "from has no property mesurement; it has database, retentionPolicy, measurement",
+            "from has no property mesurement; did you mean measurement?; it has database, retentionPolicy, measurement",
         ),
         ("stream|from().measurement(5)", ".measurement() takes (string), got (int)"),
         ("stream|from().measurement(\"m\")", "1:27: a string stands in single quotes, 'm'"),
         (
             "stream|from()|combine(lambda: TRUE)",
-            "|combine() is not replayed here; it runs under the daemon",
+            "|combine() has 1 expressions and .as() has 0 names for them",
+        ),
+        (
+            "stream|from()|combine(lambda: TRUE).as('a.b')",
+            ".as('a.b') of |combine() contains the delimiter",
+        ),
+        (
+            "stream|from()|queryFlux('q')",
+            "|queryFlux() is not replayed here, since it asks a database",
+        ),
+        ("stream|from()|barier()", "there is no node barier; did you mean barrier?"),
+        (
+            "stream|from()|barrier().idel(5s)",
+            "barrier has no property idel; did you mean idle?; it has idle",
+        ),
+        ("stream|from()|barrier()", "|barrier() needs .idle(duration) or .period(duration)"),
+        (
+            "stream|from()|barrier().idle(1s).period(1s)",
+            "|barrier() takes .idle() or .period(), one of them",
+        ),
+        ("stream|from()|stats(0s)", "|stats() needs an interval above 0"),
+        (
+            "stream|from()|deadman(1, 10s)",
+            "|deadman() takes (float, duration, lambda...), got (int, duration)",
+        ),
+        ("stream|from()|trickle()", "|trickle() does not take a stream"),
+        ("stream|from()|httpPost()", "|httpPost() needs an address or .endpoint('…')"),
+        (
+            "stream|from()|httpPost('a').endpoint('b')",
+            "|httpPost() takes one address or one .endpoint()",
+        ),
+        ("stream|from()|httpPost('a').haeder('b', 'c')", "did you mean header?"),
+        (
+            "stream|from()|httpPost('a').header('Authenticate', 'c')",
+            "may not set the header 'authenticate'",
+        ),
+        (
+            "stream|from()|kapacitorLoopback().database('d')",
+            "|kapacitorLoopback() needs .database('…') and",
+        ),
+        ("stream|from()|sideload().source('/x')", "|sideload() needs .source('file:///FOLDER')"),
+        ("stream|from()|sideload().source('file://x')", "must be absolute: file:///FOLDER"),
+        (
+            "stream|from()|sideload().source('file:///no/such/folder')",
+            "/no/such/folder: cannot be read",
+        ),
+        ("stream|from()|flatten().on('')", ".on('') of |flatten() names no tag"),
+        ("stream|from()|flatten().onn('a')", "flatten has no property onn"),
+        (
+            "stream|from()|k8sAutoscale().resourceName('a')",
+            "|k8sAutoscale() needs .replicas(lambda: …)",
+        ),
+        (
+            "stream|from()|k8sAutoscale().replicas(lambda: 1)",
+            "needs .resourceName('…') or .resourceNameTag('…')",
+        ),
+        (
+            "stream|from()|k8sAutoscale().resourceName('a').replicas(lambda: 1).kind('pods')",
+            ".kind('pods') of |k8sAutoscale() is none of deployments",
+        ),
+        (
+            "stream|from()|swarmAutoscale().min(0).replicas(lambda: 1)",
+            ".min(0) of |swarmAutoscale() is below 1",
+        ),
+        (
+            "stream|from()|holtWinters('v', 1, 4, 0s)",
+            "takes h and m from 0 to 100000 and an interval above 0",
         ),
         ("stream|from()|query('x')", "|query() stands after batch"),
         ("stream|window()", "|window() cannot follow here; begin with stream|from()"),
@@ -49,7 +115,10 @@ fn scripts_are_refused_with_their_place() {
             "stream|from()|alert().message('{{ .Nope')",
             "1:23: template message: an action is never closed",
         ),
-        ("stream|from()|alert().slak()", "alert has no property slak; it has id, message"),
+        (
+            "stream|from()|alert().slak()",
+            "alert has no property slak; did you mean slack?; it has id, message",
+        ),
         ("var x = 1\nvar x = 2", "2:5: x is already defined; variables are set once"),
         ("var x duration", "variable x has no value"),
         ("var d = strem|from()", "1:9: there is no variable strem"),

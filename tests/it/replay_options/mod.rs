@@ -53,6 +53,7 @@ const TASK: &str = "var level = 5.0
     |alert().id('{{ .TaskName }}/{{ index .Tags \"host\" }}')
         .crit(lambda: \"usage\" > level).stateChangesOnly().log('/var/alerts.log')
     |influxDBOut().database('d').retentionPolicy('r')";
+const SCALE: &str = "stream|from()|swarmAutoscale().serviceName('web').replicas(lambda: 9)";
 const HOME: &str = "stream|from().database('telegraf')|influxDBOut()";
 const ALERTS: &str = "stream|from().groupBy('host')@double()|alert().crit(lambda: \"usage\" > 5.0)";
 
@@ -91,6 +92,7 @@ impl Place {
             ("alerts.tick", ALERTS),
             ("quiet.tick", "stream|from()@double()|log()"),
             ("triple.tick", "stream|from()@triple()|log()"),
+            ("scale.tick", SCALE),
             ("data.lp", LINES),
             ("cpu.csv", CSV),
             ("bad.lp", "cpu,host=a usage=7 1000000000\ncpu usage=\n"),
@@ -119,7 +121,7 @@ impl Place {
             None => "double.rhai",
         };
         let rest = &arguments[usize::from(named.is_some())..];
-        let calls = is_tick && script != "triple.tick" && script != "home.tick";
+        let calls = is_tick && !matches!(script, "triple.tick" | "home.tick" | "scale.tick");
         let udf = if calls { &["--udf", "double=double.rhai"][..] } else { &[] };
         [&["replay", script][..], rest, udf].concat().iter().map(text).collect()
     }

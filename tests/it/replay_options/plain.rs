@@ -71,6 +71,7 @@ pub(super) const PLAIN: &[(Arguments, Effect)] = &[
     (&["--dbrp", "telegraf.autogen"], Refused(DATA, "TICKscript")),
     (&["--var", "level=7.5"], Refused(DATA, "use --set")),
     (&["--task", "night"], Refused(DATA, "TICKscript")),
+    (&["--replicas", "web=2"], Refused(DATA, "TICKscript")),
     (DATABASE, Shows(&[], "usage=41.0")),
     (&["--influxdb", "URL"], Refused(DATA, "the data comes from --data")),
     (

@@ -64,10 +64,15 @@ pub(super) const TICK: &[(Arguments, Effect)] = &[
         Shows(&["triple.tick", "--data", "data.lp"], "\"twice\":14"),
     ),
     (&["--out", "folder"], Writes(DATA, "folder/alerts.log", "task/a is CRITICAL")),
-    (&["--out", "folder"], Refused(&["quiet.tick", "--data", "data.lp"], "which write files")),
+    (
+        &["--out", "folder"],
+        Refused(&["quiet.tick", "--data", "data.lp"], "no node that writes files"),
+    ),
     (&["--dbrp", "telegraf.autogen"], Shows(&["home.tick", "--data", "data.lp"], "mem,host=a")),
     (&["--var", "level=7.5"], Hides(DATA, "00:00:02Z")),
     (&["--task", "night"], Shows(DATA, "night/a")),
+    (&["--replicas", "web=2"], Shows(&["scale.tick", "--data", "data.lp"], "web: 2 -> 9 replicas")),
+    (&["--replicas", "web=2"], Refused(DATA, "no |k8sAutoscale()")),
     (DATABASE, Shows(&[], "usage=41")),
     (&["--influxdb", "URL"], Refused(DATA, "the data comes from --data")),
     (
