@@ -69,8 +69,9 @@ pub mod http;
 pub mod lab;
 pub mod model;
 mod nearest;
-pub mod protocol;
 #[doc(hidden)]
+pub mod plot;
+pub mod protocol;
 pub mod replay;
 pub mod script;
 pub mod stats;

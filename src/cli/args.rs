@@ -1,5 +1,6 @@
 //! The arguments that replays have in common: what is read, what is run and what is shown.
 
+use super::plot::PlotArgs;
 use clap::ValueEnum;
 use rhai_udf::protocol::duration;
 use rhai_udf::protocol::line::Precision;
@@ -27,6 +28,8 @@ pub(super) struct ReplayArgs {
     /// Spread the groups of the data, or the variants, over so many threads; default: one for each core
     #[arg(long, value_name = "N", value_parser = super::run::workers_number)]
     pub(super) workers: Option<usize>,
+    #[command(flatten)]
+    pub(super) picture: PlotArgs,
     /// The configuration; default: rhai-udf.toml beside the script, if it is there
     #[arg(long, value_name = "FILE")]
     pub(super) config: Option<PathBuf>,

@@ -16,6 +16,7 @@ mod make;
 mod model;
 mod plan;
 mod play;
+mod plot;
 mod port;
 mod replay;
 mod run;

@@ -22,6 +22,7 @@ const PROGRESS: u32 = 1024;
 /// Plays recorded data.
 pub(super) fn run(plan: &Plan, input: &Input) -> anyhow::Result<()> {
     let mut player = start(plan)?;
+    let picture = plan.drawing.as_ref().map(|drawing| drawing.begin(&plan.reads)).transpose()?;
     let mut judge = Judge::new(plan);
     let started = Instant::now();
     let bar = bar(input);
@@ -42,6 +43,9 @@ pub(super) fn run(plan: &Plan, input: &Input) -> anyhow::Result<()> {
         state.write(path, plan.reads.iter().map(PathBuf::as_path))?;
     }
     judge.report(plan)?;
+    if let Some(drawing) = &plan.drawing {
+        drawing.draw(&mut player, &plan.title, picture.flatten())?;
+    }
     let skipped = input.reading().map_or(0, |reading| reading.skipped.get());
     report(&player, skipped, started.elapsed())?;
     tell_unseen(&player, plan.strict)

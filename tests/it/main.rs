@@ -76,6 +76,8 @@ mod names;
 mod nodes;
 mod on_error;
 mod options;
+// Pictures of replays.
+mod plotting;
 mod printer;
 mod reading;
 mod recordings;

@@ -8,6 +8,7 @@ pub(super) use input::Input;
 pub(super) use variants::{Variant, Variants};
 
 use super::args::{FormatName, MeasureArgs, ReplayArgs, ShapeArgs};
+use super::plot::{Drawing, title};
 use super::usage;
 use anyhow::Context;
 use rhai_udf::replay::effects::Show;
@@ -47,6 +48,10 @@ pub(super) struct Plan {
     pub(super) from_state: Option<PathBuf>,
     /// Where its state is kept at the end.
     pub(super) save_state: Option<PathBuf>,
+    /// What is drawn.
+    pub(super) drawing: Option<Drawing>,
+    /// What pictures are called.
+    pub(super) title: String,
     /// Whether a name that nothing in the data has is a failure.
     pub(super) strict: bool,
     /// The number of threads, if it was said.
@@ -99,6 +104,8 @@ impl Plan {
             reads: Vec::new(),
             from_state: None,
             save_state: None,
+            drawing: None,
+            title: String::new(),
             strict: false,
             workers: None,
         })
@@ -113,12 +120,13 @@ impl Plan {
         let is_tick = is_tick(&args.script);
         let variants = Variants::of(args, is_tick)?;
         let judges = judges(args);
+        let drawing = Drawing::of(&args.picture)?;
         let show = Show {
             format: args.show.format.map(Into::into),
             alerts: args.judge.sweep.is_empty(),
             apart: args.show.output.is_some(),
             record: judges,
-            trace: None,
+            trace: drawing.as_ref().map(Drawing::trace),
         };
         let task = if is_tick {
             Task::Tick(tick(args, config, kind, &variants, show)?)
@@ -140,6 +148,14 @@ impl Plan {
         }
         // A stream's measurement is chosen by the graph of a plain script.
         let chosen = matches!(task, Task::Script(_)) && kind == DataKind::Stream;
+        if drawing.is_some() && by_file && args.data.files.len() > 1 {
+            return usage(
+                "--plot does not apply: with these --labels each file is a series of its own; draw \
+                 them one after the other",
+            );
+        }
+        let input_title =
+            input.as_ref().map(|input| title(&args.script, input)).unwrap_or_default();
         Ok(Self {
             input,
             task,
@@ -153,6 +169,8 @@ impl Plan {
             reads: reads(args),
             from_state: args.state.from_state.clone(),
             save_state: args.state.save_state.clone(),
+            title: input_title,
+            drawing,
             strict: args.show.strict,
             workers: args.workers,
         })
@@ -206,6 +224,7 @@ fn script(
             "--every-alert does not apply: there are no alerts; give --crit, --warn or --info",
         );
     }
+    let draws = args.picture.plot.is_some();
     let window = windows(shape)?.filter(|_| args.influx.query.is_none());
     let uses = uses(variants);
     let own_options = uses.len() > 1 || uses.iter().any(|one| !one.options.is_empty());
@@ -220,7 +239,8 @@ fn script(
         captured_options: kind == DataKind::Frames && !own_options,
         every_alert: args.alerts.every_alert,
         // Points are shown if they are asked for, or if nothing else is.
-        output: show.apart || !judges(args) && (args.show.format.is_some() || !has_alerts),
+        output: show.apart
+            || !judges(args) && (args.show.format.is_some() || !has_alerts && !draws),
         show,
         ..ScriptTask::default()
     })

@@ -124,13 +124,14 @@ fn said_by_a_tickscript(args: &ReplayArgs) -> [Given<'static>; 9] {
 }
 
 /// What other options leave without an effect.
-fn hidden_by_others(args: &ReplayArgs) -> [Given<'static>; 6] {
+fn hidden_by_others(args: &ReplayArgs) -> Vec<Given<'static>> {
     let (show, judge) = (&args.show, &args.judge);
     let (out, write) = (args.tick.out.is_some(), args.influx.write);
     let output = show.output.is_some();
     let lp = show.format == Some(FormatName::Lp);
     let judges = judge.labels.is_some() || !judge.sweep.is_empty();
-    [
+    let mut given = unseen_pictures(args);
+    given.extend([
         ("-o", output && out, "with --out, points are written into its folder"),
         ("-o", output && write, "with --write, points go to the database"),
         ("--format lp", lp && out, "with --out, points are written into its folder"),
@@ -144,6 +145,39 @@ fn hidden_by_others(args: &ReplayArgs) -> [Given<'static>; 6] {
             "--every-alert",
             args.alerts.every_alert && !judge.sweep.is_empty(),
             "--sweep shows no alerts, and counts those that begin",
+        ),
+    ]);
+    given
+}
+
+/// Pictures that would not be drawn, or not be seen.
+fn unseen_pictures(args: &ReplayArgs) -> Vec<Given<'static>> {
+    let (picture, show, judge) = (&args.picture, &args.show, &args.judge);
+    let Some(path) = &picture.plot else { return Vec::new() };
+    let on_terminal = path.as_os_str() == "-";
+    let is_png = path.extension().is_some_and(|e| e.eq_ignore_ascii_case("png"));
+    vec![
+        (
+            "--plot",
+            !judge.sweep.is_empty(),
+            "--sweep prints a table of all variants; draw one by --set, or several by --each",
+        ),
+        (
+            "--plot -",
+            on_terminal && show.watch,
+            "--watch shows what changed; give --plot FILE.svg, which is drawn anew at each save",
+        ),
+        (
+            "--plot -",
+            on_terminal && show.format.is_some() && show.output.is_none(),
+            "--format writes for programs what the picture would stand among; give -o FILE for points, \
+             or --plot FILE",
+        ),
+        (
+            "--plot-theme",
+            picture.theme.is_some() && !is_png,
+            "it is for .png; .svg and .html are light or dark as the reader's system is, and the \
+             terminal has its own colours",
         ),
     ]
 }
@@ -174,6 +208,7 @@ fn of_recorded_data(args: &ReplayArgs) -> Vec<Given<'static>> {
         ("--sweep", !args.judge.sweep.is_empty(), why),
         ("--labels", args.judge.labels.is_some(), why),
         ("--watch", args.show.watch, why),
+        ("--plot", args.picture.plot.is_some(), why),
         ("--strict", args.show.strict, why),
         ("--from-state", args.state.from_state.is_some(), why),
         ("--save-state", args.state.save_state.is_some(), why),

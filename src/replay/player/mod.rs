@@ -316,7 +316,7 @@ impl Player {
             self.trace = added(self.trace.take(), rest.trace);
         }
         if let Some(trace) = &mut self.trace {
-            trace.labels = anomalies.to_vec();
+            trace.add_labels(anomalies);
         }
         self.flush()?;
         Ok(judge(&records, anomalies))

@@ -53,6 +53,7 @@ pub(super) use tracer::Tracer;
 use super::quality::Interval;
 use crate::tick::alert::Level;
 use serde::Serialize;
+use std::collections::BTreeSet;
 
 /// How a task is traced.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -78,6 +79,9 @@ pub struct Trace {
     pub groups_left_out: u64,
     /// Where conditions of alerts compare a field with a number.
     pub thresholds: Vec<Threshold>,
+    /// The fields that the task names.
+    #[serde(skip)]
+    pub named: BTreeSet<String>,
     /// Where the true anomalies are.
     #[serde(serialize_with = "json::intervals")]
     pub labels: Vec<Interval>,
@@ -185,11 +189,25 @@ impl Trace {
                 self.thresholds.push(threshold);
             }
         }
+        self.named.extend(other.named);
         self.sort();
     }
 
-    /// Puts the worst groups first; else they are in the order of their ids.
+    /// Adds true anomalies.
+    pub(super) fn add_labels(&mut self, labels: &[Interval]) {
+        self.labels.extend_from_slice(labels);
+        self.labels.sort_unstable();
+        self.labels.dedup();
+    }
+
+    /// Puts the worst groups first, else in the order of their ids; and of inputs those that the task names.
     fn sort(&mut self) {
+        for group in &mut self.groups {
+            for field in &mut group.inputs {
+                field.named |= self.named.contains(&field.field);
+            }
+            group.inputs.sort_by(|a, b| b.named.cmp(&a.named).then_with(|| a.field.cmp(&b.field)));
+        }
         self.groups.sort_by(|a, b| b.badness().cmp(&a.badness()).then_with(|| a.id.cmp(&b.id)));
     }
 

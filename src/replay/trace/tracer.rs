@@ -240,6 +240,7 @@ impl Tracer {
                 .into_iter()
                 .map(|group| group.finish(&taps, keeps_input, limit))
                 .collect(),
+            named: taps.named,
             ..Trace::default()
         };
         trace.sort();
@@ -290,9 +291,6 @@ impl Group {
                 if tap.is_input { inputs.push(field) } else { outputs.push(field) }
             }
         }
-        inputs.sort_by(|a: &TracedField, b| {
-            b.named.cmp(&a.named).then_with(|| a.field.cmp(&b.field))
-        });
         let alerts = taps.alerts.iter().zip(self.levels).filter(|(_, levels)| levels.began > 0);
         TracedGroup {
             id: String::from_utf8_lossy(&self.id).into_owned(),
