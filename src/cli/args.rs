@@ -69,7 +69,7 @@ pub(super) struct DataArgs {
 /// What `bench` takes.
 #[derive(Debug, clap::Args)]
 pub(super) struct MeasureArgs {
-    /// The script
+    /// The script, or a trained model
     pub(super) script: PathBuf,
     #[command(flatten)]
     pub(super) data: DataArgs,

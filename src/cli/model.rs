@@ -35,7 +35,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<()> {
     super::stdout::print(&format!("{text}\n"))
 }
 
-fn load(file: &Path, config: &Config) -> anyhow::Result<Model> {
+pub(super) fn load(file: &Path, config: &Config) -> anyhow::Result<Model> {
     let place = || format!("model {}", file.display());
     let extension = file.extension().and_then(|extension| extension.to_str()).unwrap_or("");
     if let Some((what, advice)) = advice::by_extension(extension) {

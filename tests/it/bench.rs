@@ -36,34 +36,8 @@ fn options(script: &str) -> &'static [&'static str] {
         "moving_avg.rhai" | "ttest.rhai" => &["--set", "field=f0", "--set", "size=10"],
         "ttest_fields.rhai" => &["--set", "field=f0,hotend,f2", "--set", "size=10"],
         "correlation_break.rhai" => &["--set", "fields=load,power"],
-        "model.rhai" => &[
-            "--set",
-            "model=pump.onnx",
-            "--set",
-            "field=pressure",
-            "--set",
-            "field=flow",
-            "--set",
-            "field=temperature",
-            "--set",
-            "field=vibration",
-            "--set",
-            "field=current",
-        ],
-        "autoencoder.rhai" => &[
-            "--set",
-            "model=pump_pca.onnx",
-            "--set",
-            "field=pressure",
-            "--set",
-            "field=flow",
-            "--set",
-            "field=temperature",
-            "--set",
-            "field=vibration",
-            "--set",
-            "field=current",
-        ],
+        "model.rhai" => &["--set", "model=pump.onnx"],
+        "autoencoder.rhai" => &["--set", "model=pump_pca.onnx"],
         "forecast.rhai" => &["--set", "field=used", "--set", "limit=95.0"],
         _ => &["--set", "field=value"],
     }
@@ -118,4 +92,36 @@ fn wrong_use_is_told_from_failure() {
     check(&["--data", capture, "--precision", "s"], "--precision does not apply");
     let missing = bench("not_there.rhai", &[]);
     assert_eq!(missing.code, Some(1), "{}", missing.stderr);
+}
+
+/// What a script reads is in the points that are made, without being told.
+#[test]
+fn made_points_have_the_fields_that_the_script_reads() {
+    let folder = Folder::new("bench-fields");
+    let info = "fn info() { #{ wants: \"stream\", provides: \"stream\" } }\n";
+    let text = format!("{info}fn point(p) {{ p.power = p.speed * p.torque; emit(p); }}");
+    let script = folder.write("power.rhai", &text);
+    let run = bench(script.to_str().unwrap(), &FEW);
+    assert_eq!(run.code, Some(0), "{}", run.stderr);
+    assert!(run.text().contains("1200 points out"), "{}", run.text());
+}
+
+#[test]
+fn a_model_is_measured_alone_and_in_batches() {
+    let model = repo("scripts/models/pump.onnx");
+    let run = bench(model.to_str().unwrap(), &FEW);
+    assert_eq!(run.code, Some(0), "{}", run.stderr);
+    let text = run.text();
+    assert!(text.starts_with("model       ONNX, ") && text.contains("5 features"), "{text}");
+    for row in ["alone", "batch"] {
+        let line = text.lines().find(|line| line.starts_with(row));
+        assert!(line.is_some_and(|line| line.contains("predictions/s, ")), "{text}");
+    }
+    let refused = bench(model.to_str().unwrap(), &["--set", "x=1"]);
+    assert_eq!(refused.code, Some(2));
+    assert!(refused.stderr.contains("--set does not apply to a model"), "{}", refused.stderr);
+    let folder = Folder::new("bench-model");
+    let broken = bench(folder.write("broken.onnx", "no model").to_str().unwrap(), &[]);
+    assert_eq!(broken.code, Some(1));
+    assert!(broken.stderr.contains("broken.onnx"), "{}", broken.stderr);
 }

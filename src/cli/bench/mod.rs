@@ -4,11 +4,12 @@
 //! reading and writing, which `benches/peer/` measures.
 
 mod feed;
+mod model;
 mod native;
 mod report;
 
 use super::args::MeasureArgs;
-use super::plan::Plan;
+use super::plan::{Input, Plan};
 use super::{logging, run, stdout, usage};
 use anyhow::bail;
 use feed::Feed;
@@ -17,8 +18,10 @@ use prost::Message;
 use report::Report;
 use rhai_udf::agent::{Counts, Handler, Pulse, Session};
 use rhai_udf::protocol::frame::split_first;
+use rhai_udf::protocol::message::EdgeType;
 use rhai_udf::protocol::message::{InitRequest, RequestMessage, request, response, responses};
 use rhai_udf::protocol::{Point, Request};
+use rhai_udf::replay::source::MadeUp;
 use rhai_udf::replay::task::{ScriptTask, Task};
 use rhai_udf::script::ScriptHandler;
 use std::time::{Duration, Instant};
@@ -26,13 +29,20 @@ use std::time::{Duration, Instant};
 /// What the agent reads at once, about: after so many bytes nothing more has arrived.
 const READ: usize = 128 * 1024;
 
+/// Points on which a script shows what fields it looks for.
+const FEW: u32 = 100;
+
+/// Fields after which no more of them are sought.
+const MANY: usize = 2_000;
+
 /// Points of the output that the encoding is measured on.
 const SAMPLE: usize = 10_000;
 
-/// Measure a script: throughput, latency, memory, and where the time goes
+/// Measure a script: throughput, latency, memory, and where the time goes; or a trained model
 ///
-/// The data is made here unless files are given: fields f0, f1, … and those that options named
-/// field or fields name. A script that wants batches gets windows.
+/// The data is made here unless files are given: fields f0, f1, …, those that options named
+/// field or fields name, those that the script reads, and the features of its models. A script
+/// that wants batches gets windows. A trained model is measured on rows that are made here.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     #[command(flatten)]
@@ -45,14 +55,23 @@ pub(super) struct Args {
 
 pub(super) fn run(args: &Args, level: Option<log::LevelFilter>) -> anyhow::Result<()> {
     let measure = &args.measure;
+    if model::is_model(&measure.script) {
+        return model::run(args, level);
+    }
     let config = run::read_config(measure.config.as_deref(), &measure.script)?;
     logging::start(level, &config.log, log::LevelFilter::Warn);
-    let plan = Plan::measured(measure, config)?;
+    let mut plan = Plan::measured(measure, config)?;
+    let Task::Script(task) = &plan.task else { return usage("bench measures a script on data") };
+    let declaration = load(task).program().map_err(Clone::clone)?.declaration().clone();
+    if let Some(Input::Made(made)) = &plan.input
+        && let Ok(init) = declaration.request(&measure.shape.options)
+    {
+        let fields = sought(&plan, made, &init, declaration.wants)?;
+        plan.input = Some(Input::Made(MadeUp { fields, ..made.clone() }));
+    }
     let (Task::Script(task), Some(input)) = (&plan.task, &plan.input) else {
         return usage("bench measures a script on data");
     };
-    let handler = load(task);
-    let declaration = handler.program().map_err(Clone::clone)?.declaration().clone();
     let mut feed = Feed::read(&plan, task, input, declaration.wants)?;
     let captured = feed.init.take().filter(|_| task.captured_options);
     let request = match captured {
@@ -68,6 +87,31 @@ pub(super) fn run(args: &Args, level: Option<log::LevelFilter>) -> anyhow::Resul
     }
     let report = Bench { task, feed: &feed, init: &init, rounds: args.rounds }.measure()?;
     stdout::print(&report.to_string())
+}
+
+/// The fields of made points, with those that the script looks for on a few of them.
+fn sought(
+    plan: &Plan,
+    made: &MadeUp,
+    init: &InitRequest,
+    wants: EdgeType,
+) -> anyhow::Result<Vec<String>> {
+    let Task::Script(task) = &plan.task else { return Ok(made.fields.clone()) };
+    let mut few = MadeUp { points: made.points.min(FEW), groups: 1, fields: made.fields.clone() };
+    loop {
+        let feed = Feed::read(plan, task, &Input::Made(few.clone()), wants)?;
+        let Ok(mut session) = begin(load(task), init) else { return Ok(few.fields) };
+        // Where it fails, it does so again when it is measured, and then that is told.
+        let _ = pass(&mut session, &feed);
+        let mut names = session.handler().sought();
+        names.retain(|name| !few.fields.contains(name));
+        names.sort();
+        names.dedup();
+        if names.is_empty() || few.fields.len() > MANY {
+            return Ok(few.fields);
+        }
+        few.fields.extend(names);
+    }
 }
 
 fn load(task: &ScriptTask) -> ScriptHandler {

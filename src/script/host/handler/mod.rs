@@ -158,6 +158,17 @@ impl ScriptHandler {
         self.program().map_or_else(|_| Vec::new(), |program| program.host().missed())
     }
 
+    /// The fields that the script looks for: those that it has read from points that lacked them, and
+    /// the features of its models.
+    pub fn sought(&self) -> Vec<String> {
+        let Ok(program) = self.program() else { return Vec::new() };
+        let mut names = program.host().missed();
+        for loaded in program.host().library.all() {
+            names.extend(loaded.model.features.iter().flatten().cloned());
+        }
+        names
+    }
+
     /// The number of groups that have state.
     pub fn group_count(&self) -> usize {
         match &self.stage {

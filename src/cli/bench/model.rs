@@ -1,0 +1,107 @@
+//! How fast a trained model is.
+
+use super::Args;
+use crate::cli::{logging, model, run as config, stdout, usage};
+use anyhow::Context;
+use rhai_udf::model::{Layout, Model, Rows, Run};
+use std::hint::black_box;
+use std::path::Path;
+use std::time::Instant;
+
+/// The rows of a batch.
+const BATCH: usize = 300;
+
+/// The ends of the names of files that are models.
+const MODELS: [&str; 5] = ["onnx", "cbm", "ubj", "json", "txt"];
+
+pub(super) fn is_model(path: &Path) -> bool {
+    let extension = path.extension().and_then(|extension| extension.to_str());
+    extension.is_some_and(|extension| MODELS.contains(&extension))
+}
+
+pub(super) fn run(args: &Args, level: Option<log::LevelFilter>) -> anyhow::Result<()> {
+    let measure = &args.measure;
+    let given = [
+        ("--data", !measure.data.files.is_empty()),
+        ("--set", !measure.shape.options.is_empty()),
+        ("--group-by", !measure.shape.group_by.is_empty()),
+        ("--period", measure.shape.period.is_some()),
+    ];
+    if let Some((name, _)) = given.iter().find(|(_, given)| *given) {
+        return usage(&format!(
+            "{name} does not apply to a model, which is measured on rows that are made here; \
+             measure a script that asks the model"
+        ));
+    }
+    let file = &measure.script;
+    let config = config::read_config(measure.config.as_deref(), file)?;
+    logging::start(level, &config.log, log::LevelFilter::Warn);
+    let model = model::load(file, &config)?;
+    let place = || format!("model {}", file.display());
+    let made = Made::new(&model, measure.made.points as usize).with_context(place)?;
+    let (mut alone, mut batches) = (Vec::new(), Vec::new());
+    for _ in 0..args.rounds {
+        alone.push(made.seconds(&model, 1).with_context(place)?);
+        batches.push(made.seconds(&model, BATCH).with_context(place)?);
+    }
+    let columns = made.layout.columns();
+    let shape = match made.layout {
+        Layout::Table { .. } => format!("{columns} features"),
+        Layout::Window { steps, .. } => format!("windows of {steps} rows with {columns} features"),
+    };
+    stdout::print(&format!(
+        "model       {}, {} bytes, {shape}\n{}{}",
+        model.format,
+        model.bytes,
+        figures("alone", alone, made.count),
+        figures("batch", batches, made.count),
+    ))
+}
+
+fn figures(name: &str, mut seconds: Vec<f64>, count: usize) -> String {
+    seconds.sort_unstable_by(f64::total_cmp);
+    let each = seconds[seconds.len() / 2] / count as f64;
+    let of = if name == "batch" { format!(", in batches of {BATCH}") } else { String::new() };
+    format!("{name:11} {:.0} predictions/s, {:.0} ns each{of}\n", 1.0 / each, each * 1e9)
+}
+
+/// Rows of numbers, each another one.
+struct Made {
+    layout: Layout,
+    /// How many predictions are asked for.
+    count: usize,
+    numbers: Vec<f32>,
+}
+
+impl Made {
+    fn new(model: &Model, points: usize) -> anyhow::Result<Self> {
+        let layout = model.layout()?;
+        if model.text_columns().contains(&true) {
+            return usage(
+                "the model has columns of strings, whose values are not known here; measure a \
+                 script that asks it, with --data",
+            );
+        }
+        let width = match layout {
+            Layout::Table { columns } => columns,
+            Layout::Window { steps, columns } => steps * columns,
+        };
+        let number = |at: usize| (at as f32 * 0.7).sin() * 40.0 + 60.0;
+        let numbers = (0..width * BATCH).map(number).collect();
+        Ok(Self { layout, count: points.next_multiple_of(BATCH), numbers })
+    }
+
+    /// The time for all predictions, so many of them at once.
+    fn seconds(&self, model: &Model, together: usize) -> anyhow::Result<f64> {
+        let steps = if let Layout::Window { steps, .. } = self.layout { steps } else { 1 };
+        let width = self.numbers.len() / BATCH;
+        let began = Instant::now();
+        for at in (0..self.count).step_by(together) {
+            let first = at % BATCH * width;
+            let numbers = self.numbers[first..first + together * width].to_vec();
+            let rows = Rows { rows: together * steps, numbers, texts: Vec::new() };
+            black_box(model.predict(rows, &Run::new(&|| false, usize::MAX))?);
+        }
+        Ok(began.elapsed().as_secs_f64())
+    }
+}
