@@ -36,7 +36,14 @@ impl Budget {
         }
     }
 
+    /// True while the call may go on.
+    #[inline]
+    pub(super) fn lasts(&self) -> bool {
+        !self.pulse.expired()
+    }
+
     /// Why the call must end, once it must.
+    #[cold]
     pub(crate) fn spent(&self) -> Option<String> {
         let Self { call_timeout, memory, .. } = self;
         match () {

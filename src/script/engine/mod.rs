@@ -50,7 +50,7 @@ pub(crate) fn engine(limits: &Limits, pulse: &Pulse) -> Engine {
     engine.register_fn("sleep", |_: f64| no_sleep());
     growth::register(&mut engine, growth::Sizes::of(limits));
     let budget = Budget::new(limits, pulse);
-    engine.on_progress(move |_| budget.spent().map(Into::into));
+    engine.on_progress(move |_| if budget.lasts() { None } else { budget.spent().map(Into::into) });
     engine
 }
 

@@ -1,9 +1,9 @@
-//! The functions of a script that the host calls: their names, how a script defines them, and what it
-//! may have misspelt.
+//! The functions of a script that the host calls: their names, their parameters, and what a script may have
+//! misspelt.
 
 use crate::nearest::nearest;
 use crate::script::error::Problem;
-use rhai::{AST, Module, Position, ScriptFuncDef};
+use rhai::{AST, Position};
 use std::path::Path;
 
 /// The functions of a script that the host calls.
@@ -59,16 +59,6 @@ impl Callback {
         }
     }
 
-    /// The name that the function is called by: see [`callable`].
-    pub(super) fn symbol(self) -> &'static str {
-        match self {
-            // Rhai calls names that are no identifiers only with this prefix.
-            Self::Point => "anon$point",
-            Self::Points => "anon$points",
-            other => other.name(),
-        }
-    }
-
     /// The parameters without `opt`.
     pub(crate) fn own_parameters(self) -> usize {
         match self {
@@ -76,50 +66,6 @@ impl Callback {
             Self::Point | Self::Points | Self::BeginBatch | Self::EndBatch | Self::Migrate => 1,
         }
     }
-}
-
-/// How a callback is defined.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) enum Entry {
-    #[default]
-    Absent,
-    Plain,
-    WithOptions,
-}
-
-/// The functions as they are called. Rhai calls a script's function as a method too, so that
-/// `batch.point(fields)` would find the callback; it gets a name that no script can write.
-pub(super) fn callable(ast: &AST) -> Module {
-    let renamed =
-        |name: &str| Callback::ALL.into_iter().find(|c| c.name() == name && c.symbol() != name);
-    let mut rest = ast.clone();
-    rest.retain_functions(|_, _, function, _| renamed(function).is_none());
-    let mut lib = Module::clone(rest.shared_lib());
-    for function in ast.iter_fn_def() {
-        if let Some(callback) = renamed(&function.name) {
-            let name = callback.symbol().into();
-            lib.set_script_fn(ScriptFuncDef { name, ..ScriptFuncDef::clone(function) });
-        }
-    }
-    lib
-}
-
-/// How each callback is defined; of two definitions the one with options is called.
-pub(super) fn entries(ast: &AST) -> [Entry; Callback::ALL.len()] {
-    let mut entries = [Entry::Absent; Callback::ALL.len()];
-    for function in ast.iter_functions() {
-        let Some(callback) = Callback::ALL.into_iter().find(|c| c.name() == function.name) else {
-            continue;
-        };
-        let extra = function.params.len().checked_sub(callback.own_parameters());
-        let entry = &mut entries[callback as usize];
-        match extra {
-            Some(1) if callback != Callback::Info => *entry = Entry::WithOptions,
-            Some(0) if *entry == Entry::Absent => *entry = Entry::Plain,
-            _ => {}
-        }
-    }
-    entries
 }
 
 /// Callbacks with a wrong number of parameters, and functions that look like a misspelt callback.

@@ -87,6 +87,7 @@ impl Instance {
         let bound = self.program.declaration().bind(request);
         let map = bound.map_err(|problems| ScriptError::Options(hinted(problems)))?;
         self.origin.options = Dynamic::from(map.clone()).to_string();
+        self.program.know_options(&map);
         self.options = Dynamic::from(Options(Rc::new(map)));
         if self.program.has(Callback::Init) {
             let ran = self.program.call(Callback::Init, None, None, &self.options);

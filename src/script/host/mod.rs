@@ -1,9 +1,10 @@
 //! A script at work.
 //!
-//! [`program`] compiles a script and calls its [`callback`]s; [`instance`] is a program with its options and
+//! [`program`] compiles a script and calls its [`callback`]s, whose bodies [`body`] and [`rewrite`] prepare; [`instance`] is a program with its options and
 //! states; [`handler`] takes the daemon's requests; [`guard`] and [`journal`] undo what failed;
 //! [`reload`] and [`succession`] bring in a new version.
 
+mod body;
 pub(super) mod callback;
 mod chunks;
 mod constants;
@@ -17,6 +18,7 @@ mod literal;
 pub(super) mod program;
 pub(super) mod reload;
 mod rescue;
+mod rewrite;
 mod succession;
 
 pub(super) use lent::{Emission, Host};

@@ -1,7 +1,8 @@
 //! A script, compiled and ready to be called.
 //!
 //! One [`Program`] is one version of one script: its engine, its functions, its declaration. The
-//! interpreter's caches live as long as the program, so a call finds its functions resolved.
+//! interpreter's caches live as long as the program, so a call finds its functions resolved. The
+//! callbacks are kept as bodies that are evaluated without a look-up; see `body.rs`.
 
 use crate::agent::Pulse;
 use crate::nearest::did_you_mean;
@@ -13,16 +14,13 @@ use crate::script::engine;
 use crate::script::engine::growth::{self, Sizes};
 use crate::script::engine::modules::{BesideResolver, Loaded};
 use crate::script::error::{Problem, ScriptError, eval_problem, parse_problem};
-use crate::script::host::callback::{
-    Callback, Entry, callable, entries, function_position, misnamed,
-};
+use crate::script::host::body::{Bodies, bodies, library};
+use crate::script::host::callback::{Callback, function_position, misnamed};
 use crate::script::host::reload::Follow;
 use crate::script::host::{Host, constants};
 use crate::script::lint;
 use crate::script::text::ScriptText;
-use rhai::{
-    AST, Caches, Dynamic, Engine, EvalAltResult, EvalContext, GlobalRuntimeState, Position, Scope,
-};
+use rhai::{AST, Caches, Dynamic, Engine, EvalAltResult, GlobalRuntimeState, Map, Position, Scope};
 use sha2::{Digest, Sha256};
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -35,7 +33,7 @@ pub struct Program {
     hash: String,
     engine: Engine,
     ast: AST,
-    entries: [Entry; Callback::ALL.len()],
+    bodies: Bodies,
     declaration: Declaration,
     host: Rc<Host>,
     types: Rc<NativeTypes>,
@@ -75,11 +73,11 @@ impl Program {
             .map_err(|e| ScriptError::Load(vec![parse_problem(&source.path, &source.text, &e)]))?;
         ast.set_source(source.path.to_string_lossy().as_ref());
         let mut global = engine.new_global_runtime_state();
-        global.lib.push(callable(&ast).into());
+        global.lib.push(library(&ast).into());
         global.source = ast.source().map(Into::into);
         let mut program = Self {
             hash: String::new(),
-            entries: entries(&ast),
+            bodies: Bodies::default(),
             declaration: Declaration::default(),
             host,
             types: Rc::new(types),
@@ -110,13 +108,14 @@ impl Program {
         );
         ran.map_err(|e| ScriptError::Load(vec![self.problem(&e)])).map(drop)?;
         constants::publish(&mut self.engine, &self.scope);
+        self.bodies = bodies(&self.engine, &self.ast, &self.scope, None);
         self.hash = self.digest();
         let mut problems = misnamed(&self.ast, &self.source.path, &self.source.text);
-        if self.entry(Callback::Info) == Entry::Absent {
+        if !self.has(Callback::Info) {
             problems.push(self.file_problem("has no fn info(): it declares the edges and options"));
             return Err(ScriptError::Load(problems));
         }
-        match self.evaluate(Callback::Info, None, &mut []) {
+        match self.evaluate(Callback::Info, None, []) {
             Ok(info) => match Declaration::from_info(&info) {
                 Ok(declaration) => self.declaration = declaration,
                 Err(texts) => {
@@ -225,7 +224,7 @@ impl Program {
 
     /// True if the script defines the callback.
     pub fn has(&self, callback: Callback) -> bool {
-        self.entry(callback) != Entry::Absent
+        self.bodies[callback as usize].is_some()
     }
 
     pub(crate) fn host(&self) -> &Rc<Host> {
@@ -250,17 +249,10 @@ impl Program {
         self.host.reset();
         let waits = matches!(callback, Callback::Init | Callback::State | Callback::Migrate);
         self.host.library.set_open(waits);
-        let mut arguments = [Dynamic::UNIT, Dynamic::UNIT];
-        let mut count = 0;
-        if let Some(own) = own {
-            arguments[0] = own;
-            count = 1;
-        }
-        if self.entry(callback) == Entry::WithOptions {
-            arguments[count] = options.clone();
-            count += 1;
-        }
-        self.evaluate(callback, this, &mut arguments[..count])
+        let takes_options =
+            self.bodies[callback as usize].as_ref().is_some_and(|body| body.takes_options);
+        let options = takes_options.then(|| options.clone());
+        self.evaluate(callback, this, own.into_iter().chain(options))
     }
 
     #[inline]
@@ -268,31 +260,18 @@ impl Program {
         &mut self,
         callback: Callback,
         this: Option<&mut Dynamic>,
-        arguments: &mut [Dynamic],
+        arguments: impl IntoIterator<Item = Dynamic>,
     ) -> Result<Dynamic, Box<EvalAltResult>> {
-        let Self { engine, global, caches, scope, .. } = self;
-        global.num_operations = 0;
-        global.level = 0;
-        let mut context = EvalContext::new(engine, global, caches, scope, None);
-        let name = callback.symbol();
-        let call = || match (this, arguments) {
-            (None, []) => context.call_fn_raw(name, false, false, &mut []),
-            (None, [a]) => context.call_fn_raw(name, false, false, &mut [a]),
-            (None, [a, b, ..]) => context.call_fn_raw(name, false, false, &mut [a, b]),
-            (Some(this), []) => context.call_fn_raw(name, true, true, &mut [this]),
-            (Some(this), [a]) => context.call_fn_raw(name, true, true, &mut [this, a]),
-            (Some(this), [a, b, ..]) => context.call_fn_raw(name, true, true, &mut [this, a, b]),
-        };
+        let Self { engine, global, caches, bodies, .. } = self;
+        let Some(body) = &mut bodies[callback as usize] else { return Ok(Dynamic::UNIT) };
+        let run = || body.run(engine, global, caches, this, arguments);
         // A panic is a mistake in the host; the daemon must still be told why its task ends.
-        match catch_unwind(AssertUnwindSafe(call)).unwrap_or_else(|panic| Err(panicked(&*panic))) {
-            Err(error) if matches!(*error, EvalAltResult::Exit(..)) => Ok(Dynamic::UNIT),
-            result => result,
-        }
+        catch_unwind(AssertUnwindSafe(run)).unwrap_or_else(|panic| Err(panicked(&*panic)))
     }
 
-    #[inline]
-    fn entry(&self, callback: Callback) -> Entry {
-        self.entries[callback as usize]
+    /// Puts the options of a task into the callbacks.
+    pub(crate) fn know_options(&mut self, options: &Map) {
+        self.bodies = bodies(&self.engine, &self.ast, &self.scope, Some(options));
     }
 
     /// Where and why an evaluation failed.
