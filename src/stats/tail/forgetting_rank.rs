@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 use crate::stats::{
     error::{self, Result},
     snapshot::checked_snapshot,
+    tail::forgetting::{self, ONE, SEEN},
 };
 
 /// Classes: 768, in blocks of 32 whose sums are kept.
@@ -25,12 +26,6 @@ const UNIT_CLASS: i64 = 320;
 const DROPPED: u32 = 48;
 /// Values that differ only by rounding shall be of one class, though they lie at the edge of it.
 const GUARD: f64 = 1.0 + 1.0 / (1 << 20) as f64;
-/// What one value counts: a power of 2, so that halving loses nothing that matters.
-const ONE: u32 = 256;
-/// The least that counts as a value that was seen.
-const SEEN: u32 = ONE / 2;
-/// The largest memory: counts must fit 32 bits.
-const MAX_MEMORY: usize = 1 << 22;
 
 /// Ranks each value among those before it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -46,9 +41,8 @@ pub struct ForgettingRank {
 impl ForgettingRank {
     /// Makes an empty one that forgets half of its past after twice `memory` values, from 1 to 4,194,304.
     pub fn new(memory: usize) -> Result<ForgettingRank> {
-        let memory = error::size("memory", memory, 1, MAX_MEMORY)?;
         Ok(ForgettingRank {
-            memory: u32::try_from(memory).expect("MAX_MEMORY fits u32"),
+            memory: forgetting::memory(memory)?,
             unit: 0.0,
             counts: vec![0; CLASSES],
             blocks: vec![0; CLASSES / BLOCK],
@@ -118,7 +112,7 @@ impl ForgettingRank {
         self.counts[class] += ONE;
         self.blocks[class / BLOCK] += ONE;
         self.total += ONE;
-        if self.total >= 2 * self.memory * ONE {
+        if forgetting::is_due(self.total, self.memory) {
             self.counts.iter_mut().for_each(|count| *count /= 2);
             for (block, counts) in self.blocks.iter_mut().zip(self.counts.chunks(BLOCK)) {
                 *block = counts.iter().sum();
@@ -133,10 +127,9 @@ impl ForgettingRank {
         error::intact("rank", sizes, "wrong number of classes")?;
         let sum = |counts: &[u32]| counts.iter().map(|&count| u64::from(count)).sum::<u64>();
         let pairs = self.blocks.iter().zip(self.counts.chunks(BLOCK));
-        let adds_up = pairs.into_iter().all(|(&block, counts)| u64::from(block) == sum(counts))
-            && u64::from(self.total) == sum(&self.blocks)
-            && u64::from(self.total) < 2 * u64::from(self.memory) * u64::from(ONE);
+        let adds_up = pairs.into_iter().all(|(&block, counts)| u64::from(block) == sum(counts));
         error::intact("rank", adds_up, "its counts do not add up")?;
+        forgetting::check(self.total, sum(&self.blocks), self.memory)?;
         let unit = self.unit >= 0.0 && self.unit.is_finite();
         error::intact("rank", unit, "its unit is not a number")
     }

@@ -1,6 +1,7 @@
 //! The far ends of a distribution, and how unlikely recent scores are.
 
 mod budget;
+mod forgetting;
 mod forgetting_rank;
 mod likelihood;
 mod pareto;

@@ -15,6 +15,7 @@ use serde::{Deserialize, Serialize};
 use crate::stats::{
     error::{self, Result},
     snapshot::checked_snapshot,
+    tail::forgetting::{self, ONE, SEEN},
 };
 
 /// Entries that are merged when there are more, and how many may be left then.
@@ -26,12 +27,6 @@ const SHARE: f64 = 0.08;
 const DROPPED: u32 = 28;
 /// Values that differ only by rounding shall be equal though a cut lies between them.
 const GUARD: f64 = 1.0 + 1.0 / (1 << 26) as f64;
-/// What one value counts: a power of 2, so that halving loses nothing that matters.
-const ONE: u32 = 256;
-/// The least that counts as a value that was seen.
-const SEEN: u32 = ONE / 2;
-/// The largest memory: counts must fit 32 bits.
-const MAX_MEMORY: usize = 1 << 22;
 /// Values that the expectation of a normal tail counts for.
 const EXPECTED: f64 = 50.0;
 
@@ -60,8 +55,7 @@ impl TailRank {
     /// With `normal`, values are distances in standard deviations: 50 values of a normal distribution are
     /// taken for granted, and so is its tail beyond the largest value that was seen.
     pub fn new(memory: usize, normal: bool) -> Result<TailRank> {
-        let memory = error::size("memory", memory, 1, MAX_MEMORY)?;
-        let memory = u32::try_from(memory).expect("MAX_MEMORY fits u32");
+        let memory = forgetting::memory(memory)?;
         Ok(TailRank { memory, normal, total: 0, entries: Vec::new() })
     }
 
@@ -105,7 +99,7 @@ impl TailRank {
             _ => self.entries.insert(place, Entry { value: x, weight: ONE }),
         }
         self.total += ONE;
-        if self.total >= 2 * self.memory * ONE {
+        if forgetting::is_due(self.total, self.memory) {
             self.entries.iter_mut().for_each(|entry| entry.weight /= 2);
             self.entries.retain(|entry| entry.weight > 0);
             self.total = self.entries.iter().map(|entry| entry.weight).sum();
@@ -161,9 +155,7 @@ impl TailRank {
         let values = self.entries.iter().all(|entry| entry.value >= 0.0 && entry.weight > 0);
         error::intact("rank", falls && values, "its values are not in order")?;
         let total: u64 = self.entries.iter().map(|entry| u64::from(entry.weight)).sum();
-        let fits = total < 2 * u64::from(self.memory) * u64::from(ONE);
-        let adds_up = u64::from(self.total) == total && fits;
-        error::intact("rank", adds_up, "its counts do not add up")
+        forgetting::check(self.total, total, self.memory)
     }
 }
 
