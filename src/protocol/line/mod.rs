@@ -8,6 +8,7 @@
 //! carriage return before the newline belongs to the end of the line. A comment ends with its own
 //! line, even if it holds a quote.
 
+mod cursor;
 mod cut;
 mod error;
 mod number;

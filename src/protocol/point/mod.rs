@@ -10,19 +10,22 @@
 use super::ProtocolError;
 use super::wire::{BYTES, Cursor, FIXED64, Span, VARINT, WireError};
 use std::borrow::Cow;
-use std::collections::HashMap;
 
 mod build;
 mod edit;
+mod entry;
 mod field;
 pub(crate) mod peek;
+mod scan;
 mod sorted;
 #[cfg(test)]
 mod tests;
 
 pub(crate) use build::{EntryHead, PointHead};
 pub(crate) use edit::{put_with_field, put_without};
+use entry::{Entry, distinct, find, map_entry, text, value_of};
 pub use field::{FieldType, FieldValue};
+pub(crate) use scan::{scan, scan_time};
 pub use sorted::Order;
 
 pub(crate) const TIME: u8 = 1;
@@ -33,16 +36,6 @@ pub(crate) const GROUP: u8 = 5;
 pub(crate) const DIMENSIONS: u8 = 6;
 pub(crate) const TAGS: u8 = 7;
 pub(crate) const BY_NAME: u8 = 11;
-
-/// A field or tag: where its name, its value and the whole entry are.
-#[derive(Clone, Copy, Debug)]
-struct Entry {
-    name: Span,
-    /// Empty where the value is the default and was left out.
-    value: Span,
-    whole: Span,
-    kind: FieldType,
-}
 
 /// A part that is at most once in a point: its value, and the whole of it with its tag.
 #[derive(Clone, Copy, Debug, Default)]
@@ -304,218 +297,4 @@ impl PartialEq for Point {
             && self.field_count() == other.field_count()
             && self.fields().all(same_field)
     }
-}
-
-/// The name and value of a map entry.
-#[inline]
-fn map_entry(bytes: &[u8], part: Part, kind: FieldType, wanted: u8) -> Result<Entry, WireError> {
-    match common_entry(bytes, part, kind, wanted) {
-        Some(entry) => Ok(entry),
-        None => any_entry(bytes, part, kind, wanted),
-    }
-}
-
-/// An entry as every encoder writes it: a short name, then a double or a short string.
-#[inline]
-fn common_entry(bytes: &[u8], part: Part, kind: FieldType, wanted: u8) -> Option<Entry> {
-    let start = part.value.start as usize;
-    let [NAME_TAG, len, rest @ ..] = bytes.get(start..part.value.end())? else { return None };
-    let len = usize::from(*len);
-    if len >= 0x80 || rest.len() <= len || rest[len] != 2 << 3 | wanted {
-        return None;
-    }
-    let name = Span { start: part.value.start + 2, len: len as u32 };
-    let at = part.value.start + 3 + len as u32;
-    let room = rest.len() - len - 1;
-    let value = match wanted {
-        FIXED64 if room == 8 => Span { start: at, len: 8 },
-        VARINT if is_varint(&rest[len + 1..]) => Span { start: at, len: room as u32 },
-        BYTES if room > 0 && rest[len + 1] < 0x80 && usize::from(rest[len + 1]) == room - 1 => {
-            Span { start: at + 1, len: room as u32 - 1 }
-        }
-        _ => return None,
-    };
-    Some(Entry { name, value, whole: part.whole, kind })
-}
-
-/// True if the bytes are one varint of at most nine bytes.
-#[inline]
-fn is_varint(bytes: &[u8]) -> bool {
-    match bytes.split_last() {
-        Some((last, rest)) => *last < 0x80 && rest.len() < 9 && rest.iter().all(|b| *b >= 0x80),
-        None => false,
-    }
-}
-
-/// The tag of a map entry's name: field 1, length-delimited.
-const NAME_TAG: u8 = 1 << 3 | BYTES;
-
-/// An entry with its parts in any order, left out, or longer.
-#[cold]
-fn any_entry(bytes: &[u8], part: Part, kind: FieldType, wanted: u8) -> Result<Entry, WireError> {
-    let mut entry =
-        Entry { name: Span::default(), value: Span::default(), whole: part.whole, kind };
-    let mut cursor = Cursor { bytes: &bytes[..part.value.end()], at: part.value.start as usize };
-    while !cursor.is_empty() {
-        match cursor.tag()? {
-            (1, BYTES) => entry.name = cursor.span()?,
-            (2, wire_type) if wire_type == wanted => {
-                let start = cursor.at;
-                match wanted {
-                    BYTES => entry.value = cursor.span()?,
-                    _ => {
-                        cursor.skip(wanted)?;
-                        entry.value = Span::new(start, cursor.at);
-                    }
-                }
-            }
-            (1 | 2, _) => return Err(cursor.error("a map entry of another type")),
-            (_, wire_type) => cursor.skip(wire_type)?,
-        }
-    }
-    Ok(entry)
-}
-
-/// Finds a field in a message that was parsed before, without an index: its value, and in `places`
-/// every entry of that name.
-pub(crate) fn scan<'m>(
-    message: &'m [u8],
-    name: &str,
-    places: &mut Vec<Span>,
-) -> Option<FieldValue<'m>> {
-    places.clear();
-    let name = name.as_bytes();
-    let mut best: Option<Entry> = None;
-    let mut cursor = Cursor::new(message);
-    while let Some(&tag) = message.get(cursor.at) {
-        let start = cursor.at;
-        let (kind, wanted) = match tag {
-            FIELDS_DOUBLE => (FieldType::Double, FIXED64),
-            FIELDS_INT => (FieldType::Int, VARINT),
-            FIELDS_STRING => (FieldType::String, BYTES),
-            FIELDS_BOOL => (FieldType::Bool, VARINT),
-            _ => {
-                let Ok((_, wire_type)) = cursor.tag() else { break };
-                if cursor.skip(wire_type).is_err() {
-                    break;
-                }
-                continue;
-            }
-        };
-        cursor.at += 1;
-        let Ok(value) = cursor.span() else { break };
-        if is_other_name(value.of(message), name) {
-            continue;
-        }
-        let part = Part { value, whole: Span::new(start, cursor.at) };
-        let Ok(entry) = map_entry(message, part, kind, wanted) else { continue };
-        if entry.name.of(message) != name {
-            continue;
-        }
-        places.push(entry.whole);
-        if best.is_none_or(|best| entry.kind >= best.kind) {
-            best = Some(entry);
-        }
-    }
-    best.map(|entry| value_of(message, &entry))
-}
-
-/// Finds the time in a message that was parsed before, without an index.
-pub(crate) fn scan_time(message: &[u8]) -> i64 {
-    let mut time = 0;
-    let mut cursor = Cursor::new(message);
-    while !cursor.is_empty() {
-        let Ok((number, wire_type)) = cursor.tag() else { break };
-        if (number, wire_type) != (u32::from(TIME), VARINT) {
-            if cursor.skip(wire_type).is_err() {
-                break;
-            }
-        } else if let Ok(value) = cursor.varint() {
-            time = value as i64;
-        }
-    }
-    time
-}
-
-/// True if an entry as every encoder writes it has another name; anything else is looked at closely.
-#[inline]
-fn is_other_name(entry: &[u8], name: &[u8]) -> bool {
-    match entry {
-        [NAME_TAG, len, rest @ ..] if *len < 0x80 => {
-            let len = usize::from(*len);
-            let other = len != name.len() || rest.get(..len).is_some_and(|n| n != name);
-            // One value after the name, and nothing else.
-            other
-                && match rest.get(len..) {
-                    Some([0x11, value @ ..]) => value.len() == 8,
-                    Some([0x10, value @ ..]) => is_varint(value),
-                    Some([0x12, value @ ..]) => {
-                        value.first().is_some_and(|n| usize::from(*n) == value.len() - 1)
-                    }
-                    _ => false,
-                }
-        }
-        _ => false,
-    }
-}
-
-const FIELDS_DOUBLE: u8 = 8 << 3 | BYTES;
-const FIELDS_INT: u8 = 9 << 3 | BYTES;
-const FIELDS_STRING: u8 = 10 << 3 | BYTES;
-const FIELDS_BOOL: u8 = 12 << 3 | BYTES;
-
-/// Reads a text; what is no UTF-8 becomes replacement characters.
-#[inline]
-fn text(bytes: &[u8]) -> Cow<'_, str> {
-    // This is faster for text that is UTF-8 than `from_utf8_lossy` alone.
-    std::str::from_utf8(bytes).map_or_else(|_| String::from_utf8_lossy(bytes), Cow::Borrowed)
-}
-
-#[inline]
-fn value_of<'m>(bytes: &'m [u8], entry: &Entry) -> FieldValue<'m> {
-    let raw = entry.value.of(bytes);
-    match entry.kind {
-        FieldType::String => FieldValue::String(text(raw)),
-        FieldType::Int => FieldValue::Int(Cursor::new(raw).varint().unwrap_or(0) as i64),
-        FieldType::Double => {
-            FieldValue::Double(raw.first_chunk().map_or(0.0, |bytes| f64::from_le_bytes(*bytes)))
-        }
-        FieldType::Bool => FieldValue::Bool(Cursor::new(raw).varint().unwrap_or(0) != 0),
-    }
-}
-
-/// The entry that counts of those with this name: of the type that the daemon prefers, the last.
-#[inline]
-fn find(entries: &[Entry], bytes: &[u8], name: &[u8]) -> Option<usize> {
-    let mut found: Option<usize> = None;
-    for (i, entry) in entries.iter().enumerate() {
-        if entry.name.of(bytes) == name && found.is_none_or(|f| entry.kind >= entries[f].kind) {
-            found = Some(i);
-        }
-    }
-    found
-}
-
-/// The entries that count, each name once, in the order of the wire.
-fn distinct<'e>(entries: &'e [Entry], bytes: &'e [u8]) -> impl Iterator<Item = &'e Entry> {
-    /// More entries than this are told apart by a table.
-    const FEW: usize = 64;
-    let table = (entries.len() > FEW).then(|| {
-        let mut table: HashMap<&[u8], usize> = HashMap::with_capacity(entries.len());
-        for (i, entry) in entries.iter().enumerate() {
-            let best = table.entry(entry.name.of(bytes)).or_insert(i);
-            if entry.kind >= entries[*best].kind {
-                *best = i;
-            }
-        }
-        table
-    });
-    entries.iter().enumerate().filter_map(move |(i, entry)| {
-        let name = entry.name.of(bytes);
-        let counts = match &table {
-            Some(table) => table.get(name).copied(),
-            None => find(entries, bytes, name),
-        };
-        (counts == Some(i)).then_some(entry)
-    })
 }

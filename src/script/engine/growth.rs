@@ -8,6 +8,11 @@
 //! is nested in a state is counted now and then, between calls; and what one call gathers in variables is
 //! bounded by `[limits] memory`.
 
+use super::lengths::{
+    as_many_items, chars, decoded_text, escaped_text, joined, joined_text, longer_by_a_char,
+    longer_by_one, lower_text, merged, one_more_entry, padded, padded_from_nothing, padded_text,
+    pieces, replaced, some_pieces, upper_text, whole_text, words,
+};
 use crate::script::config::Limits;
 use rhai::packages::{
     BasicArrayPackage, BasicBlobPackage, BasicMapPackage, CorePackage, MoreStringPackage, Package,
@@ -16,19 +21,18 @@ use rhai::{
     Array, Blob, Dynamic, Engine, EvalAltResult, ImmutableString, Map, NativeCallContext, Position,
 };
 use std::any::TypeId;
-use std::fmt::Write;
 use std::ops::{Range, RangeInclusive};
 use std::rc::Rc;
 
 /// The limits of sizes; 0 is no limit.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Sizes {
-    string: usize,
+    pub(super) string: usize,
     array: usize,
     map: usize,
 }
 
-type Checked<T> = Result<T, Box<EvalAltResult>>;
+pub(super) type Checked<T> = Result<T, Box<EvalAltResult>>;
 
 /// Looks at the arguments of a call before it is made.
 type Check = fn(Sizes, &[&mut Dynamic]) -> Checked<()>;
@@ -38,15 +42,15 @@ impl Sizes {
         Self { string: limits.string, array: limits.array, map: limits.map }
     }
 
-    fn text(self, len: usize) -> Checked<()> {
+    pub(super) fn text(self, len: usize) -> Checked<()> {
         within(self.string, len, "Length of string")
     }
 
-    fn array(self, len: usize) -> Checked<()> {
+    pub(super) fn array(self, len: usize) -> Checked<()> {
         within(self.array, len, "Size of array/BLOB")
     }
 
-    fn map(self, len: usize) -> Checked<()> {
+    pub(super) fn map(self, len: usize) -> Checked<()> {
         within(self.map, len, "Size of object map")
     }
 
@@ -72,7 +76,7 @@ fn within(limit: usize, len: usize, what: &str) -> Checked<()> {
 /// What a value holds, nested values included.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Total {
-    items: usize,
+    pub(super) items: usize,
     entries: usize,
     text: usize,
 }
@@ -276,151 +280,6 @@ fn appending(engine: &mut Engine, sizes: Sizes) {
             Ok::<_, Box<EvalAltResult>>(())
         });
     }
-}
-
-/// The length of a value as an array, a blob or a map.
-fn len(value: &Dynamic) -> usize {
-    if let Some(array) = value.read_lock::<Array>() {
-        array.len()
-    } else if let Some(blob) = value.read_lock::<Blob>() {
-        blob.len()
-    } else {
-        value.read_lock::<Map>().map_or(0, |map| map.len())
-    }
-}
-
-/// A text, or a char as a text.
-fn text_of(value: &Dynamic) -> ImmutableString {
-    match value.read_lock::<ImmutableString>() {
-        Some(text) => text.clone(),
-        None => value.as_char().map_or_else(|_| String::new(), String::from).into(),
-    }
-}
-
-/// Counts the bytes of a text that is shown, and stops beyond a limit.
-struct Counter {
-    len: usize,
-    limit: usize,
-}
-
-impl Write for Counter {
-    fn write_str(&mut self, text: &str) -> std::fmt::Result {
-        self.len = self.len.saturating_add(text.len());
-        if self.limit > 0 && self.len > self.limit { Err(std::fmt::Error) } else { Ok(()) }
-    }
-}
-
-/// The length of a value as text.
-fn shown_len(sizes: Sizes, value: &Dynamic) -> usize {
-    if let Some(text) = value.read_lock::<ImmutableString>() {
-        return text.len();
-    }
-    let mut counter = Counter { len: 0, limit: sizes.string };
-    let _ = write!(counter, "{value:?}");
-    counter.len
-}
-
-fn joined_text(sizes: Sizes, args: &[&mut Dynamic]) -> Checked<()> {
-    let len = args.iter().map(|value| shown_len(sizes, value)).fold(0, usize::saturating_add);
-    sizes.text(len)
-}
-
-fn replaced(sizes: Sizes, args: &[&mut Dynamic]) -> Checked<()> {
-    let (text, find, by) = (text_of(args[0]), text_of(args[1]), text_of(args[2]));
-    if by.len() <= find.len() {
-        return Ok(());
-    }
-    let grown = text.matches(find.as_str()).count().saturating_mul(by.len() - find.len());
-    sizes.text(text.len().saturating_add(grown))
-}
-
-fn padded_text(sizes: Sizes, args: &[&mut Dynamic]) -> Checked<()> {
-    let longest = text_of(args[2]).chars().map(char::len_utf8).max().unwrap_or(1);
-    let chars = usize::try_from(args[1].as_int().unwrap_or(0)).unwrap_or(0);
-    let len = text_of(args[0]).len();
-    sizes.text(if chars > 0 { len.max(chars.saturating_mul(longest)) } else { len })
-}
-
-fn words(sizes: Sizes, args: &[&mut Dynamic]) -> Checked<()> {
-    sizes.array(text_of(args[0]).split_whitespace().count())
-}
-
-fn pieces(sizes: Sizes, args: &[&mut Dynamic]) -> Checked<()> {
-    let (text, by) = (text_of(args[0]), text_of(args[1]));
-    sizes.array(text.matches(by.as_str()).count() + 1)
-}
-
-fn some_pieces(sizes: Sizes, args: &[&mut Dynamic]) -> Checked<()> {
-    let most = usize::try_from(args[2].as_int().unwrap_or(0)).unwrap_or(0);
-    let (text, by) = (text_of(args[0]), text_of(args[1]));
-    sizes.array(text.matches(by.as_str()).take(most).count() + 1)
-}
-
-fn chars(sizes: Sizes, args: &[&mut Dynamic]) -> Checked<()> {
-    sizes.array(text_of(args[0]).chars().count())
-}
-
-fn as_many_items(sizes: Sizes, args: &[&mut Dynamic]) -> Checked<()> {
-    sizes.array(len(args[0]))
-}
-
-fn upper_text(sizes: Sizes, args: &[&mut Dynamic]) -> Checked<()> {
-    sizes.text(text_of(args[0]).chars().flat_map(char::to_uppercase).map(char::len_utf8).sum())
-}
-
-fn lower_text(sizes: Sizes, args: &[&mut Dynamic]) -> Checked<()> {
-    sizes.text(text_of(args[0]).chars().flat_map(char::to_lowercase).map(char::len_utf8).sum())
-}
-
-fn longer_by_a_char(sizes: Sizes, args: &[&mut Dynamic]) -> Checked<()> {
-    sizes.text(text_of(args[0]).len() + text_of(args[2]).len().saturating_sub(1))
-}
-
-fn escaped_text(sizes: Sizes, args: &[&mut Dynamic]) -> Checked<()> {
-    let mut counter = Counter { len: 0, limit: sizes.string };
-    let _ = write!(counter, "{:?}", text_of(args[0]).as_str());
-    sizes.text(counter.len)
-}
-
-/// Bytes that are no text become a character of three bytes each.
-fn decoded_text(sizes: Sizes, args: &[&mut Dynamic]) -> Checked<()> {
-    let Some(blob) = args[0].read_lock::<Blob>() else { return Ok(()) };
-    let chunks = blob.utf8_chunks();
-    let len = |chunk: std::str::Utf8Chunk<'_>| {
-        chunk.valid().len() + if chunk.invalid().is_empty() { 0 } else { 3 }
-    };
-    sizes.text(chunks.map(len).sum())
-}
-
-fn whole_text(sizes: Sizes, args: &[&mut Dynamic]) -> Checked<()> {
-    sizes.array(text_of(args[0]).len())
-}
-
-fn joined(sizes: Sizes, args: &[&mut Dynamic]) -> Checked<()> {
-    sizes.array(args.iter().map(|value| len(value)).fold(0, usize::saturating_add))
-}
-
-fn longer_by_one(sizes: Sizes, args: &[&mut Dynamic]) -> Checked<()> {
-    sizes.array(len(args[0]) + 1)
-}
-
-fn padded(sizes: Sizes, args: &[&mut Dynamic]) -> Checked<()> {
-    let wanted = usize::try_from(args[1].as_int().unwrap_or(0)).unwrap_or(0);
-    let held = args.get(2).map_or(0, |item| total(item, usize::MAX).items);
-    let new = wanted.saturating_sub(len(args[0]));
-    sizes.array(len(args[0]).saturating_add(new.saturating_mul(1 + held)))
-}
-
-fn padded_from_nothing(sizes: Sizes, args: &[&mut Dynamic]) -> Checked<()> {
-    sizes.array(usize::try_from(args[0].as_int().unwrap_or(0)).unwrap_or(0))
-}
-
-fn merged(sizes: Sizes, args: &[&mut Dynamic]) -> Checked<()> {
-    sizes.map(len(args[0]).saturating_add(len(args[1])))
-}
-
-fn one_more_entry(sizes: Sizes, args: &[&mut Dynamic]) -> Checked<()> {
-    sizes.map(len(args[0]) + 1)
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 
 mod budget;
 pub(super) mod growth;
+mod lengths;
 pub(super) mod modules;
 
 pub(super) use budget::Budget;
