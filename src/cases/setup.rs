@@ -8,7 +8,8 @@ use crate::replay::format::Format;
 use crate::replay::influxql::Table;
 use crate::replay::source::{self, CsvReading, Reading, Source};
 use crate::replay::task::{
-    Alerts, DataKind, ScriptTask, Task, TickTask, TickVariant, Use, Windows,
+    Alerts, DataKind, ScriptTask, Task, TickTask, TickVariant, Use, Windows, database_and_policy,
+    id_by_file,
 };
 use crate::replay::udfs::UdfCommand;
 use crate::script::config::Config;
@@ -103,19 +104,12 @@ fn tick(
     refuse(&only_plain, "is for plain scripts: the TICKscript of this test says it itself")?;
     let text = std::fs::read_to_string(&script)
         .map_err(|source| ReplayError::Read { path: script.clone(), source })?;
-    let dbrp = case.dbrp.as_ref().map(|text| {
-        let (database, policy) = text.split_once('.')?;
-        Some((database.trim_matches('"').to_owned(), policy.trim_matches('"').to_owned()))
-    });
-    let dbrp = match dbrp {
-        Some(None) => {
+    let dbrp = case.dbrp.as_deref().map(|text| {
+        database_and_policy(text).ok_or_else(|| {
             let message = "dbrp: write DATABASE.RETENTION_POLICY, as in telegraf.autogen";
-            return Err(ReplayError::Usage(message.into()));
-        }
-        Some(dbrp) => dbrp,
-        None => None,
-    };
-    let stem = script.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+            ReplayError::Usage(message.into())
+        })
+    });
     let command = |text: &str| match UdfCommand::parse(text) {
         UdfCommand::Script(path) => UdfCommand::Script(file.beside(&path)),
         command => command,
@@ -123,8 +117,8 @@ fn tick(
     Ok(TickTask {
         name: script.to_string_lossy().into_owned(),
         text,
-        id: case.task.clone().unwrap_or(stem),
-        dbrp,
+        id: case.task.clone().unwrap_or_else(|| id_by_file(&script)),
+        dbrp: dbrp.transpose()?,
         variables: options(&case.var),
         replicas: case.replicas.clone(),
         udfs: file.udfs().map(|(name, text)| (name.to_owned(), command(text))).collect(),

@@ -6,6 +6,7 @@ use rhai_udf::protocol::duration;
 use rhai_udf::protocol::line::Precision;
 use rhai_udf::protocol::time::{TimeError, read_rfc3339};
 use rhai_udf::replay::format::Format;
+use rhai_udf::replay::task::database_and_policy;
 use std::path::PathBuf;
 
 /// What `replay` and `listen` take.
@@ -307,12 +308,8 @@ fn replicas(text: &str) -> Result<(String, i64), String> {
 }
 
 fn dbrp(text: &str) -> Result<(String, String), String> {
-    match text.split_once('.') {
-        Some((database, policy)) => {
-            Ok((database.trim_matches('"').into(), policy.trim_matches('"').into()))
-        }
-        None => Err("write DATABASE.RETENTION_POLICY, as in telegraf.autogen".into()),
-    }
+    let message = || "write DATABASE.RETENTION_POLICY, as in telegraf.autogen".into();
+    database_and_policy(text).ok_or_else(message)
 }
 
 fn time(text: &str) -> Result<i64, String> {

@@ -1,6 +1,6 @@
 //! What can be wrong with a model or with what is put into it.
 
-/// The result of everything in this room.
+/// The result of the functions of this module.
 pub(crate) type Result<T> = std::result::Result<T, ModelError>;
 
 /// A model that cannot be loaded, or inputs that it cannot be run on.
@@ -57,7 +57,7 @@ pub enum ModelError {
         /// The bytes that are allowed.
         limit: usize,
     },
-    /// Whoever runs the model asked it to stop.
+    /// The caller asked the run to stop.
     #[error("the model was stopped: it ran for too long")]
     Stopped,
 }

@@ -1,6 +1,6 @@
 //! Trained models: ONNX graphs and the files of CatBoost, XGBoost and LightGBM.
 //!
-//! The room knows neither scripts nor the protocol. A model is loaded from bytes that anybody may
+//! This module knows neither scripts nor the protocol. A model is loaded from bytes that anybody may
 //! have written: every index, shape and cycle is checked at load, sizes are bounded, and a run can
 //! be stopped between operators and every few thousand rows. One thread computes in a fixed order
 //! with functions of `libm`, so each machine gives the same bits, and a row alone gives those that
@@ -42,7 +42,7 @@ use sha2::{Digest, Sha256};
 use smallvec::SmallVec;
 use value::Values;
 
-/// The sizes up to which models are loaded when nobody says otherwise.
+/// The largest models that are loaded unless the caller gives other limits.
 pub const DEFAULT_LIMIT: u64 = 64 << 20;
 
 /// A loaded model. It never changes and can be shared.
@@ -51,9 +51,9 @@ pub struct Model {
     pub format: &'static str,
     /// What wrote the file, as far as it says so.
     pub producer: String,
-    /// What goes in.
+    /// The inputs.
     pub inputs: Vec<Port>,
-    /// What comes out.
+    /// The outputs.
     pub outputs: Vec<Port>,
     /// The names of the classes, where the model has some.
     pub labels: Option<Labels>,

@@ -1,4 +1,4 @@
-//! What flows between operators: tensors, and the few things of ONNX that are none.
+//! The values that flow between operators: tensors, and ONNX's other types such as sequences.
 
 use super::error::{ModelError, Result};
 use super::tensor::{Data, Shape, Tensor};

@@ -11,7 +11,7 @@ const STEPS: u32 = 4096;
 /// What a function that may take long asks while it works: whether to go on, and whether there is
 /// memory for what it is about to allocate.
 ///
-/// This module knows neither scripts nor watchdogs: whoever calls hands in a closure.
+/// This module knows neither scripts nor watchdogs: the caller passes a closure.
 ///
 /// ```
 /// use rhai_udf::stats::{Progress, StatsError, series::rolling_median};
@@ -35,7 +35,7 @@ impl fmt::Debug for Progress<'_> {
 }
 
 impl Progress<'static> {
-    /// Never ends anything and allows any amount of memory.
+    /// Never interrupts a computation, and allows any amount of memory.
     pub const fn free() -> Progress<'static> {
         Progress { stop: None, memory: usize::MAX, steps: Cell::new(0) }
     }

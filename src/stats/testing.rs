@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::Progress;
 
-/// Nothing ends what the tests compute.
+/// The tests' computations are never interrupted.
 pub(crate) fn free() -> Progress<'static> {
     Progress::free()
 }

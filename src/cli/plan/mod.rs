@@ -14,7 +14,7 @@ use anyhow::Context;
 use rhai_udf::replay::effects::Show;
 use rhai_udf::replay::quality::Labels;
 use rhai_udf::replay::task::{
-    Alerts, DataKind, ScriptTask, Task, TickTask, TickVariant, Use, Windows,
+    Alerts, DataKind, ScriptTask, Task, TickTask, TickVariant, Use, Windows, id_by_file,
 };
 use rhai_udf::replay::udfs::UdfCommand;
 use rhai_udf::script::config::Config;
@@ -308,7 +308,6 @@ fn tick(
             "{name}: this is a script in Rhai and not a TICKscript: give it a name that ends with .rhai"
         ));
     }
-    let stem = script.file_stem().unwrap_or_default().to_string_lossy();
     let udfs = args.tick.udf.iter();
     let mut all = Vec::new();
     for each in &variants.each {
@@ -327,7 +326,7 @@ fn tick(
     Ok(TickTask {
         name: script.to_string_lossy().into_owned(),
         text,
-        id: args.tick.task.clone().unwrap_or_else(|| stem.into_owned()),
+        id: args.tick.task.clone().unwrap_or_else(|| id_by_file(script)),
         dbrp: args.tick.dbrp.clone(),
         variables: args.tick.variables.clone(),
         replicas: args.tick.replicas.iter().cloned().collect(),

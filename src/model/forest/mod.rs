@@ -19,7 +19,7 @@ use std::ops::AddAssign;
 pub(crate) trait Real:
     Copy + Default + PartialOrd + PartialEq + AddAssign + Send + Sync + 'static
 {
-    /// Larger than everything else.
+    /// Positive infinity.
     const INFINITY: Self;
 
     /// Nodes with thresholds of this type.

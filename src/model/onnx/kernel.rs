@@ -138,7 +138,7 @@ impl<'a> Node<'a> {
         self.attributes.get(name).map(|attribute| attribute.ints.clone())
     }
 
-    /// A list of integers that nobody else asks for: those of trees are too long to be copied.
+    /// A list of integers, moved out: lists of trees are too long to be copied, and nothing else reads them.
     pub(super) fn take_ints(&mut self, name: &str) -> Vec<i64> {
         let attribute = self.attributes.get_mut(name);
         attribute.map(|attribute| std::mem::take(&mut attribute.ints)).unwrap_or_default()

@@ -27,7 +27,7 @@ pub(super) struct Step {
     pub(super) name: String,
     pub(super) inputs: Vec<Source>,
     pub(super) outputs: Vec<Option<u32>>,
-    /// Slots that nobody reads after this step.
+    /// Slots that no later step reads.
     pub(super) spent: Vec<u32>,
 }
 

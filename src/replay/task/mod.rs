@@ -5,7 +5,7 @@ mod script;
 mod tick;
 
 pub use script::{Alerts, ScriptTask, Use, Windows};
-pub use tick::{Override, TickTask, TickVariant};
+pub use tick::{Override, TickTask, TickVariant, database_and_policy, id_by_file};
 
 use super::ReplayError;
 use super::engine::Engine;

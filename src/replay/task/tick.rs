@@ -16,7 +16,7 @@ use crate::tick::definition::object::Object;
 use crate::tick::{Graph, TaskSettings, TickText, parse_value};
 use std::collections::BTreeMap;
 use std::ops::Range;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// A TICKscript and what it is given.
 #[derive(Clone, Debug, Default)]
@@ -51,6 +51,18 @@ pub struct TickTask {
     pub show: Show,
     /// Lets another thread end the calls of scripts.
     pub control: Control,
+}
+
+/// The database and the retention policy of `telegraf.autogen`, each of which may be in quotes; `None` without
+/// a dot.
+pub fn database_and_policy(text: &str) -> Option<(String, String)> {
+    let (database, policy) = text.split_once('.')?;
+    Some((database.trim_matches('"').into(), policy.trim_matches('"').into()))
+}
+
+/// The id of a task that is not named: the name of its script's file, without the extension.
+pub fn id_by_file(script: &Path) -> String {
+    script.file_stem().unwrap_or_default().to_string_lossy().into_owned()
 }
 
 /// What a variant of a TICKscript has of its own.

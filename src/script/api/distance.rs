@@ -33,6 +33,12 @@ impl Step for RandomCutStep {
 }
 
 pub(super) fn register(engine: &mut Engine, host: &Rc<Host>, registry: &mut NativeTypes) {
+    register_neighbours(engine, host, registry);
+    register_forests(engine, host, registry);
+}
+
+/// Distances from the values, patterns and rows of the past.
+fn register_neighbours(engine: &mut Engine, host: &Rc<Host>, registry: &mut NativeTypes) {
     Binder::new(engine, host, registry, "knn_conformal", KnnConformal::reset)
         .made_by("knn_conformal", &["training", "calibration"], |a| {
             let (training, calibration) = (a.count()?, a.count()?);
@@ -61,6 +67,10 @@ pub(super) fn register(engine: &mut Engine, host: &Rc<Host>, registry: &mut Nati
         .count("columns", |s| s.columns() as u64)
         .count("count", Subspace::count)
         .ready(Subspace::ready);
+}
+
+/// Forests of random cuts.
+fn register_forests(engine: &mut Engine, host: &Rc<Host>, registry: &mut NativeTypes) {
     Binder::new(engine, host, registry, "random_cut_forest", RandomCutForest::reset)
         .made_by("random_cut_forest", &["columns", "window"], |a| {
             let (columns, window) = (a.count()?, a.count()?);

@@ -231,6 +231,11 @@ fn register_fields(engine: &mut Engine, host: &Rc<Host>) {
             set(&h, &mut p.change(), name, &value)
         },
     );
+    register_field_list(engine, host);
+}
+
+/// All fields of a point, and which there are.
+fn register_field_list(engine: &mut Engine, host: &Rc<Host>) {
     let h = host.clone();
     engine.register_get("fields", |p: &mut SharedPoint| -> Map {
         p.read().fields().map(|(name, value)| ((&*name).into(), to_dynamic(value))).collect()

@@ -130,81 +130,12 @@ pub(crate) fn trust_own_checks(engine: &mut Engine) {
     engine.set_fast_operators(false);
 }
 
+/// A function by its name and the types of its arguments, with the check before it.
+type Bounded = (&'static str, Vec<TypeId>, Check);
+
 /// Bounds every function that makes a value longer.
 pub(crate) fn register(engine: &mut Engine, sizes: Sizes) {
     appending(engine, sizes);
-    let text = TypeId::of::<ImmutableString>();
-    let (char, int, any) = (TypeId::of::<char>(), TypeId::of::<i64>(), TypeId::of::<Dynamic>());
-    let (array, map, blob) = (TypeId::of::<Array>(), TypeId::of::<Map>(), TypeId::of::<Blob>());
-    let (range, inclusive) = (TypeId::of::<Range<i64>>(), TypeId::of::<RangeInclusive<i64>>());
-    let bounded: &[(&str, &[TypeId], Check)] = &[
-        ("replace", &[text, text, text], replaced),
-        ("replace", &[text, text, char], replaced),
-        ("replace", &[text, char, text], replaced),
-        ("replace", &[text, char, char], replaced),
-        ("pad", &[text, int, char], padded_text),
-        ("pad", &[text, int, text], padded_text),
-        ("+", &[text, text], joined_text),
-        ("+", &[text, char], joined_text),
-        ("+", &[char, text], joined_text),
-        ("+", &[text, array], joined_text),
-        ("+", &[array, text], joined_text),
-        ("+", &[text, map], joined_text),
-        ("+", &[map, text], joined_text),
-        ("+", &[text, blob], joined_text),
-        ("+", &[blob, text], joined_text),
-        ("+=", &[text, any], joined_text),
-        ("append", &[text, any], joined_text),
-        ("+=", &[text, blob], joined_text),
-        ("append", &[text, blob], joined_text),
-        ("to_string", &[array], joined_text),
-        ("to_string", &[map], joined_text),
-        ("to_debug", &[array], joined_text),
-        ("to_debug", &[map], joined_text),
-        ("to_string", &[blob], joined_text),
-        ("to_debug", &[blob], joined_text),
-        ("to_debug", &[text], escaped_text),
-        ("to_json", &[map], joined_text),
-        ("as_string", &[blob], decoded_text),
-        ("to_upper", &[text], upper_text),
-        ("make_upper", &[text], upper_text),
-        ("to_lower", &[text], lower_text),
-        ("make_lower", &[text], lower_text),
-        ("set", &[text, int, char], longer_by_a_char),
-        ("to_chars", &[text], chars),
-        ("keys", &[map], as_many_items),
-        ("values", &[map], as_many_items),
-        ("split", &[text], words),
-        ("split", &[text, text], pieces),
-        ("split", &[text, char], pieces),
-        ("split_rev", &[text, text], pieces),
-        ("split_rev", &[text, char], pieces),
-        ("split", &[text, text, int], some_pieces),
-        ("split", &[text, char, int], some_pieces),
-        ("split_rev", &[text, text, int], some_pieces),
-        ("split_rev", &[text, char, int], some_pieces),
-        ("to_blob", &[text], whole_text),
-        ("blob", &[int], padded_from_nothing),
-        ("blob", &[int, int], padded_from_nothing),
-        ("to_array", &[blob], joined),
-        ("+", &[array, array], joined),
-        ("+", &[blob, blob], joined),
-        ("insert", &[array, int, any], longer_by_one),
-        ("insert", &[blob, int, int], longer_by_one),
-        ("pad", &[array, int, any], padded),
-        ("pad", &[blob, int, int], padded),
-        ("splice", &[array, range, array], joined),
-        ("splice", &[array, inclusive, array], joined),
-        ("splice", &[array, int, int, array], joined),
-        ("splice", &[blob, range, blob], joined),
-        ("splice", &[blob, inclusive, blob], joined),
-        ("splice", &[blob, int, int, blob], joined),
-        ("+", &[map, map], merged),
-        ("+=", &[map, map], merged),
-        ("mixin", &[map, map], merged),
-        ("fill_with", &[map, map], merged),
-        ("set", &[map, text, any], one_more_entry),
-    ];
     let original = Rc::new(packages());
     let parser = original.clone();
     engine.register_fn("parse_json", move |text: &str| -> Checked<Dynamic> {
@@ -212,7 +143,7 @@ pub(crate) fn register(engine: &mut Engine, sizes: Sizes) {
         sizes.check(&value)?;
         Ok(value)
     });
-    for &(name, types, check) in bounded {
+    for (name, types, check) in texts().into_iter().chain(lists()) {
         let original = original.clone();
         let bounded = move |context: NativeCallContext<'_>, args: &mut [&mut Dynamic]| {
             check(sizes, args)?;
@@ -223,6 +154,91 @@ pub(crate) fn register(engine: &mut Engine, sizes: Sizes) {
         };
         engine.register_raw_fn(name, types, bounded);
     }
+}
+
+/// Functions whose result is a text.
+fn texts() -> Vec<Bounded> {
+    let text = TypeId::of::<ImmutableString>();
+    let (char, int, any) = (TypeId::of::<char>(), TypeId::of::<i64>(), TypeId::of::<Dynamic>());
+    let (array, map, blob) = (TypeId::of::<Array>(), TypeId::of::<Map>(), TypeId::of::<Blob>());
+    vec![
+        ("replace", vec![text, text, text], replaced),
+        ("replace", vec![text, text, char], replaced),
+        ("replace", vec![text, char, text], replaced),
+        ("replace", vec![text, char, char], replaced),
+        ("pad", vec![text, int, char], padded_text),
+        ("pad", vec![text, int, text], padded_text),
+        ("+", vec![text, text], joined_text),
+        ("+", vec![text, char], joined_text),
+        ("+", vec![char, text], joined_text),
+        ("+", vec![text, array], joined_text),
+        ("+", vec![array, text], joined_text),
+        ("+", vec![text, map], joined_text),
+        ("+", vec![map, text], joined_text),
+        ("+", vec![text, blob], joined_text),
+        ("+", vec![blob, text], joined_text),
+        ("+=", vec![text, any], joined_text),
+        ("append", vec![text, any], joined_text),
+        ("+=", vec![text, blob], joined_text),
+        ("append", vec![text, blob], joined_text),
+        ("to_string", vec![array], joined_text),
+        ("to_string", vec![map], joined_text),
+        ("to_debug", vec![array], joined_text),
+        ("to_debug", vec![map], joined_text),
+        ("to_string", vec![blob], joined_text),
+        ("to_debug", vec![blob], joined_text),
+        ("to_debug", vec![text], escaped_text),
+        ("to_json", vec![map], joined_text),
+        ("as_string", vec![blob], decoded_text),
+        ("to_upper", vec![text], upper_text),
+        ("make_upper", vec![text], upper_text),
+        ("to_lower", vec![text], lower_text),
+        ("make_lower", vec![text], lower_text),
+        ("set", vec![text, int, char], longer_by_a_char),
+    ]
+}
+
+/// Functions whose result is an array, a blob or a map.
+fn lists() -> Vec<Bounded> {
+    let text = TypeId::of::<ImmutableString>();
+    let (char, int, any) = (TypeId::of::<char>(), TypeId::of::<i64>(), TypeId::of::<Dynamic>());
+    let (array, map, blob) = (TypeId::of::<Array>(), TypeId::of::<Map>(), TypeId::of::<Blob>());
+    let (range, inclusive) = (TypeId::of::<Range<i64>>(), TypeId::of::<RangeInclusive<i64>>());
+    vec![
+        ("to_chars", vec![text], chars),
+        ("keys", vec![map], as_many_items),
+        ("values", vec![map], as_many_items),
+        ("split", vec![text], words),
+        ("split", vec![text, text], pieces),
+        ("split", vec![text, char], pieces),
+        ("split_rev", vec![text, text], pieces),
+        ("split_rev", vec![text, char], pieces),
+        ("split", vec![text, text, int], some_pieces),
+        ("split", vec![text, char, int], some_pieces),
+        ("split_rev", vec![text, text, int], some_pieces),
+        ("split_rev", vec![text, char, int], some_pieces),
+        ("to_blob", vec![text], whole_text),
+        ("blob", vec![int], padded_from_nothing),
+        ("blob", vec![int, int], padded_from_nothing),
+        ("to_array", vec![blob], joined),
+        ("+", vec![array, array], joined),
+        ("+", vec![blob, blob], joined),
+        ("insert", vec![array, int, any], longer_by_one),
+        ("insert", vec![blob, int, int], longer_by_one),
+        ("pad", vec![array, int, any], padded),
+        ("pad", vec![blob, int, int], padded),
+        ("splice", vec![array, range, array], joined),
+        ("splice", vec![array, inclusive, array], joined),
+        ("splice", vec![array, int, int, array], joined),
+        ("splice", vec![blob, range, blob], joined),
+        ("splice", vec![blob, inclusive, blob], joined),
+        ("splice", vec![blob, int, int, blob], joined),
+        ("+", vec![map, map], merged),
+        ("+=", vec![map, map], merged),
+        ("mixin", vec![map, map], merged),
+        ("fill_with", vec![map, map], merged),
+        ("set", vec![map, text, any], one_more_entry),
+    ]
 }
 
 /// The functions as Rhai has them.

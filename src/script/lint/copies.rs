@@ -1,7 +1,7 @@
 //! Changes of arguments and of constants that are lost: functions get copies.
 
 use super::walk::{Function, Node, Script, Warn, variable};
-use rhai::{ASTNode, Expr, Position, Stmt};
+use rhai::{ASTNode, Expr, FnCallExpr, Position, Stmt};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Methods that change what they belong to, and whose results are seldom used.
@@ -35,23 +35,18 @@ struct Uses {
     returned: bool,
 }
 
+/// By function, its number of parameters, and the parameter.
+type AllUses = BTreeMap<(String, usize, usize), Uses>;
+
 pub(super) fn check(script: &Script<'_>, warn: &mut Warn<'_>) {
-    let mut uses: BTreeMap<(String, usize, usize), Uses> = BTreeMap::new();
+    let mut uses = AllUses::new();
     let mut calls: Vec<(String, usize, Vec<Option<String>>, Position)> = Vec::new();
     let constants = script.constants();
     let mut lost: Vec<(Position, String)> = Vec::new();
     script.visit(&mut |function, node| {
-        let call = match node.node {
-            ASTNode::Stmt(Stmt::FnCall(call, position)) => Some((call, position)),
-            ASTNode::Stmt(Stmt::Expr(whole)) => match &**whole {
-                Expr::FnCall(call, position) => Some((call, position)),
-                _ => None,
-            },
-            _ => None,
-        };
-        if let Some((call, position)) = call {
+        if let Some((call, position)) = dropped_call(node.node) {
             let arguments = call.args.iter().map(|a| variable(a).map(str::to_owned)).collect();
-            calls.push((call.name.to_string(), call.args.len(), arguments, *position));
+            calls.push((call.name.to_string(), call.args.len(), arguments, position));
         }
         if let Some(name) = node.expr().and_then(|expression| constant(expression, &constants))
             && function.is_none_or(|function| parameter(function, name).is_none())
@@ -73,19 +68,7 @@ pub(super) fn check(script: &Script<'_>, warn: &mut Warn<'_>) {
         }
     });
     lost.into_iter().for_each(|(position, text)| warn(position, text));
-    for ((name, params, at), found) in &uses {
-        let Some(function) = script.function(name, *params) else { continue };
-        if let (Some(position), false, false) = (found.changed, found.read, found.returned) {
-            let param = &function.params[*at];
-            warn(
-                position,
-                format!(
-                    "{name} changes '{param}', which is a copy, and does nothing with it: emit it, \
-                     return it, or keep it in this"
-                ),
-            );
-        }
-    }
+    warn_of_functions(script, &uses, warn);
     for (name, count, arguments, position) in calls {
         for (at, argument) in arguments.iter().enumerate() {
             let found = uses.get(&(name.clone(), count, at));
@@ -101,6 +84,35 @@ pub(super) fn check(script: &Script<'_>, warn: &mut Warn<'_>) {
                 );
             }
         }
+    }
+}
+
+/// Warns of parameters that a function changes without giving them to anybody.
+fn warn_of_functions(script: &Script<'_>, uses: &AllUses, warn: &mut Warn<'_>) {
+    for ((name, params, at), found) in uses {
+        let Some(function) = script.function(name, *params) else { continue };
+        if let (Some(position), false, false) = (found.changed, found.read, found.returned) {
+            let param = &function.params[*at];
+            warn(
+                position,
+                format!(
+                    "{name} changes '{param}', which is a copy, and does nothing with it: emit it, \
+                     return it, or keep it in this"
+                ),
+            );
+        }
+    }
+}
+
+/// A call whose result is dropped, where it stands.
+fn dropped_call<'a>(node: &ASTNode<'a>) -> Option<(&'a FnCallExpr, Position)> {
+    match node {
+        ASTNode::Stmt(Stmt::FnCall(call, position)) => Some((call, *position)),
+        ASTNode::Stmt(Stmt::Expr(whole)) => match &**whole {
+            Expr::FnCall(call, position) => Some((call, *position)),
+            _ => None,
+        },
+        _ => None,
     }
 }
 

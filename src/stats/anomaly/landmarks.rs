@@ -2,7 +2,7 @@
 //!
 //! Made for nearest-neighbour novelty (Knorr and Ng 1998; Ramaswamy, Rastogi and Shim 2000), where
 //! only the distance to what is known counts. A region visited a thousand times needs one landmark, so
-//! a few of them stand for a long history. What was not visited for longest is forgotten first.
+//! a few of them stand for a long history. The state that was not visited for the longest time is removed first.
 
 use serde::{Deserialize, Serialize};
 
@@ -146,7 +146,7 @@ impl Landmarks {
         self.points.len() == self.size as usize
     }
 
-    /// Forgets all.
+    /// Removes all that was learnt; the parameters stay.
     pub fn clear(&mut self) {
         (self.points, self.visited, self.clock) = (Vec::new(), Vec::new(), 0);
         self.sorted = Vec::new();

@@ -18,7 +18,7 @@
 //! whatever its unit, noise and rhythm; views that agree make a small mean. Use
 //! [`AlarmBudget`](super::tail::AlarmBudget) to turn scores into alarms: it knows how often values come.
 //!
-//! Nothing but past values and their times is used: not the series' length or range. Scores do not depend
+//! Only past values and their times are used, not the length or the range of the series. Scores do not depend
 //! on the unit (a x + b gives the scores of x). After a lasting change the new level is learnt as it comes; a
 //! state not visited while 512 others were learnt is forgotten.
 
@@ -83,7 +83,7 @@ impl Track {
     }
 }
 
-/// How large steps are beside distances from the long mean.
+/// The size of steps in relation to distances from the long mean.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 struct Smoothness {
     mean: f64,

@@ -21,7 +21,7 @@ impl Novelty {
     const LEARN: f64 = 0.1;
     /// The number of distances that the rank remembers.
     const MEMORY: usize = 8192;
-    /// The number of states at first that are not ranked: everything is new to an empty memory.
+    /// The first states are not ranked, since any state is new to an empty memory: their number.
     const WARMUP: u64 = 50;
 
     pub(super) fn new() -> Novelty {

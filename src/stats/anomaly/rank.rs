@@ -2,9 +2,9 @@
 //!
 //! p = (1 + the number of remembered values at least as large) / (1 + the number remembered), which is
 //! below any e for at most a fraction e of exchangeable values, whatever their distribution (Vovk,
-//! Gammerman and Shafer 2005, "Algorithmic learning in a random world", chapter 2). A value beyond all
-//! that are remembered gets less than 1 / (1 + number): the tail goes on as x^-2, slower than that of
-//! most distributions, so that a record by far is told from one by a little.
+//! Gammerman and Shafer 2005, "Algorithmic learning in a random world", chapter 2). A value beyond all that
+//! are remembered gets less than 1 / (1 + number): the tail is taken to fall as x^-2, which is slower than
+//! most distributions fall, so that a record by a wide margin ranks below a narrow one.
 //!
 //! Values are remembered in 2 bytes: as multiples of the first that was not 0, so that the unit does
 //! not matter, to 5 binary digits (3 %).
@@ -20,7 +20,7 @@ use crate::stats::{
 const TAIL: i32 = 2;
 /// Bits of a double that are dropped: 47 of the 52 of its fraction.
 const DROPPED: u32 = 47;
-/// Values that differ only by rounding shall have the same code, though they lie at the edge of one.
+/// Moves a value off the edge of a code, so that values that differ only by rounding have the same one.
 const GUARD: f64 = 1.0 + 1.0 / (1 << 20) as f64;
 
 /// Ranks each value among the `size` before it.
@@ -83,7 +83,7 @@ impl ConformalRank {
         self.codes.is_empty()
     }
 
-    /// Forgets all.
+    /// Removes all that was learnt; the parameters stay.
     pub fn clear(&mut self) {
         (self.unit, self.codes, self.oldest) = (0.0, Vec::new(), 0);
         self.census = Census::default();

@@ -30,7 +30,7 @@ pub struct BayesianChange {
     runs: Vec<Run>,
 }
 
-/// What is believed of the mean and the precision of the values since a change.
+/// The posterior of the mean and the precision of the values since a change.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 struct Belief {
     mean: f64,

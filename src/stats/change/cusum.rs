@@ -112,12 +112,12 @@ impl Cusum {
         self.given.is_some() || self.baseline.count() >= u64::from(self.warmup)
     }
 
-    /// The baseline's mean; `None` while nothing is known.
+    /// The baseline's mean; `None` before the first value.
     pub fn mean(&self) -> Option<f64> {
         self.given.map(|given| given.0).or(self.baseline.mean())
     }
 
-    /// Starts both sums at 0 and forgets a learned baseline.
+    /// Sets both sums to 0 and removes a learnt baseline.
     pub fn rebase(&mut self) {
         (self.upper, self.lower) = (0.0, 0.0);
         self.baseline = MeanVar::default();
@@ -131,7 +131,7 @@ impl Cusum {
         Ok(())
     }
 
-    /// Forgets everything but the parameters.
+    /// Removes all that was learnt; the parameters stay.
     pub fn reset(&mut self) {
         self.rebase();
         self.count = 0;

@@ -82,7 +82,7 @@ impl Kswin {
         self.window.is_full()
     }
 
-    /// Forgets all values; the random sequence goes on.
+    /// Forgets all values; the random sequence continues.
     pub fn reset(&mut self) {
         self.window.clear();
         self.pvalue = 1.0;

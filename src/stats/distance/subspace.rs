@@ -125,7 +125,7 @@ impl Subspace {
         self.model.is_some()
     }
 
-    /// Forgets all rows and learns anew.
+    /// Forgets all rows and starts to learn again.
     pub fn reset(&mut self) {
         (self.rows, self.count, self.model) = (Vec::new(), 0, None);
     }

@@ -20,7 +20,7 @@ pub struct Sample {
     pub(crate) variance: Wide,
     /// The number of values.
     pub n: u64,
-    /// What the mean's rounding left out, where it is known.
+    /// The rounding error of the mean, where it is known.
     low: f64,
 }
 

@@ -102,7 +102,7 @@ impl MeanVar {
         (self.mean, self.low) = two_sum(self.mean, self.low + step);
     }
 
-    /// How far `x` is above the mean; infinite where a double has no room for the distance.
+    /// How far `x` is above the mean; infinite where the distance overflows a double.
     #[inline]
     pub(crate) fn deviation(&self, x: f64) -> f64 {
         (x - self.mean) - self.low

@@ -62,7 +62,8 @@ impl RunningStats {
         self.max = self.max.max(other.max);
     }
 
-    /// What a merge adds to the third and fourth moments, by plain doubles; `None` where they may not do.
+    /// The terms that a merge adds to the third and fourth moments, in plain doubles; `None` where these
+    /// are not precise enough.
     fn joined(&self, other: &RunningStats) -> Option<(Wide, Wide)> {
         let (a, b) = (self.count() as f64, other.count() as f64);
         let n = a + b;

@@ -1,4 +1,4 @@
-//! What every window of values can tell of itself, by count or by time.
+//! The statistics that all windows offer, whether they are bounded by count or by time.
 
 use super::{MeanVar, shape};
 use crate::stats::error::Result;

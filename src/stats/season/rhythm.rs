@@ -15,7 +15,7 @@ use crate::stats::{
 
 /// The most cells of all periods together.
 const MAX_CELLS: usize = 1 << 20;
-/// Nothing is expected with fewer periods to look back on.
+/// With fewer periods than this there is no expectation.
 const FEWEST: u32 = 2;
 /// The mark of a cell without a value: means are finite.
 const EMPTY: f64 = f64::INFINITY;

@@ -8,7 +8,7 @@ use crate::stats::{
     wide::Wide,
 };
 
-/// An operation on two numbers, as IEEE 754 defines it: nothing fails, gaps stay gaps.
+/// An operation on two numbers as IEEE 754 defines it: it never fails, and gaps stay gaps.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Operation {
     /// a + b.

@@ -1,4 +1,4 @@
-//! How a series goes together with itself, some steps later.
+//! How strongly a series is correlated with itself some steps later.
 
 use realfft::RealFftPlanner;
 

@@ -1,4 +1,4 @@
-//! How ranks count the values of their past and forget them little by little.
+//! How ranks count the values of their past, and give old values less and less weight.
 //!
 //! A value counts [`ONE`]. Once twice `memory` values have been counted, all counts are halved.
 

@@ -1,4 +1,4 @@
-//! How rare a value is among all before it, where the past is forgotten little by little.
+//! How rare a value is among all before it; old values count less and less.
 //!
 //! p = (1 + the number of values at least as large) / (1 + the number of values), as in conformal
 //! prediction (Vovk, Gammerman and Shafer 2005, "Algorithmic learning in a random world", chapter 2): on
@@ -6,8 +6,9 @@
 //! are counted in classes of equal ratio (16 to an octave, 4 % wide), so that a long past costs 3 KB and
 //! a value costs O(1). When twice `memory` values have been counted all counts are halved.
 //!
-//! A value beyond all that were counted gets less than 1 / (1 + number): the tail goes on as x^-2, slower
-//! than that of most distributions, so that a record by far is told from one by a little.
+//! A value beyond all that were counted gets less than 1 / (1 + number): the tail is taken to fall as x^-2,
+//! which is slower than most distributions fall, so that a record by a wide margin ranks below a narrow
+//! one.
 
 use serde::{Deserialize, Serialize};
 
@@ -24,7 +25,7 @@ const BLOCK: usize = 32;
 const UNIT_CLASS: i64 = 320;
 /// Bits of a double that are dropped: 48 of the 52 of its fraction.
 const DROPPED: u32 = 48;
-/// Values that differ only by rounding shall be of one class, though they lie at the edge of it.
+/// Moves a value off the edge of a class, so that values that differ only by rounding are in the same one.
 const GUARD: f64 = 1.0 + 1.0 / (1 << 20) as f64;
 
 /// Ranks each value among those before it.

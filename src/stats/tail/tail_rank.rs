@@ -7,8 +7,9 @@
 //! a twelfth of what lies above them. So the 25 largest are exact, and no p is too small, whatever the
 //! distribution. When twice `memory` values have been counted all counts are halved.
 //!
-//! A value beyond all that were counted gets less than 1 / (1 + number): the tail goes on as x^-2, slower
-//! than that of most distributions, so that a record by far is told from one by a little.
+//! A value beyond all that were counted gets less than 1 / (1 + number): the tail is taken to fall as x^-2,
+//! which is slower than most distributions fall, so that a record by a wide margin ranks below a narrow
+//! one.
 
 use serde::{Deserialize, Serialize};
 
@@ -25,7 +26,7 @@ const KEPT: usize = 192;
 const SHARE: f64 = 0.08;
 /// Bits of a double that are dropped, of the 52 of its fraction: what differs only by rounding is equal.
 const DROPPED: u32 = 28;
-/// Values that differ only by rounding shall be equal though a cut lies between them.
+/// Moves a value off a cut, so that values that differ only by rounding are equal.
 const GUARD: f64 = 1.0 + 1.0 / (1 << 26) as f64;
 /// Values that the expectation of a normal tail counts for.
 const EXPECTED: f64 = 50.0;
@@ -132,7 +133,7 @@ impl TailRank {
         }
     }
 
-    /// Whether normal tails are taken for granted.
+    /// Whether a normal tail is assumed as long as little is known.
     pub fn is_normal(&self) -> bool {
         self.normal
     }

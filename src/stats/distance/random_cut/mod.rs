@@ -124,7 +124,7 @@ impl RandomCutForest {
         self.rows.len() * 4 > self.window
     }
 
-    /// Forgets all rows; the random numbers go on.
+    /// Forgets all rows; the random sequence continues.
     pub fn reset(&mut self) {
         self.rows.clear();
         self.count = 0;

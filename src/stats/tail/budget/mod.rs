@@ -27,13 +27,13 @@ const WEEK: f64 = 604_800e9;
 const REFERENCE: f64 = 16.0;
 /// Values beyond that level for each episode there.
 const REFERENCE_CLUSTER: f64 = 5.0;
-/// The same at the level asked for, unless it is told otherwise.
+/// The same at the requested level, unless the caller gives another.
 const CLUSTER: f64 = 7.0;
 /// Episodes that the expectation counts for.
 const PRIOR: f64 = 4.0;
 /// The least share of the expected episodes: a series of few distinct values has no middle of a tail.
 const FEWEST_EPISODES: f64 = 0.7;
-/// What is not rarer is not raised, whatever the budget.
+/// A score that is not rarer than this never raises an alarm, whatever the budget.
 const COMMON: f64 = 0.3;
 /// Alarms that the asked rate counts for.
 const ALARM_PRIOR: f64 = 2.0;
