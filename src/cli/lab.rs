@@ -47,6 +47,39 @@ pub(super) struct Args {
     port: Port,
 }
 
+/// Hides what does not apply to a page, and lets what says how points are taken belong to `--live`.
+pub(super) fn arranged(command: clap::Command) -> clap::Command {
+    const HIDDEN: [&str; 11] = [
+        "each",
+        "sweep",
+        "output",
+        "format",
+        "watch",
+        "real_clock",
+        "strict",
+        "out",
+        "save",
+        "write",
+        "save_state",
+    ];
+    const OF_LIVE: [&str; 10] = [
+        "port",
+        "bind",
+        "user",
+        "token",
+        "token_file",
+        "allow_host",
+        "max_inflight",
+        "max_connections",
+        "read_timeout",
+        "idle_timeout",
+    ];
+    let command = HIDDEN.iter().fold(command, |c, name| c.mut_arg(name, |arg| arg.hide(true)));
+    OF_LIVE.iter().fold(command, |c, name| {
+        c.mut_arg(name, |arg| arg.requires("live").help_heading("With --live"))
+    })
+}
+
 pub(super) fn run(args: &Args, level: Option<log::LevelFilter>) -> anyhow::Result<()> {
     let replay = &args.replay;
     refuse_unfit(replay)?;
@@ -66,6 +99,8 @@ pub(super) fn run(args: &Args, level: Option<log::LevelFilter>) -> anyhow::Resul
         folder: folder.clone(),
         script: script.clone(),
         task: plan.task.clone(),
+        measurement: plan.measurement.clone(),
+        from_state: plan.from_state.clone(),
         series,
         labels,
         edit: !args.no_edit,
@@ -107,6 +142,7 @@ fn refuse_unfit(args: &ReplayArgs) -> anyhow::Result<()> {
         ("--real-clock", show.real_clock, "the data is replayed whole"),
         ("--strict", show.strict, "the page tells names that nothing has"),
         ("--out", tick.out.is_some(), shown),
+        ("--save-state", args.state.save_state.is_some(), "replay keeps states"),
         ("--save", influx.save.is_some(), "replay keeps recordings"),
         ("--write", influx.write, "nothing is written into databases here"),
     ];

@@ -88,7 +88,8 @@ pub(crate) fn main() -> ExitCode {
 fn command() -> ExitCode {
     // What arrives over HTTP is in no file.
     let listen = |command: clap::Command| command.mut_arg("data", |data| data.hide(true));
-    let command = Cli::command().mut_subcommand("listen", listen);
+    let command =
+        Cli::command().mut_subcommand("listen", listen).mut_subcommand("lab", lab::arranged);
     let parsed = command.try_get_matches().and_then(|matches| Cli::from_arg_matches(&matches));
     let cli = match parsed {
         Ok(cli) => cli,

@@ -86,7 +86,8 @@ pub(super) fn cut(wish: &Wish, job: &Job, setup: &Setup, folder: &Folder) -> Res
     let from = if wish.history { i64::MIN } else { from };
     let (held, lines, count) = slice(job, from, to)?;
     let series = Series { held: Arc::new(held), anomalies: Vec::new() };
-    let slice = Job { series: Arc::new(vec![series]), ..job.clone() };
+    // A test case begins without a state.
+    let slice = Job { series: Arc::new(vec![series]), from_state: None, ..job.clone() };
     let Some(study) = study::run(&slice, &Arc::default()) else {
         return unfit("the replay of the slice was overtaken: try again");
     };

@@ -60,9 +60,8 @@ struct State {
 /// See the module.
 #[derive(Debug)]
 pub(super) struct Desk {
-    base: Task,
-    folder: PathBuf,
-    labelled: bool,
+    /// What every replay has in common.
+    job: Job,
     state: Mutex<State>,
     changed: Condvar,
     /// The files that are run, with the checksums that the last wish for a replay knew.
@@ -70,17 +69,10 @@ pub(super) struct Desk {
 }
 
 impl Desk {
-    pub(super) fn new(base: Task, folder: PathBuf, labelled: bool, data: Vec<Series>) -> Self {
-        let state =
-            State { wanted: 1, why: Why::Settled, data: Arc::new(data), ..State::default() };
-        Self {
-            base,
-            folder,
-            labelled,
-            state: Mutex::new(state),
-            changed: Condvar::new(),
-            files: Mutex::default(),
-        }
+    pub(super) fn new(job: Job) -> Self {
+        let data = job.series.clone();
+        let state = State { wanted: 1, why: Why::Settled, data, ..State::default() };
+        Self { job, state: Mutex::new(state), changed: Condvar::new(), files: Mutex::default() }
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -117,7 +109,7 @@ impl Desk {
 
     /// Returns the task as it was given.
     pub(super) fn base(&self) -> &Task {
-        &self.base
+        &self.job.base
     }
 
     /// Wants a replay of what is on the disk now, with these settings if they are given; the one at work is
@@ -194,11 +186,9 @@ impl Desk {
     pub(super) fn job_of(&self, shown: &Shown) -> Job {
         Job {
             number: shown.study.number,
-            base: self.base.clone(),
             settings: shown.study.settings.clone(),
             series: self.lock().shown_data.clone(),
-            folder: self.folder.clone(),
-            labelled: self.labelled,
+            ..self.job.clone()
         }
     }
 
@@ -226,19 +216,16 @@ impl Desk {
         let overtaken = Arc::new(AtomicBool::new(false));
         let control = Control::default();
         state.working = Some((overtaken.clone(), control.clone()));
-        let mut base = self.base.clone();
-        match &mut base {
+        let mut job = Job {
+            number: state.wanted,
+            settings: state.settings.clone(),
+            series: state.data.clone(),
+            ..self.job.clone()
+        };
+        match &mut job.base {
             Task::Script(task) => task.control = control,
             Task::Tick(task) => task.control = control,
         }
-        let job = Job {
-            number: state.wanted,
-            base,
-            settings: state.settings.clone(),
-            series: state.data.clone(),
-            folder: self.folder.clone(),
-            labelled: self.labelled,
-        };
         Some((job, overtaken, state.why))
     }
 

@@ -35,12 +35,14 @@ use crate::replay::quality::Interval;
 use crate::replay::task::Task;
 use desk::{Desk, Why};
 use folder::Folder;
+use knobs::Settings;
 use service::Answers;
 use std::io::Read;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::thread::JoinHandle;
+use study::Job;
 
 /// Connections at a time: a page has one that waits, and some that ask.
 const CONNECTIONS: usize = 64;
@@ -54,6 +56,10 @@ pub struct LabOptions {
     pub script: String,
     /// What is run.
     pub task: Task,
+    /// Only points and batches of this measurement, where the task does not choose them itself.
+    pub measurement: Option<String>,
+    /// The state that replays begin with.
+    pub from_state: Option<PathBuf>,
     /// The data.
     pub series: Vec<Series>,
     /// The true anomalies, if there are labels.
@@ -118,8 +124,7 @@ impl Lab {
     /// # Errors
     /// An address that is not free or not of the loopback, a folder that cannot be opened, no threads.
     pub fn start(options: LabOptions) -> Result<Self, ReplayError> {
-        let LabOptions { folder, script, task, series, labels, edit, live, setup, address } =
-            options;
+        let LabOptions { folder, script, series, labels, edit, live, setup, address, .. } = options;
         let failed = |error: std::io::Error| ReplayError::Listen {
             address: address.to_string(),
             message: error.to_string(),
@@ -134,7 +139,17 @@ impl Lab {
         let url = format!("http://{}/{token}/", server.address());
         let read = |source| ReplayError::Read { path: folder.clone(), source };
         let opened = Arc::new(Folder::open(&folder).map_err(read)?);
-        let desk = Arc::new(Desk::new(task, folder, labels.is_some(), series));
+        let job = Job {
+            number: 0,
+            base: options.task,
+            settings: Settings::default(),
+            series: Arc::new(series),
+            folder,
+            labelled: labels.is_some(),
+            measurement: options.measurement,
+            from_state: options.from_state,
+        };
+        let desk = Arc::new(Desk::new(job));
         let answers = Answers {
             token: Secret::new(&token),
             doorkeeper: Doorkeeper { loopback: true, names: Vec::new(), own_pages: true },

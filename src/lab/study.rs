@@ -10,6 +10,7 @@ use crate::protocol::point::Order;
 use crate::replay::effects::Audience;
 use crate::replay::player::Writers;
 use crate::replay::quality::{Interval, Quality};
+use crate::replay::state::StateFile;
 use crate::replay::task::Task;
 use crate::replay::trace::{Trace, TracedField};
 use crate::replay::udfs::UdfCommand;
@@ -54,6 +55,10 @@ pub(super) struct Job {
     pub(super) folder: PathBuf,
     /// Whether there are labels.
     pub(super) labelled: bool,
+    /// Only points and batches of this measurement, where the task does not choose them itself.
+    pub(super) measurement: Option<String>,
+    /// The state that the first series begins with.
+    pub(super) from_state: Option<PathBuf>,
 }
 
 /// An event of an alert.
@@ -206,7 +211,7 @@ fn play_series(
     study: &mut Study,
 ) -> Result<(), ReplayError> {
     let started = Instant::now();
-    let mut player = player(task, Some(seen))?;
+    let mut player = player(job, task, Some(seen))?;
     let mut total: Option<Quality> = None;
     for (number, series) in job.series.iter().enumerate() {
         if number > 0 {
@@ -270,9 +275,13 @@ fn joined(mut trace: Trace) -> Trace {
 }
 
 /// Starts a player of this thread.
-fn player(task: &Task, seen: Option<&Rc<RefCell<Seen>>>) -> Result<Player, ReplayError> {
+fn player(job: &Job, task: &Task, seen: Option<&Rc<RefCell<Seen>>>) -> Result<Player, ReplayError> {
     let writers = Writers { shown: Box::new(std::io::sink()), points: None };
     let mut player = Player::start_on(task.clone(), writers, 1)?;
+    player.only(job.measurement.clone());
+    if let Some(path) = &job.from_state {
+        player.resume(&StateFile::read(path)?, path)?;
+    }
     match seen {
         Some(seen) => attend(&mut player, task, seen),
         None => attend(&mut player, task, &Rc::default()),
@@ -315,7 +324,7 @@ pub(super) fn states_before(
 ) -> Option<Result<States, ReplayError>> {
     let task = knobs::apply(&job.base, &job.settings);
     let play = || {
-        let mut player = player(&task, None)?;
+        let mut player = player(job, &task, None)?;
         // Series are recorded one after the other: the one that holds the time is wanted.
         for (number, series) in job.series.iter().enumerate() {
             if number > 0 {

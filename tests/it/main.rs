@@ -9,6 +9,7 @@
 //! - `fields`: points as a script sees them
 //! - `environment`: modules, logging, the config file, broken scripts
 //! - `influxdb`: a database read and written
+//! - `lab`: what the page of a script is told, and who is not answered
 //! - `listen`: points that arrive over HTTP, from honest senders and others (`listener` starts one)
 //! - `tutorial`: the commands of the book's tutorial do what it says
 //! - `printer`: the main job, the alerts of the guide
@@ -67,6 +68,7 @@ mod fuzz;
 mod import;
 mod influxdb;
 mod judging;
+mod lab;
 mod limits;
 mod listen;
 mod listener;
