@@ -41,6 +41,7 @@ pub(super) struct Args {
     live: bool,
     /// How many of the points that arrived last are kept and replayed
     #[arg(long, value_name = "POINTS", default_value_t = 100_000, requires = "live",
+        conflicts_with_all = ["data", "influxdb"],
         value_parser = clap::value_parser!(u64).range(1..=10_000_000))]
     keep: u64,
     #[command(flatten)]
@@ -76,7 +77,10 @@ pub(super) fn arranged(command: clap::Command) -> clap::Command {
     ];
     let command = HIDDEN.iter().fold(command, |c, name| c.mut_arg(name, |arg| arg.hide(true)));
     OF_LIVE.iter().fold(command, |c, name| {
-        c.mut_arg(name, |arg| arg.requires("live").help_heading("With --live"))
+        // What a required argument conflicts with hides that it is required.
+        let belongs =
+            |arg: clap::Arg| arg.requires("live").conflicts_with_all(["data", "influxdb"]);
+        c.mut_arg(name, |arg| belongs(arg).help_heading("With --live"))
     })
 }
 

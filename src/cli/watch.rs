@@ -7,13 +7,16 @@
 use super::stdout;
 use anyhow::Context;
 use rhai_udf::agent::Pulse;
-use rhai_udf::script::config::Config;
+use rhai_udf::script::config::{Config, Limits};
 use rhai_udf::script::{Program, ScriptText, Watcher};
 use similar::{ChangeTag, TextDiff};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
+
+/// Steps of the interpreter that loading a script may take.
+const LOADING: u64 = 20_000_000;
 
 /// Changed lines that are shown.
 const SHOWN: usize = 40;
@@ -51,9 +54,12 @@ fn texts(scripts: &[PathBuf], config: &Config) -> Vec<(PathBuf, String)> {
 
 /// A script and what it imports; the script alone if it cannot be loaded, or is a TICKscript.
 pub(super) fn with_modules(script: &Path, config: &Config) -> Vec<(PathBuf, String)> {
-    let Ok(source) = ScriptText::read(script) else { return vec![(script.into(), String::new())] };
-    let text = source.text.clone();
-    match Program::load(source, &config.limits, &Pulse::default()) {
+    // The text of the file itself, which is not that of a script: TICKscripts are followed too.
+    let text = std::fs::read_to_string(script).unwrap_or_default();
+    let Ok(source) = ScriptText::read(script) else { return vec![(script.into(), text)] };
+    // Nothing watches the clock here; what a script imports is known after few steps.
+    let limits = Limits { operations: LOADING, ..config.limits.clone() };
+    match Program::load(source, &limits, &Pulse::default()) {
         Ok(program) => program
             .files()
             .into_iter()

@@ -1,18 +1,17 @@
 //! What can be turned: the options that a script declares, the variables of a TICKscript, the conditions of alerts.
 
-use super::problems::check;
 use crate::protocol::duration;
 use crate::replay::task::{Alerts, Override, ScriptTask, Task, TickTask, TickVariant, Use};
 use crate::replay::trace::TraceSettings;
 use crate::replay::udfs::UdfCommand;
-use crate::script::{Declaration, OptionSpec, ScriptText, type_name};
+use crate::script::{Declaration, OptionSpec, type_name};
 use crate::tick::TickText;
 use crate::tick::definition::NodeKind;
 use crate::tick::syntax::ast::{ExprKind, Statement};
 use crate::tick::syntax::parser;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::PathBuf;
 
 /// The levels that a condition can have.
 pub(super) const LEVELS: [&str; 3] = ["crit", "warn", "info"];
@@ -153,16 +152,19 @@ fn apply_to_tick(base: &TickTask, settings: &Settings) -> TickTask {
     task
 }
 
+/// What scripts declare, by their paths.
+type Declarations = BTreeMap<PathBuf, Declaration>;
+
 /// Finds what can be turned, with the values that it has. A script that cannot be loaded has nothing that can.
-pub(super) fn find(base: &Task, settings: &Settings, folder: &Path) -> Vec<Knob> {
+pub(super) fn find(base: &Task, settings: &Settings, declarations: &Declarations) -> Vec<Knob> {
     let mut knobs = match base {
-        Task::Script(task) => match declaration(&task.script, base, folder) {
-            Some(declaration) => of_script(task, &declaration),
+        Task::Script(task) => match declarations.get(&task.script) {
+            Some(declaration) => of_script(task, declaration),
             None => Vec::new(),
         },
         Task::Tick(task) => {
             let mut knobs = variables(task);
-            knobs.extend(functions(task, base, folder));
+            knobs.extend(functions(task, declarations));
             knobs
         }
     };
@@ -172,15 +174,6 @@ pub(super) fn find(base: &Task, settings: &Settings, folder: &Path) -> Vec<Knob>
         }
     }
     knobs
-}
-
-fn declaration(script: &Path, task: &Task, folder: &Path) -> Option<Declaration> {
-    let config = match task {
-        Task::Script(task) => &task.config,
-        Task::Tick(task) => &task.config,
-    };
-    let (program, _) = check(ScriptText::read(script).ok()?, config, folder);
-    Some(program?.declaration().clone())
 }
 
 fn of_script(task: &ScriptTask, declaration: &Declaration) -> Vec<Knob> {
@@ -223,7 +216,7 @@ fn variables(task: &TickTask) -> Vec<Knob> {
 }
 
 /// The options of the functions that a TICKscript calls.
-fn functions(task: &TickTask, base: &Task, folder: &Path) -> Vec<Knob> {
+fn functions(task: &TickTask, declarations: &Declarations) -> Vec<Knob> {
     let Ok(definitions) = task.definitions() else { return Vec::new() };
     let mut knobs: Vec<Knob> = Vec::new();
     for definition in &definitions.definitions {
@@ -233,7 +226,7 @@ fn functions(task: &TickTask, base: &Task, folder: &Path) -> Vec<Knob> {
         let name = &definition.name;
         let command = task.udfs.iter().find(|(known, _)| known == name).map(|(_, command)| command);
         let Some(UdfCommand::Script(script)) = command else { continue };
-        let Some(declaration) = declaration(script, base, folder) else { continue };
+        let Some(declaration) = declarations.get(script) else { continue };
         for (option, spec) in &declaration.options {
             let key = format!("udf:{name}.{option}");
             // An option of a function that is called several times is one knob.

@@ -18,6 +18,7 @@ mod held;
 mod knobs;
 mod language;
 mod live;
+mod loaded;
 mod page;
 mod problems;
 mod service;

@@ -77,6 +77,20 @@ pub(super) fn check(
 }
 
 fn of_script(error: &ScriptError, folder: &Path) -> Vec<Finding> {
+    // The line of a file that a link leads to is not shown.
+    let leads_out = |problem: &&Problem| {
+        problem.file.starts_with(folder)
+            && problem.file.canonicalize().is_ok_and(|real| !real.starts_with(folder))
+    };
+    if let ScriptError::Load(problems) = error
+        && let Some(problem) = problems.iter().find(leads_out)
+    {
+        let file = problem.file.display();
+        return vec![Finding::plain(
+            format!("{file}: it is a link out of the script's folder"),
+            true,
+        )];
+    }
     match error {
         ScriptError::Load(problems) => {
             problems.iter().map(|problem| Finding::of(problem, true, folder)).collect()

@@ -3,6 +3,7 @@
 use super::feed;
 use super::held::Held;
 use super::knobs::{self, Knob, Settings};
+use super::loaded;
 use super::problems::{self, Finding};
 use crate::cases::capture;
 use crate::protocol::Point;
@@ -13,14 +14,12 @@ use crate::replay::quality::{Interval, Quality};
 use crate::replay::state::StateFile;
 use crate::replay::task::Task;
 use crate::replay::trace::{Trace, TracedField};
-use crate::replay::udfs::UdfCommand;
 use crate::replay::{Player, ReplayError, unseen};
-use crate::script::config::Config;
-use crate::script::{GroupView, ScriptText, SnapshotView};
+use crate::script::{GroupView, SnapshotView};
 use crate::tick::TickError;
 use crate::tick::alert::AlertEvent;
 use std::cell::RefCell;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -117,16 +116,18 @@ pub(super) struct Study {
 pub(super) fn run(job: &Job, overtaken: &Arc<AtomicBool>) -> Option<Study> {
     let started = Instant::now();
     let task = knobs::apply(&job.base, &job.settings);
+    let loaded = loaded::load(&task, &job.base, &job.folder);
+    let is_broken = loaded.is_broken();
     let mut study = Study {
         number: job.number,
         settings: job.settings.clone(),
-        version: version(&task),
-        knobs: knobs::find(&task, &job.settings, &job.folder),
+        knobs: knobs::find(&task, &job.settings, &loaded.declarations),
+        version: loaded.version,
+        findings: loaded.findings,
         ..Study::default()
     };
-    study.findings = look(&task, &job.folder);
     capture::begin_at_most(LINES);
-    let played = match study.findings.iter().any(|finding| finding.error) {
+    let played = match is_broken {
         true => Ok(()),
         false => play(job, &task, overtaken, &mut study),
     };
@@ -146,45 +147,6 @@ impl Study {
     /// Tells whether another replay was of the same version and settings.
     pub(super) fn is_like(&self, other: &Self) -> bool {
         self.version == other.version && self.settings == other.settings
-    }
-}
-
-/// The version of all files that a task runs. A file that cannot be read is a version too.
-fn version(task: &Task) -> String {
-    let sum = |path: &Path| {
-        let text = std::fs::read(path).unwrap_or_default();
-        format!("{:08x}-{}", crc32fast::hash(&text), text.len())
-    };
-    let hash = |path: &Path, config: &Config, folder: &Path| {
-        let program =
-            ScriptText::read(path).ok().and_then(|s| problems::check(s, config, folder).0);
-        program.map_or_else(|| sum(path), |program| program.hash().to_owned())
-    };
-    match task {
-        Task::Script(task) => hash(&task.script, &task.config, Path::new("")),
-        Task::Tick(task) => {
-            let mut versions = vec![sum(Path::new(&task.name))];
-            for (_, command) in &task.udfs {
-                if let UdfCommand::Script(path) = command {
-                    versions.push(hash(path, &task.config, Path::new("")));
-                }
-            }
-            versions.join(" ")
-        }
-    }
-}
-
-/// Looks at the script as `check` does; a TICKscript is looked at when it is played.
-fn look(task: &Task, folder: &Path) -> Vec<Finding> {
-    match task {
-        Task::Script(task) => {
-            let (path, config) = (&task.script, &task.config);
-            match ScriptText::read(path) {
-                Ok(source) => problems::check(source, config, folder).1,
-                Err(error) => problems::of_replay(&ReplayError::Script(error), folder),
-            }
-        }
-        Task::Tick(_) => Vec::new(),
     }
 }
 

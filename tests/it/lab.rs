@@ -217,6 +217,14 @@ fn files_outside_of_the_folder_are_neither_read_nor_written() {
         let (status, _) = lab.post("save", &json!({ "name": name, "text": "x" }));
         assert_eq!(status, 403, "{name}: the page writes scripts only");
     }
+    // A module that is a link is not read either, and no line of it is shown.
+    for (text, why) in [("secret words here", "no script"), ("fn f() { 1 }", "a script")] {
+        std::fs::write(&secret, text).unwrap();
+        lab.save(&format!("import \"link\" as l;\n// {why}\n{SCRIPT}"));
+        let study = lab.study(|study| study["findings"].to_string().contains("link out of"));
+        assert_eq!(study["failed"], true, "{why}");
+        assert!(!study.to_string().contains("secret words"), "{why}: {study}");
+    }
     let files = lab.get("start").1["files"].clone();
     assert_eq!(files, json!(["script.rhai", "parts/module.rhai"]));
 }
@@ -432,8 +440,21 @@ fn a_tickscript_is_turned_by_its_variables_and_its_functions_options() {
     let (_, wanted) = lab.post("settings", &json!({ "settings": {} }));
     let study = lab.study(|study| study["run"].as_u64() >= wanted["run"].as_u64());
     assert_eq!((&study["alertCount"], &study["failed"]), (&json!(2), &json!(false)), "{study}");
+    // Other folders are not opened by what a page writes.
+    for source in ["file:///etc", "file:///"] {
+        let text =
+            format!("stream|from()|sideload().source('{source}').order('a.json').field('x', 0.0)");
+        lab.post("save", &json!({ "name": "task.tick", "text": text, "base": null }));
+        let study = lab.study(|study| {
+            study["failed"] == true && study["findings"].to_string().contains(source)
+        });
+        assert!(
+            study["findings"][0]["message"].as_str().unwrap().contains("script's folder"),
+            "{study}"
+        );
+    }
     lab.folder.write("task.tick", "stream|from()|nothing()");
-    let study = lab.study(|study| study["failed"] == true);
+    let study = lab.study(|study| study["failed"] == true && study["findings"][0]["line"] != 0);
     assert_eq!(
         (&study["findings"][0]["file"], &study["findings"][0]["line"]),
         (&json!("task.tick"), &json!(1))
@@ -525,7 +546,7 @@ fn what_a_lab_cannot_do_is_refused_by_name() {
         (&["--sweep", "factor=1,2"][..], "--sweep"),
         (&["-o", "out.lp"], "--output"),
         (&["--watch"], "--watch"),
-        (&["--keep", "5"], "--live"),
+        (&["--keep", "5"], "--keep"),
         (&["--live"], "--live"),
         (&["--port", "1"], "--port"),
     ] {
