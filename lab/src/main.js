@@ -215,7 +215,7 @@ function show(next, isOfThisView) {
   const took = `${(study.took * 1e3).toFixed(0)} ms`;
   const alerts = study.alertCount === 1 ? "1 alert event" : `${study.alertCount} alert events`;
   const { changes } = study;
-  const moved = changes ? `, +${changes.addedCount} −${changes.goneCount}` : "";
+  const moved = changes && changes.addedCount + changes.goneCount > 0 ? `, +${changes.addedCount} −${changes.goneCount}` : "";
   if (study.failed) status(`Failed: ${study.findings.find((each) => each.error)?.message ?? ""}`);
   else status(`${alerts}${moved}, ${took}`);
   $("status").title = study.summary;

@@ -28,10 +28,10 @@ export function tabs() {
 function alertRow(alert, go, sign) {
   const label = `${sign === "+" ? "new: " : sign === "−" ? "gone: " : ""}show ${alert.at}`;
   const time = make("button", { type: "button", class: "link", "aria-label": label, click: () => go(alert) }, short(alert.at));
-  const cells = [make("td", {}, time), make("td", { class: `level ${alert.level}` }, alert.level)];
-  const what = shortNumbers(alert.text || alert.group || alert.id);
+  const what = shortNumbers([alert.group.replaceAll("\n", " "), alert.text].filter(Boolean).join(" ") || alert.id);
   const title = [alert.id, alert.group, alert.text].filter(Boolean).join("\n");
-  cells.push(make("td", { class: "what", title }, what));
+  const level = make("b", { class: `level ${alert.level}` }, alert.level);
+  const cells = [make("td", {}, time), make("td", { title }, level, make("div", { class: "what" }, what))];
   if (sign) cells.unshift(make("td", { class: "sign" }, sign));
   return make("tr", { class: sign === "+" ? "added" : sign === "−" ? "gone" : null }, ...cells);
 }
@@ -45,20 +45,22 @@ function table(caption, heads, rows) {
 export function alerts(study, go) {
   const parts = [];
   const { changes } = study;
-  if (changes && changes.addedCount + changes.goneCount > 0) {
+  if (study.failed) {
+    parts.push(make("p", { class: "quiet" }, "The replay failed; these are the alerts before its error."));
+  } else if (changes && changes.addedCount + changes.goneCount > 0) {
     const rows = [
       ...changes.added.map((alert) => ["+", alert]),
       ...changes.gone.map((alert) => ["−", alert]),
     ].sort(([, a], [, b]) => (BigInt(a.time) < BigInt(b.time) ? -1 : 1));
     const caption = `Since the version before: ${changes.addedCount} added, ${changes.goneCount} gone`;
-    parts.push(table(caption, ["", "Time", "Level", "Values"], rows.slice(0, SHOWN).map(([sign, alert]) => alertRow(alert, go, sign))));
-  } else if (changes && !study.failed) {
+    parts.push(table(caption, ["", "Time", "Level and values"], rows.slice(0, SHOWN).map(([sign, alert]) => alertRow(alert, go, sign))));
+  } else if (changes) {
     parts.push(make("p", { class: "quiet" }, "The alerts are those of the version before."));
   }
   const listed = study.alerts.slice(0, SHOWN);
   const more = study.alertCount > listed.length ? `, the first ${listed.length} shown` : "";
   const caption = study.alertCount === 1 ? "1 event" : `${study.alertCount} events${more}`;
-  parts.push(table(caption, ["Time", "Level", "Values"], listed.map((alert) => alertRow(alert, go, null))));
+  parts.push(table(caption, ["Time", "Level and values"], listed.map((alert) => alertRow(alert, go, null))));
   $("alerts").replaceChildren(...parts);
   $("tab-alerts").textContent = `Alerts ${study.alertCount}`;
 }

@@ -6,7 +6,7 @@ import { make, number } from "./dom.js";
 const LEVELS = { CRITICAL: "--critical", WARNING: "--warning", INFO: "--info" };
 const AXIS = 62;
 const LEAST = 84;
-const FOOT = 36;
+const FOOT = 42;
 
 /** A colour of the style sheet as a canvas takes it: of light-dark() the one that counts. */
 const colours = new Map();
@@ -52,7 +52,7 @@ export class Plot {
   }
 
   get pixels() {
-    return Math.max(100, this.parent.clientWidth - AXIS - 16);
+    return Math.max(100, this.parent.clientWidth - AXIS - 20);
   }
 
   visible() {
@@ -127,7 +127,7 @@ export class Plot {
     return {
       width: this.parent.clientWidth,
       height,
-      padding: [6, 8, 0, 0],
+      padding: [6, 20, 0, 0],
       legend: { show: false },
       tzDate: utc,
       cursor: {

@@ -118,9 +118,12 @@ pub(super) fn picture(shown: &Shown, view: &View, labels: &[Interval]) -> Value 
     let Shown { study, before } = shown;
     let trace = &study.trace;
     let group = chosen(trace, view.group.as_deref());
-    let id = group.map_or("", |group| &group.id);
-    let ghost = before.as_ref().and_then(|before| chosen(&before.trace, Some(id)));
-    let span = trace.span().unwrap_or(Interval { from: 0, to: 1 });
+    let wanted = group.map(|group| &*group.id).or(view.group.as_deref());
+    let ghost = before.as_ref().and_then(|before| chosen(&before.trace, wanted));
+    let id = group.or(ghost).map_or("", |group| &group.id);
+    // Where nothing could be played, what was before stays in sight.
+    let span = trace.span().or_else(|| before.as_ref()?.trace.span());
+    let span = span.unwrap_or(Interval { from: 0, to: 1 });
     let time = |text: &Option<String>| text.as_ref().and_then(|text| text.parse::<i64>().ok());
     let from = time(&view.from).unwrap_or(span.from);
     let to = time(&view.to).unwrap_or(span.to).max(from);

@@ -77,12 +77,7 @@ fn arguments(value: &str, types: &str) -> String {
     let one = |(part, kind): (&&str, &&str)| match *kind {
         "string" => quoted(part.trim_matches('\'')),
         "bool" => part.to_uppercase(),
-        "double" if !part.contains(['.', 'e', 'E']) => format!("{part}.0"),
-        "double" => match part.parse::<f64>() {
-            // A TICKscript has no exponents.
-            Ok(number) => format!("{number}"),
-            Err(_) => (*part).to_owned(),
-        },
+        "double" => float(part),
         "duration" => match duration::parse(part) {
             Ok(ns) => duration::influxql(ns),
             Err(_) => (*part).to_owned(),
@@ -90,6 +85,15 @@ fn arguments(value: &str, types: &str) -> String {
         _ => (*part).to_owned(),
     };
     parts.iter().zip(&kinds).map(one).collect::<Vec<_>>().join(", ")
+}
+
+/// A float, which a TICKscript writes with a point and without an exponent.
+fn float(text: &str) -> String {
+    let plain = match text.parse::<f64>() {
+        Ok(number) if text.contains(['e', 'E']) => number.to_string(),
+        _ => text.to_owned(),
+    };
+    if plain.contains('.') { plain } else { format!("{plain}.0") }
 }
 
 /// A condition over fields as a lambda: names in double quotes, and the words of TICKscript for operators.
@@ -234,6 +238,14 @@ mod tests {
             ("ok == true", "\"ok\" == TRUE"),
         ] {
             assert_eq!(lambda(condition), expected);
+        }
+    }
+
+    #[test]
+    fn floats_have_a_point_and_no_exponent() {
+        for (text, expected) in [("1", "1.0"), ("9.0", "9.0"), ("1e-3", "0.001"), ("2e3", "2000.0")]
+        {
+            assert_eq!(float(text), expected);
         }
     }
 
