@@ -76,6 +76,7 @@ fn plain(
             every: every.0,
             align: case.align,
         }),
+        shard: None,
         uses: vec![Use { label: String::new(), options, alerts }],
         captured_options,
         every_alert: case.every_alert,

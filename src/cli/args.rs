@@ -3,10 +3,12 @@
 use super::plot::PlotArgs;
 use clap::ValueEnum;
 use rhai_udf::protocol::duration;
+use rhai_udf::protocol::group::Shard;
 use rhai_udf::protocol::line::Precision;
 use rhai_udf::protocol::time::{TimeError, read_rfc3339};
 use rhai_udf::replay::format::Format;
 use rhai_udf::replay::task::database_and_policy;
+use rhai_udf::replay::timestamp::calendar;
 use std::path::PathBuf;
 
 /// What `replay` and `listen` take.
@@ -24,6 +26,10 @@ pub(super) struct ReplayArgs {
     pub(super) judge: JudgeArgs,
     #[command(flatten)]
     pub(super) show: ShowArgs,
+    /// Only the groups that fall to process I of N (from 0), by a hash of the group: N processes do one
+    /// replay together
+    #[arg(long, value_name = "I/N", value_parser = shard)]
+    pub(super) shard: Option<Shard>,
     #[command(flatten)]
     pub(super) state: StateArgs,
     /// Spread the groups of the data, or the variants, over so many threads; default: one for each core
@@ -43,9 +49,19 @@ pub(super) struct ReplayArgs {
 /// Which files are read, and how.
 #[derive(Debug, clap::Args)]
 pub(super) struct DataArgs {
-    /// The data; or read it with --influxdb
+    /// The data: files, folders, patterns ('2025/**/*.lp.gz'); several files are merged by time. Or read
+    /// it with --influxdb
     #[arg(id = "data", long = "data", value_name = "FILE", num_args = 1..)]
     pub(super) files: Vec<PathBuf>,
+    /// Only data from this time on, as in 2026-01-31 or 2026-01-31T12:00:00Z
+    #[arg(long, value_name = "TIME", value_parser = moment)]
+    pub(super) from: Option<i64>,
+    /// Only data before this time
+    #[arg(long, value_name = "TIME", value_parser = moment)]
+    pub(super) to: Option<i64>,
+    /// Play the files one after the other, as they are given, whatever their times
+    #[arg(long)]
+    pub(super) no_merge: bool,
     /// Only points of this measurement; for CSV, the name of its points (default: the file's)
     #[arg(long, value_name = "NAME")]
     pub(super) measurement: Option<String>,
@@ -310,6 +326,14 @@ fn replicas(text: &str) -> Result<(String, i64), String> {
 fn dbrp(text: &str) -> Result<(String, String), String> {
     let message = || "write DATABASE.RETENTION_POLICY, as in telegraf.autogen".into();
     database_and_policy(text).ok_or_else(message)
+}
+
+fn shard(text: &str) -> Result<Shard, String> {
+    Shard::parse(text).ok_or_else(|| "write I/N with I from 0 to N - 1, as in 0/4".into())
+}
+
+fn moment(text: &str) -> Result<i64, String> {
+    calendar(text).ok_or_else(|| "write a time as in 2026-01-31 or 2026-01-31T12:00:00Z".into())
 }
 
 fn time(text: &str) -> Result<i64, String> {

@@ -7,7 +7,7 @@ use super::{logging, play, run, usage, watch};
 /// Play recorded data through a script or a TICKscript, with no daemon
 ///
 /// Data is line protocol (.lp), CSV (.csv), a recording of Kapacitor (.srpl, .brpl) or captured
-/// requests (.bin), each also packed with gzip; several files are played one after the other.
+/// requests (.bin), each also packed with gzip or zstd; several files are merged by time.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     #[command(flatten)]

@@ -68,9 +68,10 @@ fn group_name(id: &str) -> String {
 }
 
 fn task_text(state: &TaskState) -> String {
-    let TaskState { program, task, time, points, runs } = state;
+    let TaskState { program, task, shard, time, points, runs } = state;
     let time = time.map_or_else(|| "no time".into(), rfc3339);
-    let mut text = format!("{task} at {time}, after {points} points, by rhai-udf {program}");
+    let shard = shard.as_ref().map_or_else(String::new, |shard| format!(" (shard {shard})"));
+    let mut text = format!("{task}{shard} at {time}, after {points} points, by rhai-udf {program}");
     for run in runs {
         for node in &run.nodes {
             let label =
@@ -106,6 +107,7 @@ fn task_object(state: &TaskState) -> Value {
     json!({
         "program": state.program,
         "task": state.task,
+        "shard": state.shard,
         "time": state.time.map(rfc3339),
         "points": state.points,
         "variants": runs.collect::<Vec<_>>(),

@@ -10,16 +10,16 @@ use std::borrow::Cow;
 /// where groups are spread over threads or machines.
 pub const KEY_GROUPS: usize = 64;
 
-/// Returns the key group of a group's id, below [`KEY_GROUPS`]. It never changes: CRC-32, spread by
-/// Knuth's multiplicative hash.
+/// Returns the key group of a group's id, below [`KEY_GROUPS`]. It is the first bits of
+/// its [`hash`]; a [`Shard`] goes by the last ones, so the groups of a shard still spread over threads.
 #[inline]
 pub fn key_group(id: &[u8]) -> usize {
     key_group_of(crc32fast::hash(id))
 }
 
 #[inline]
-fn key_group_of(hash: u32) -> usize {
-    (hash.wrapping_mul(0x9e37_79b1) >> (32 - KEY_GROUPS.trailing_zeros())) as usize
+fn key_group_of(crc: u32) -> usize {
+    (spread(crc) >> (32 - KEY_GROUPS.trailing_zeros())) as usize
 }
 
 /// Which worker has which key group. The first group that is seen of a key group gives it to the next
@@ -49,6 +49,50 @@ impl Owners {
             self.next = (self.next + 1) % self.workers;
         }
         usize::from(*owner)
+    }
+}
+
+/// Returns the hash of a group's id, by which groups are spread over threads and machines. It never
+/// changes: the CRC-32 of the id, times 0x9e3779b1 (Knuth's multiplicative hash), in 32 bits.
+#[inline]
+pub fn hash(id: &[u8]) -> u32 {
+    spread(crc32fast::hash(id))
+}
+
+/// Spreads the checksum of an id over all bits.
+#[inline]
+fn spread(crc: u32) -> u32 {
+    crc.wrapping_mul(0x9e37_79b1)
+}
+
+/// One of several parts of all groups: those whose [`hash`] leaves its number as the rest of a division
+/// by the number of parts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Shard {
+    /// The number of the part, from 0.
+    pub number: u32,
+    /// How many parts there are.
+    pub of: u32,
+}
+
+impl Shard {
+    /// Reads `I/N`.
+    pub fn parse(text: &str) -> Option<Self> {
+        let (number, of) = text.split_once('/')?;
+        let shard = Self { number: number.parse().ok()?, of: of.parse().ok()? };
+        (shard.number < shard.of).then_some(shard)
+    }
+
+    /// Tells whether a group belongs to it.
+    #[inline]
+    pub fn has(self, id: &[u8]) -> bool {
+        hash(id) % self.of == self.number
+    }
+}
+
+impl std::fmt::Display for Shard {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}/{}", self.number, self.of)
     }
 }
 
@@ -278,6 +322,22 @@ mod tests {
     fn key_groups_never_change() {
         let keys = ["", "host=a", "host=b", "cpu\nhost=a,cpu=0"].map(|id| key_group(id.as_bytes()));
         assert_eq!(keys, [0, 26, 40, 29]);
+    }
+
+    #[test]
+    fn the_hash_never_changes() {
+        let hashes = ["", "host=a", "host=b", "cpu\nhost=a,cpu=0"].map(|id| hash(id.as_bytes()));
+        assert_eq!(hashes, [0, 1_796_058_278, 2_725_798_012, 1_976_802_256]);
+        for (text, right) in [
+            ("0/1", true),
+            ("2/3", true),
+            ("3/3", false),
+            ("0/0", false),
+            ("-1/3", false),
+            ("1", false),
+        ] {
+            assert_eq!(Shard::parse(text).is_some(), right, "{text}");
+        }
     }
 
     #[test]

@@ -22,6 +22,8 @@ pub struct TaskState {
     pub program: String,
     /// The file of the script or TICKscript.
     pub task: String,
+    /// The part of the groups, as `--shard` names it.
+    pub shard: Option<String>,
     /// The time of the latest item of the data, in nanoseconds since the epoch.
     pub time: Option<i64>,
     /// How many points have been read, those of the replays before included.
@@ -168,6 +170,20 @@ impl TaskState {
         let written = file.write_all(&head).and_then(|()| file.write_all(&body));
         written.map_err(|error| file.failed(error))?;
         Ok(file.keep()?)
+    }
+
+    /// Refuses the state of other groups.
+    ///
+    /// # Errors
+    /// A state of another shard.
+    pub(super) fn check_shard(&self, shard: Option<String>, path: &Path) -> Result<(), StateError> {
+        if self.shard == shard {
+            return Ok(());
+        }
+        let name = |shard: &Option<String>| shard.clone().unwrap_or_else(|| "all groups".into());
+        let (task, path) = (self.task.clone(), path.to_owned());
+        let why = format!("it is of shard {}, and this is {}", name(&self.shard), name(&shard));
+        Err(StateError::OtherTask { path, task, why })
     }
 
     /// Judges what became of the state: refuses that of another task, and changed nodes where the

@@ -1,6 +1,7 @@
 //! What a task is called, and what it is given.
 
 use super::definition::object::Object;
+use crate::protocol::group::Shard;
 use std::collections::BTreeMap;
 
 /// What a task is called, and what it is given from outside.
@@ -14,4 +15,6 @@ pub struct TaskSettings {
     pub replicas: BTreeMap<String, i64>,
     /// The database and retention policy of data that does not say; else the script's first `dbrp`.
     pub dbrp: Option<(String, String)>,
+    /// The part of the groups that is played; `None` for all.
+    pub shard: Option<Shard>,
 }

@@ -21,6 +21,7 @@
 //! - `nodes`: the page about nodes is complete and true, what would be sent elsewhere is shown
 //! - `reading`: files as programs really write them
 //! - `testing`: test cases of scripts, files of kapacitor-unit, and data that is made
+//! - `archives`: many files as one, parts of their time, parts of their groups
 //! - `recordings`: batch recordings are read as the daemon reads them
 //! - `check`: mistakes are named before a script runs, and there are no false alarms
 //! - `bench`: figures for every shipped script, and what is wrong use
@@ -48,6 +49,7 @@
 // `pub` here is for the other modules of this binary.
 #![allow(unreachable_pub)]
 
+mod archives;
 mod bad_data;
 mod bad_input;
 mod bench;

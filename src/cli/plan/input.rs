@@ -1,11 +1,12 @@
 //! What is read: files, or a database.
 
+use super::files;
 use crate::cli::args::{DataArgs, MeasureArgs, ReplayArgs};
 use crate::cli::usage;
 use rhai_udf::replay::influxdb::stream::Selection;
 use rhai_udf::replay::influxdb::{Client, Measurements, Queries, TimeRange};
 use rhai_udf::replay::influxql::Table;
-use rhai_udf::replay::source::{self, CsvReading, MadeUp, Reading, Source};
+use rhai_udf::replay::source::{self, CsvReading, MadeUp, Reading, Source, Span};
 use rhai_udf::replay::task::{DataKind, Task};
 use rhai_udf::tick::Query;
 use rhai_udf::tick::flow::Edge;
@@ -14,10 +15,12 @@ use std::path::{Path, PathBuf};
 /// What is read.
 #[derive(Debug)]
 pub(in crate::cli) enum Input {
-    /// Files, one after the other.
+    /// Files.
     Files {
-        /// The files.
+        /// The files, without folders and patterns.
         paths: Vec<PathBuf>,
+        /// Whether they are one source in the order of time, or played one after the other.
+        merges: bool,
         /// How they are read.
         reading: Reading,
     },
@@ -48,13 +51,14 @@ impl Input {
             client(url)?;
         }
         if !args.data.files.is_empty() {
-            if influx.save.is_some() && args.data.files.len() > 1 {
-                return usage("--save keeps one recording: give one --data, or --influxdb");
+            let files = Self::files(&args.data)?;
+            let one_by_one = files.names().len() > 1;
+            if influx.save.is_some() && one_by_one {
+                return usage(
+                    "--save keeps one recording: give one --data, or leave out --no-merge",
+                );
             }
-            return Ok(Self::Files {
-                paths: args.data.files.clone(),
-                reading: reading(&args.data),
-            });
+            return Ok(files);
         }
         let Some(url) = influx.influxdb.clone() else {
             return usage("no data: give --data or --influxdb");
@@ -69,11 +73,39 @@ impl Input {
         })
     }
 
+    /// Finds the files.
+    fn files(data: &DataArgs) -> anyhow::Result<Self> {
+        let paths = files::find(&data.files)?;
+        let frames = paths.iter().any(|path| DataKind::of(path) == DataKind::Frames);
+        let merges = !data.no_merge && !frames && paths.len() > 1;
+        if let (Some(from), Some(to)) = (data.from, data.to)
+            && from >= to
+        {
+            return usage("--from is not before --to");
+        }
+        Ok(Self::Files { paths, merges, reading: reading(data) })
+    }
+
+    /// Plays each file by itself: each is a series of its own.
+    pub(super) fn keep_apart(&mut self) {
+        if let Self::Files { merges, .. } = self {
+            *merges = false;
+        }
+    }
+
+    /// Returns the files, if it is files.
+    pub(super) fn paths(&self) -> &[PathBuf] {
+        match self {
+            Self::Files { paths, .. } => paths,
+            Self::Made(_) | Self::Influx { .. } => &[],
+        }
+    }
+
     /// Reads what a script is measured on: files, or else points that are made up, with the fields that
     /// the script's options name.
-    pub(super) fn measured(args: &MeasureArgs) -> Self {
+    pub(super) fn measured(args: &MeasureArgs) -> anyhow::Result<Self> {
         if !args.data.files.is_empty() {
-            return Self::Files { paths: args.data.files.clone(), reading: reading(&args.data) };
+            return Self::files(&args.data);
         }
         let mut fields: Vec<String> = (0..args.made.fields).map(|i| format!("f{i}")).collect();
         let options = args.shape.options.iter();
@@ -83,7 +115,7 @@ impl Input {
                 fields.push(name.into());
             }
         }
-        Self::Made(MadeUp { points: args.made.points, groups: args.made.groups, fields })
+        Ok(Self::Made(MadeUp { points: args.made.points, groups: args.made.groups, fields }))
     }
 
     /// What the data is.
@@ -124,9 +156,10 @@ impl Input {
         }
     }
 
-    /// The names of the sources, in order.
+    /// The names of the sources, in order; files that are merged have the name of the first.
     pub(in crate::cli) fn names(&self) -> Vec<PathBuf> {
         match self {
+            Self::Files { paths, merges: true, .. } => paths[..1].to_vec(),
             Self::Files { paths, .. } => paths.clone(),
             Self::Made(_) => vec![PathBuf::from("made up")],
             Self::Influx { .. } => vec![PathBuf::from("InfluxDB")],
@@ -148,7 +181,10 @@ impl Input {
     /// Opens a source by its name.
     pub(in crate::cli) fn open(&self, name: &Path, task: &Task) -> anyhow::Result<Box<dyn Source>> {
         let (url, span) = match self {
-            Self::Files { reading, paths } => return open_file(name, paths, reading, task),
+            Self::Files { reading, paths, merges } => {
+                let merged = if *merges { &paths[..] } else { &[] };
+                return open_file(name, (paths, merged), reading, task);
+            }
             Self::Made(made) => return Ok(made.open()),
             Self::Influx { url, span, .. } => (url, *span),
         };
@@ -183,7 +219,7 @@ impl Input {
 /// first.
 fn open_file(
     name: &Path,
-    paths: &[PathBuf],
+    (paths, merged): (&[PathBuf], &[PathBuf]),
     reading: &Reading,
     task: &Task,
 ) -> anyhow::Result<Box<dyn Source>> {
@@ -199,6 +235,9 @@ fn open_file(
             return Ok(table.ask_all(definitions.queries().iter())?);
         }
     }
+    if !merged.is_empty() {
+        return Ok(source::open_merged(merged, reading)?);
+    }
     Ok(source::open(name, reading)?)
 }
 
@@ -213,6 +252,7 @@ fn reading(data: &DataArgs) -> Reading {
     Reading {
         precision: data.precision.unwrap_or_default(),
         skip_bad_lines: data.skip_bad_lines,
+        span: Span { from: data.from, to: data.to },
         csv: CsvReading {
             time_column: data.time_column.clone(),
             field_columns: data.field_columns.clone(),

@@ -1,5 +1,6 @@
 //! A plan: what will be read, run and shown. Arguments become a plan, and the plan is played.
 
+mod files;
 mod input;
 mod refuse;
 mod variants;
@@ -75,7 +76,7 @@ impl Plan {
 
     /// Plans what a script is measured on.
     pub(super) fn measured(args: &MeasureArgs, config: Config) -> anyhow::Result<Self> {
-        let input = Input::measured(args);
+        let input = Input::measured(args)?;
         let kind = input.kind()?;
         refuse::unmeasured(args, &input, kind)?;
         let options = args.shape.options.clone();
@@ -114,7 +115,7 @@ impl Plan {
     fn of(
         args: &ReplayArgs,
         config: Config,
-        input: Option<Input>,
+        mut input: Option<Input>,
         kind: DataKind,
     ) -> anyhow::Result<Self> {
         let is_tick = is_tick(&args.script);
@@ -135,7 +136,12 @@ impl Plan {
         };
         let labels = args.judge.labels.as_deref().map(Labels::read).transpose()?;
         let by_file = labels.as_ref().is_some_and(Labels::by_file);
+        let reads = reads(args, input.as_ref());
+        if let Some(input) = input.as_mut().filter(|_| by_file) {
+            input.keep_apart();
+        }
         refuse::states(args, kind, by_file)?;
+        refuse::shards(args, kind)?;
         if let (Task::Tick(tick), Some(Input::Files { .. }), DataKind::Stream) =
             (&task, &input, kind)
             && refuse::has_state(args)
@@ -166,7 +172,7 @@ impl Plan {
             json: args.show.format == Some(FormatName::Json),
             real_clock: args.show.real_clock,
             save: args.influx.save.clone(),
-            reads: reads(args),
+            reads,
             from_state: args.state.from_state.clone(),
             save_state: args.state.save_state.clone(),
             title: input_title,
@@ -188,11 +194,12 @@ impl Plan {
 }
 
 /// Returns the files that are read.
-fn reads(args: &ReplayArgs) -> Vec<PathBuf> {
+fn reads(args: &ReplayArgs, input: Option<&Input>) -> Vec<PathBuf> {
     let programs = args.tick.udf.iter().map(|(_, program)| PathBuf::from(program));
     let named = [Some(&args.script), args.judge.labels.as_ref(), args.config.as_ref()];
     let named = named.into_iter().flatten().cloned();
-    args.data.files.iter().cloned().chain(named).chain(programs).collect()
+    let data = input.map_or(&[][..], Input::paths);
+    data.iter().cloned().chain(named).chain(programs).collect()
 }
 
 /// Tells whether a file is a TICKscript.
@@ -234,6 +241,7 @@ fn script(
         kind,
         measurement: args.data.measurement.clone(),
         group_by: shape.group_by.clone(),
+        shard: args.shard,
         window,
         uses,
         captured_options: kind == DataKind::Frames && !own_options,
@@ -328,6 +336,7 @@ fn tick(
         text,
         id: args.tick.task.clone().unwrap_or_else(|| id_by_file(script)),
         dbrp: args.tick.dbrp.clone(),
+        shard: args.shard,
         variables: args.tick.variables.clone(),
         replicas: args.tick.replicas.iter().cloned().collect(),
         udfs: udfs.map(|(name, text)| (name.clone(), UdfCommand::parse(text))).collect(),
@@ -336,7 +345,14 @@ fn tick(
         variants: all,
         out: args.tick.out.clone(),
         database: args.influx.influxdb.clone().filter(|_| args.influx.write),
-        reads: reads(args),
+        reads: args
+            .data
+            .files
+            .iter()
+            .filter(|path| path.is_file())
+            .cloned()
+            .chain(reads(args, None))
+            .collect(),
         show,
         ..TickTask::default()
     })

@@ -3,6 +3,7 @@
 use super::{Input, is_tick};
 use crate::cli::args::{DataArgs, FormatName, MeasureArgs, ReplayArgs, ShapeArgs};
 use crate::cli::usage;
+use rhai_udf::replay::source;
 use rhai_udf::replay::task::DataKind;
 
 /// An option: its name, whether it is given, and why it does not apply.
@@ -19,7 +20,11 @@ pub(super) fn unused(args: &ReplayArgs, input: Option<&Input>) -> anyhow::Result
     match input {
         None => refuse(&of_recorded_data(args)),
         Some(Input::Made(_)) => Ok(()),
-        Some(Input::Influx { .. }) => refuse(&of_files(args)),
+        Some(Input::Influx { .. }) => {
+            refuse(&of_files(args))?;
+            let why = "the data comes from --influxdb: give --start and --stop";
+            refuse(&of_archives(&args.data, why))
+        }
         Some(Input::Files { paths, .. }) => {
             refuse(&of_a_database(args))?;
             refuse(&of_formats(&args.data, paths))?;
@@ -41,12 +46,36 @@ pub(super) fn unmeasured(args: &MeasureArgs, input: &Input, kind: DataKind) -> a
         _ => {
             let why = "it is for --data, and the points are made here";
             refuse(&of_text(&args.data, why))?;
+            refuse(&of_archives(&args.data, why))?;
             refuse(&[
                 ("--measurement", args.data.measurement.is_some(), why),
                 ("--group-by", !args.shape.group_by.is_empty(), why),
             ])
         }
     }
+}
+
+/// Refuses a part of the groups where there is no such thing.
+pub(super) fn shards(args: &ReplayArgs, kind: DataKind) -> anyhow::Result<()> {
+    let shard = args.shard.is_some();
+    let judges = args.judge.labels.is_some() || !args.judge.sweep.is_empty();
+    let ungrouped = kind == DataKind::Stream
+        && !is_tick(&args.script)
+        && args.shape.group_by.is_empty()
+        && args.influx.query.is_none();
+    refuse(&[
+        ("--shard", shard && kind == DataKind::Frames, "captured requests are played as they are"),
+        (
+            "--shard",
+            shard && judges,
+            "--labels and --sweep judge the alerts of all groups together",
+        ),
+        (
+            "--shard",
+            shard && ungrouped,
+            "the data is one group; say with --group-by what makes groups",
+        ),
+    ])
 }
 
 /// Tells whether a state is read or kept.
@@ -210,6 +239,7 @@ fn of_recorded_data(args: &ReplayArgs) -> Vec<Given<'static>> {
         ("--watch", args.show.watch, why),
         ("--plot", args.picture.plot.is_some(), why),
         ("--strict", args.show.strict, why),
+        ("--shard", args.shard.is_some(), why),
         ("--from-state", args.state.from_state.is_some(), why),
         ("--save-state", args.state.save_state.is_some(), why),
         ("--real-clock", args.show.real_clock, why),
@@ -221,7 +251,17 @@ fn of_recorded_data(args: &ReplayArgs) -> Vec<Given<'static>> {
         ("--influxdb", influx.influxdb.is_some() && !influx.write, "it is for --write here"),
     ];
     given.extend(of_text(data, why));
+    given.extend(of_archives(data, why));
     given
+}
+
+/// What chooses among files and their times.
+fn of_archives(data: &DataArgs, why: &'static str) -> [Given<'static>; 3] {
+    [
+        ("--from", data.from.is_some(), why),
+        ("--to", data.to.is_some(), why),
+        ("--no-merge", data.no_merge, why),
+    ]
 }
 
 fn of_text(data: &DataArgs, why: &'static str) -> [Given<'static>; 5] {
@@ -261,7 +301,7 @@ fn of_formats(data: &DataArgs, paths: &[std::path::PathBuf]) -> Vec<Given<'stati
     let any = |extensions: &[&str]| {
         paths.iter().any(|path| {
             let name = path.to_string_lossy().to_lowercase();
-            let plain = name.strip_suffix(".gz").unwrap_or(&name);
+            let plain = source::plain_name(&name);
             extensions.iter().any(|extension| plain.ends_with(extension))
         })
     };
@@ -286,11 +326,16 @@ fn of_kind(data: &DataArgs, shape: &ShapeArgs, kind: DataKind) -> Vec<Given<'sta
         DataKind::Batch => "batches are grouped already",
         DataKind::Frames => "captured requests are grouped already",
     };
-    let measurement = data.measurement.is_some() && kind == DataKind::Frames;
-    vec![
+    let is_frames = kind == DataKind::Frames;
+    let measurement = data.measurement.is_some() && is_frames;
+    let as_they_are = "captured requests are played as they are";
+    let mut given = of_archives(data, as_they_are).to_vec();
+    given.retain(|_| is_frames);
+    given.extend([
         ("--group-by", !shape.group_by.is_empty(), why),
         ("--period", shape.period.is_some(), why),
         ("--align", shape.align, why),
-        ("--measurement", measurement, "captured requests are played as they are"),
-    ]
+        ("--measurement", measurement, as_they_are),
+    ]);
+    given
 }

@@ -13,6 +13,7 @@ impl Player {
     /// # Errors
     /// A state of another task, or that is refused.
     pub fn resume(&mut self, file: &StateFile, path: &Path) -> Result<(), ReplayError> {
+        let shard = self.task.shard().map(|shard| shard.to_string());
         let refuses = self.task.config().state.on_snapshot == OnSnapshot::Refuse;
         let engine = self.only_engine()?;
         match file {
@@ -22,6 +23,7 @@ impl Player {
                 }
             }
             StateFile::Task(state) => {
+                state.check_shard(shard, path)?;
                 let resumed = engine.resume(&state.runs)?;
                 state.judge(&resumed, path, refuses)?;
                 self.points_before = state.points;
@@ -49,6 +51,7 @@ impl Player {
         Ok(TaskState {
             program: env!("CARGO_PKG_VERSION").into(),
             task: file.to_string_lossy().into_owned(),
+            shard: self.task.shard().map(|shard| shard.to_string()),
             time: self.time,
             points: self.points_before + self.points_in,
             runs,

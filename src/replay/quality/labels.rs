@@ -102,7 +102,7 @@ impl Labels {
             Series::Many(series) => series,
         };
         let plain = data.to_string_lossy();
-        let plain = Path::new(plain.strip_suffix(".gz").unwrap_or(&plain));
+        let plain = Path::new(crate::replay::source::plain_name(&plain));
         let found = series.iter().find(|(key, _)| plain.ends_with(key) || data.ends_with(key));
         found.map(|(_, spans)| &spans[..]).ok_or_else(|| ReplayError::Data {
             path: self.path.clone(),

@@ -5,6 +5,7 @@
 //! of a column says what the column holds: `true` or `false` a bool, a number a double (`12i`, as in
 //! line protocol, an int), anything else a string.
 
+use super::packed::plain_name;
 use super::plausible::{self, Times};
 use super::{Item, Reading, Scratch, Source};
 use crate::protocol::Point;
@@ -82,7 +83,7 @@ impl Csv {
             .trim(csv::Trim::All)
             .from_reader(reader);
         let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        let stem = name.strip_suffix(".gz").unwrap_or(&name);
+        let stem = plain_name(&name);
         let stem = stem.rsplit_once('.').map_or(stem, |(stem, _)| stem);
         let mut source = Self {
             reader,
@@ -92,7 +93,7 @@ impl Csv {
             unit: reading.csv.unit,
             record: StringRecord::new(),
             ahead: false,
-            any: false,
+            any: reading.again,
             skip: reading.skip_bad_lines,
             skipped: reading.skipped.clone(),
         };

@@ -29,7 +29,7 @@ impl Lines {
             precision: reading.precision,
             skip: reading.skip_bad_lines,
             skipped: reading.skipped.clone(),
-            any: false,
+            any: reading.again,
         }
     }
 

@@ -5,18 +5,25 @@ mod capture;
 mod csv;
 mod lines;
 mod made;
+mod merged;
+mod packed;
 mod plausible;
 pub mod recipe;
+mod span;
 mod stream;
 mod text;
 
 pub use csv::CsvReading;
 pub use made::MadeUp;
+pub use merged::open_merged;
+pub use packed::plain_name;
 pub use recipe::Recipe;
+pub use span::Span;
 
 use super::ReplayError;
 use crate::protocol::line::Precision;
 use crate::protocol::{Batch, Point};
+use span::Within;
 use std::cell::Cell;
 use std::path::Path;
 use std::rc::Rc;
@@ -45,6 +52,17 @@ pub struct Scratch {
     pub frame: Vec<u8>,
 }
 
+impl Scratch {
+    /// Returns the time of an item; a captured request has none.
+    fn time(&self, item: Item) -> Option<i64> {
+        match item {
+            Item::Point => Some(self.point.time()),
+            Item::Batch => Some(self.batch.tmax),
+            Item::Frame => None,
+        }
+    }
+}
+
 /// Recorded data, one item at a time.
 pub trait Source {
     /// The next item, put into `scratch`; `None` at the end.
@@ -59,6 +77,9 @@ pub trait Source {
     }
 }
 
+/// The ends of names that say what a file holds.
+const EXTENSIONS: [&str; 9] = ["lp", "txt", "line", "influx", "csv", "tsv", "srpl", "brpl", "bin"];
+
 /// How files are read.
 #[derive(Clone, Debug, Default)]
 pub struct Reading {
@@ -66,6 +87,10 @@ pub struct Reading {
     pub precision: Precision,
     /// Go on after a bad line.
     pub skip_bad_lines: bool,
+    /// Only data of this time.
+    pub span: Span,
+    /// The beginning of the files has been read before: nothing is said of it again.
+    pub again: bool,
     /// How CSV is read.
     pub csv: CsvReading,
     /// Counts the bytes that were read, for a progress bar.
@@ -80,22 +105,43 @@ pub fn of_text(text: String, name: &Path, reading: &Reading) -> Box<dyn Source> 
     Box::new(lines::Lines::new(reader, name, reading))
 }
 
-/// Opens a file by its name: `.lp`, `.csv`, `.srpl`, `.brpl`, `.bin`, with `.gz` after it or not.
+/// Opens a file by its name: `.lp`, `.csv`, `.srpl`, `.brpl`, `.bin`, with `.gz` or `.zst` after it or not.
 ///
 /// # Errors
 /// A file that cannot be read, or whose name says nothing.
 pub fn open(path: &Path, reading: &Reading) -> Result<Box<dyn Source>, ReplayError> {
+    let source = open_whole(path, reading)?;
+    if reading.span.is_all() {
+        return Ok(source);
+    }
+    Ok(Box::new(Within { source, span: reading.span, ordered: false }))
+}
+
+/// Tells whether a file's name says what it holds.
+pub fn is_known(path: &Path) -> bool {
+    EXTENSIONS.contains(&&*extension(path))
+}
+
+/// Returns the end of a file's name that says what it holds.
+fn extension(path: &Path) -> String {
     let name = path.file_name().unwrap_or_default().to_string_lossy().to_lowercase();
-    let plain = name.strip_suffix(".gz").unwrap_or(&name);
-    let extension = plain.rsplit_once('.').map_or("", |(_, extension)| extension);
-    Ok(match extension {
+    let extension = plain_name(&name).rsplit_once('.').map_or("", |(_, extension)| extension);
+    extension.to_owned()
+}
+
+/// Opens a file whatever time is asked for.
+///
+/// # Errors
+/// A file that cannot be read, or whose name says nothing.
+fn open_whole(path: &Path, reading: &Reading) -> Result<Box<dyn Source>, ReplayError> {
+    Ok(match &*extension(path) {
         "lp" | "txt" | "line" | "influx" => {
-            Box::new(lines::Lines::new(text::open(path, reading)?, path, reading))
+            Box::new(lines::Lines::new(packed::open(path, reading)?, path, reading))
         }
-        "csv" | "tsv" => Box::new(csv::Csv::open(text::open(path, reading)?, path, reading)?),
-        "srpl" => Box::new(stream::Recording::new(text::open(path, reading)?, path)),
+        "csv" | "tsv" => Box::new(csv::Csv::open(packed::open(path, reading)?, path, reading)?),
+        "srpl" => Box::new(stream::Recording::new(packed::open(path, reading)?, path, reading)),
         "brpl" => Box::new(batches::Recording::open(path, reading)?),
-        "bin" => Box::new(capture::Capture::new(text::open(path, reading)?, path)),
+        "bin" => Box::new(capture::Capture::new(packed::open(path, reading)?, path)),
         "rhai" | "tick" => {
             return Err(ReplayError::Data {
                 path: path.into(),
@@ -112,7 +158,7 @@ pub fn open(path: &Path, reading: &Reading) -> Result<Box<dyn Source>, ReplayErr
                 line: None,
                 message: "what it holds is told by its name: .lp (line protocol), .csv, .srpl or \
                           .brpl (recordings of Kapacitor), .bin (captured requests), each also \
-                          with .gz"
+                          with .gz or .zst"
                     .into(),
             });
         }

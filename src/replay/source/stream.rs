@@ -3,7 +3,7 @@
 
 use super::plausible::{self, Times};
 use super::text::NumberedLines;
-use super::{Item, Scratch, Source};
+use super::{Item, Reading, Scratch, Source};
 use crate::protocol::line::Reader;
 use crate::replay::ReplayError;
 use std::io::BufRead;
@@ -19,13 +19,13 @@ pub(super) struct Recording {
 }
 
 impl Recording {
-    pub(super) fn new(reader: Box<dyn BufRead>, path: &Path) -> Self {
+    pub(super) fn new(reader: Box<dyn BufRead>, path: &Path, reading: &Reading) -> Self {
         Self {
             lines: NumberedLines::new(reader, path),
             reader: Reader::default(),
             database: String::new(),
             retention_policy: String::new(),
-            any: false,
+            any: reading.again,
         }
     }
 

@@ -1,173 +1,20 @@
-//! Files of text: unpacked on a thread of their own, read in blocks, cut into numbered lines.
+//! Files of text, cut into numbered lines.
 
-use super::Reading;
 use crate::protocol::line::{Cut, cut};
 use crate::replay::ReplayError;
-use flate2::bufread::MultiGzDecoder;
 use memchr::memchr;
-use std::cell::Cell;
-use std::fs::File;
-use std::io::{BufRead, BufReader, Read};
+use std::io::BufRead;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
-use std::rc::Rc;
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
 /// Bytes that are read at once.
 const BLOCK: usize = 1 << 18;
-
-/// Unpacked blocks that may wait to be read.
-const AHEAD: usize = 4;
 
 /// The byte order mark in UTF-8.
 const MARK: &[u8] = b"\xef\xbb\xbf";
 
 /// Lines that a text in quotes may span.
 const SPAN: u64 = 100;
-
-/// Opens a file, unpacked if its first bytes say gzip, whatever its name.
-pub(super) fn open(path: &Path, reading: &Reading) -> Result<Box<dyn BufRead>, ReplayError> {
-    let error = |source| ReplayError::Read { path: path.into(), source };
-    let file = File::open(path).map_err(error)?;
-    if file.metadata().is_ok_and(|m| m.is_dir()) {
-        return Err(error(std::io::ErrorKind::IsADirectory.into()));
-    }
-    let counted = Counted { inner: file, bytes: 0 };
-    let mut buffered = BufReader::with_capacity(1 << 16, counted);
-    let packed = buffered.fill_buf().map_err(error)?.starts_with(&[0x1f, 0x8b]);
-    Ok(if packed {
-        Box::new(Unpacked::start(buffered, reading.bytes.clone()).map_err(error)?)
-    } else {
-        Box::new(Plain { reader: buffered, bytes: reading.bytes.clone() })
-    })
-}
-
-/// Counts what is read.
-struct Counted {
-    inner: File,
-    bytes: u64,
-}
-
-impl Read for Counted {
-    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
-        let n = self.inner.read(buffer)?;
-        self.bytes += n as u64;
-        Ok(n)
-    }
-}
-
-/// A file as it is.
-struct Plain {
-    reader: BufReader<Counted>,
-    bytes: Rc<Cell<u64>>,
-}
-
-impl Plain {
-    fn count(&mut self) {
-        let counted = self.reader.get_mut();
-        self.bytes.set(self.bytes.get() + std::mem::take(&mut counted.bytes));
-    }
-}
-
-impl Read for Plain {
-    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
-        let read = self.reader.read(buffer);
-        self.count();
-        read
-    }
-}
-
-impl BufRead for Plain {
-    fn fill_buf(&mut self) -> std::io::Result<&[u8]> {
-        self.reader.fill_buf()?;
-        self.count();
-        Ok(self.reader.buffer())
-    }
-
-    fn consume(&mut self, amount: usize) {
-        self.reader.consume(amount);
-    }
-}
-
-/// What the thread that unpacks gives: a block, and the packed bytes that were read for it.
-type Block = std::io::Result<(Vec<u8>, u64)>;
-
-/// A packed file, which a thread unpacks ahead of its reader.
-struct Unpacked {
-    blocks: Receiver<Block>,
-    /// Takes blocks that have been read, to be filled again.
-    used: SyncSender<Vec<u8>>,
-    block: Vec<u8>,
-    at: usize,
-    bytes: Rc<Cell<u64>>,
-}
-
-impl Unpacked {
-    fn start(file: BufReader<Counted>, bytes: Rc<Cell<u64>>) -> std::io::Result<Self> {
-        let (sender, blocks) = sync_channel(AHEAD);
-        let (used, again) = sync_channel(AHEAD + 2);
-        let thread = std::thread::Builder::new().name("gunzip".into());
-        thread.spawn(move || unpack(MultiGzDecoder::new(file), &sender, &again))?;
-        Ok(Self { blocks, used, block: Vec::new(), at: 0, bytes })
-    }
-}
-
-/// Sends the unpacked file in blocks, until its end, an error, or a reader that is gone.
-fn unpack(
-    mut file: MultiGzDecoder<BufReader<Counted>>,
-    sender: &SyncSender<Block>,
-    again: &Receiver<Vec<u8>>,
-) {
-    loop {
-        let mut block = again.try_recv().unwrap_or_default();
-        block.clear();
-        let read = file.by_ref().take(BLOCK as u64).read_to_end(&mut block);
-        let packed = std::mem::take(&mut file.get_mut().get_mut().bytes);
-        let ended = block.is_empty();
-        // What was unpacked before an error is read before it.
-        if !ended && sender.send(Ok((block, packed))).is_err() {
-            return;
-        }
-        match read {
-            Ok(_) if ended => return,
-            Ok(_) => {}
-            Err(error) => {
-                let _ = sender.send(Err(error));
-                return;
-            }
-        }
-    }
-}
-
-impl Read for Unpacked {
-    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
-        let block = self.fill_buf()?;
-        let n = block.len().min(buffer.len());
-        buffer[..n].copy_from_slice(&block[..n]);
-        self.consume(n);
-        Ok(n)
-    }
-}
-
-impl BufRead for Unpacked {
-    fn fill_buf(&mut self) -> std::io::Result<&[u8]> {
-        // The thread ends by hanging up.
-        if self.at == self.block.len()
-            && let Ok(block) = self.blocks.recv()
-        {
-            let (block, packed) = block?;
-            let used = std::mem::replace(&mut self.block, block);
-            let _ = self.used.try_send(used);
-            self.bytes.set(self.bytes.get() + packed);
-            self.at = 0;
-        }
-        Ok(&self.block[self.at..])
-    }
-
-    fn consume(&mut self, amount: usize) {
-        self.at += amount;
-    }
-}
 
 /// A text in lines, with their numbers.
 pub(super) struct NumberedLines {
@@ -298,6 +145,8 @@ impl NumberedLines {
 
 #[cfg(test)]
 mod tests {
+    use super::super::Reading;
+    use super::super::packed::open;
     use super::*;
     use std::io::Write;
 

@@ -9,8 +9,8 @@ pub use tick::{Override, TickTask, TickVariant, database_and_policy, id_by_file}
 
 use super::ReplayError;
 use super::engine::Engine;
-use super::source::{Item, Scratch};
-use crate::protocol::group::{self, Grouping};
+use super::source::{Item, Scratch, plain_name};
+use crate::protocol::group::{self, Grouping, Shard};
 use crate::script::ScriptHandler;
 use crate::script::config::Config;
 use crate::tick::flow::Edge;
@@ -33,7 +33,7 @@ impl DataKind {
     /// Tells from a file's name what it holds.
     pub fn of(path: &Path) -> Self {
         let name = path.to_string_lossy().to_lowercase();
-        match name.strip_suffix(".gz").unwrap_or(&name) {
+        match plain_name(&name) {
             name if name.ends_with(".brpl") => Self::Batch,
             name if name.ends_with(".bin") => Self::Frames,
             _ => Self::Stream,
@@ -64,6 +64,14 @@ impl Task {
         match self {
             Self::Script(task) => &task.script,
             Self::Tick(task) => Path::new(&task.name),
+        }
+    }
+
+    /// Returns the part of the groups that is played.
+    pub fn shard(&self) -> Option<Shard> {
+        match self {
+            Self::Script(task) => task.shard,
+            Self::Tick(task) => task.shard,
         }
     }
 

@@ -4,7 +4,7 @@
 use super::{DataKind, Lanes, check_scope};
 use crate::agent::Control;
 use crate::protocol::Point;
-use crate::protocol::group::Grouping;
+use crate::protocol::group::{Grouping, Shard};
 use crate::protocol::message::{EdgeType, InfoResponse, InitRequest};
 use crate::replay::ReplayError;
 use crate::replay::effects::{Effects, Place, Show};
@@ -54,6 +54,8 @@ pub struct ScriptTask {
     pub group_by: Vec<String>,
     /// Windows, for a script that wants batches.
     pub window: Option<Windows>,
+    /// The part of the groups that is played; `None` for all.
+    pub shard: Option<Shard>,
     /// The uses of the script; each sees all data.
     pub uses: Vec<Use>,
     /// A captured session brings the options.
@@ -124,6 +126,9 @@ impl ScriptTask {
         let mut registry = UdfRegistry::plain(self.config.clone(), self.captured_options)
             .controlled(&self.control);
         registry.add(UDF, UdfCommand::Script(self.script.clone()));
+        if self.shard.is_some() {
+            registry.spread();
+        }
         let info = registry.info(UDF)?.unwrap_or_default();
         let mut outline = Outline {
             builder: self.source()?,
@@ -140,6 +145,7 @@ impl ScriptTask {
         let text = TickText { name: "the command line", text: "" };
         let task = crate::tick::TaskSettings {
             id: "replay".into(),
+            shard: self.shard,
             ..crate::tick::TaskSettings::default()
         };
         let Outline { builder, places, variants, udfs } = outline;

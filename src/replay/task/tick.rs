@@ -2,6 +2,7 @@
 
 use super::{Lanes, check_scope};
 use crate::agent::Control;
+use crate::protocol::group::Shard;
 use crate::replay::ReplayError;
 use crate::replay::effects::{Effects, Show};
 use crate::replay::engine::{Engine, Run};
@@ -45,6 +46,8 @@ pub struct TickTask {
     pub out: Option<PathBuf>,
     /// Where points are written to.
     pub database: Option<String>,
+    /// The part of the groups that is played; `None` for all.
+    pub shard: Option<Shard>,
     /// The files that are read, which no output may replace.
     pub reads: Vec<PathBuf>,
     /// What is shown.
@@ -88,6 +91,9 @@ pub enum Override {
 impl TickTask {
     fn registry(&self) -> UdfRegistry {
         let mut registry = UdfRegistry::new(self.config.clone()).controlled(&self.control);
+        if self.shard.is_some() {
+            registry.spread();
+        }
         for (name, command) in &self.udfs {
             registry.add(name, command.clone());
         }
@@ -154,6 +160,7 @@ impl TickTask {
             dbrp: self.dbrp.clone(),
             replicas: self.replicas.clone(),
             variables,
+            shard: self.shard,
         };
         let source = TickText { name: &self.name, text: &self.text };
         let mut definitions = Definitions::compile(&source, &task.variables, registry)?;
@@ -170,6 +177,9 @@ impl TickTask {
             ));
         }
         self.check_outputs(&definitions)?;
+        if let (Some(_), Some(why)) = (self.shard, definitions.looks_at_several_groups()) {
+            return Err(unused("--shard", &why));
+        }
         Ok((definitions, task))
     }
 

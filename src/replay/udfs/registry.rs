@@ -8,8 +8,8 @@ use crate::protocol::message::{InfoResponse, InitRequest};
 use crate::replay::ReplayError;
 use crate::replay::udfs::external::External;
 use crate::replay::udfs::local::{LocalUdf, declaration};
-use crate::script::ScriptHandler;
 use crate::script::config::Config;
+use crate::script::{ScriptHandler, StateScope};
 use crate::tick::error::{Result, TickError};
 use crate::tick::udf::{Udf, Udfs};
 
@@ -49,6 +49,8 @@ pub struct UdfRegistry {
     captured: bool,
     /// Ends calls of scripts that go on after it was asked to stop.
     control: Control,
+    /// The groups are spread over processes.
+    spread: bool,
 }
 
 impl UdfRegistry {
@@ -66,6 +68,11 @@ impl UdfRegistry {
     #[must_use]
     pub fn controlled(self, control: &Control) -> Self {
         Self { control: control.clone(), ..self }
+    }
+
+    /// Refuses scripts whose groups share a state: the groups are spread over processes.
+    pub fn spread(&mut self) {
+        self.spread = true;
     }
 
     /// Adds a function.
@@ -124,6 +131,14 @@ impl Udfs for UdfRegistry {
             }
             Some(UdfCommand::Script(path)) => {
                 let handler = self.load(name, &path)?;
+                let scope = handler.program().map(|program| program.declaration().scope);
+                if self.spread && matches!(scope, Ok(StateScope::Task)) {
+                    let why = format!(
+                        "--shard does not apply: all groups share one state in {} (scope: \"task\")",
+                        path.display()
+                    );
+                    return Err(TickError::Outside(Box::new(ReplayError::Usage(why))));
+                }
                 let init = (!self.captured).then_some(init);
                 let shown = (!self.plain).then_some(name);
                 let origin = (path, self.config.clone());

@@ -8,6 +8,7 @@ pub mod handlers;
 mod links;
 pub mod object;
 pub mod query;
+mod sharding;
 pub mod spec;
 mod spread;
 

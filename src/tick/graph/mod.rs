@@ -16,6 +16,7 @@ use super::flow::{Edge, Flowing, Node, Outside, Pool, Sent, Tally, Unseen};
 use super::nodes;
 use super::settings::TaskSettings;
 use super::udf::Udfs;
+use crate::protocol::group::Shard;
 use crate::protocol::{Batch, Point, Request};
 use clock::Clock;
 
@@ -25,6 +26,8 @@ pub struct Graph {
     edge: Edge,
     dbrps: Vec<(String, String)>,
     queries: Vec<usize>,
+    /// The part of the groups whose batches are taken; points are chosen by `|from()`.
+    shard: Option<Shard>,
     /// Where data comes from that does not say.
     home: Option<(String, String)>,
     /// The node whose input [`Outside::row`] is told of.
@@ -105,6 +108,7 @@ impl Graph {
             edge: definitions[0].provides,
             dbrps,
             queries,
+            shard: task.shard,
             home,
             item: 0,
             pool: Pool::default(),
@@ -187,6 +191,9 @@ impl Graph {
             return Err(TickError::Node { node: "batch0".to_owned(), message });
         };
         let id = *id;
+        if self.shard.is_some_and(|shard| !shard.has(batch.group.as_bytes())) {
+            return Ok(());
+        }
         self.reach(batch.tmax, outside)?;
         self.slots[id].received += 1;
         self.sent.push((self.item, batch.into()));

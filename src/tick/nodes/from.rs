@@ -5,7 +5,7 @@ use std::rc::Rc;
 use super::group_by::grouping;
 use super::unreachable_edge;
 use crate::protocol::align::{round, truncate};
-use crate::protocol::group::Grouping;
+use crate::protocol::group::{Grouping, Shard};
 use crate::protocol::{Batch, Point};
 use crate::tick::definition::Definition;
 use crate::tick::definition::object::Object;
@@ -31,10 +31,15 @@ pub(crate) struct From {
     others: Names,
     round: i64,
     truncate: i64,
+    shard: Option<Shard>,
 }
 
 impl From {
-    pub(crate) fn new(definition: &Definition, source: &TickText<'_>) -> Result<Self> {
+    pub(crate) fn new(
+        definition: &Definition,
+        source: &TickText<'_>,
+        shard: Option<Shard>,
+    ) -> Result<Self> {
         let string = |name: &str| definition.string(name).filter(|value| !value.is_empty());
         let (groups, at) = definition
             .last("groupBy")
@@ -56,6 +61,7 @@ impl From {
             others: Names::default(),
             round: definition.duration("round").unwrap_or(0),
             truncate: definition.duration("truncate").unwrap_or(0),
+            shard,
         })
     }
 
@@ -97,6 +103,10 @@ impl Node for From {
         }
         self.tags.look(|| changed.tags().map(|(name, _)| name));
         self.grouping.apply(changed);
+        if self.shard.is_some_and(|shard| !shard.has(changed.group_bytes())) {
+            out.pool.give(point);
+            return Ok(());
+        }
         out.send(Message::Point(point));
         Ok(())
     }

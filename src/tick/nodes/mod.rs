@@ -66,7 +66,7 @@ pub(crate) fn build(
         NodeKind::Node(spec) => spec,
     };
     Ok(match spec.name {
-        "from" => Box::new(from::From::new(definition, source)?),
+        "from" => Box::new(from::From::new(definition, source, task.shard)?),
         "query" => {
             query::check(definition, source)?;
             Box::new(source::Pass)

@@ -82,7 +82,7 @@ impl Recording {
         }
         let size = std::fs::metadata(path).map_or(0, |m| m.len());
         reading.bytes.set(reading.bytes.get() + size);
-        Ok(Self { path: path.into(), entries, any: false })
+        Ok(Self { path: path.into(), entries, any: reading.again })
     }
 }
 
