@@ -55,7 +55,7 @@ enum Command {
     Model(model::Args),
     Make(Box<make::Args>),
     Import(import::Args),
-    Bench(bench::Args),
+    Bench(Box<bench::Args>),
     Test(test::Args),
     Conf(conf::Args),
     State(state::Args),
