@@ -283,8 +283,8 @@ fn the_sum_of_the_parts_is_the_whole() {
                         .text(),
                 );
             }
-            assert_eq!(digest(&parts), digest(&[whole.clone()]), "{of}");
-            assert_eq!(digest(&cut), digest(&[whole.clone()]), "{of}, with states");
+            assert_eq!(digest(&parts), digest(std::slice::from_ref(&whole)), "{of}");
+            assert_eq!(digest(&cut), digest(std::slice::from_ref(&whole)), "{of}, with states");
             let largest = parts.iter().map(|part| part.lines().count()).max().unwrap();
             assert!(of == 1 || largest < whole.lines().count() * 4 / 5, "{of}: spread");
         }
