@@ -11,7 +11,10 @@ const LANES: usize = 16;
 const TOGETHER: usize = 12;
 
 /// Rows that one tree sees before the next tree's turn.
-const BLOCK: usize = 256;
+const BLOCK: usize = 512;
+
+/// The columns that a block of rows has at least: with exactly so many an index needs no check.
+const NARROW: usize = 8;
 
 /// Steps between two looks whether all walks have arrived.
 const STEPS: u32 = 4;
@@ -67,26 +70,37 @@ impl<X: Real, W: Real> Forest<X, W> {
 
     /// Tree by tree, with some rows side by side. The rows that are left over go alone.
     fn add_block(&self, steps: &[X::Step], x: &[X], columns: usize, out: &mut [W]) {
+        let padding = NARROW.saturating_sub(columns);
         let rows = x.chunks_exact(columns * LANES);
         let rest = rows.remainder();
         let turned: Vec<[Key<X>; LANES]> = rows
             .flat_map(|rows| {
                 let key = |lane: usize, column: usize| rows[lane * columns + column].key();
-                (0..columns).map(move |column| std::array::from_fn(|lane| key(lane, column)))
+                let columns = (0..columns).chain(std::iter::repeat_n(0, padding));
+                columns.map(move |column| std::array::from_fn(|lane| key(lane, column)))
             })
             .collect();
         let (own, left) = out.split_at_mut(out.len() - rest.len() / columns * self.targets);
         for tree in &self.trees {
-            for (x, out) in
-                turned.chunks_exact(columns).zip(own.chunks_exact_mut(LANES * self.targets))
+            for (x, out) in turned
+                .chunks_exact(columns + padding)
+                .zip(own.chunks_exact_mut(LANES * self.targets))
             {
                 let (start, depth) = match tree.whole {
                     0..3 => ([tree.root; LANES], tree.depth),
                     3 => (self.top::<7>(steps, tree, x), tree.depth - 3),
                     _ => (self.top::<15>(steps, tree, x), tree.depth - 4),
                 };
-                let key = |lane, feature| x[usize::from(feature)][lane];
-                let ends = descend(steps, key, start, depth);
+                let ends = match <&[_; NARROW]>::try_from(x) {
+                    Ok(x) => {
+                        let key = |lane, feature| x[usize::from(feature) % NARROW][lane];
+                        descend(steps, key, start, depth)
+                    }
+                    Err(_) => {
+                        let key = |lane, feature| x[usize::from(feature)][lane];
+                        descend(steps, key, start, depth)
+                    }
+                };
                 self.gather_each(&ends, out);
             }
         }
