@@ -12,12 +12,17 @@ use crate::tick::flow::Edge;
 use std::collections::BTreeSet;
 
 /// Nodes that do not handle each group by itself.
-const TOGETHER: [(&str, &str); 5] = [
+const TOGETHER: [(&str, &str); 10] = [
     ("groupBy", "|groupBy() forms groups of groups, and waits for the points of all of them"),
     ("union", "|union() brings groups into the order of their times"),
     ("join", "|join() waits for all of its parents"),
     ("httpOut", "|httpOut() shows all groups together"),
     ("query", "|query() asks for all groups at once"),
+    ("stats", "|stats() tells of all groups at one time, which any point can bring"),
+    ("barrier", "|barrier() goes by the time that all points have reached"),
+    ("k8sAutoscale", "|k8sAutoscale() scales resources that several groups may share"),
+    ("swarmAutoscale", "|swarmAutoscale() scales resources that several groups may share"),
+    ("ec2Autoscale", "|ec2Autoscale() scales resources that several groups may share"),
 ];
 
 impl Definitions {
@@ -78,7 +83,9 @@ fn keeps_groups_apart(definition: &Definition) -> Result<(), String> {
             return Err("an |alert() has an .id(), which several groups may share".into());
         }
         "eval" if set("tags") => return Err("an |eval() makes .tags()".into()),
-        "default" | "delete" if set("tag") => return Err(format!("|{name}() changes a tag")),
+        "default" | "delete" | "sideload" if set("tag") => {
+            return Err(format!("|{name}() changes a tag"));
+        }
         _ => {}
     }
     let arguments = definition.properties.iter().flat_map(|property| &property.arguments);
@@ -154,6 +161,20 @@ mod tests {
             (
                 "stream|from().groupBy('host')|eval(lambda: \"x\").as('y').tags('y')|log()",
                 ".tags()",
+            ),
+            ("stream|from().groupBy('host')|stats(1s)|log()", "|stats() tells of all groups"),
+            ("stream|from().groupBy('host')|deadman(1.0, 1s)", "|stats() tells of all groups"),
+            (
+                "stream|from().groupBy('host')|barrier().idle(1s)|log()",
+                "|barrier() goes by the time",
+            ),
+            (
+                "stream|from().groupBy('host')|sideload().source('file:///x').tag('a', 'b')|log()",
+                "changes a tag",
+            ),
+            (
+                "stream|from().groupBy('host')|k8sAutoscale().resourceName('a').replicas(lambda: 1)",
+                "several groups may share",
             ),
             ("batch|query('select x from db.rp.m').period(1m).every(1m)|log()", "batch task"),
         ] {
