@@ -9,6 +9,7 @@
 
 pub mod align;
 pub mod batch;
+pub mod cron;
 pub mod duration;
 pub mod frame;
 pub mod group;

@@ -141,8 +141,7 @@ fn queries_are_asked_at_each_tick_of_the_daemon() {
 fn what_is_missing_is_said() {
     let folder = Folder::new("influx-usage");
     let script = folder.write("s.tick", "stream|from()");
-    let cron =
-        folder.write("c.tick", "batch|query('SELECT x FROM m').period(1m).cron('0 * * * *')");
+    let timeless = folder.write("c.tick", "batch|query('SELECT x FROM m').cron('0 * * * *')");
     for (script, arguments, code, message) in [
         (&script, &["--influxdb", "https://db:8086", "--past", "1m"][..], 2, "there is no TLS"),
         (&script, &["--influxdb", "http://127.0.0.1:1"], 2, "give --past 20m or --start"),
@@ -153,7 +152,7 @@ fn what_is_missing_is_said() {
             1,
             "is it running",
         ),
-        (&cron, &["--influxdb", "http://127.0.0.1:1", "--past", "1m"], 1, "write .every()"),
+        (&timeless, &["--influxdb", "http://127.0.0.1:1", "--past", "1m"], 1, "give it .period("),
         (&script, &[], 2, "--data"),
     ] {
         let run = replay(script, arguments);

@@ -4,6 +4,7 @@ use super::client::{Client, Series};
 use super::statement::SelectStatement;
 use super::{InfluxError, TimeRange};
 use crate::protocol::align::round;
+use crate::protocol::cron::{Cron, CronError};
 use crate::protocol::group::regroup;
 use crate::protocol::{Batch, Point};
 use crate::replay::ReplayError;
@@ -45,6 +46,7 @@ pub struct Queries<D> {
 struct Schedule {
     query: Query,
     statement: SelectStatement,
+    pace: Pace,
     tick: i64,
     /// The last tick is not after this.
     stop: i64,
@@ -54,7 +56,7 @@ impl<D: Database> Queries<D> {
     /// The ticks of all queries after the start of `span`, up to and with its stop.
     ///
     /// # Errors
-    /// A query that is no `SELECT`, or that is asked by `cron`.
+    /// A query that is no `SELECT`, or that covers no time.
     pub fn new<'q>(
         database: D,
         queries: impl Iterator<Item = &'q Query>,
@@ -75,16 +77,14 @@ impl<D: Database> Queries<D> {
     ) -> Result<Self, ReplayError> {
         let schedule = |query: &Query| {
             let refuse = |why: String| ReplayError::Unfit(format!("query {}: {why}", query.text));
-            if let Some(cron) = &query.cron {
-                return Err(refuse(format!(
-                    ".cron('{cron}') depends on the daemon's clock and time zone; for a replay \
-                     write .every()"
-                )));
+            if query.period <= 0 {
+                return Err(refuse("it asks for no time; give it .period(duration)".into()));
             }
+            let pace = Pace::of(query).map_err(|error| refuse(error.to_string()))?;
             let statement =
                 SelectStatement::parse(&query.text).map_err(|error| refuse(error.to_string()))?;
-            let tick = next(query, start);
-            Ok(Schedule { query: query.clone(), statement, tick, stop: stop(query) })
+            let tick = pace.after(start);
+            Ok(Schedule { query: query.clone(), statement, pace, tick, stop: stop(query) })
         };
         let schedules = queries.map(schedule).collect::<Result<_, _>>()?;
         Ok(Self { database, schedules, waiting: VecDeque::new() })
@@ -92,14 +92,15 @@ impl<D: Database> Queries<D> {
 
     /// Asks the query whose turn it is; false after the last tick.
     fn ask(&mut self) -> Result<bool, InfluxError> {
-        let turns = self.schedules.iter().enumerate().filter(|(_, s)| s.tick <= s.stop);
+        let due = |(_, s): &(usize, &Schedule)| s.tick <= s.stop && s.tick < i64::MAX;
+        let turns = self.schedules.iter().enumerate().filter(due);
         let Some((number, _)) = turns.min_by_key(|(number, s)| (s.tick, *number)) else {
             return Ok(false);
         };
-        let Schedule { query, statement, tick, .. } = &mut self.schedules[number];
+        let Schedule { query, statement, pace, tick, .. } = &mut self.schedules[number];
         let stop = tick.saturating_sub(query.offset);
         let span = TimeRange { start: stop.saturating_sub(query.period), stop };
-        *tick = next(query, *tick);
+        *tick = pace.after(*tick);
         for series in self.database.series(&statement.at(span, query))? {
             let mut batch =
                 decode(series, query.by_measurement).map_err(|problem| InfluxError::Answer {
@@ -115,10 +116,35 @@ impl<D: Database> Queries<D> {
     }
 }
 
-/// The tick after a time.
-fn next(query: &Query, now: i64) -> i64 {
-    let next = now.saturating_add(query.every.max(1));
-    if query.align { round(next, query.every) } else { next }
+/// When a query is asked.
+#[derive(Debug, Clone)]
+pub enum Pace {
+    /// In intervals, perhaps at multiples of them.
+    Every(i64, bool),
+    /// At times in cron's notation.
+    Cron(Box<Cron>),
+}
+
+impl Pace {
+    /// Returns the pace of a query.
+    ///
+    /// # Errors
+    /// What is no cron.
+    pub fn of(query: &Query) -> Result<Self, CronError> {
+        Ok(match &query.cron {
+            Some(cron) => Self::Cron(Box::new(Cron::parse(cron)?)),
+            None => Self::Every(query.every.max(1), query.align),
+        })
+    }
+
+    /// Returns the tick after a time; the end of time if there is none.
+    pub fn after(&self, time: i64) -> i64 {
+        match self {
+            Self::Every(every, true) => round(time.saturating_add(*every), *every),
+            Self::Every(every, false) => time.saturating_add(*every),
+            Self::Cron(cron) => cron.after(time).unwrap_or(i64::MAX),
+        }
+    }
 }
 
 impl<D: Database> Source for Queries<D> {

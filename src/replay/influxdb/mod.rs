@@ -8,7 +8,7 @@ pub mod statement;
 pub mod stream;
 pub mod writer;
 
-pub use batches::{Database, Queries};
+pub use batches::{Database, Pace, Queries};
 pub use client::{Client, QueryAnswer, Series};
 pub use stream::Measurements;
 pub use writer::PointWriter;

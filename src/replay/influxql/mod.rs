@@ -14,7 +14,7 @@ mod select;
 use crate::protocol::duration::SECOND;
 use crate::protocol::{FieldValue, Point};
 use crate::replay::ReplayError;
-use crate::replay::influxdb::{Database, InfluxError, Queries, Series, TimeRange};
+use crate::replay::influxdb::{Database, InfluxError, Pace, Queries, Series, TimeRange};
 use crate::replay::source::{Item, Scratch, Source};
 use crate::tick::Query;
 use std::collections::BTreeMap;
@@ -84,7 +84,7 @@ impl Table {
     /// Asks the queries of a batch script from the first point on, each until it has seen the last.
     ///
     /// # Errors
-    /// A query that is no `SELECT`, or that is asked by `cron`.
+    /// A query that is no `SELECT`, or that covers no time.
     pub fn ask_all<'q>(
         self,
         queries: impl Iterator<Item = &'q Query>,
@@ -92,7 +92,12 @@ impl Table {
         let TimeRange { start, stop } = self.span().unwrap_or(TimeRange { start: 0, stop: 0 });
         let is_empty = self.measurements.is_empty();
         let last = |query: &Query| {
-            if is_empty { i64::MIN } else { stop.saturating_add(query.offset + query.every.max(1)) }
+            let seen = stop.saturating_add(query.offset);
+            match Pace::of(query) {
+                _ if is_empty => i64::MIN,
+                Ok(pace @ Pace::Cron(_)) => pace.after(seen),
+                _ => seen.saturating_add(query.every.max(1)),
+            }
         };
         Ok(Box::new(Queries::until(self, queries, start, last)?))
     }

@@ -1,5 +1,6 @@
 //! `|query()`: what a batch script asks a database.
 
+use crate::protocol::cron::Cron;
 use crate::tick::definition::Definition;
 use crate::tick::definition::query::Query;
 use crate::tick::error::{Result, TickText};
@@ -14,8 +15,11 @@ pub(crate) fn check(definition: &Definition, source: &TickText<'_>) -> Result<()
         (i64::MIN..0, _) => return error(".every() of |query() is negative"),
         _ => {}
     }
-    if query.period <= 0 {
-        return error("|query() needs .period(duration)");
+    if query.period < 0 {
+        return error(".period() of |query() is negative");
+    }
+    if let Some(cron) = &query.cron {
+        Cron::parse(cron).map_err(|why| source.error(definition.at, format!(".cron(): {why}")))?;
     }
     let named = query.tags.iter().filter(|tag| *tag != "*").count();
     if named > 0 && named < query.tags.len() {
