@@ -64,6 +64,8 @@ pub mod agent;
 #[doc(hidden)]
 pub mod cases;
 #[doc(hidden)]
+pub mod diff;
+#[doc(hidden)]
 pub mod http;
 #[doc(hidden)]
 pub mod lab;
@@ -72,6 +74,7 @@ mod nearest;
 #[doc(hidden)]
 pub mod plot;
 pub mod protocol;
+#[doc(hidden)]
 pub mod replay;
 pub mod script;
 pub mod stats;

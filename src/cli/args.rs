@@ -12,7 +12,7 @@ use rhai_udf::replay::timestamp::calendar;
 use std::path::PathBuf;
 
 /// What `replay` and `listen` take.
-#[derive(Debug, clap::Args)]
+#[derive(Debug, Default, clap::Args)]
 pub(super) struct ReplayArgs {
     /// The script, or a TICKscript (.tick) with the functions it calls given by --udf
     pub(super) script: PathBuf,
@@ -47,7 +47,7 @@ pub(super) struct ReplayArgs {
 }
 
 /// Which files are read, and how.
-#[derive(Debug, clap::Args)]
+#[derive(Clone, Debug, Default, clap::Args)]
 pub(super) struct DataArgs {
     /// The data: files, folders, patterns ('2025/**/*.lp.gz'); several files are merged by time. Or read
     /// it with --influxdb
@@ -119,7 +119,7 @@ pub(super) struct MadeArgs {
 
 /// The options of a plain script, and the groups and windows before it. A TICKscript says these things
 /// itself.
-#[derive(Debug, clap::Args)]
+#[derive(Clone, Debug, Default, clap::Args)]
 pub(super) struct ShapeArgs {
     /// An option, as a TICKscript would write .NAME(VALUE); several arguments with commas between
     #[arg(long = "set", value_name = "NAME=VALUE", value_parser = assignment)]
@@ -139,7 +139,7 @@ pub(super) struct ShapeArgs {
 }
 
 /// The alerts after a script. A TICKscript says their conditions itself.
-#[derive(Debug, clap::Args)]
+#[derive(Clone, Debug, Default, clap::Args)]
 pub(super) struct AlertArgs {
     /// When an alert is critical: an expression over the fields, as in 'pvalue < 0.001'
     #[arg(long, value_name = "EXPRESSION")]
@@ -157,7 +157,7 @@ pub(super) struct AlertArgs {
 }
 
 /// What varies, and what judges it.
-#[derive(Debug, clap::Args)]
+#[derive(Clone, Debug, Default, clap::Args)]
 pub(super) struct JudgeArgs {
     /// Run side by side with each value of an option, as several UDFs in a TICKscript; with a
     /// TICKscript, NAME is var:VARIABLE or udf:FUNCTION.OPTION. --labels and --sweep count the alerts
@@ -177,7 +177,7 @@ pub(super) struct JudgeArgs {
 }
 
 /// What a replay remembers of those before it.
-#[derive(Debug, clap::Args)]
+#[derive(Clone, Debug, Default, clap::Args)]
 pub(super) struct StateArgs {
     /// Begin with the state that --save-state kept, or with a snapshot of the script, as if its data had
     /// come before: states of groups, windows, levels of alerts, all that nodes remember
@@ -190,7 +190,7 @@ pub(super) struct StateArgs {
 }
 
 /// What is shown, and where.
-#[derive(Debug, clap::Args)]
+#[derive(Clone, Debug, Default, clap::Args)]
 pub(super) struct ShowArgs {
     /// How to write the output (and the alerts, with json)
     #[arg(long, value_enum)]
@@ -201,6 +201,9 @@ pub(super) struct ShowArgs {
     /// Replay again whenever the script is saved, and show what changed
     #[arg(long)]
     pub(super) watch: bool,
+    /// Where the outcome is kept for --watch, which compares it with the next
+    #[arg(long, value_name = "FILE", hide = true)]
+    pub(super) outcome: Option<PathBuf>,
     /// Play at the pace of the data's times
     #[arg(long)]
     pub(super) real_clock: bool,
@@ -210,7 +213,7 @@ pub(super) struct ShowArgs {
 }
 
 /// What only a TICKscript takes.
-#[derive(Debug, clap::Args)]
+#[derive(Clone, Debug, Default, clap::Args)]
 #[command(next_help_heading = "With a TICKscript")]
 pub(super) struct TickArgs {
     /// What @NAME() runs: a script, 'exec: COMMAND' or 'socket: PATH'
@@ -234,7 +237,7 @@ pub(super) struct TickArgs {
 }
 
 /// Where data is, besides files.
-#[derive(Debug, clap::Args)]
+#[derive(Clone, Debug, Default, clap::Args)]
 #[command(next_help_heading = "With InfluxDB 1.x")]
 pub(super) struct InfluxArgs {
     /// Read from this database instead of files: http://[USER:PASSWORD@]HOST:PORT
@@ -299,7 +302,7 @@ fn precision(name: &str) -> Result<Precision, String> {
     Precision::by_name(name).ok_or_else(|| "write ns, u, ms, s, m or h".into())
 }
 
-fn program(text: &str) -> Result<(String, String), String> {
+pub(super) fn program(text: &str) -> Result<(String, String), String> {
     match text.split_once('=') {
         Some((name, program)) if !name.is_empty() && !program.is_empty() => {
             Ok((name.into(), program.into()))

@@ -5,6 +5,7 @@ mod args;
 mod bench;
 mod check;
 mod conf;
+mod diff;
 mod files;
 mod import;
 mod import_files;
@@ -57,6 +58,7 @@ enum Command {
     Import(import::Args),
     Bench(Box<bench::Args>),
     Test(test::Args),
+    Diff(Box<diff::Args>),
     Conf(conf::Args),
     State(state::Args),
 }
@@ -112,12 +114,15 @@ fn command() -> ExitCode {
             model::run(args)
         }
         Command::Conf(args) => conf::run(args),
+        Command::Diff(args) => diff::run(args, cli.log_level),
         Command::Test(args) => test::run(args, cli.log_level),
         Command::Serve(args) => serve::run(args, cli.log_level),
         Command::State(args) => state::run(args),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
+        // What differs has been printed.
+        Err(error) if error.is::<diff::Differs>() => ExitCode::FAILURE,
         Err(_) if stdout::is_closed() => ExitCode::SUCCESS,
         Err(error) => {
             logging::fatal(&error);

@@ -3,6 +3,7 @@
 use super::judge::Judge;
 use super::plan::{Input, Plan};
 use super::stdout::Stdout;
+use anyhow::Context;
 use indicatif::{ProgressBar, ProgressStyle};
 use rhai_udf::replay::Player;
 use rhai_udf::replay::output_file::OutputFile;
@@ -41,6 +42,10 @@ pub(super) fn run(plan: &Plan, input: &Input) -> anyhow::Result<()> {
     player.keep_output()?;
     if let (Some(path), Some(state)) = (&plan.save_state, player.left()) {
         state.write(path, plan.reads.iter().map(PathBuf::as_path))?;
+    }
+    if let Some(path) = &plan.outcome {
+        let outcome = player.take_outcome().unwrap_or_default();
+        outcome.write(path).with_context(|| path.display().to_string())?;
     }
     judge.report(plan)?;
     if let Some(drawing) = &plan.drawing {

@@ -11,7 +11,7 @@ use std::io::{IsTerminal, Write};
 use std::path::{Path, PathBuf};
 
 /// What is drawn.
-#[derive(Debug, clap::Args)]
+#[derive(Clone, Debug, Default, clap::Args)]
 #[command(next_help_heading = "Pictures")]
 pub(super) struct PlotArgs {
     /// Draw the input, the output and the alerts of the worst groups into a file: .svg, .png or .html

@@ -20,8 +20,7 @@ pub(super) fn run(args: &Args, level: Option<log::LevelFilter>) -> anyhow::Resul
     logging::start_for_replay(level, &config.log);
     let plan = Plan::recorded(args, config)?;
     if args.show.watch {
-        let programs = args.tick.udf.iter().map(|(_, program)| program.into());
-        return watch::run(&args.script, programs.collect(), plan.config());
+        return watch::run(args, plan.config());
     }
     match &plan.input {
         Some(input) => play::run(&plan, input),

@@ -1,12 +1,16 @@
-//! `replay --watch`: a save replays the data at once, and what changed in the output and the alerts
-//! against the version before is shown.
+//! `replay --watch`: a save replays the data at once, and what changed against the version before is
+//! shown: alerts and values of the output as `diff` shows them, then lines of other kinds.
 //!
 //! Each replay is a process of its own, with the same arguments: what one version does cannot reach
 //! the next.
 
+use super::args::ReplayArgs;
+use super::plan::is_tick;
 use super::stdout;
 use anyhow::Context;
 use rhai_udf::agent::Pulse;
+use rhai_udf::diff::Difference;
+use rhai_udf::replay::outcome::Outcome;
 use rhai_udf::script::config::{Config, Limits};
 use rhai_udf::script::{Program, ScriptText, Watcher};
 use similar::{ChangeTag, TextDiff};
@@ -24,22 +28,28 @@ const SHOWN: usize = 40;
 /// Replays now, and again whenever the script is saved, or a script that a TICKscript calls, or a module
 /// of one, until it is stopped. `programs` are what a TICKscript calls; those that are no files are not
 /// followed.
-pub(super) fn run(script: &Path, programs: Vec<PathBuf>, config: &Config) -> anyhow::Result<()> {
+pub(super) fn run(args: &ReplayArgs, config: &Config) -> anyhow::Result<()> {
+    let script = args.script.as_path();
+    let programs = args.tick.udf.iter().map(|(_, program)| PathBuf::from(program));
     let watcher = Watcher::start().context("the script cannot be watched")?;
-    let scripts: Vec<PathBuf> = std::iter::once(script.into())
-        .chain(programs.into_iter().filter(|p| p.is_file()))
-        .collect();
+    let scripts: Vec<PathBuf> =
+        std::iter::once(script.into()).chain(programs.filter(|p| p.is_file())).collect();
     let follow = watcher.follow(&texts(&scripts, config), || {});
-    let mut before: Option<String> = None;
+    let folder = tempfile::tempdir().context("a folder for what is compared")?;
+    // Of a sweep, only the table is compared.
+    let kept = args.judge.sweep.is_empty().then(|| folder.path().join("outcome"));
+    // What is in lines and not in alerts and points: tables, and what a TICKscript logs or serves.
+    let has_lines = is_tick(script) || args.judge.labels.is_some();
+    let mut before: Option<Replayed> = None;
     loop {
         // A version that fails has said why; the next is compared with the last that did not.
-        if let Some(output) = replay()? {
+        if let Some(replayed) = replay(kept.as_deref())? {
             let shown = match &before {
-                None => output.clone(),
-                Some(before) => difference(before, &output),
+                None => replayed.text.clone(),
+                Some(before) => replayed.against(before, has_lines),
             };
             stdout::print(&shown)?;
-            before = Some(output);
+            before = Some(replayed);
         }
         let _ = writeln!(std::io::stderr(), "-- waiting for a change of {}", script.display());
         while !follow.wait(Duration::from_secs(3600)) {}
@@ -72,18 +82,44 @@ pub(super) fn with_modules(script: &Path, config: &Config) -> Vec<(PathBuf, Stri
     }
 }
 
+/// What a replay wrote.
+struct Replayed {
+    text: String,
+    outcome: Option<Outcome>,
+}
+
+impl Replayed {
+    /// What changed against the version before.
+    fn against(&self, before: &Self, has_lines: bool) -> String {
+        let lines = || difference(&before.text, &self.text);
+        let (Some(old), Some(new)) = (&before.outcome, &self.outcome) else { return lines() };
+        let found = Difference::of(old, new, 0.0);
+        match (found.is_equal(), before.text == self.text) {
+            (true, true) => "the output is the same\n".into(),
+            (true, false) => lines(),
+            (false, _) if has_lines => found.text() + lines().as_str(),
+            (false, _) => found.text(),
+        }
+    }
+}
+
 /// Runs this program again without `--watch`; what it says to people is passed on. `None` if it failed.
-fn replay() -> anyhow::Result<Option<String>> {
+fn replay(kept: Option<&Path>) -> anyhow::Result<Option<Replayed>> {
     let program = std::env::current_exe().context("the path of rhai-udf itself")?;
     let arguments = std::env::args_os().skip(1).filter(|argument| argument != "--watch");
-    let output = Command::new(program)
-        .args(arguments)
-        .stdin(Stdio::null())
-        .stderr(Stdio::inherit())
-        .output()
-        .context("the replay cannot be started")?;
+    let mut command = Command::new(program);
+    command.args(arguments);
+    if let Some(path) = kept {
+        command.arg("--outcome").arg(path);
+    }
+    let output = command.stdin(Stdio::null()).stderr(Stdio::inherit()).output();
+    let output = output.context("the replay cannot be started")?;
+    if !output.status.success() {
+        return Ok(None);
+    }
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
-    Ok(output.status.success().then_some(text))
+    let outcome = kept.map(Outcome::read).transpose().context("what is compared")?;
+    Ok(Some(Replayed { text, outcome }))
 }
 
 /// The lines that went and came, with how many there are.

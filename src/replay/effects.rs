@@ -8,9 +8,10 @@ use super::files::Files;
 use super::format::{Format, Formatter};
 use super::influxdb::PointWriter;
 use super::lines::Lines;
+use super::outcome::{Outcome, Recorder};
 use super::quality::Record;
 use super::summary::Summary;
-use super::trace::{Trace, TraceSettings, Tracer};
+use super::trace::{Taps, Trace, TraceSettings, Tracer};
 use crate::protocol::Point;
 use crate::protocol::line::{Precision, read_all};
 use crate::tick::alert::{AlertEvent, Level};
@@ -31,6 +32,8 @@ pub struct Show {
     pub record: bool,
     /// How what happens is traced, to be drawn.
     pub trace: Option<TraceSettings>,
+    /// Whether what comes out is kept, to be compared.
+    pub outcome: bool,
 }
 
 /// What an alert or output node stands for.
@@ -72,6 +75,8 @@ pub struct Effects {
     pub files: Option<Files>,
     /// What is traced.
     pub(super) trace: Option<Tracer>,
+    /// What is kept to be compared.
+    pub(super) recorder: Option<Recorder>,
     /// Who looks in place of a reader of lines.
     pub audience: Option<Box<dyn Audience>>,
     summary: Summary,
@@ -109,6 +114,7 @@ impl Effects {
             database: None,
             files: None,
             trace: None,
+            recorder: None,
             audience: None,
             summary: Summary::default(),
             alerts: Formatter::new(show.format.unwrap_or_default()),
@@ -130,6 +136,19 @@ impl Effects {
     pub fn summary(&self) -> Summary {
         let database = self.database.as_ref().map(|writer| (writer.written, writer.failed));
         Summary { database, ..self.summary.clone() }
+    }
+
+    /// Looks into a graph at these places; of several graphs that take the same data, the first keeps the
+    /// input.
+    pub(super) fn look_into(&mut self, taps: Option<Taps>, first: bool) {
+        let Some(taps) = taps else { return };
+        self.recorder = self.show.outcome.then(|| Recorder::new(taps.clone()));
+        self.trace = self.show.trace.map(|settings| Tracer::new(settings, taps, first));
+    }
+
+    /// Ends what is kept to be compared and returns it, if it is kept.
+    pub fn take_outcome(&mut self) -> Option<Outcome> {
+        self.recorder.take().map(Recorder::finish)
     }
 
     /// Ends the trace and returns it, if there is one.
@@ -189,6 +208,9 @@ impl Outside for Effects {
         if let Some(trace) = &mut self.trace {
             trace.level(change);
         }
+        if let Some(recorder) = &mut self.recorder {
+            recorder.level(change);
+        }
         let LevelChange { node, previous, level, .. } = *change;
         if level == Level::Ok {
             return;
@@ -209,9 +231,9 @@ impl Outside for Effects {
     }
 
     fn output(&mut self, node: usize, message: &Message) -> Result<()> {
-        if let Some(trace) = &mut self.trace
-            && trace.take(self.item, node, message)
-        {
+        let traced = self.trace.as_mut().is_some_and(|t| t.take(self.item, node, message));
+        let recorded = self.recorder.as_mut().is_some_and(|r| r.take(node, message));
+        if traced || recorded {
             return Ok(());
         }
         let Self { shown, points, show, outputs, places, all, item, .. } = self;

@@ -16,6 +16,7 @@ pub mod influxdb;
 pub mod influxql;
 pub mod lines;
 pub mod listen;
+pub mod outcome;
 pub mod output_file;
 pub mod player;
 pub mod quality;

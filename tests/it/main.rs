@@ -60,6 +60,8 @@ mod conf;
 mod contract;
 mod cuts;
 mod daemon;
+// Two versions over the same data.
+mod diff;
 mod docs;
 mod documented;
 mod environment;

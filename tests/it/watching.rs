@@ -49,8 +49,8 @@ fn a_save_replays_and_shows_what_changed() {
     watching.stdout.wait("x=1.0 y=2.0", 1);
     watching.stderr.wait("waiting for a change", 1);
     folder.write("script.rhai", &SCRIPT.replace("* 2.0", "* 3.0"));
-    watching.stdout.wait("2 lines went (-), 2 came (+)", 1);
-    watching.stdout.wait("+ 2020-09-13T12:26:41Z  m  x=2.0 y=6.0", 1);
+    watching.stdout.wait("output: 2 of 4 values differ, 0 only in the old, 0 only in the new", 1);
+    watching.stdout.wait("  2020-09-13T12:26:41Z  m  y: 4.0 -> 6.0", 1);
     watching.stderr.wait("waiting for a change", 2);
     folder.write("script.rhai", "fn info() { broken");
     watching.stderr.wait("script.rhai:1:", 1);

@@ -49,6 +49,8 @@ pub(super) struct Plan {
     pub(super) from_state: Option<PathBuf>,
     /// Where its state is kept at the end.
     pub(super) save_state: Option<PathBuf>,
+    /// Where the outcome is kept, to be compared.
+    pub(super) outcome: Option<PathBuf>,
     /// What is drawn.
     pub(super) drawing: Option<Drawing>,
     /// What pictures are called.
@@ -106,6 +108,7 @@ impl Plan {
             from_state: None,
             save_state: None,
             drawing: None,
+            outcome: None,
             title: String::new(),
             strict: false,
             workers: None,
@@ -128,6 +131,7 @@ impl Plan {
             apart: args.show.output.is_some(),
             record: judges,
             trace: drawing.as_ref().map(Drawing::trace),
+            outcome: args.show.outcome.is_some(),
         };
         let task = if is_tick {
             Task::Tick(tick(args, config, kind, &variants, show)?)
@@ -177,6 +181,7 @@ impl Plan {
             save_state: args.state.save_state.clone(),
             title: input_title,
             drawing,
+            outcome: args.show.outcome.clone(),
             strict: args.show.strict,
             workers: args.workers,
         })

@@ -13,6 +13,7 @@ mod threads;
 use super::ReplayError;
 use super::engine::Engine;
 use super::lines::write_all;
+use super::outcome::Outcome;
 use super::output_file::OutputFile;
 use super::quality::{Interval, Quality, judge};
 use super::source::{Item, Scratch, Source};
@@ -69,6 +70,7 @@ pub struct Player {
     refused: BTreeMap<String, u64>,
     unseen: BTreeSet<Unseen>,
     trace: Option<Trace>,
+    outcome: Option<Outcome>,
     /// Why the groups are not spread over threads.
     alone: Option<String>,
 }
@@ -121,6 +123,7 @@ impl Player {
             refused: BTreeMap::new(),
             unseen: BTreeSet::new(),
             trace: None,
+            outcome: None,
         })
     }
 
@@ -314,12 +317,20 @@ impl Player {
             records.extend(rest.records);
             self.unseen.extend(rest.unseen);
             self.trace = added(self.trace.take(), rest.trace);
+            if let Some(more) = rest.outcome {
+                self.outcome.get_or_insert_default().add(more);
+            }
         }
         if let Some(trace) = &mut self.trace {
             trace.add_labels(anomalies);
         }
         self.flush()?;
         Ok(judge(&records, anomalies))
+    }
+
+    /// Returns what came out of the engines that have ended, if their task keeps it.
+    pub fn take_outcome(&mut self) -> Option<Outcome> {
+        self.outcome.take()
     }
 
     /// Returns what the engines traced that have ended, if their task is traced.

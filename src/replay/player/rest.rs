@@ -2,6 +2,7 @@
 
 use super::added;
 use crate::replay::engine::Engine;
+use crate::replay::outcome::Outcome;
 use crate::replay::quality::Record;
 use crate::replay::summary::Summary;
 use crate::replay::trace::Trace;
@@ -21,6 +22,7 @@ pub(super) struct Rest {
     /// Names that were given and that nothing in the data had.
     pub(super) unseen: Vec<Unseen>,
     pub(super) trace: Option<Trace>,
+    pub(super) outcome: Option<Outcome>,
     /// Some data came to this engine.
     pub(super) took_any: bool,
 }
@@ -52,6 +54,9 @@ impl Rest {
             rest.records.extend(run.effects.record.take());
             rest.unseen.extend(run.graph.unseen());
             rest.took_any |= run.graph.counts().any(|(_, count)| count > 0);
+            if let Some(more) = run.effects.take_outcome() {
+                rest.outcome.get_or_insert_default().add(more);
+            }
             rest.trace = added(rest.trace.take(), run.effects.take_trace());
         }
         rest

@@ -132,6 +132,9 @@ impl Task {
         if show.record {
             return Err("what is judged are the alerts of all groups in their order".into());
         }
+        if show.outcome {
+            return Err("what is compared is kept by one engine".into());
+        }
         if show.trace.is_some() {
             return Err("what is drawn is kept by one engine".into());
         }

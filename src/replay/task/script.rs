@@ -9,7 +9,7 @@ use crate::protocol::message::{EdgeType, InfoResponse, InitRequest};
 use crate::replay::ReplayError;
 use crate::replay::effects::{Effects, Place, Show};
 use crate::replay::engine::{Engine, Run};
-use crate::replay::trace::{Taps, Tracer};
+use crate::replay::trace::Taps;
 use crate::replay::udfs::{UdfCommand, UdfRegistry};
 use crate::script::Expression;
 use crate::script::config::Config;
@@ -150,13 +150,11 @@ impl ScriptTask {
         };
         let Outline { builder, places, variants, udfs } = outline;
         let mut definitions: Definitions = builder.into();
-        let trace = self.show.trace.map(|settings| {
-            let taps = Taps::add(&mut definitions, |node| udfs.get(&node).cloned());
-            Tracer::new(settings, taps, first)
-        });
+        let looks = self.show.trace.is_some() || self.show.outcome;
+        let taps = looks.then(|| Taps::add(&mut definitions, |node| udfs.get(&node).cloned()));
         let graph = Graph::start(definitions, &text, &task, &mut registry)?;
         let mut effects = Effects::plain(self.show.clone(), places, variants);
-        effects.trace = trace;
+        effects.look_into(taps, first);
         let mut engine = Engine::new(vec![Run { graph, effects }], true);
         engine.unfit = self.unfit_for(info.wants());
         Ok(engine)

@@ -9,7 +9,7 @@ use crate::replay::engine::{Engine, Run};
 use crate::replay::files::Files;
 use crate::replay::format::Format;
 use crate::replay::influxdb::{Client, PointWriter};
-use crate::replay::trace::{Taps, Tracer};
+use crate::replay::trace::Taps;
 use crate::replay::udfs::{UdfCommand, UdfRegistry};
 use crate::script::config::Config;
 use crate::tick::definition::Definitions;
@@ -211,15 +211,13 @@ impl TickTask {
 
     fn run(&self, variant: &TickVariant, registry: &mut UdfRegistry) -> Result<Run, ReplayError> {
         let (mut definitions, task) = self.define(variant, registry)?;
-        let trace = self.show.trace.map(|settings| {
-            let taps = Taps::add(&mut definitions, |_| None);
-            let first = self.variants.first().is_none_or(|first| first == variant);
-            Tracer::new(settings, taps.of_variant(&variant.label), first)
-        });
+        let looks = self.show.trace.is_some() || self.show.outcome;
+        let taps = looks.then(|| Taps::add(&mut definitions, |_| None).of_variant(&variant.label));
+        let first = self.variants.first().is_none_or(|first| first == variant);
         let source = TickText { name: &self.name, text: &self.text };
         let graph = Graph::start(definitions, &source, &task, registry)?;
         let mut effects = Effects::task(self.show.clone(), variant.label.clone(), variant.number);
-        effects.trace = trace;
+        effects.look_into(taps, first);
         effects.files = self.out.clone().map(|folder| Files::new(folder, self.reads.clone()));
         if let Some(url) = &self.database {
             effects.database = Some(PointWriter::new(Client::new(url)?));

@@ -41,6 +41,24 @@ pub(in crate::replay) struct Taps {
 }
 
 impl Taps {
+    /// Returns the number of the place that an output node looks at, and whether it is what functions
+    /// are given.
+    pub(in crate::replay) fn place(&self, node: usize) -> Option<(usize, bool)> {
+        let at = self.taps.iter().position(|tap| tap.node == node)?;
+        Some((at, self.taps[at].is_input))
+    }
+
+    /// Returns what the function of a place is called.
+    pub(in crate::replay) fn udf(&self, place: usize) -> &str {
+        &self.taps[place].udf
+    }
+
+    /// Returns the number of an alert by that of its node, and what its function is called.
+    pub(in crate::replay) fn alert(&self, node: usize) -> Option<(usize, &str)> {
+        let at = self.alerts.iter().position(|alert| alert.node == node)?;
+        Some((at, &self.alerts[at].udf))
+    }
+
     /// Tells what a variant's functions are called among those of several variants.
     pub(in crate::replay) fn of_variant(mut self, variant: &str) -> Self {
         let outputs = self.taps.iter_mut().filter(|tap| !tap.is_input).map(|tap| &mut tap.udf);
