@@ -1,6 +1,6 @@
 //! Which points count: the condition of `WHERE`, and the values of expressions.
 
-use super::parser::Expression;
+use super::query::Expression;
 use super::{NotUnderstood, Row};
 use crate::protocol::FieldValue;
 use std::cmp::Ordering;

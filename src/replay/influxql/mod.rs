@@ -9,6 +9,7 @@
 mod condition;
 mod lexer;
 mod parser;
+mod query;
 mod select;
 
 use crate::protocol::duration::SECOND;

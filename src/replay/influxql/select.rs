@@ -1,7 +1,7 @@
 //! Answers a query from the points.
 
 use super::condition::{Value, arithmetic, holds, literal_time, operand};
-use super::parser::{Column, Expression, Fill, Select};
+use super::query::{Column, Expression, Fill, Select};
 use super::{NotUnderstood, Row, Table};
 use crate::protocol::FieldValue;
 use crate::replay::influxdb::Series;

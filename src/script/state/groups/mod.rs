@@ -5,10 +5,12 @@
 //! them: [`Groups::arrive`] notes the data of a group and finds its place, and the call may come later.
 //! So points that wait to be handled together have the effect that they would have one by one.
 
-use super::bounds::Bounds;
-use super::checkpoint::Checkpoint;
-use super::id::GroupId;
-use crate::script::throttle::{Throttle, held_back};
+mod leaving;
+
+use crate::script::state::bounds::Bounds;
+use crate::script::state::checkpoint::Checkpoint;
+use crate::script::state::id::GroupId;
+use crate::script::throttle::Throttle;
 use hashbrown::HashTable;
 use rhai::Dynamic;
 
@@ -302,35 +304,6 @@ impl Groups {
         self.free.push(place as u32);
     }
 
-    fn forget(&mut self, place: u32, why: &str) {
-        self.tell_forgotten(place as usize, why);
-        self.note_gone(place as usize);
-        self.remove(place as usize);
-    }
-
-    /// From now on the ids of groups that go are kept for [`Groups::take_gone`].
-    pub(crate) fn tell_gone(&mut self, tell: bool) {
-        match (tell, &self.gone) {
-            (true, None) => self.gone = Some(Vec::new()),
-            (false, _) => self.gone = None,
-            (true, Some(_)) => {}
-        }
-    }
-
-    /// Moves the ids of groups that went to `gone`.
-    pub(crate) fn take_gone(&mut self, gone: &mut Vec<Vec<u8>>) {
-        if let Some(ids) = &mut self.gone {
-            gone.append(ids);
-        }
-    }
-
-    fn note_gone(&mut self, place: usize) {
-        let id = self.slots[place].id.bytes();
-        if let Some(gone) = &mut self.gone {
-            gone.push(id.to_vec());
-        }
-    }
-
     /// Takes the order in which groups were seen from another table; groups that it does not have come
     /// first.
     pub(crate) fn order_as(&mut self, other: &Self) {
@@ -339,51 +312,6 @@ impl Groups {
             if let Some(place) = self.find(&id) {
                 self.touch(place);
             }
-        }
-    }
-
-    fn tell_forgotten(&mut self, place: usize, why: &str) {
-        if let Some(held) = self.notice.pass() {
-            let id = String::from_utf8_lossy(self.id(place)).replace('\n', " ");
-            log::info!("group '{id}' is forgotten: {why}{}", held_back(held));
-        }
-    }
-
-    /// True if the group was not seen for `group_ttl` when it is seen again at `time`.
-    #[inline]
-    fn has_outlived(&self, place: usize, time: i64) -> bool {
-        if self.bounds.ttl == 0 {
-            return false;
-        }
-        let Some(group) = &self.slots[place].group else { return false };
-        group.seen != i64::MIN && time.saturating_sub(group.seen) > self.bounds.ttl
-    }
-
-    /// The data's time moves on: groups that were not seen for `group_ttl` go. The group at hand is
-    /// the newest and stays.
-    fn advance(&mut self, time: i64) {
-        if self.bounds.ttl == 0 || time == i64::MIN {
-            return;
-        }
-        let Clock { watermark, last_time } = &mut self.clock;
-        *watermark = (*watermark).max(time.min(*last_time));
-        *last_time = time;
-        self.expire();
-    }
-
-    /// Removes the groups whose time is over, up to one whose points wait.
-    fn expire(&mut self) {
-        self.overdue = false;
-        while self.oldest != NONE
-            && self.oldest != self.newest
-            && self.has_outlived(self.oldest as usize, self.clock.watermark)
-        {
-            if self.waiting(self.oldest as usize).is_some() {
-                self.overdue = true;
-                return;
-            }
-            self.forget(self.oldest, "it was not seen for [state] group_ttl");
-            self.expired += 1;
         }
     }
 
@@ -441,5 +369,4 @@ impl Groups {
 }
 
 #[cfg(test)]
-#[path = "groups_tests.rs"]
 mod tests;
