@@ -24,6 +24,8 @@ pub struct Show {
     /// The format of points and of alerts; `None` is a table, and line protocol for the points of
     /// `|influxDBOut()`.
     pub format: Option<Format>,
+    /// The format of points where it is another than that of alerts.
+    pub points: Option<Format>,
     /// Whether the events of alerts are shown.
     pub alerts: bool,
     /// Whether points have a place of their own, and are not among the alerts.
@@ -118,7 +120,7 @@ impl Effects {
             audience: None,
             summary: Summary::default(),
             alerts: Formatter::new(show.format.unwrap_or_default()),
-            outputs: Formatter::new(show.format.unwrap_or(points)),
+            outputs: Formatter::new(show.points.or(show.format).unwrap_or(points)),
             show,
             task,
             places: BTreeMap::new(),

@@ -18,6 +18,7 @@ pub mod lines;
 pub mod listen;
 pub mod outcome;
 pub mod output_file;
+pub mod parquet;
 pub mod player;
 pub mod quality;
 #[cfg(test)]

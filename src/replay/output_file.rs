@@ -5,6 +5,7 @@
 //! (`/dev/null`, a FIFO) are written as they are. The temporary file of a run that was killed stays; the
 //! next run that writes the same file removes it.
 
+use crate::replay::parquet::{self, is_parquet};
 use std::ffi::{OsStr, OsString};
 use std::fs::{File, Metadata, Permissions};
 use std::io::{self, BufWriter, Write};
@@ -47,6 +48,8 @@ const PART: &str = ".part";
 pub struct OutputFile {
     path: PathBuf,
     writer: Target,
+    /// Lines of which a file of Parquet is made at the end.
+    lines: Option<BufWriter<NamedTempFile>>,
 }
 
 #[derive(Debug)]
@@ -76,7 +79,7 @@ impl OutputFile {
             if !present.is_file() {
                 let file = File::options().write(true).open(path).map_err(failed)?;
                 let writer = Target::Direct(BufWriter::with_capacity(1 << 16, file));
-                return Ok(Self { path: path.into(), writer });
+                return Ok(Self { path: path.into(), writer, lines: None });
             }
         }
         // A link stays a link: what it points to is replaced.
@@ -88,15 +91,20 @@ impl OutputFile {
         let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
         let folder = folder.unwrap_or(Path::new("."));
         remove_stale(folder, &prefix);
-        let file = Builder::new()
-            .prefix(&prefix)
-            .suffix(PART)
-            .permissions(Permissions::from_mode(mode))
-            .tempfile_in(folder)
-            .map_err(failed)?;
-        // Held as long as the process lives, so that no other run takes the file for a stale one.
-        let _ = file.as_file().try_lock();
-        Ok(Self { path, writer: Target::Renamed(BufWriter::with_capacity(1 << 16, file)) })
+        let begin = || {
+            let file = Builder::new()
+                .prefix(&prefix)
+                .suffix(PART)
+                .permissions(Permissions::from_mode(mode))
+                .tempfile_in(folder)
+                .map_err(failed)?;
+            // Held as long as the process lives, so that no other run takes the file for a stale one.
+            let _ = file.as_file().try_lock();
+            Ok(BufWriter::with_capacity(1 << 16, file))
+        };
+        let lines = if is_parquet(&path) { Some(begin()?) } else { None };
+        let writer = Target::Renamed(begin()?);
+        Ok(Self { path: path.clone(), writer, lines })
     }
 
     /// Begins a file that is written at once, for data that never ends; `inputs` as in
@@ -112,7 +120,7 @@ impl OutputFile {
         let file = File::create(path)
             .map_err(|source| OutputFileError::Write { path: path.into(), source })?;
         let writer = Target::Direct(BufWriter::with_capacity(1 << 16, file));
-        Ok(Self { path: path.into(), writer })
+        Ok(Self { path: path.into(), writer, lines: None })
     }
 
     /// Gives the file its name: all has been written. Without this, it is removed.
@@ -120,8 +128,12 @@ impl OutputFile {
     /// # Errors
     /// A disk that is full, a folder that is gone.
     pub fn keep(self) -> Result<(), OutputFileError> {
-        let Self { path, writer } = self;
+        let Self { path, mut writer, lines } = self;
         let failed = |source| OutputFileError::Write { path: path.clone(), source };
+        if let Some(lines) = lines {
+            let lines = lines.into_inner().map_err(|error| failed(error.into_error()))?;
+            parquet::write(|| lines.reopen(), &mut writer).map_err(failed)?;
+        }
         match writer {
             Target::Direct(mut writer) => writer.flush().map_err(failed),
             Target::Renamed(writer) => {
@@ -139,16 +151,32 @@ impl OutputFile {
 
 impl Write for OutputFile {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        match &mut self.writer {
-            Target::Renamed(writer) => writer.write(bytes),
-            Target::Direct(writer) => writer.write(bytes),
+        match &mut self.lines {
+            Some(lines) => lines.write(bytes),
+            None => self.writer.write(bytes),
         }
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        match &mut self.writer {
-            Target::Renamed(writer) => writer.flush(),
-            Target::Direct(writer) => writer.flush(),
+        match &mut self.lines {
+            Some(lines) => lines.flush(),
+            None => self.writer.flush(),
+        }
+    }
+}
+
+impl Write for Target {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match self {
+            Self::Renamed(writer) => writer.write(bytes),
+            Self::Direct(writer) => writer.write(bytes),
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        match self {
+            Self::Renamed(writer) => writer.flush(),
+            Self::Direct(writer) => writer.flush(),
         }
     }
 }

@@ -63,8 +63,8 @@ fn epoch(text: &str, number: f64, unit: Unit) -> Option<i64> {
     (ns.abs() < i64::MAX as f64).then_some(ns.round() as i64)
 }
 
-/// Seconds until the year 5138, then milliseconds, microseconds, nanoseconds.
-fn by_size(number: f64) -> Unit {
+/// Returns the unit that a number is a likely time in: seconds until the year 5138, then milliseconds, microseconds, nanoseconds.
+pub fn by_size(number: f64) -> Unit {
     match number.abs() {
         n if n < 1e11 => Unit::Seconds,
         n if n < 1e14 => Unit::Milliseconds,

@@ -22,6 +22,7 @@
 //! - `reading`: files as programs really write them
 //! - `testing`: test cases of scripts, files of kapacitor-unit, and data that is made
 //! - `archives`: many files as one, parts of their time, parts of their groups
+//! - `parquet`: files of Parquet, read as pyarrow reads them, and written
 //! - `recordings`: batch recordings are read as the daemon reads them
 //! - `check`: mistakes are named before a script runs, and there are no false alarms
 //! - `bench`: figures for every shipped script, and what is wrong use
@@ -82,6 +83,7 @@ mod names;
 mod nodes;
 mod on_error;
 mod options;
+mod parquet;
 // Pictures of replays.
 mod plotting;
 mod printer;

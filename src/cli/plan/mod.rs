@@ -13,6 +13,8 @@ use super::plot::{Drawing, title};
 use super::usage;
 use anyhow::Context;
 use rhai_udf::replay::effects::Show;
+use rhai_udf::replay::format::Format;
+use rhai_udf::replay::parquet;
 use rhai_udf::replay::quality::Labels;
 use rhai_udf::replay::task::{
     Alerts, DataKind, ScriptTask, Task, TickTask, TickVariant, Use, Windows, id_by_file,
@@ -125,7 +127,10 @@ impl Plan {
         let variants = Variants::of(args, is_tick)?;
         let judges = judges(args);
         let drawing = Drawing::of(&args.picture)?;
+        let is_parquet = args.show.output.as_deref().is_some_and(parquet::is_parquet);
         let show = Show {
+            // Lines are collected, of which the file is made at the end.
+            points: is_parquet.then_some(Format::LineProtocol),
             format: args.show.format.map(Into::into),
             alerts: args.judge.sweep.is_empty(),
             apart: args.show.output.is_some(),

@@ -3,6 +3,7 @@
 use super::{Input, is_tick};
 use crate::cli::args::{DataArgs, FormatName, MeasureArgs, ReplayArgs, ShapeArgs};
 use crate::cli::usage;
+use rhai_udf::replay::parquet;
 use rhai_udf::replay::source;
 use rhai_udf::replay::task::DataKind;
 
@@ -159,8 +160,17 @@ fn hidden_by_others(args: &ReplayArgs) -> Vec<Given<'static>> {
     let output = show.output.is_some();
     let lp = show.format == Some(FormatName::Lp);
     let judges = judge.labels.is_some() || !judge.sweep.is_empty();
+    let is_parquet = show.output.as_deref().is_some_and(parquet::is_parquet);
+    let alerts = &args.alerts;
+    let conditions = [&alerts.crit, &alerts.warn, &alerts.info].into_iter().flatten().count();
+    let only_points = show.format.is_some() && conditions == 0 && !is_tick(&args.script);
     let mut given = unseen_pictures(args);
     given.extend([
+        (
+            "--format",
+            is_parquet && !judges && (lp || only_points),
+            "-o FILE.parquet is Parquet; --format table or json is for alerts there",
+        ),
         ("-o", output && out, "with --out, points are written into its folder"),
         ("-o", output && write, "with --write, points go to the database"),
         ("--format lp", lp && out, "with --out, points are written into its folder"),
@@ -239,6 +249,11 @@ fn of_recorded_data(args: &ReplayArgs) -> Vec<Given<'static>> {
         ("--watch", args.show.watch, why),
         ("--plot", args.picture.plot.is_some(), why),
         ("--strict", args.show.strict, why),
+        (
+            "-o",
+            args.show.output.as_deref().is_some_and(parquet::is_parquet),
+            "a file of Parquet is written at the end of the data, and data over HTTP has none",
+        ),
         ("--shard", args.shard.is_some(), why),
         ("--from-state", args.state.from_state.is_some(), why),
         ("--save-state", args.state.save_state.is_some(), why),
@@ -305,15 +320,15 @@ fn of_formats(data: &DataArgs, paths: &[std::path::PathBuf]) -> Vec<Given<'stati
             extensions.iter().any(|extension| plain.ends_with(extension))
         })
     };
-    let csv = any(&[".csv", ".tsv"]);
+    let csv = any(&[".csv", ".tsv", ".parquet"]);
     let text = csv || any(&[".lp", ".txt", ".line", ".influx"]);
     let mut given = Vec::new();
     for (name, is_given, _) in of_text(data, "") {
         let for_text = matches!(name, "--precision" | "--skip-bad-lines");
         if for_text {
-            given.push((name, is_given && !text, "it is for line protocol and CSV"));
+            given.push((name, is_given && !text, "it is for line protocol, CSV and Parquet"));
         } else {
-            given.push((name, is_given && !csv, "it is for CSV"));
+            given.push((name, is_given && !csv, "it is for CSV and Parquet"));
         }
     }
     given

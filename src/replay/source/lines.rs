@@ -11,8 +11,8 @@ use std::io::BufRead;
 use std::path::Path;
 use std::rc::Rc;
 
-pub(super) struct Lines {
-    lines: NumberedLines,
+pub(super) struct Lines<'r> {
+    lines: NumberedLines<'r>,
     reader: Reader,
     precision: Precision,
     skip: bool,
@@ -21,8 +21,8 @@ pub(super) struct Lines {
     any: bool,
 }
 
-impl Lines {
-    pub(super) fn new(reader: Box<dyn BufRead>, path: &Path, reading: &Reading) -> Self {
+impl<'r> Lines<'r> {
+    pub(super) fn new(reader: Box<dyn BufRead + 'r>, path: &Path, reading: &Reading) -> Self {
         Self {
             lines: NumberedLines::new(reader, path),
             reader: Reader::new(reading.precision),
@@ -65,7 +65,7 @@ impl Lines {
     }
 }
 
-impl Source for Lines {
+impl Source for Lines<'_> {
     fn next(&mut self, scratch: &mut Scratch) -> Result<Option<Item>, ReplayError> {
         while self.lines.advance_point()? {
             match self.reader.read(self.lines.bytes(), &mut scratch.point) {

@@ -7,7 +7,7 @@ mod lines;
 mod made;
 mod merged;
 mod packed;
-mod plausible;
+pub(super) mod plausible;
 pub mod recipe;
 mod span;
 mod stream;
@@ -20,7 +20,7 @@ pub use packed::plain_name;
 pub use recipe::Recipe;
 pub use span::Span;
 
-use super::ReplayError;
+use super::{ReplayError, parquet};
 use crate::protocol::line::Precision;
 use crate::protocol::{Batch, Point};
 use span::Within;
@@ -78,7 +78,8 @@ pub trait Source {
 }
 
 /// The ends of names that say what a file holds.
-const EXTENSIONS: [&str; 9] = ["lp", "txt", "line", "influx", "csv", "tsv", "srpl", "brpl", "bin"];
+const EXTENSIONS: [&str; 10] =
+    ["lp", "txt", "line", "influx", "csv", "tsv", "parquet", "srpl", "brpl", "bin"];
 
 /// How files are read.
 #[derive(Clone, Debug, Default)]
@@ -103,6 +104,16 @@ pub struct Reading {
 pub fn of_text(text: String, name: &Path, reading: &Reading) -> Box<dyn Source> {
     let reader = Box::new(std::io::Cursor::new(text.into_bytes()));
     Box::new(lines::Lines::new(reader, name, reading))
+}
+
+/// Reads line protocol with times in nanoseconds; errors call it by `name`.
+#[cfg(feature = "parquet")]
+pub(super) fn of_lines<'r>(
+    reader: impl std::io::BufRead + 'r,
+    name: &Path,
+    reading: &Reading,
+) -> impl Source + 'r {
+    lines::Lines::new(Box::new(reader), name, reading)
 }
 
 /// Opens a file by its name: `.lp`, `.csv`, `.srpl`, `.brpl`, `.bin`, with `.gz` or `.zst` after it or not.
@@ -141,6 +152,7 @@ fn open_whole(path: &Path, reading: &Reading) -> Result<Box<dyn Source>, ReplayE
         "csv" | "tsv" => Box::new(csv::Csv::open(packed::open(path, reading)?, path, reading)?),
         "srpl" => Box::new(stream::Recording::new(packed::open(path, reading)?, path, reading)),
         "brpl" => Box::new(batches::Recording::open(path, reading)?),
+        "parquet" => parquet::open(path, reading)?,
         "bin" => Box::new(capture::Capture::new(packed::open(path, reading)?, path)),
         "rhai" | "tick" => {
             return Err(ReplayError::Data {
@@ -156,7 +168,7 @@ fn open_whole(path: &Path, reading: &Reading) -> Result<Box<dyn Source>, ReplayE
             return Err(ReplayError::Data {
                 path: path.into(),
                 line: None,
-                message: "what it holds is told by its name: .lp (line protocol), .csv, .srpl or \
+                message: "what it holds is told by its name: .lp (line protocol), .csv, .parquet, .srpl or \
                           .brpl (recordings of Kapacitor), .bin (captured requests), each also \
                           with .gz or .zst"
                     .into(),

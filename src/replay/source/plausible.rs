@@ -27,7 +27,7 @@ const UNITS: [(Unit, &str); 6] = [
 
 /// How times in a file are read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Times {
+pub(in crate::replay) enum Times {
     /// As numbers in the unit that `--precision` names.
     Asked(Unit),
     /// As nanoseconds, as the format says.
@@ -72,14 +72,14 @@ pub(super) fn suspicion(time: i64, times: Times) -> Option<String> {
 
 /// Warns of the first time of a file if it is odd.
 #[cold]
-pub(super) fn look_at(path: &Path, time: i64, times: Times) {
+pub(in crate::replay) fn look_at(path: &Path, time: i64, times: Times) {
     if let Some(text) = suspicion(time, times) {
         log::warn!("{}: {text}", path.display());
     }
 }
 
 /// Warns of a file that holds no point; `what` it holds instead.
-pub(super) fn say_empty(path: &Path, what: &str) {
+pub(in crate::replay) fn say_empty(path: &Path, what: &str) {
     log::warn!("{}: there is no point in it: {what}", path.display());
 }
 

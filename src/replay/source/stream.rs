@@ -10,7 +10,7 @@ use std::io::BufRead;
 use std::path::Path;
 
 pub(super) struct Recording {
-    lines: NumberedLines,
+    lines: NumberedLines<'static>,
     reader: Reader,
     database: String,
     retention_policy: String,

@@ -17,8 +17,8 @@ const MARK: &[u8] = b"\xef\xbb\xbf";
 const SPAN: u64 = 100;
 
 /// A text in lines, with their numbers.
-pub(super) struct NumberedLines {
-    reader: Box<dyn BufRead>,
+pub(super) struct NumberedLines<'r> {
+    reader: Box<dyn BufRead + 'r>,
     path: PathBuf,
     /// The number of the latest line; of its first one where it spans several.
     pub(super) number: u64,
@@ -31,8 +31,8 @@ pub(super) struct NumberedLines {
     ended: bool,
 }
 
-impl NumberedLines {
-    pub(super) fn new(reader: Box<dyn BufRead>, path: &Path) -> Self {
+impl<'r> NumberedLines<'r> {
+    pub(super) fn new(reader: Box<dyn BufRead + 'r>, path: &Path) -> Self {
         Self {
             reader,
             path: path.into(),
