@@ -64,6 +64,13 @@ function around(value, min, max) {
   return [low, high];
 }
 
+/** The range of a threshold: small ones are mostly probabilities, those below one scores. */
+function thresholds(value) {
+  if (value > 0 && value < 0.5) return [value / 1e4, Math.min(1, value * 1e3)];
+  if (value >= 0.5 && value <= 1) return [0, 1];
+  return around(value, value < 0 ? 4 * value : 0, null);
+}
+
 export class Knobs {
   /** `on` is called with the settings and whether a slider is being dragged. */
   constructor(form, on) {
@@ -175,7 +182,7 @@ export class Knobs {
       slider = null;
       if (!found) return;
       const first = Number(found[0]);
-      const range = first > 0 && first < 0.5 ? [first / 1e4, Math.min(1, first * 1e3)] : around(first, first < 0 ? 4 * first : 0, null);
+      const range = thresholds(first);
       const holds = { value: found[0], addEventListener() {} };
       slider = this.slider(`${words[level]}, number`, holds, range, /^-?\d+$/.test(found[0]) && Math.abs(first) > 20, Number, number, (text, dragging) => {
         field.value = field.value.replace(pattern, text);
