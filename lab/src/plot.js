@@ -47,6 +47,7 @@ export class Plot {
     this.shape = "";
     this.picture = null;
     this.hidden = new Set();
+    this.known = new Set();
     this.sync = uPlot.sync("lab");
     new ResizeObserver(() => this.resize()).observe(parent);
   }
@@ -70,11 +71,24 @@ export class Plot {
   /** Draws a picture; rows that are the same fields as before keep their charts. */
   draw(picture) {
     this.picture = picture;
+    this.choose(picture.rows);
     for (const row of picture.rows) {
       // What is absent leaves a line as it is; what is null breaks it.
       row.values = row.values.map((line) => line.map((value) => (value === false ? undefined : value)));
     }
     this.redraw();
+  }
+
+  /** Of many fields, those that the task names are shown at first. */
+  choose(rows) {
+    const inputs = rows.filter((row) => row.side === "in");
+    const named = inputs.some((row) => row.named);
+    for (const row of inputs) {
+      const key = this.key(row);
+      if (this.known.has(key)) continue;
+      this.known.add(key);
+      if (named && !row.named && inputs.length > 4) this.hidden.add(key);
+    }
   }
 
   redraw() {

@@ -133,7 +133,12 @@ struct Moment {
 impl Answers {
     fn answer(&self, request: &mut Request<'_>) -> Result<Response, Fault> {
         let head = request.head;
-        self.doorkeeper.check(head)?;
+        if self.doorkeeper.check(head).is_err() {
+            return refuse(
+                403,
+                "only the page of rhai-udf lab itself is answered, at the address that was printed",
+            );
+        }
         match head.header("sec-fetch-site") {
             None | Some("same-origin" | "none") => {}
             Some(_) => return refuse(403, "requests from other pages are refused"),
