@@ -50,7 +50,8 @@ pub(super) struct Args {
 
 /// Hides what does not apply to a page, and lets what says how points are taken belong to `--live`.
 pub(super) fn arranged(command: clap::Command) -> clap::Command {
-    const HIDDEN: [&str; 11] = [
+    const HIDDEN: [&str; 12] = [
+        "shard",
         "each",
         "sweep",
         "output",
@@ -146,6 +147,7 @@ fn refuse_unfit(args: &ReplayArgs) -> anyhow::Result<()> {
         ("--real-clock", show.real_clock, "the data is replayed whole"),
         ("--strict", show.strict, "the page tells names that nothing has"),
         ("--out", tick.out.is_some(), shown),
+        ("--shard", args.shard.is_some(), "the page shows all groups"),
         ("--save-state", args.state.save_state.is_some(), "replay keeps states"),
         ("--save", influx.save.is_some(), "replay keeps recordings"),
         ("--write", influx.write, "nothing is written into databases here"),

@@ -173,6 +173,9 @@ impl Input {
         task: &Task,
     ) -> anyhow::Result<Box<dyn Source>> {
         match self {
+            Self::Files { reading, paths, merges: true } => {
+                Ok(source::open_merged(paths, reading)?)
+            }
             Self::Files { reading, .. } => Ok(source::open(name, reading)?),
             Self::Made(_) | Self::Influx { .. } => self.open(name, task),
         }
