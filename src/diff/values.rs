@@ -48,7 +48,7 @@ pub struct ValueDifference {
     pub old: Option<Cell>,
     /// The new value; `None` if only the old output has one.
     pub new: Option<Cell>,
-    /// How large the difference is, as a share of the field's range; 1 where one is missing.
+    /// How large the difference is, as a share of the field's range; 0 where one is missing.
     pub share: f64,
 }
 
@@ -148,12 +148,12 @@ impl Values {
                 }
                 (Ordering::Less, Some((time, old)), _) => {
                     field.only_old += 1;
-                    keep(*time, Some(old), None, 1.0);
+                    keep(*time, Some(old), None, 0.0);
                     i += 1;
                 }
                 (_, _, Some((time, new))) => {
                     field.only_new += 1;
-                    keep(*time, None, Some(new), 1.0);
+                    keep(*time, None, Some(new), 0.0);
                     j += 1;
                 }
                 _ => break,
@@ -246,7 +246,7 @@ mod tests {
         assert_eq!((values.compared, values.counts()), (4, (1, 1, 1)));
         assert_eq!(values.fields[0].largest, 0.5);
         let times: Vec<_> = values.largest.iter().map(|one| one.time).collect();
-        assert_eq!(times, [4, 5, 2]);
+        assert_eq!(times, [2, 4, 5]);
         assert!(Values::compare(&old, &old, 0.0).is_equal());
     }
 

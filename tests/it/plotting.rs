@@ -183,3 +183,36 @@ fn a_failed_replay_leaves_an_earlier_picture() {
     assert_eq!(run.code, Some(1), "{}", run.stderr);
     assert_eq!(std::fs::read_to_string(path).unwrap(), "before");
 }
+
+/// The texts of a picture, which stand on lines of their own.
+fn texts(svg: &str) -> Vec<&str> {
+    svg.lines().filter(|line| !line.starts_with('<') && !line.starts_with('[')).collect()
+}
+
+/// `docs/img/make` makes the pictures of the book anew.
+#[test]
+fn the_pictures_of_the_book_are_what_is_drawn() {
+    let folder = Folder::new("plot_book");
+    let mut drawn = 0;
+    for entry in std::fs::read_dir(repo("docs/img")).unwrap() {
+        let picture = entry.unwrap().path();
+        let name = picture.file_stem().unwrap().to_string_lossy().into_owned();
+        let example = repo(&format!("scripts/examples/{name}/command"));
+        let Ok(command) = std::fs::read_to_string(&example) else { continue };
+        let again = folder.path(&format!("{name}.svg"));
+        let command = command.replacen("rhai-udf", &binary().get_program().to_string_lossy(), 1);
+        let command =
+            command.replace("--format json", "").replace("--format lp", "").replace('\n', " ");
+        let command = format!("{command} --plot {} > /dev/null", text(again.clone()));
+        let run = feed(
+            std::process::Command::new("sh").args(["-c", &command]).current_dir(repo("")),
+            &[],
+        );
+        assert_eq!(run.code, Some(0), "{name}: {}", run.stderr);
+        let (kept, again) =
+            (std::fs::read_to_string(&picture).unwrap(), std::fs::read_to_string(again).unwrap());
+        assert_eq!(texts(&kept), texts(&again), "{name}: make the pictures anew by docs/img/make");
+        drawn += 1;
+    }
+    assert!(drawn >= 14, "{drawn}");
+}
