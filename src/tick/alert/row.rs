@@ -95,6 +95,17 @@ fn field_json(value: &FieldValue<'_>) -> String {
     }
 }
 
+/// Tells whether JSON can hold the fields of a message: there is no NaN and no infinity among them.
+pub(crate) fn is_json(message: &Message) -> bool {
+    let finite = |point: &Point| {
+        point.fields().all(|(_, value)| !matches!(value, FieldValue::Double(v) if !v.is_finite()))
+    };
+    match message {
+        Message::Point(point) => finite(point),
+        Message::Batch(batch) => batch.points().all(|point| finite(&point)),
+    }
+}
+
 /// Returns the fields of a point as templates see them.
 pub(crate) fn fields(point: &Point) -> Data {
     Data::fields(point.fields().map(|(name, value)| {

@@ -9,11 +9,12 @@ use super::alert_levels::Levels;
 use super::alert_marks::Marks;
 use super::alert_state::{Policy, State};
 use crate::protocol::{Batch, Point};
+use crate::tick::alert::row::is_json;
 use crate::tick::alert::texts::Texts;
 use crate::tick::alert::{AlertEvent, Level};
 use crate::tick::definition::object::Object;
 use crate::tick::definition::{Definition, Property};
-use crate::tick::error::{Result, TickText};
+use crate::tick::error::{Result, TickError, TickText};
 use crate::tick::flow::{ByGroup, LevelChange, Memory, Message, Node, Outbox, Signal, Unseen};
 use crate::tick::settings::TaskSettings;
 
@@ -156,7 +157,10 @@ impl Alert {
             event.details()?;
         }
         out.outside.alert(&event)?;
-        if !self.logs.is_empty() {
+        if !self.logs.is_empty() && !is_json(&message) {
+            let text = "the daemon cannot log an alert on NaN or infinity, so no line is written";
+            out.diagnose(&TickError::Evaluate(text.to_owned()));
+        } else if !self.logs.is_empty() {
             let line = event.json_line()?;
             for path in &self.logs {
                 out.outside.alert_log(path, &line)?;

@@ -79,6 +79,8 @@ pub(crate) fn call(name: &str, arguments: &[Data]) -> Templated<Data> {
         ("html", arguments) => string(escape_html(&print(arguments))),
         ("js", arguments) => string(escape_js(&print(arguments))),
         ("urlquery", arguments) => string(escape_url(&print(arguments))),
+        // What JSON cannot hold becomes nothing at all, as in the daemon.
+        ("json" | "jsonCompact", [value]) if !value.is_json() => Ok(Data::Json("".into())),
         ("json", [value]) => Ok(Data::Json((value.json() + "\n").into())),
         ("jsonCompact", [value]) => Ok(Data::Json(value.json().into())),
         (name, arguments) => {

@@ -138,6 +138,16 @@ impl Data {
         }
     }
 
+    /// Tells whether JSON can hold the value: there is no NaN and no infinity in it.
+    pub(crate) fn is_json(&self) -> bool {
+        match self {
+            Self::Float(v) => v.is_finite(),
+            Self::Map(entries, _) => entries.iter().all(|(_, value)| value.is_json()),
+            Self::Struct(fields) => fields.iter().all(|(_, value)| value.is_json()),
+            _ => true,
+        }
+    }
+
     /// Writes the value as Go's `encoding/json` does.
     pub(crate) fn json(&self) -> String {
         match self {

@@ -124,3 +124,15 @@ fn handlers_are_shown_not_called() {
         ["post('http://x').header('a', 'b')", "slack().channel('#c')", "log('/l')"]
     );
 }
+
+#[test]
+fn an_alert_on_nan_has_no_json() {
+    let script = "stream|from()|eval(lambda: sqrt(\"v\")).as('x').keep('v', 'x')\
+                  |alert().crit(lambda: \"v\" < 9.0).details('[{{ json .Fields }}]').log('/tmp/a.log')";
+    let collected = collect(script, &mut NoUdfs, &["m v=-1.0 1", "m v=4.0 2"]);
+    let details: Vec<_> = collected.alerts.iter().map(|event| event.details.trim()).collect();
+    assert_eq!(details[0], "[]");
+    assert!(details[1].contains("{"), "{details:?}");
+    assert_eq!(collected.alert_logs["/tmp/a.log"].lines().count(), 1);
+    assert!(collected.diagnosed[0].1.starts_with("the daemon cannot log an alert on NaN"));
+}
