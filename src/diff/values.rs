@@ -104,14 +104,7 @@ impl Values {
         both.old.sort_by_key(|(time, _)| *time);
         both.new.sort_by_key(|(time, _)| *time);
         let range = range(both.old.iter().chain(&both.new).filter_map(|(_, cell)| cell.number()));
-        let mut field = FieldDifference {
-            series: series.clone(),
-            compared: 0,
-            differ: 0,
-            only_old: 0,
-            only_new: 0,
-            largest: 0.0,
-        };
+        let mut field = FieldDifference::new(series);
         let number = self.fields.len();
         let mut found = Vec::new();
         let mut keep = |time, old: Option<&Cell>, new: Option<&Cell>, share| {
@@ -182,6 +175,13 @@ impl Values {
         order.iter().enumerate().for_each(|(new, old)| place[*old] = new);
         self.fields = order.iter().map(|old| self.fields[*old].clone()).collect();
         self.largest.iter_mut().for_each(|one| one.field = place[one.field]);
+    }
+}
+
+impl FieldDifference {
+    fn new(series: &Series) -> Self {
+        let series = series.clone();
+        Self { series, compared: 0, differ: 0, only_old: 0, only_new: 0, largest: 0.0 }
     }
 }
 

@@ -20,9 +20,18 @@
   const short = (value) => {
     if (value === null || value === undefined) return "";
     const size = Math.abs(value);
-    return size !== 0 && (size < 1e-4 || size >= 1e9) ? value.toExponential(4) : String(+value.toPrecision(7));
+    return size !== 0 && (size < 1e-4 || size >= 1e9) ? value.toExponential(4).replace(/\.?0+e/, "e") : String(+value.toPrecision(7));
   };
   const level = (name) => ({ INFO: "info", WARNING: "warning", CRITICAL: "critical" })[name];
+
+  // Powers of ten on an axis of ratios, four at most.
+  const decades = (low, high) => {
+    const [first, last] = [Math.ceil(Math.log10(low)), Math.floor(Math.log10(high))];
+    const by = Math.max(Math.ceil((last - first + 1) / 4), 1);
+    const found = [];
+    for (let power = last; power >= first; power -= by) found.unshift(10 ** power);
+    return found;
+  };
 
   // A rectangle of the chart over all of its height, three pixels wide at least.
   const band = (u, name, from, to, thick, atBottom) => {
@@ -131,7 +140,7 @@
     },
     axes: [
       { show: true, size: isLast ? 42 : 0, stroke: colour("faint"), grid: { stroke: colour("grid"), width: 1 }, ticks: { show: isLast, stroke: colour("frame") } , values: isLast ? undefined : (u, splits) => splits.map(() => "") },
-      { size: 70, stroke: colour("faint"), grid: { stroke: colour("grid"), width: 1 }, ticks: { stroke: colour("frame") }, space: 22, values: (u, splits) => splits.map((v) => (v === null ? "" : short(v))) },
+      { ...(row.log && { splits: () => decades(row.low, row.high), filter: (u, splits) => splits }), size: 70, stroke: colour("faint"), grid: { stroke: colour("grid"), width: 1 }, ticks: { stroke: colour("frame") }, space: 22, values: (u, splits) => splits.map((v) => (v === null ? "" : short(v))) },
     ],
     series: [{}, {
       stroke: colour(row.output ? "output" : "input"),
