@@ -10,7 +10,7 @@ use rhai_udf::script::{OptionSpec, Program, ScriptText};
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
-/// Print the section for kapacitor.conf and a TICKscript that use a script
+/// Print the section for kapacitor.conf and a TICKscript that use a script, or that for telegraf.conf
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     /// The script
@@ -21,6 +21,9 @@ pub(super) struct Args {
     /// Use a socket that `rhai-udf serve` listens on, in place of a process for each use
     #[arg(long, value_name = "PATH")]
     socket: Option<PathBuf>,
+    /// Print the section for telegraf.conf that uses the script as a processor
+    #[arg(long, conflicts_with_all = ["name", "socket"])]
+    telegraf: bool,
     /// The configuration; default: rhai-udf.toml beside the script, if it is there
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
@@ -33,6 +36,9 @@ pub(super) fn run(args: &Args) -> anyhow::Result<()> {
     let config = run::read_config(args.config.as_deref(), &args.script)?;
     let source = ScriptText::read(&args.script)?;
     let program = Program::load(source, &config.limits, &Pulse::default())?;
+    if args.telegraf {
+        return stdout::print(&telegraf(&args.script, &program)?);
+    }
     let name = args.name.clone().unwrap_or_else(|| function_name(&args.script));
     let text = format!("{}\n{}", section(args, &name)?, tickscript(&program, &name));
     stdout::print(&text)
@@ -80,6 +86,47 @@ fn section(args: &Args, name: &str) -> anyhow::Result<String> {
     }
     text.push_str("  timeout = \"10s\"\n");
     Ok(text)
+}
+
+/// The section for telegraf.conf.
+fn telegraf(script: &Path, program: &Program) -> anyhow::Result<String> {
+    let own = std::env::current_exe().context("the path of rhai-udf itself")?;
+    let script = std::path::absolute(script)
+        .with_context(|| format!("{}: no such path", script.display()))?;
+    let declaration = program.declaration();
+    let mut words = vec![quoted(&own), "\"execd\"".into(), quoted(&script)];
+    let mut text = |word: &str| words.push(toml::Value::String(word.into()).to_string());
+    text("--group-by");
+    text("*");
+    if declaration.wants == EdgeType::Batch {
+        ["--period", "1m", "--every", "1m"].into_iter().for_each(&mut text);
+    }
+    let (set, left_out): (Vec<_>, Vec<_>) =
+        declaration.options.iter().partition(|(_, spec)| spec.default.is_none());
+    for (option, spec) in set {
+        text("--set");
+        let value = arguments(spec);
+        text(&format!("{option}={}", value.replace('\'', "")));
+    }
+    text("--state");
+    let stem = script.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+    text(&format!("/var/lib/telegraf/{stem}.rudt"));
+    let mut section = String::from(
+        "# In telegraf.conf:\n\n[agent]\n  # Or every metric goes through the processors twice if there are \
+         aggregators.\n  skip_processors_after_aggregators = true\n\n[[processors.execd]]\n",
+    );
+    let _ = writeln!(section, "  command = [{}]", words.join(", "));
+    for (option, spec) in left_out {
+        let default = spec.default_text().unwrap_or_default();
+        let _ = writeln!(
+            section,
+            "  # \"--set\", \"{option}={}\"  {}",
+            default.trim_matches('\''),
+            option_text(spec)
+        );
+    }
+    section.push_str("  restart_delay = \"10s\"\n  # namepass = [\"cpu\"]\n");
+    Ok(section)
 }
 
 fn quoted(path: &Path) -> String {

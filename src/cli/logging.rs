@@ -69,6 +69,46 @@ fn begin(
     }
 }
 
+/// Starts the logging of a process of Telegraf, which finds the level of a line in its first letters.
+pub(super) fn start_for_telegraf(argument: Option<LevelFilter>, config: &LogConfig) {
+    let variable = std::env::var(VARIABLE).ok().as_deref().and_then(parse_level);
+    let level = argument.or(variable).or(config.level).unwrap_or(LevelFilter::Info);
+    let _ = FOR_TELEGRAF.set(());
+    if log::set_boxed_logger(Box::new(TelegrafLogger { level })).is_ok() {
+        log::set_max_level(level);
+    }
+}
+
+/// Set where Telegraf reads the lines.
+static FOR_TELEGRAF: std::sync::OnceLock<()> = std::sync::OnceLock::new();
+
+/// Writes lines as Telegraf reads them: `E! `, `W! `, `I! ` or `D! `, and the message on one line.
+struct TelegrafLogger {
+    level: LevelFilter,
+}
+
+impl Log for TelegrafLogger {
+    fn enabled(&self, metadata: &Metadata<'_>) -> bool {
+        metadata.level() <= self.level
+    }
+
+    fn log(&self, record: &Record<'_>) {
+        if self.enabled(record.metadata()) {
+            let letter = match record.level() {
+                log::Level::Error => 'E',
+                log::Level::Warn => 'W',
+                log::Level::Info => 'I',
+                log::Level::Debug | log::Level::Trace => 'D',
+            };
+            let message = record.args().to_string();
+            let message = message.trim_end().replace(['\r', '\n'], " ");
+            let _ = writeln!(std::io::stderr(), "{letter}! {message}");
+        }
+    }
+
+    fn flush(&self) {}
+}
+
 /// Writes lines to standard error.
 struct Logger {
     lines: Box<TermLogger>,
@@ -107,6 +147,11 @@ impl Log for Logger {
 
 /// Says why the command failed; a standard error that is full or gone stops nobody.
 pub(super) fn fatal(error: &anyhow::Error) {
+    if FOR_TELEGRAF.get().is_some() {
+        let text = chain(error).replace(['\r', '\n'], " ");
+        let _ = writeln!(std::io::stderr(), "E! {text}");
+        return;
+    }
     let _ = writeln!(std::io::stderr(), "rhai-udf: {}", chain(error));
 }
 

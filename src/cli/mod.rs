@@ -6,6 +6,7 @@ mod bench;
 mod check;
 mod conf;
 mod diff;
+mod execd;
 mod files;
 mod import;
 mod import_files;
@@ -52,6 +53,7 @@ enum Command {
     Replay(Box<replay::Args>),
     Lab(Box<lab::Args>),
     Listen(Box<listen::Args>),
+    Execd(Box<execd::Args>),
     Check(check::Args),
     Model(model::Args),
     Make(Box<make::Args>),
@@ -103,6 +105,7 @@ fn command() -> ExitCode {
         Command::Bench(args) => bench::run(args, cli.log_level),
         Command::Lab(args) => lab::run(args, cli.log_level),
         Command::Listen(args) => listen::run(args, cli.log_level),
+        Command::Execd(args) => execd::run(args, cli.log_level),
         Command::Check(args) => {
             logging::start(cli.log_level, &Default::default(), log::LevelFilter::Warn);
             check::run(args)

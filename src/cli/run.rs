@@ -115,6 +115,17 @@ pub(super) fn converse(
     reader: impl Read + AsFd,
     writer: impl Write + Send + 'static,
 ) -> anyhow::Result<Counts> {
+    let reader = Wakeable::new(reader, control).context("the input cannot be waited for")?;
+    converse_with(setup, control, reader, writer)
+}
+
+/// As [`converse`], with a reader that `control` wakes.
+pub(super) fn converse_with(
+    setup: &Setup,
+    control: &Control,
+    reader: impl Read,
+    writer: impl Write + Send + 'static,
+) -> anyhow::Result<Counts> {
     let pulse = Pulse::default();
     let script = &setup.script;
     let (config, mut handler) = match &setup.config {
@@ -131,7 +142,6 @@ pub(super) fn converse(
         memory: config.limits.memory,
         control: control.clone(),
     };
-    let reader = Wakeable::new(reader, control).context("the input cannot be waited for")?;
     let spread = setup.workers > 1 && handler.spreads();
     if setup.workers > 1 && !spread && handler.program().is_ok() {
         log::warn!(

@@ -5,11 +5,12 @@
 //! hands the data to engines, on several threads if there are several variants. The functions of a graph are run by
 //! [`udfs`], and its [`effects`] become lines ([`format`], [`lines`]), [`files`], points of a database
 //! and a record that [`quality`] judges. Everything is streamed; nothing is held but the open windows.
-//! Data may also come from a database ([`influxdb`]) or arrive live ([`listen`]), and be kept
+//! Data may also come from a database ([`influxdb`]) or arrive live ([`listen`], [`execd`]), and be kept
 //! ([`save`]).
 
 pub mod effects;
 pub mod engine;
+pub mod execd;
 pub mod files;
 pub mod format;
 pub mod influxdb;

@@ -44,6 +44,7 @@
 //! - `fuzz`: no bytes make anything panic
 //! - `cuts`: a snapshot at any cut, for shipped scripts and random ones
 //! - `fault_injection`: faults of every kind, with a driver that plays the daemon (`daemon`)
+//! - `execd`: lines of Telegraf in and out, with a driver that plays it
 //! - `workers`: groups spread over threads, and what is asked of all of them
 //! - `watching`: the loop from a save to what changed
 
@@ -67,6 +68,7 @@ mod docs;
 mod documented;
 mod environment;
 mod examples;
+mod execd;
 mod fault_injection;
 mod fields;
 mod fuzz;

@@ -253,6 +253,7 @@ fn script(
         group_by: shape.group_by.clone(),
         shard: args.shard,
         window,
+        closes_windows: false,
         uses,
         captured_options: kind == DataKind::Frames && !own_options,
         every_alert: args.alerts.every_alert,
@@ -265,7 +266,7 @@ fn script(
 }
 
 /// Reads the windows, if there are any.
-fn windows(shape: &ShapeArgs) -> anyhow::Result<Option<Windows>> {
+pub(super) fn windows(shape: &ShapeArgs) -> anyhow::Result<Option<Windows>> {
     if shape.period.is_some_and(|period| period <= 0) {
         return usage("--period is a length of time, as in 5m");
     }

@@ -23,6 +23,12 @@ pub enum LineError {
     /// Its time is beyond what nanoseconds can count.
     #[error("time {0} is out of range; is --precision right?")]
     Time(i64),
+    /// It goes on for too long.
+    #[error("the line is longer than {limit} bytes")]
+    TooLong {
+        /// The bytes that a line may have.
+        limit: usize,
+    },
     /// An unsigned number beyond the signed ones.
     #[error("field '{0}' is beyond 64-bit signed integers")]
     Unsigned(String),

@@ -34,6 +34,11 @@ impl Reader {
         Self { now: Some(now), ..Self::new(precision) }
     }
 
+    /// Gives points without a time this one from now on, in nanoseconds.
+    pub fn set_now(&mut self, now: i64) {
+        self.now = Some(now);
+    }
+
     /// Reads one line into `point`, whose memory is used again; false if the line is empty or a
     /// comment. Newlines are part of it only inside of text in quotes and after a backslash: see
     /// [`cut`].

@@ -15,7 +15,7 @@ use crate::script::Expression;
 use crate::script::config::Config;
 use crate::tick::condition::Condition;
 use crate::tick::definition::object::Object;
-use crate::tick::definition::{Builder, Definitions, PLAIN_ID};
+use crate::tick::definition::{Builder, CLOSES, Definitions, PLAIN_ID};
 use crate::tick::flow::{Edge, Memory, NameKind, Unseen, Wanted};
 use crate::tick::udf::{NoUdfs, Udfs, arguments};
 use crate::tick::{Graph, TickError, TickText};
@@ -56,6 +56,8 @@ pub struct ScriptTask {
     pub window: Option<Windows>,
     /// The part of the groups that is played; `None` for all.
     pub shard: Option<Shard>,
+    /// What windows hold at the end of the data goes on.
+    pub closes_windows: bool,
     /// The uses of the script; each sees all data.
     pub uses: Vec<Use>,
     /// A captured session brings the options.
@@ -252,6 +254,9 @@ impl ScriptTask {
                 if align {
                     properties.push(("align", Vec::new()));
                 }
+                if self.closes_windows {
+                    properties.push((CLOSES, Vec::new()));
+                }
                 builder.node(from, "window", &[], &properties)
             }
         }
@@ -297,6 +302,16 @@ impl ScriptTask {
             outline.variants.push(alerts.variant);
         }
         Ok(())
+    }
+
+    /// Makes the request that a TICKscript with the options of the first use would.
+    ///
+    /// # Errors
+    /// A script that cannot be used, or options that it does not have.
+    pub fn init(&self) -> Result<InitRequest, ReplayError> {
+        let mut registry = UdfRegistry::plain(self.config.clone(), true);
+        let options = self.uses.first().map_or(&[][..], |one| &one.options);
+        self.request(options, &mut registry)
     }
 
     /// Makes the request that a TICKscript with these options would.

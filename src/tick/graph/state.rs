@@ -8,7 +8,7 @@
 use super::{Graph, Slot};
 use crate::protocol::Bytes;
 use crate::tick::definition::object::Object;
-use crate::tick::definition::{Definition, NodeKind, PLAIN_ID};
+use crate::tick::definition::{CLOSES, Definition, NodeKind, PLAIN_ID};
 use crate::tick::error::Result;
 use crate::tick::flow::{Memory, Outside, Remembered};
 use serde::{Deserialize, Serialize};
@@ -93,7 +93,7 @@ impl NodeIdentity {
 
 /// Returns what a script says of a node, but for what only concerns the texts and handlers of alerts.
 fn said(definition: &Definition) -> String {
-    const TEXTS: [&str; 5] = ["message", "details", "category", "topic", PLAIN_ID];
+    const TEXTS: [&str; 6] = ["message", "details", "category", "topic", PLAIN_ID, CLOSES];
     let sign = if matches!(definition.kind, NodeKind::Udf(_)) { '@' } else { '|' };
     let mut text = format!("{sign}{}({})", definition.name, list(&definition.arguments));
     for property in &definition.properties {

@@ -10,7 +10,7 @@ use super::unreachable_edge;
 use crate::protocol::align::truncate;
 use crate::protocol::message::BeginBatch;
 use crate::protocol::{Batch, Point};
-use crate::tick::definition::Definition;
+use crate::tick::definition::{CLOSES, Definition};
 use crate::tick::error::{Result, TickText};
 use crate::tick::flow::{self, ByGroup, Edge, Memory, Message, News, Node, Outbox, Pool, Signal};
 
@@ -18,6 +18,8 @@ use crate::tick::flow::{self, ByGroup, Edge, Memory, Message, News, Node, Outbox
 pub(crate) struct Window {
     shape: Shape,
     groups: ByGroup<Group>,
+    /// What windows hold at the end of the data goes on.
+    closes: bool,
 }
 
 #[derive(Clone, Copy)]
@@ -64,7 +66,7 @@ impl Window {
                 Shape::Count { period: period_count, every, fill }
             }
         };
-        Ok(Self { shape, groups: ByGroup::default() })
+        Ok(Self { shape, groups: ByGroup::default(), closes: definition.flag(CLOSES) })
     }
 }
 
@@ -154,6 +156,26 @@ impl Group {
         }
     }
 
+    /// Sends what came since the last batch, as the window that would have ended next.
+    fn close(&mut self, shape: Shape, out: &mut Outbox<'_>) {
+        let Some(last) = self.points.back().map(|point| point.time()) else { return };
+        match shape {
+            // There has been a batch at the last point.
+            Shape::Time { every: 0, .. } => {}
+            Shape::Time { period, every, .. } => {
+                if last >= self.next.saturating_sub(every) {
+                    self.purge(self.next.saturating_sub(period), true, out.pool);
+                    self.emit(self.next, out);
+                }
+            }
+            Shape::Count { every, .. } => {
+                if self.count > self.next.saturating_sub(every) {
+                    self.emit(last, out);
+                }
+            }
+        }
+    }
+
     fn push(&mut self, point: Rc<Point>, shape: Shape, out: &mut Outbox<'_>) {
         let time = point.time();
         match shape {
@@ -213,6 +235,20 @@ impl Node for Window {
 
     fn batch(&mut self, _port: usize, _batch: Rc<Batch>, out: &mut Outbox<'_>) -> Result<()> {
         Err(unreachable_edge(out.node, Edge::Batch))
+    }
+
+    fn finish(&mut self, out: &mut Outbox<'_>) -> Result<()> {
+        if self.closes {
+            let shape = self.shape;
+            let ids: Vec<Vec<u8>> =
+                self.groups.sorted().iter().map(|(id, _)| id.to_vec()).collect();
+            for id in ids {
+                if let Some(group) = self.groups.get(&id) {
+                    group.close(shape, out);
+                }
+            }
+        }
+        Ok(())
     }
 
     fn remember(&mut self, memory: &mut Memory<'_>) -> Result<()> {
