@@ -32,7 +32,8 @@ struct Chunk {
     bytes: u64,
 }
 
-type Decoded = Result<Chunk, ParquetError>;
+/// What the thread sends: chunks, and none at the end of the file.
+type Decoded = Result<Option<Chunk>, ParquetError>;
 
 /// A file of Parquet.
 pub(super) struct Parquet {
@@ -40,7 +41,8 @@ pub(super) struct Parquet {
     columns: Vec<Column>,
     /// The heads of fields, by column.
     heads: Vec<EntryHead>,
-    chunks: Receiver<Decoded>,
+    /// None after the end.
+    chunks: Option<Receiver<Decoded>>,
     chunk: Chunk,
     /// The next row of the chunk, and its number in the file, from 1.
     row: usize,
@@ -80,9 +82,8 @@ impl Parquet {
         let (wanted, span) = (columns.clone(), reading.span);
         let thread = std::thread::Builder::new().name("parquet".into());
         let decoding = move || {
-            if let Err(error) = decode(&reader, &wanted, span, &sender) {
-                let _ = sender.send(Err(error));
-            }
+            let end = decode(&reader, &wanted, span, &sender).map(|()| None);
+            let _ = sender.send(end);
         };
         thread.spawn(decoding).map_err(|source| ReplayError::Read { path: path.into(), source })?;
         let stem = path.file_stem().unwrap_or_default().to_string_lossy();
@@ -96,7 +97,7 @@ impl Parquet {
             heads: heads.collect(),
             tags: vec![None; columns.len()],
             columns,
-            chunks,
+            chunks: Some(chunks),
             chunk: Chunk { rows: 0, parts: Vec::new(), bytes: 0 },
             row: 0,
             number: 0,
@@ -113,10 +114,17 @@ impl Parquet {
 
     /// Fetches the next chunk; false at the end.
     fn fetch(&mut self) -> Result<bool, ReplayError> {
-        // The thread ends by hanging up.
-        let Ok(chunk) = self.chunks.recv() else { return Ok(false) };
-        let chunk =
-            chunk.map_err(|error| self.error(format!("it is damaged: {}", told(&error))))?;
+        let Some(chunks) = &self.chunks else { return Ok(false) };
+        // A thread that hangs up before the end has panicked, as the library does on some files.
+        let Ok(decoded) = chunks.recv() else {
+            return Err(self.error("it is damaged, and the decoder cannot say where".into()));
+        };
+        let decoded =
+            decoded.map_err(|error| self.error(format!("it is damaged: {}", told(&error))))?;
+        let Some(chunk) = decoded else {
+            self.chunks = None;
+            return Ok(false);
+        };
         self.bytes.set(self.bytes.get() + chunk.bytes);
         (self.chunk, self.row) = (chunk, 0);
         Ok(true)
@@ -309,7 +317,7 @@ fn decode(
             }
             left -= rows;
             let chunk = Chunk { rows, parts, bytes: std::mem::take(&mut bytes) };
-            if sender.send(Ok(chunk)).is_err() {
+            if sender.send(Ok(Some(chunk))).is_err() {
                 return Ok(());
             }
         }
