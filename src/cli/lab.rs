@@ -17,8 +17,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-/// How long the thread that follows files sleeps without a change.
-const PATIENCE: Duration = Duration::from_secs(3600);
+/// How long a change of a script may go unseen where the watcher of files has seen none.
+const PATIENCE: Duration = Duration::from_secs(1);
 
 /// Show a script at work in the browser: its data, output, alerts, log and states; every save and every
 /// turn of an option replays
@@ -264,8 +264,11 @@ fn follow(task: &Task, config: Config, bell: Bell) -> anyhow::Result<Arc<Follow>
         .stack_size(rhai_udf::agent::socket::STACK);
     let run = move || {
         while !bell.has_ended() {
-            if followed.wait(PATIENCE) {
-                bell.saved();
+            let changed = followed.wait(PATIENCE);
+            // Asked in any case: what the page has written and the disk has taken back at once is no change
+            // for the watcher.
+            bell.saved();
+            if changed {
                 // A new version may import other modules.
                 let texts = texts();
                 followed.refollow(&texts);

@@ -109,4 +109,9 @@ pub(super) const PLAIN: &[(Arguments, Effect)] = &[
     ),
     (&["--save", "saved.srpl"], Writes(DATA, "saved.srpl", "cpu,host=a idle=9,usage=1 1000000000")),
     (&["--write"], Refused(DATABASE, "--format lp")),
+    (&["--plot", "picture.svg"], Writes(DATA, "picture.svg", "<svg")),
+    (
+        &["--plot-theme", "dark"],
+        Refused(&["--data", "data.lp", "--plot", "picture.svg"], "it is for .png"),
+    ),
 ];

@@ -109,4 +109,9 @@ pub(super) const TICK: &[(Arguments, Effect)] = &[
         &["--write"],
         Refused(&["alerts.tick", "--data", "data.lp", "--influxdb", "URL"], "no |influxDBOut()"),
     ),
+    (&["--plot", "picture.svg"], Writes(DATA, "picture.svg", "<svg")),
+    (
+        &["--plot-theme", "dark"],
+        Refused(&["--data", "data.lp", "--plot", "picture.svg"], "it is for .png"),
+    ),
 ];
