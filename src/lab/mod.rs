@@ -1,12 +1,12 @@
 //! `rhai-udf lab`: a page on this machine that shows a script, its data and what comes of both, and replays with every
 //! save and every turn of an option.
 //!
-//! The data is [`held`] in memory. A [`desk`] knows what is wanted and what came last; its thread makes a [`study`] of
-//! a task, its [`knobs`] and the data: a replay with its trace, alerts, log and states, and what is wrong
-//! ([`problems`]). The [`service`] answers the page ([`page`], the bundle of `lab/`) with [`answers`], and draws the trace at the
-//! resolution of the screen ([`decimate`]); files are
-//! touched through a [`folder`] that nobody gets out of. A slice of the data can be [`cut`] out as a test case, and
-//! the options be written as a [`tickscript`].
+//! The data is `held` in memory. A `desk` knows what is wanted and what came last; its thread makes a `study` of
+//! a task, its `knobs` and the data: a replay with its trace, alerts, log and states, and what is wrong
+//! (`problems`). The `service` answers the page (`page`, the bundle of `lab/`) with `answers`, and draws the trace at the
+//! resolution of the screen (`decimate`); files are
+//! touched through a `folder` that nobody gets out of. A slice of the data can be `cut` out as a test case, and
+//! the options be written as a `tickscript`.
 
 mod answers;
 mod cut;

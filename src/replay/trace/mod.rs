@@ -1,6 +1,6 @@
 //! What a replay did, as values that can be drawn: for each group the fields of its input, the fields of
 //! the output and the levels of its alerts over time; thresholds, as far as conditions say them, and
-//! labels. Everything is kept in bounded memory and without losing a spike (see [`series`]), whatever
+//! labels. Everything is kept in bounded memory and without losing a spike (see `series`), whatever
 //! the length of the data.
 //!
 //! A task is traced if its [`Show`](super::effects::Show) has [`TraceSettings`]; after
