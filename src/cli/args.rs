@@ -108,13 +108,20 @@ pub(super) struct MadeArgs {
         value_parser = clap::value_parser!(u32).range(1..))]
     pub(super) points: u32,
     /// In how many groups
-    #[arg(long, value_name = "N", default_value_t = 8, conflicts_with = "data",
+    #[arg(long, value_name = "N", default_value_t = Self::GROUPS, conflicts_with = "data",
         value_parser = clap::value_parser!(u32).range(1..))]
     pub(super) groups: u32,
     /// How many fields a point has, besides those that options name
-    #[arg(long, value_name = "N", default_value_t = 10, conflicts_with = "data",
+    #[arg(long, value_name = "N", default_value_t = Self::FIELDS, conflicts_with = "data",
         value_parser = clap::value_parser!(u32).range(..=1000))]
     pub(super) fields: u32,
+}
+
+impl MadeArgs {
+    /// The groups, unless others are asked for.
+    pub(super) const GROUPS: u32 = 8;
+    /// The fields, unless others are asked for.
+    pub(super) const FIELDS: u32 = 10;
 }
 
 /// The options of a plain script, and the groups and windows before it. A TICKscript says these things

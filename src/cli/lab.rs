@@ -5,7 +5,7 @@ use super::plan::{Input, Plan, is_tick};
 use super::port::Port;
 use super::{files, logging, run, signals, stdout, usage, watch};
 use anyhow::Context;
-use rhai_udf::lab::{Bell, Feed, Held, Lab, LabOptions, LabStopper, Series, Setup};
+use rhai_udf::lab::{Bell, Feed, Held, Lab, LabOptions, Series, Setup};
 use rhai_udf::replay::listen::Listener;
 use rhai_udf::replay::quality::Interval;
 use rhai_udf::replay::task::Task;
@@ -114,7 +114,12 @@ pub(super) fn run(args: &Args, level: Option<log::LevelFilter>) -> anyhow::Resul
         address: SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), args.page_port),
     })?;
     let _follow = follow(&plan.task, plan.config().clone(), lab.bell())?;
-    stop_on_signal(lab.stopper(), listening.as_ref().map(|(listener, _)| listener.stopper()))?;
+    let (stopper, incoming) =
+        (lab.stopper(), listening.as_ref().map(|(listener, _)| listener.stopper()));
+    signals::stop_at_first(signals::listen()?, move || {
+        stopper.stop();
+        incoming.iter().for_each(|incoming| incoming.stop());
+    })?;
     if let Some((listener, _)) = &listening {
         stdout::print(&format!("listening on http://{}\n", listener.address()))?;
     }
@@ -279,31 +284,4 @@ fn follow(task: &Task, config: Config, bell: Bell) -> anyhow::Result<Arc<Follow>
     };
     thread.spawn(run).context("the thread that follows the scripts cannot be started")?;
     Ok(follow)
-}
-
-/// Ends the lab at the first signal; a second one ends the process at once.
-fn stop_on_signal(
-    lab: LabStopper,
-    listener: Option<rhai_udf::replay::listen::Stopper>,
-) -> anyhow::Result<()> {
-    let mut signals = signals::listen()?;
-    let watch = move || {
-        let mut stopped = false;
-        for signal in signals.forever() {
-            match signals::wish(signal) {
-                signals::Wish::Report => {}
-                signals::Wish::Stop if stopped => std::process::exit(1),
-                signals::Wish::Stop => {
-                    stopped = true;
-                    lab.stop();
-                    if let Some(listener) = &listener {
-                        listener.stop();
-                    }
-                }
-            }
-        }
-    };
-    let thread = std::thread::Builder::new().name("signals".into());
-    thread.spawn(watch).context("the thread for signals cannot be started")?;
-    Ok(())
 }

@@ -4,15 +4,13 @@ use super::args::ReplayArgs;
 use super::plan::Plan;
 use super::port::Port;
 use super::{files, logging, play, run, signals, usage};
-use anyhow::Context;
 use rhai_udf::replay::ReplayError;
-use rhai_udf::replay::listen::{Inbox, Listener, Stopper};
+use rhai_udf::replay::listen::{Inbox, Listener};
 use rhai_udf::replay::save::RecordingWriter;
 use rhai_udf::replay::source::{Item, Scratch, Source};
 use rhai_udf::replay::task::Task;
 use rhai_udf::script::config::{Config, OnError};
 use rhai_udf::tick::flow::Edge;
-use signal_hook::iterator::Signals;
 use std::io::Write;
 use std::time::Instant;
 
@@ -50,7 +48,8 @@ pub(super) fn run(args: &Args, level: Option<log::LevelFilter>) -> anyhow::Resul
     if open && !args.port.address().ip().is_loopback() {
         log::warn!("everybody who can reach {} can write: add --token-file", listener.address());
     }
-    stop_on_signal(signals, listener.stopper())?;
+    let stopper = listener.stopper();
+    signals::stop_at_first(signals, move || stopper.stop())?;
     let mut feed = Arrivals { inbox, recorder };
     let (mut played, mut drained) = (Ok(()), Ok(()));
     while played.is_ok() && feed.inbox.wait() {
@@ -89,26 +88,6 @@ fn read_config(replay: &ReplayArgs) -> anyhow::Result<Config> {
         config.on_error = OnError::Skip;
     }
     Ok(config)
-}
-
-/// Ends the listener at the first signal; a second one ends the process at once.
-fn stop_on_signal(mut signals: Signals, stopper: Stopper) -> anyhow::Result<()> {
-    let watch = move || {
-        let mut stopped = false;
-        for signal in signals.forever() {
-            match signals::wish(signal) {
-                signals::Wish::Report => {}
-                signals::Wish::Stop if stopped => std::process::exit(1),
-                signals::Wish::Stop => {
-                    stopped = true;
-                    stopper.stop();
-                }
-            }
-        }
-    };
-    let thread = std::thread::Builder::new().name("signals".into());
-    thread.spawn(watch).context("the thread for signals cannot be started")?;
-    Ok(())
 }
 
 /// What arrives, recorded as it goes by.

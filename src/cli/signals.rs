@@ -40,22 +40,37 @@ pub(super) fn end_at_once(mut signals: Signals) -> anyhow::Result<()> {
 
 /// Hands the signals on to one session; a second request to end ends at once.
 pub(super) fn hand_on(control: Control) -> anyhow::Result<()> {
-    let mut signals = listen()?;
+    let reporter = control.clone();
+    answer(listen()?, move || reporter.report(), move || control.stop())
+}
+
+/// Stops at the first request to end; a second one ends the process at once.
+pub(super) fn stop_at_first(
+    signals: Signals,
+    stop: impl FnMut() + Send + 'static,
+) -> anyhow::Result<()> {
+    answer(signals, || {}, stop)
+}
+
+fn answer(
+    mut signals: Signals,
+    mut report: impl FnMut() + Send + 'static,
+    mut stop: impl FnMut() + Send + 'static,
+) -> anyhow::Result<()> {
     let thread = std::thread::Builder::new().name("signals".into());
-    thread
-        .spawn(move || {
-            let mut stopped = false;
-            for signal in signals.forever() {
-                match wish(signal) {
-                    Wish::Report => control.report(),
-                    Wish::Stop if stopped => std::process::exit(1),
-                    Wish::Stop => {
-                        stopped = true;
-                        control.stop();
-                    }
+    let follow = move || {
+        let mut stopped = false;
+        for signal in signals.forever() {
+            match wish(signal) {
+                Wish::Report => report(),
+                Wish::Stop if stopped => std::process::exit(1),
+                Wish::Stop => {
+                    stopped = true;
+                    stop();
                 }
             }
-        })
-        .context("the thread for signals cannot be started")?;
+        }
+    };
+    thread.spawn(follow).context("the thread for signals cannot be started")?;
     Ok(())
 }

@@ -13,6 +13,7 @@ pub fn describe(unseen: &Unseen) -> String {
         NameKind::Measurement => format!("no point is of measurement '{name}'"),
         NameKind::Tag => format!("no point has a tag '{name}' to group by"),
         NameKind::Field => format!("the script reads a field '{name}' that no point has"),
+        NameKind::Resource => format!("replicas are given of '{name}', which nothing scales"),
         NameKind::ConditionField => {
             format!("a condition names a field '{name}' that no point of the output has")
         }

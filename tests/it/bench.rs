@@ -117,9 +117,12 @@ fn a_model_is_measured_alone_and_in_batches() {
         let line = text.lines().find(|line| line.starts_with(row));
         assert!(line.is_some_and(|line| line.contains("predictions/s, ")), "{text}");
     }
-    let refused = bench(model.to_str().unwrap(), &["--set", "x=1"]);
-    assert_eq!(refused.code, Some(2));
-    assert!(refused.stderr.contains("--set does not apply to a model"), "{}", refused.stderr);
+    for option in [&["--set", "x=1"][..], &["--groups", "3"], &["--precision", "s"]] {
+        let refused = bench(model.to_str().unwrap(), option);
+        assert_eq!(refused.code, Some(2));
+        let said = format!("{} does not apply to a model", option[0]);
+        assert!(refused.stderr.contains(&said), "{}", refused.stderr);
+    }
     let folder = Folder::new("bench-model");
     let broken = bench(folder.write("broken.onnx", "no model").to_str().unwrap(), &[]);
     assert_eq!(broken.code, Some(1));

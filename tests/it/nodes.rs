@@ -130,3 +130,31 @@ fn replicas_that_nothing_scales_are_refused() {
         run.stderr.contains("--replicas does not apply: the TICKscript has no |k8sAutoscale()")
     );
 }
+
+/// Each of two nodes scales one of the resources that are given; a third name is a slip.
+#[test]
+fn a_resource_that_no_node_meets_is_told_with_the_nearest() {
+    let folder = Folder::new("resources");
+    let task = folder.write(
+        "scale.tick",
+        "var data = stream|from()\n\
+         data|swarmAutoscale().serviceName('web').replicas(lambda: 3)\n\
+         data|swarmAutoscale().serviceName('mail').replicas(lambda: 3)",
+    );
+    let data = folder.write("data.lp", "m v=1 1\n");
+    let replay = |more: &[&str]| {
+        let arguments = ["--replicas", "web=1", "--replicas", "mail=2"];
+        let mut command = binary();
+        command.arg("replay").arg(&task).arg("--data").arg(&data).args(arguments).args(more);
+        let run = feed(&mut command, &[]);
+        assert_eq!(run.code, Some(0), "{}", run.stderr);
+        run.stderr
+    };
+    assert!(!replay(&[]).contains("nothing scales"));
+    let told = replay(&["--replicas", "wbe=4"]);
+    assert!(
+        told.contains("replicas are given of 'wbe', which nothing scales; did you mean 'web'?"),
+        "{told}"
+    );
+    assert_eq!(told.matches("nothing scales").count(), 1, "{told}");
+}

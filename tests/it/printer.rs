@@ -37,7 +37,7 @@ fn compare_with_the_guides_alerts(alerts: &str) {
 /// Times in the printer's line protocol are seconds.
 const SECONDS: [&str; 2] = ["--precision", "s"];
 
-const MAIN_JOB: [&str; 10] = [
+pub(crate) const MAIN_JOB: [&str; 10] = [
     "--period",
     "5m",
     "--every",

@@ -1,6 +1,7 @@
 //! Replays that are left with `--save-state` and go on with `--from-state`: a cut anywhere changes
 //! nothing, and a state that cannot be used is refused by name or starts fresh.
 
+use crate::printer::MAIN_JOB;
 use crate::replay::{replay, script, text};
 use crate::util::*;
 
@@ -67,23 +68,8 @@ fn the_printers_day_cut_at_every_1000th_point() {
         &[&tick, "--udf", &ttest, "--precision", "s", "--format", "json"],
     );
     assert!(output.contains("\"level\":\"CRITICAL\"") && output.contains("now.hotend"), "{output}");
-    let plain = [
-        &*script("ttest"),
-        "--precision",
-        "s",
-        "--period",
-        "5m",
-        "--every",
-        "5m",
-        "--each",
-        "field=hotend,bed,air",
-        "--set",
-        "size=3600",
-        "--crit",
-        "pvalue < 0.001",
-        "--format",
-        "json",
-    ];
+    let ttest = script("ttest");
+    let plain = [&[&*ttest, "--precision", "s", "--format", "json"], &MAIN_JOB[..]].concat();
     check("day-plain", &lines, 1000, &plain);
 }
 

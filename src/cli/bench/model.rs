@@ -1,6 +1,7 @@
 //! How fast a trained model is.
 
 use super::Args;
+use crate::cli::args::{MadeArgs, MeasureArgs};
 use crate::cli::{logging, model, run as config, stdout, usage};
 use anyhow::Context;
 use rhai_udf::model::{Layout, Model, Rows, Run};
@@ -21,13 +22,7 @@ pub(super) fn is_model(path: &Path) -> bool {
 
 pub(super) fn run(args: &Args, level: Option<log::LevelFilter>) -> anyhow::Result<()> {
     let measure = &args.measure;
-    let given = [
-        ("--data", !measure.data.files.is_empty()),
-        ("--set", !measure.shape.options.is_empty()),
-        ("--group-by", !measure.shape.group_by.is_empty()),
-        ("--period", measure.shape.period.is_some()),
-    ];
-    if let Some((name, _)) = given.iter().find(|(_, given)| *given) {
+    if let Some(name) = for_scripts(measure) {
         return usage(&format!(
             "{name} does not apply to a model, which is measured on rows that are made here; \
              measure a script that asks the model"
@@ -56,6 +51,28 @@ pub(super) fn run(args: &Args, level: Option<log::LevelFilter>) -> anyhow::Resul
         figures("alone", alone, made.count),
         figures("batch", batches, made.count),
     ))
+}
+
+/// An option that is given and says something of a script or of its data.
+fn for_scripts(measure: &MeasureArgs) -> Option<&'static str> {
+    let MeasureArgs { data, shape, made, .. } = measure;
+    let given = [
+        ("--data", !data.files.is_empty()),
+        ("--measurement", data.measurement.is_some()),
+        ("--precision", data.precision.is_some()),
+        ("--time-column", data.time_column.is_some()),
+        ("--field-columns", !data.field_columns.is_empty()),
+        ("--tag-columns", !data.tag_columns.is_empty()),
+        ("--skip-bad-lines", data.skip_bad_lines),
+        ("--set", !shape.options.is_empty()),
+        ("--group-by", !shape.group_by.is_empty()),
+        ("--period", shape.period.is_some()),
+        ("--every", shape.every.is_some()),
+        ("--align", shape.align),
+        ("--groups", made.groups != MadeArgs::GROUPS),
+        ("--fields", made.fields != MadeArgs::FIELDS),
+    ];
+    given.into_iter().find_map(|(name, given)| given.then_some(name))
 }
 
 fn figures(name: &str, mut seconds: Vec<f64>, count: usize) -> String {

@@ -126,9 +126,9 @@ fn git(arguments: &[&str]) -> anyhow::Result<Output> {
     let said = text(&output.stderr);
     let said = said.strip_prefix("fatal: ").unwrap_or(&said);
     anyhow::bail!(
-        "git {}: {}",
+        "git {} failed{}",
         arguments.first().unwrap_or(&""),
-        if said.is_empty() { "it failed" } else { said }
+        if said.is_empty() { String::new() } else { format!(": {said}") }
     )
 }
 

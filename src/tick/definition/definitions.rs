@@ -109,8 +109,7 @@ impl Definitions {
 
     /// Tells whether a node changes numbers of replicas.
     pub fn scales(&self) -> bool {
-        const SCALE: [&str; 3] = ["k8sAutoscale", "swarmAutoscale", "ec2Autoscale"];
-        self.definitions.iter().any(|d| SCALE.iter().any(|name| d.is_node(name)))
+        self.definitions.iter().any(Definition::scales)
     }
 
     /// Tells whether a node writes an endpoint, an alert's log or what would be sent elsewhere.

@@ -15,6 +15,7 @@ mod spread;
 pub use builder::Builder;
 pub use definitions::Definitions;
 
+use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use crate::protocol::message::InfoResponse;
@@ -114,6 +115,21 @@ impl Definition {
     /// Returns all arguments of the last call of a property.
     pub(crate) fn strings(&self, name: &str) -> Vec<Rc<str>> {
         strings(self.last(name).map_or(&[], |property| &property.arguments))
+    }
+
+    /// Tells whether the node changes numbers of replicas.
+    pub(crate) fn scales(&self) -> bool {
+        ["k8sAutoscale", "swarmAutoscale", "ec2Autoscale"].iter().any(|name| self.is_node(name))
+    }
+
+    /// Returns the names and values of `.tag()`, sorted; a tag that is named twice has its last value.
+    pub(crate) fn tags(&self) -> Vec<(Rc<str>, Rc<str>)> {
+        let pair = |property: &Property| match property.arguments.as_slice() {
+            [Object::String(name), Object::String(value)] => Some((name.clone(), value.clone())),
+            _ => None,
+        };
+        let tags: BTreeMap<_, _> = self.all("tag").filter_map(pair).collect();
+        tags.into_iter().collect()
     }
 
     pub(crate) fn duration(&self, name: &str) -> Option<i64> {

@@ -25,6 +25,8 @@ pub enum NameKind {
     Field,
     /// A field of a condition: without it, the condition can never hold.
     ConditionField,
+    /// A resource whose replicas are given.
+    Resource,
 }
 
 /// A name that nothing in the data had.

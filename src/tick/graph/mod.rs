@@ -8,11 +8,12 @@ mod state;
 pub use collected::{Collected, CollectedEvent};
 pub use state::{NodeIdentity, NodeState, Resumed};
 
+use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use super::definition::{Definition, Definitions, NodeKind};
 use super::error::{Result, TickError, TickText};
-use super::flow::{Edge, Flowing, Node, Outside, Pool, Sent, Tally, Unseen};
+use super::flow::{Edge, Flowing, NameKind, Node, Outside, Pool, Sent, Tally, Unseen};
 use super::nodes;
 use super::settings::TaskSettings;
 use super::udf::Udfs;
@@ -37,6 +38,8 @@ pub struct Graph {
     pool: Pool,
     tally: Tally,
     clock: Clock,
+    /// How many nodes change numbers of replicas.
+    scalers: usize,
     /// Messages that nodes have still to take; empty between two calls, kept for its memory.
     waiting: Vec<Waiting>,
     /// What the node at hand sent; empty between two calls, kept for its memory.
@@ -104,6 +107,7 @@ impl Graph {
         Ok(Self {
             watched: watched(&definitions),
             clock: Clock::new(&definitions),
+            scalers: definitions.iter().filter(|definition| definition.scales()).count(),
             slots,
             edge: definitions[0].provides,
             dbrps,
@@ -256,7 +260,22 @@ impl Graph {
 
     /// Returns the names that nodes were given and that nothing in the data had.
     pub fn unseen(&self) -> Vec<Unseen> {
-        self.slots.iter().flat_map(|slot| slot.node.unseen()).collect()
+        let mut unseen = Vec::new();
+        let mut resources: BTreeMap<String, Vec<Unseen>> = BTreeMap::new();
+        for one in self.slots.iter().flat_map(|slot| slot.node.unseen()) {
+            match one.kind {
+                NameKind::Resource => resources.entry(one.name.clone()).or_default().push(one),
+                _ => unseen.push(one),
+            }
+        }
+        // Every node that scales is given all resources: one of them is unseen if no node has met it.
+        for (_, told) in resources.into_iter().filter(|(_, told)| told.len() == self.scalers) {
+            unseen.extend(told.into_iter().reduce(|mut all, one| {
+                all.present.extend(one.present);
+                all
+            }));
+        }
+        unseen
     }
 
     /// Returns how many batches the watched node took, if it takes batches.

@@ -13,7 +13,9 @@ use crate::protocol::{Batch, Point};
 use crate::tick::definition::Definition;
 use crate::tick::definition::object::Object;
 use crate::tick::error::{Result, TickError, TickText};
-use crate::tick::flow::{ByGroup, Memory, Message, Node, Outbox, PointScope, Scaling, Signal};
+use crate::tick::flow::{
+    ByGroup, Memory, Message, NameKind, Node, Outbox, PointScope, Scaling, Signal, Unseen,
+};
 use crate::tick::lambda::{Lambda, State, Value};
 use crate::tick::settings::TaskSettings;
 
@@ -244,6 +246,17 @@ fn service(definition: &Definition, source: &TickText<'_>) -> Result<Service> {
 }
 
 impl Node for Autoscale {
+    fn unseen(&self) -> Vec<Unseen> {
+        let mut present: Vec<_> = self.resources.keys().cloned().collect();
+        present.sort();
+        let names = self.given.keys().filter(|name| !self.resources.contains_key(*name));
+        let unseen = |name: &String| {
+            let (kind, name) = (NameKind::Resource, name.clone());
+            Unseen { kind, name, present: present.clone() }
+        };
+        names.map(unseen).collect()
+    }
+
     fn point(&mut self, _port: usize, point: Rc<Point>, out: &mut Outbox<'_>) -> Result<()> {
         let dimensions = Dimensions::of(&point);
         let about = (&*point.name(), point.group_bytes(), &dimensions);

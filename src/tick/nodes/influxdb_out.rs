@@ -1,12 +1,10 @@
 //! `|influxDBOut()`: points for a database, as line protocol.
 
-use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use crate::protocol::line::{Line, Precision, Writer};
 use crate::protocol::{Batch, Point};
 use crate::tick::definition::Definition;
-use crate::tick::definition::object::Object;
 use crate::tick::error::{Result, TickText};
 use crate::tick::flow::{Memory, Message, Node, Outbox, Write};
 
@@ -34,21 +32,11 @@ impl InfluxDbOut {
             source.error(definition.at, message)
         })?;
         let string = |name: &str| definition.string(name).filter(|value| !value.is_empty());
-        // A tag that is named twice has its last value.
-        let tags: BTreeMap<_, _> = definition
-            .all("tag")
-            .filter_map(|property| match property.arguments.as_slice() {
-                [Object::String(name), Object::String(value)] => {
-                    Some((Rc::clone(name), Rc::clone(value)))
-                }
-                _ => None,
-            })
-            .collect();
         Ok(Self {
             database: string("database"),
             retention_policy: string("retentionPolicy"),
             measurement: string("measurement"),
-            tags: tags.into_iter().collect(),
+            tags: definition.tags(),
             unit,
             create: definition.flag("create"),
             writer: Writer::default(),

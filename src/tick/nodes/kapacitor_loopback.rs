@@ -2,13 +2,11 @@
 //!
 //! A replay has one task, which cannot take them itself: they are shown.
 
-use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use crate::protocol::line::{Line, Writer};
 use crate::protocol::{Batch, Point};
 use crate::tick::definition::Definition;
-use crate::tick::definition::object::Object;
 use crate::tick::error::{Result, TickText};
 use crate::tick::flow::{Memory, Node, Outbox, Signal, Write};
 
@@ -30,20 +28,11 @@ impl KapacitorLoopback {
             let message = "|kapacitorLoopback() needs .database('…') and .retentionPolicy('…')";
             return Err(source.error(definition.at, message));
         };
-        let tags: BTreeMap<_, _> = definition
-            .all("tag")
-            .filter_map(|property| match property.arguments.as_slice() {
-                [Object::String(name), Object::String(value)] => {
-                    Some((Rc::clone(name), Rc::clone(value)))
-                }
-                _ => None,
-            })
-            .collect();
         Ok(Self {
             database,
             retention_policy,
             measurement: string("measurement"),
-            tags: tags.into_iter().collect(),
+            tags: definition.tags(),
             writer: Writer::default(),
         })
     }
