@@ -100,24 +100,6 @@ fn the_configuration_of_the_documents_is_the_default_one() {
     assert_eq!(config, default);
 }
 
-/// Links between the documents lead somewhere.
-#[test]
-fn links_lead_to_files() {
-    let more =
-        ["ARCHITECTURE.md", "CHANGELOG.md", "examples/README.md", "examples/printer/README.md"];
-    for page in pages().into_iter().chain(more.map(str::to_owned)) {
-        let text = std::fs::read_to_string(repo(&page)).unwrap();
-        let folder = repo(&page).parent().unwrap().to_path_buf();
-        for link in text.split("](").skip(1).filter_map(|rest| rest.split(')').next()) {
-            let file = link.split('#').next().unwrap_or_default();
-            if file.is_empty() || link.contains("://") {
-                continue;
-            }
-            assert!(folder.join(file).exists(), "{page}: {link}");
-        }
-    }
-}
-
 /// Every file in `src/` that ARCHITECTURE.md names is there, and every dependency has its reason.
 #[test]
 fn the_architecture_names_what_is_there() {

@@ -32,6 +32,7 @@
 //! - `examples`: each shipped script does what its example shows
 //! - `scripting`: constants, ints, properties, and messages that help
 //! - `docs`: the documents are true
+//! - `book`: its pages are all there, and every link leads somewhere
 //! - `documented`: every function that the documents name is called by a test
 //! - `conf`: what `conf` prints can be used
 //! - `bad_input`, `bad_data`: what is broken is named, and nothing is half-written
@@ -55,6 +56,7 @@ mod archives;
 mod bad_data;
 mod bad_input;
 mod bench;
+mod book;
 mod captures;
 mod check;
 mod chunks;
