@@ -5,11 +5,12 @@ use super::stdout;
 use anyhow::{Context, bail};
 use rhai_udf::agent::Pulse;
 use rhai_udf::protocol::message::EdgeType;
+use rhai_udf::script::folder::{Edges, Entry, Known};
 use rhai_udf::script::{
     Callback, OptionSpec, Problem, Program, ScriptError, ScriptText, StateScope, type_name,
 };
 use serde_json::{Value, json};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
@@ -17,8 +18,12 @@ use std::path::{Path, PathBuf};
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     /// The scripts; a folder stands for the scripts in it
-    #[arg(required = true)]
+    #[arg(required_unless_present = "dir")]
     scripts: Vec<PathBuf>,
+    /// The scripts of a folder that one function of the daemon serves (run --dir): warns of options that
+    /// the daemon cannot know as each script declares them, too
+    #[arg(long, value_name = "DIR", conflicts_with = "scripts")]
+    dir: Option<PathBuf>,
     /// The configuration; default: rhai-udf.toml beside each script, if it is there
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
@@ -62,13 +67,20 @@ impl Checked {
 
 pub(super) fn run(args: &Args) -> anyhow::Result<()> {
     let mut checked = Vec::new();
-    for (path, listed) in scripts(&args.scripts)? {
+    let named = args.dir.as_ref().map_or(args.scripts.as_slice(), std::slice::from_ref);
+    if let Some(dir) = args.dir.as_ref().filter(|dir| !dir.is_dir()) {
+        bail!("--dir {}: there is no such folder", dir.display());
+    }
+    for (path, listed) in scripts(named)? {
         let loaded = load(args, &path)?;
         let warnings = loaded.as_ref().map(Program::warnings).unwrap_or_default();
         checked.push(Checked { path, listed, loaded, warnings });
     }
     let modules: BTreeSet<PathBuf> = checked.iter().flat_map(Checked::modules).collect();
     checked.retain(|one| !one.is_module(&modules));
+    if let Some(dir) = &args.dir {
+        warn_of_clashes(dir, &mut checked);
+    }
     if args.format == Format::Text {
         for one in &checked {
             stdout::print(&format!("{}\n", text(one)))?;
@@ -86,6 +98,24 @@ pub(super) fn run(args: &Args) -> anyhow::Result<()> {
         (0, _) if !args.deny_warnings => Ok(()),
         (0, n) => bail!("{n} of {all} scripts {} warnings (--deny-warnings)", have(n)),
         (n, _) => bail!("{n} of {all} scripts cannot be used"),
+    }
+}
+
+/// Adds what the entries of a folder cannot tell the daemon of each script.
+fn warn_of_clashes(dir: &Path, checked: &mut [Checked]) {
+    let name = |path: &Path| path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+    let known = checked.iter().filter_map(|one| {
+        let info = one.loaded.as_ref().ok()?.declaration().info();
+        Some((name(&one.path), Known { info, usable: true }))
+    });
+    let known: BTreeMap<String, Known> = known.collect();
+    for edges in Edges::ALL {
+        let entry = Entry::new(dir, edges);
+        for clash in entry.clashes(&known, &entry.info(&known, None)) {
+            for one in checked.iter_mut().filter(|one| name(&one.path) == clash.script) {
+                one.warnings.push(Problem::new(&one.path, clash.message.clone()));
+            }
+        }
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::args::ShapeArgs;
 use super::plan::windows;
-use super::run::{self, HostArgs, Setup};
+use super::run::{self, HostArgs, Hosted, Setup};
 use super::signals::{self, Wish};
 use super::{logging, usage};
 use anyhow::Context;
@@ -75,7 +75,7 @@ pub(super) fn run(args: &Args, level: Option<log::LevelFilter>) -> anyhow::Resul
         keep_every(desk.clone(), Duration::from_nanos(args.state_every.unsigned_abs()))?;
     }
     let setup = Setup {
-        script: args.script.clone(),
+        hosted: Hosted::Script(args.script.clone()),
         config: Ok(config),
         watcher,
         workers: args.host.workers,

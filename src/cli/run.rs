@@ -1,22 +1,90 @@
 //! `run`: one script on standard input and output, as Kapacitor starts it.
 
-use super::{logging, signals};
+use super::{logging, signals, usage};
 use anyhow::Context;
 use rhai_udf::agent::{self, AgentError, AgentOptions, Control, Counts, Pulse, Wakeable, workers};
 use rhai_udf::script::config::{Config, ConfigError};
-use rhai_udf::script::{ScriptError, ScriptHandler, Watcher};
+use rhai_udf::script::folder::{Edges, EdgesError, Entry};
+use rhai_udf::script::{Chosen, ScriptError, ScriptHandler, Watcher};
+use std::fmt;
 use std::fs::File;
 use std::io::{Read, Write};
 use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
 
 /// Run a script as a UDF on standard input and output, as Kapacitor starts it
+///
+/// With --dir it is one function for all scripts of a folder: a task writes
+/// @rhai().script('NAME') and the options of that script.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     /// The script
-    script: PathBuf,
+    script: Option<PathBuf>,
+    /// Run the script of this folder that a task names by .script('NAME')
+    #[arg(long, value_name = "DIR", conflicts_with = "script")]
+    dir: Option<PathBuf>,
+    /// The edges of the scripts that tasks may name, since the daemon wants to know them when it starts:
+    /// stream-to-stream (the default), batch-to-stream, batch-to-batch or stream-to-batch
+    #[arg(long, value_name = "EDGES", value_parser = edges)]
+    edges: Option<Edges>,
     #[command(flatten)]
     host: HostArgs,
+}
+
+fn edges(text: &str) -> Result<Edges, EdgesError> {
+    text.parse()
+}
+
+impl Args {
+    /// What is run.
+    fn hosted(&self) -> anyhow::Result<Hosted> {
+        let edges = self.edges.unwrap_or(Edges::ALL[0]);
+        match (&self.dir, &self.script) {
+            (Some(dir), _) => Ok(Hosted::Folder(Entry::new(dir, edges))),
+            (None, _) if self.edges.is_some() => {
+                usage("--edges is for --dir: a script's own edges stand in its info()")
+            }
+            (None, Some(script)) => Ok(Hosted::Script(script.clone())),
+            (None, None) => usage("name a script, or a folder of scripts with --dir"),
+        }
+    }
+}
+
+/// What a session runs.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Hosted {
+    /// One script.
+    Script(PathBuf),
+    /// The script of a folder that the task names.
+    Folder(Entry),
+}
+
+impl Hosted {
+    /// A file that the configuration lies beside.
+    pub(super) fn path(&self) -> PathBuf {
+        match self {
+            Self::Script(path) => path.clone(),
+            Self::Folder(entry) => entry.path(),
+        }
+    }
+
+    fn load(&self, config: Config, pulse: &Pulse) -> ScriptHandler {
+        match self {
+            Self::Script(path) => ScriptHandler::load(path, config, pulse),
+            Self::Folder(entry) => ScriptHandler::of_folder(entry, config, pulse),
+        }
+    }
+}
+
+impl fmt::Display for Hosted {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Script(path) => write!(f, "script {}", path.display()),
+            Self::Folder(Entry { folder, edges }) => {
+                write!(f, "folder {} ({edges})", folder.path().display())
+            }
+        }
+    }
 }
 
 /// What `run` and `serve` have in common.
@@ -63,7 +131,8 @@ impl HostArgs {
 }
 
 pub(super) fn run(args: &Args, level: Option<log::LevelFilter>) -> anyhow::Result<()> {
-    let config = args.host.config(&args.script);
+    let hosted = args.hosted()?;
+    let config = args.host.config(&hosted.path());
     logging::start(
         level,
         &config.as_ref().map_or_else(|_| Default::default(), |c| c.log.clone()),
@@ -73,18 +142,18 @@ pub(super) fn run(args: &Args, level: Option<log::LevelFilter>) -> anyhow::Resul
     signals::hand_on(control.clone())?;
     let watch = config.as_ref().is_ok_and(|config| config.reload.watch);
     let watcher = watch.then(Watcher::start).transpose().context("the script cannot be watched")?;
-    let (script, workers) = (args.script.clone(), args.host.workers);
+    let (shown, workers) = (hosted.to_string(), args.host.workers);
     let session = move || {
         // The plain files: Rust's own standard output looks for line ends.
         let input = File::from(std::io::stdin().as_fd().try_clone_to_owned()?);
         let output = File::from(std::io::stdout().as_fd().try_clone_to_owned()?);
-        let setup = Setup { script, config, watcher, workers };
+        let setup = Setup { hosted, config, watcher, workers };
         converse(&setup, &control, input, output)
     };
     let counts = session().map_err(|error| match error.downcast_ref() {
         // It names the script and the line itself.
         Some(AgentError::Handler(_)) => error,
-        _ => error.context(format!("script {}", args.script.display())),
+        _ => error.context(shown),
     })?;
     log::info!("input ended: {}", summary(&counts));
     Ok(())
@@ -100,7 +169,7 @@ pub(super) fn summary(counts: &Counts) -> String {
 
 /// What a session is made from.
 pub(super) struct Setup {
-    pub(super) script: PathBuf,
+    pub(super) hosted: Hosted,
     pub(super) config: Result<Config, ConfigError>,
     /// Watches the files, if changes are to be taken over.
     pub(super) watcher: Option<Watcher>,
@@ -127,13 +196,13 @@ pub(super) fn converse_with(
     writer: impl Write + Send + 'static,
 ) -> anyhow::Result<Counts> {
     let pulse = Pulse::default();
-    let script = &setup.script;
+    let hosted = &setup.hosted;
     let (config, mut handler) = match &setup.config {
-        Ok(config) => (config.clone(), ScriptHandler::load(script, config.clone(), &pulse)),
+        Ok(config) => (config.clone(), hosted.load(config.clone(), &pulse)),
         Err(error) => {
             log::error!("{error}");
             let error = ScriptError::Config(error.to_string());
-            (Config::default(), ScriptHandler::refusing(script, error))
+            (Config::default(), ScriptHandler::refusing(&hosted.path(), error))
         }
     };
     let options = AgentOptions {
@@ -145,23 +214,27 @@ pub(super) fn converse_with(
     let spread = setup.workers > 1 && handler.spreads();
     if setup.workers > 1 && !spread && handler.program().is_ok() {
         log::warn!(
-            "script {}: one worker, not {}: its groups share a state (scope: \"task\")",
-            script.display(),
+            "{hosted}: one worker, not {}: its groups share a state (scope: \"task\")",
             setup.workers
         );
     }
     let changed = spread.then(|| handler.lead());
+    let chosen = handler.chosen();
     if let Some(watcher) = &setup.watcher {
         handler.watch(watcher, control);
     }
     let Some(changed) = changed else {
         return Ok(agent::run(reader, writer, handler, &options)?);
     };
-    let (script, count) = (script.clone(), setup.workers);
+    let (hosted, count) = (hosted.clone(), setup.workers);
     let (watcher, control) = (setup.watcher.clone(), control.clone());
     let recruit = move |place| {
         let changed = changed.clone();
+        let script = chosen.as_ref().and_then(Chosen::path).unwrap_or_else(|| hosted.path());
         let mut worker = ScriptHandler::worker(&script, &config, place, count, changed);
+        if let (Hosted::Folder(entry), Some(chosen)) = (&hosted, &chosen) {
+            worker = worker.entered(entry, chosen);
+        }
         if let Some(watcher) = &watcher {
             worker.watch_models(watcher, &control);
         }

@@ -1,12 +1,13 @@
 //! `serve`: scripts on Unix sockets; each connection of the daemon is an instance of its own.
 
-use super::run::{self, HostArgs, Setup};
+use super::run::{self, HostArgs, Hosted, Setup};
 use super::signals::{self, Wish};
 use super::{files, logging, usage};
 use anyhow::Context;
 use rhai_udf::agent::socket::{Accepted, Acceptor, Access, Sessions, SocketFile};
 use rhai_udf::agent::{Control, Pulse};
 use rhai_udf::protocol::duration;
+use rhai_udf::script::folder::{Edges, Entry, declares};
 use rhai_udf::script::{Program, ScriptText, Watcher};
 use std::collections::BTreeMap;
 use std::os::unix::net::{UnixListener, UnixStream};
@@ -21,7 +22,9 @@ const PAUSE: Duration = Duration::from_millis(100);
 
 /// Serve scripts on Unix sockets, for all uses of the daemon
 ///
-/// Each script has a socket of its own, and each connection is an instance of its own.
+/// Each script has a socket of its own, and each connection is an instance of its own. With --dir there
+/// are sockets for the folder as a whole, too, one for each pair of edges (stream-to-stream.sock, …):
+/// there a task names the script by .script('NAME').
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     /// The scripts
@@ -125,7 +128,7 @@ fn listeners(args: &Args, sessions: &Sessions) -> anyhow::Result<Listeners> {
     match &args.dir {
         None => {
             for (script, socket) in pairs(&args.scripts, &args.socket)? {
-                listeners.add(&script, &socket)?;
+                listeners.add(Hosted::Script(script), &socket)?;
             }
         }
         Some(dir) => {
@@ -136,6 +139,10 @@ fn listeners(args: &Args, sessions: &Sessions) -> anyhow::Result<Listeners> {
             std::fs::create_dir_all(sockets)
                 .with_context(|| format!("--socket {}", sockets.display()))?;
             listeners.follow(dir, sockets);
+            for edges in Edges::ALL {
+                let socket = sockets.join(format!("{edges}.sock"));
+                listeners.add(Hosted::Folder(Entry::new(dir, edges)), &socket)?;
+            }
         }
     }
     Ok(listeners)
@@ -196,10 +203,10 @@ struct Server {
     watcher: Watcher,
 }
 
-/// The sockets that are listened on, by their scripts.
+/// The sockets that are listened on, by what is behind them.
 struct Listeners {
     server: Server,
-    running: BTreeMap<PathBuf, Listening>,
+    running: BTreeMap<Hosted, Listening>,
     /// Sockets of systemd that no script has yet.
     inherited: BTreeMap<PathBuf, UnixListener>,
 }
@@ -211,21 +218,21 @@ struct Listening {
 }
 
 impl Listeners {
-    fn add(&mut self, script: &Path, path: &Path) -> anyhow::Result<()> {
+    fn add(&mut self, hosted: Hosted, path: &Path) -> anyhow::Result<()> {
         let socket = match self.inherited.remove(&std::path::absolute(path)?) {
             Some(listener) => SocketFile::inherited(listener, path)
                 .with_context(|| format!("socket {}", path.display()))?,
             None => SocketFile::bind(path, self.server.access)?,
         };
-        match self.server.problem(script) {
-            None => log::info!("script {}: served on {}", script.display(), path.display()),
+        match self.server.problem(&hosted) {
+            None => log::info!("{hosted}: served on {}", path.display()),
             Some(problem) => log::error!(
                 "{problem}; socket {} is there, but every task that uses it is refused until the \
                  script is mended",
                 path.display()
             ),
         }
-        self.running.insert(script.to_path_buf(), Listening { socket, lost: false });
+        self.running.insert(hosted, Listening { socket, lost: false });
         Ok(())
     }
 
@@ -237,7 +244,8 @@ impl Listeners {
             .filter(|path| path.extension().is_some_and(|e| e == "rhai") && path.is_file())
             .collect();
         // Sessions that run go on.
-        self.running.retain(|script, _| {
+        self.running.retain(|hosted, _| {
+            let Hosted::Script(script) = hosted else { return true };
             let stays = there.contains(script);
             if !stays {
                 log::info!("script {}: gone, no longer served", script.display());
@@ -245,11 +253,12 @@ impl Listeners {
             stays
         });
         for script in there {
-            if self.running.contains_key(&script) || !declares(&script) {
+            let socket = socket_of(&script, sockets);
+            let hosted = Hosted::Script(script.clone());
+            if self.running.contains_key(&hosted) || !declares(&script) {
                 continue;
             }
-            let socket = socket_of(&script, sockets);
-            if let Err(error) = self.add(&script, &socket) {
+            if let Err(error) = self.add(hosted, &socket) {
                 log::error!("script {}: cannot be served: {error:#}", script.display());
             }
         }
@@ -267,13 +276,13 @@ impl Listeners {
                 return true;
             }
         };
-        let scripts: Vec<&PathBuf> = self.running.keys().collect();
+        let all: Vec<&Hosted> = self.running.keys().collect();
         for (i, connection) in accepted {
-            let script = scripts[i];
-            let started = connection.and_then(|stream| self.server.start(script, stream));
+            let hosted = all[i];
+            let started = connection.and_then(|stream| self.server.start(hosted, stream));
             if let Err(error) = started {
                 // No descriptors or threads are left; some will be given back.
-                log::error!("script {}: a connection is refused: {error}", script.display());
+                log::error!("{hosted}: a connection is refused: {error}");
                 acceptor.pause(PAUSE);
             }
         }
@@ -282,24 +291,18 @@ impl Listeners {
 
     /// Says, once, where a socket has lost its file.
     fn look_for_files(&mut self) {
-        for (script, listening) in &mut self.running {
+        for (hosted, listening) in &mut self.running {
             let lost = !listening.socket.is_reachable();
             if lost && !listening.lost {
                 log::warn!(
-                    "script {}: the file of its socket {} is gone, so nobody can connect any more; \
+                    "{hosted}: the file of its socket {} is gone, so nobody can connect any more; \
                      sessions go on (to make it again, restart this server)",
-                    script.display(),
                     listening.socket.path().display()
                 );
             }
             listening.lost = lost;
         }
     }
-}
-
-/// Modules are in the same folder as scripts and have no `info`.
-fn declares(script: &Path) -> bool {
-    std::fs::read_to_string(script).is_ok_and(|text| text.contains("fn info"))
 }
 
 /// Keeps the listeners until it is time to stop; follows the folder, if there is one.
@@ -320,7 +323,9 @@ fn keep(mut listeners: Listeners, folders: Option<(PathBuf, PathBuf)>, acceptor:
 impl Server {
     /// What is wrong with a script, if anything; a broken one is served all the same, so that it can
     /// be mended without a restart of the daemon.
-    fn problem(&self, script: &Path) -> Option<String> {
+    fn problem(&self, hosted: &Hosted) -> Option<String> {
+        // The scripts of a folder are loaded when they are named.
+        let Hosted::Script(script) = hosted else { return None };
         let config = match self.host.config(script) {
             Ok(config) => config,
             Err(error) => return Some(format!("script {}: {error}", script.display())),
@@ -331,29 +336,28 @@ impl Server {
     }
 
     /// Serves a connection in a thread of its own.
-    fn start(&self, script: &Path, stream: UnixStream) -> std::io::Result<()> {
-        let (server, script) = (self.clone(), script.to_path_buf());
+    fn start(&self, hosted: &Hosted, stream: UnixStream) -> std::io::Result<()> {
+        let (server, hosted) = (self.clone(), hosted.clone());
         self.sessions.spawn("session".into(), move |control| {
-            session(&server, &script, control, stream);
+            session(&server, hosted, control, stream);
         })
     }
 }
 
 /// One connection, from its beginning to its end.
-fn session(server: &Server, script: &Path, control: &Control, stream: UnixStream) {
-    let config = server.host.config(script);
+fn session(server: &Server, hosted: Hosted, control: &Control, stream: UnixStream) {
+    let config = server.host.config(&hosted.path());
     let watch = config.as_ref().is_ok_and(|config| config.reload.watch);
     let watcher = watch.then(|| server.watcher.clone());
-    let setup =
-        Setup { script: script.to_path_buf(), config, watcher, workers: server.host.workers };
+    let setup = Setup { hosted, config, watcher, workers: server.host.workers };
     let ended = stream
         .try_clone()
         .context("the connection cannot be used")
         .and_then(|writer| run::converse(&setup, control, stream, writer));
     match ended {
         Ok(counts) => {
-            log::info!("script {}: session ended: {}", script.display(), run::summary(&counts));
+            log::info!("{}: session ended: {}", setup.hosted, run::summary(&counts));
         }
-        Err(error) => log::error!("script {}: session failed: {error:#}", script.display()),
+        Err(error) => log::error!("{}: session failed: {error:#}", setup.hosted),
     }
 }

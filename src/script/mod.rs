@@ -2,7 +2,7 @@
 //!
 //! Read in this order: `host/program.rs` (compile, call), `declaration/` (`info()` and the options),
 //! `host/handler/` (what happens with a point), `state/` (one state for each group, snapshots),
-//! `lint/` (what `check` warns of), `api/` (what a script can touch), `engine/` (the interpreter and its limits).
+//! `folder/` (one function for all scripts of a folder), `lint/` (what `check` warns of), `api/` (what a script can touch), `engine/` (the interpreter and its limits).
 
 mod api;
 pub mod config;
@@ -10,6 +10,7 @@ mod declaration;
 mod engine;
 mod error;
 mod expression;
+pub mod folder;
 mod formula;
 mod host;
 mod library;
@@ -26,7 +27,7 @@ pub use error::{OutputProblem, Problem, ScriptError};
 pub use expression::Expression;
 pub use formula::{Chance, Formula, Formulas, Variable};
 pub use host::callback::Callback;
-pub use host::handler::{Changed, ScriptHandler, WorkerReport};
+pub use host::handler::{Changed, Chosen, ScriptHandler, WorkerReport};
 pub use host::program::Program;
 pub use host::reload::{Follow, Watcher};
 pub use state::view::{GroupView, SnapshotView};

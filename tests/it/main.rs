@@ -7,6 +7,7 @@
 //! - `state`: `this`, values, snapshots, versions
 //! - `options`: types, defaults, ranges, what is refused
 //! - `fields`: points as a script sees them
+//! - `entry`, `entry_sessions`: one function of the daemon for all scripts of a folder
 //! - `environment`: modules, logging, the config file, broken scripts
 //! - `influxdb`: a database read and written
 //! - `lab`: what the page of a script is told, and who is not answered
@@ -68,6 +69,8 @@ mod daemon;
 mod diff;
 mod docs;
 mod documented;
+mod entry;
+mod entry_sessions;
 mod environment;
 mod examples;
 mod execd;

@@ -17,6 +17,8 @@ use std::time::Duration;
 pub(super) struct Crew<L: Lead, R> {
     pub(super) lead: Session<L>,
     recruit: R,
+    /// The number of workers where groups can be spread.
+    most: usize,
     /// The number of workers that there are to be, once `init` was accepted.
     count: usize,
     pub(super) workers: Vec<Worker<L::Report>>,
@@ -42,6 +44,7 @@ impl<L: Lead, R: Fn(usize) -> L + Clone + Send + 'static> Crew<L, R> {
         Self {
             lead: Session::new(lead),
             recruit,
+            most: count,
             count,
             workers: Vec::new(),
             router: Router::new(count),
@@ -179,6 +182,7 @@ impl<L: Lead, R: Fn(usize) -> L + Clone + Send + 'static> Crew<L, R> {
             return Ok(());
         }
         let version = self.lead.handler_ref().version();
+        self.size()?;
         if self.workers.is_empty() {
             let start =
                 |place| Worker::start(place, self.recruit.clone(), &self.channel, &self.options);
@@ -197,6 +201,25 @@ impl<L: Lead, R: Fn(usize) -> L + Clone + Send + 'static> Crew<L, R> {
         if let Some(error) = refusal {
             self.workers.clear();
             self.lead.refuse(before, error);
+        }
+        Ok(())
+    }
+
+    /// Makes room for the workers of the options that were accepted: these may name another script, and not
+    /// all scripts can be spread.
+    fn size(&mut self) -> Result<(), AgentError> {
+        let version = self.lead.handler_ref().version();
+        let count = if self.lead.handler_ref().spreads() { self.most } else { 1 };
+        let mut same = count == self.count;
+        for worker in &self.workers {
+            same &= worker.version()? == version;
+        }
+        if !same {
+            if !self.workers.is_empty() {
+                self.ask(&Question::Settle)?;
+                self.workers.clear();
+            }
+            (self.count, self.router) = (count, Router::new(count));
         }
         Ok(())
     }

@@ -80,6 +80,9 @@ pub enum Arrival {
 
 /// The handler of the reading thread.
 pub trait Lead: Member {
+    /// Says, once `init` was accepted, whether groups can be on several workers.
+    fn spreads(&self) -> bool;
+
     /// The status of all workers, for operators.
     fn describe(&self, parts: &[Self::Report]) -> String;
 

@@ -167,7 +167,7 @@ impl Declaration {
         if problems.is_empty() { Ok(request) } else { Err(problems) }
     }
 
-    fn unknown(&self, name: &str) -> String {
+    pub(crate) fn unknown(&self, name: &str) -> String {
         let known: Vec<_> = self.options.keys().map(String::as_str).collect();
         match known.as_slice() {
             [] => format!("option '{name}' is unknown; the script declares none"),

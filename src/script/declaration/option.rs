@@ -26,7 +26,7 @@ pub struct OptionSpec {
 
 /// What is wrong with an option; follows its name in a sentence.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub(super) enum OptionProblem {
+pub(crate) enum OptionProblem {
     #[error("takes {wanted} arguments, got {got}")]
     Count { wanted: usize, got: usize },
     #[error("takes {wanted} arguments ({types}), got {got}")]
@@ -113,7 +113,7 @@ impl OptionSpec {
     }
 
     /// Reads the arguments from text.
-    pub(super) fn parse(&self, text: &str) -> Result<Vec<OptionValue>, OptionProblem> {
+    pub(crate) fn parse(&self, text: &str) -> Result<Vec<OptionValue>, OptionProblem> {
         let texts: Vec<&str> = match self.types.len() {
             1 => vec![text],
             _ => text.split(',').map(str::trim).collect(),

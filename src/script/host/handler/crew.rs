@@ -50,9 +50,11 @@ impl Default for WorkerReport {
 }
 
 impl ScriptHandler {
-    /// Says whether the groups of the script can be spread over workers: not if they share a state.
+    /// Says whether the groups of the script can be spread over workers: not if they share a state. One that
+    /// is still to be chosen may.
     pub fn spreads(&self) -> bool {
-        self.program().is_ok_and(|program| program.declaration().scope == StateScope::Group)
+        matches!(self.stage, Stage::Choosing)
+            || self.program().is_ok_and(|program| program.declaration().scope == StateScope::Group)
     }
 
     /// Makes it the handler of a reading thread: it records nothing and takes no data. What it returns is
@@ -107,14 +109,14 @@ impl ScriptHandler {
     fn at_work(&self) -> Option<&Bound> {
         match &self.stage {
             Stage::Bound(bound) => Some(bound),
-            Stage::Refusing { .. } | Stage::Loaded(_) => None,
+            Stage::Refusing { .. } | Stage::Choosing | Stage::Loaded(_) => None,
         }
     }
 
     fn at_work_mut(&mut self) -> Option<&mut Bound> {
         match &mut self.stage {
             Stage::Bound(bound) => Some(bound),
-            Stage::Refusing { .. } | Stage::Loaded(_) => None,
+            Stage::Refusing { .. } | Stage::Choosing | Stage::Loaded(_) => None,
         }
     }
 }
@@ -185,6 +187,10 @@ impl Member for ScriptHandler {
 }
 
 impl Lead for ScriptHandler {
+    fn spreads(&self) -> bool {
+        Self::spreads(self)
+    }
+
     fn describe(&self, parts: &[WorkerReport]) -> String {
         let Some(bound) = self.at_work() else { return String::new() };
         let total = total(parts);

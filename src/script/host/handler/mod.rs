@@ -2,13 +2,14 @@
 //!
 //! `bound.rs` is a script that runs in a task; `stream.rs` and `batch.rs` say what happens with its
 //! data, `keeping.rs` with snapshots, `reloading.rs` with new versions; `crew.rs` is a script that is spread
-//! over workers.
+//! over workers, `entry.rs` a folder of scripts of which the task names one.
 
 mod batch;
 mod bound;
 mod crew;
 #[cfg(test)]
 mod cuts_tests;
+mod entry;
 mod keeping;
 mod reloading;
 mod stream;
@@ -27,6 +28,7 @@ use crate::script::state::store::Store;
 use crate::script::text::ScriptText;
 use bound::Bound;
 pub use crew::{Changed, WorkerReport};
+pub use entry::Chosen;
 use std::path::Path;
 use std::rc::Rc;
 
@@ -43,6 +45,8 @@ pub struct ScriptHandler {
     crew: Option<crew::Crewed>,
     /// Groups are forgotten, by their number or their age.
     forgets: bool,
+    /// What it knows of its folder, if a task names the script.
+    seat: Option<entry::Seat>,
 }
 
 /// How far a script has come.
@@ -50,6 +54,8 @@ pub struct ScriptHandler {
 enum Stage {
     /// It cannot be used: `info` is answered as well as can be, `init` is refused.
     Refusing { error: ScriptError, info: Info },
+    /// It is one of a folder, and `init` names it.
+    Choosing,
     /// It is compiled, and waits for `init`.
     Loaded(Box<Program>),
     /// It has taken the options of a task.
@@ -80,12 +86,12 @@ impl ScriptHandler {
     pub fn new(program: Result<Program, ScriptError>, config: Config) -> Self {
         let stage = match program {
             Ok(program) => Stage::Loaded(Box::new(program)),
-            Err(error) => Stage::Refusing { error, info: Declaration::default().info() },
+            Err(error) => Stage::Refusing { error, info: nothing() },
         };
         let store = config.state.dir.as_ref().map(|dir| Store::new(dir, config.state.keep));
         let forgets = Bounds::of(&config).any();
         let config = Rc::new(config);
-        Self { stage, config, store, follow: None, now: None, crew: None, forgets }
+        Self { stage, config, store, follow: None, now: None, crew: None, forgets, seat: None }
     }
 
     /// Keeps the declaration of a good script, and looks for that of a broken one.
@@ -98,13 +104,19 @@ impl ScriptHandler {
                 }
             }
             Stage::Loaded(program) => {
-                if let Some(store) = &self.store
-                    && let Err(error) = store.declared(path, &program.declaration().info())
-                {
-                    log::warn!("the declaration cannot be kept in the state folder: {error}");
-                }
+                let info = program.declaration().info();
+                self.keep_declaration(path, &info);
             }
-            Stage::Bound(_) => {}
+            Stage::Choosing | Stage::Bound(_) => {}
+        }
+    }
+
+    /// Keeps a good declaration in the state folder, if there is one.
+    fn keep_declaration(&self, path: &Path, info: &Info) {
+        if let Some(store) = &self.store
+            && let Err(error) = store.declared(path, info)
+        {
+            log::warn!("the declaration cannot be kept in the state folder: {error}");
         }
     }
 
@@ -115,6 +127,10 @@ impl ScriptHandler {
 
     /// Follows changes of models, and of the script and its modules too if it is `whole`.
     fn watch_files(&mut self, watcher: &Watcher, control: &Control, whole: bool) {
+        if let (Stage::Choosing, Some(seat)) = (&self.stage, &mut self.seat) {
+            seat.watch = Some((watcher.clone(), control.clone()));
+            return;
+        }
         let Ok(program) = self.program() else { return };
         let texts = if whole { program.texts() } else { Vec::new() };
         let follow = watcher.follow(&texts, self.waker(control));
@@ -132,6 +148,7 @@ impl ScriptHandler {
     pub fn program(&self) -> Result<&Program, &ScriptError> {
         match &self.stage {
             Stage::Refusing { error, .. } => Err(error),
+            Stage::Choosing => Err(&ScriptError::Unbound),
             Stage::Loaded(program) => Ok(program),
             Stage::Bound(bound) => Ok(&bound.instance.program),
         }
@@ -149,7 +166,7 @@ impl ScriptHandler {
     pub fn gathers(&self) -> bool {
         match &self.stage {
             Stage::Bound(bound) => bound.gathers(),
-            Stage::Refusing { .. } | Stage::Loaded(_) => false,
+            Stage::Refusing { .. } | Stage::Choosing | Stage::Loaded(_) => false,
         }
     }
 
@@ -173,7 +190,7 @@ impl ScriptHandler {
     pub fn group_count(&self) -> usize {
         match &self.stage {
             Stage::Bound(bound) => bound.instance.groups.with_state(),
-            Stage::Refusing { .. } | Stage::Loaded(_) => 0,
+            Stage::Refusing { .. } | Stage::Choosing | Stage::Loaded(_) => 0,
         }
     }
 
@@ -183,17 +200,25 @@ impl ScriptHandler {
         match &mut self.stage {
             Stage::Bound(bound) => Ok(bound),
             Stage::Refusing { error, .. } => Err(error.clone().into()),
-            Stage::Loaded(_) => Err(ScriptError::Unbound.into()),
+            Stage::Choosing | Stage::Loaded(_) => Err(ScriptError::Unbound.into()),
         }
     }
 
     /// Takes the options of a task. If they are refused, the script waits for others.
     fn bind(&mut self, request: &InitRequest) -> Result<(), ScriptError> {
-        let nothing =
-            Stage::Refusing { error: ScriptError::Unbound, info: Declaration::default().info() };
+        match self.seat.clone() {
+            Some(seat) => self.bind_chosen(&seat, request),
+            None => self.bind_options(request),
+        }
+    }
+
+    /// Takes the options of the script that is loaded.
+    fn bind_options(&mut self, request: &InitRequest) -> Result<(), ScriptError> {
+        let nothing = Stage::Refusing { error: ScriptError::Unbound, info: nothing() };
         let program = match std::mem::replace(&mut self.stage, nothing) {
             Stage::Loaded(program) => *program,
             Stage::Bound(bound) => bound.instance.program,
+            Stage::Choosing => return Err(ScriptError::Unbound),
             Stage::Refusing { error, info } => {
                 self.stage = Stage::Refusing { error: error.clone(), info };
                 return Err(error);
@@ -213,6 +238,11 @@ impl ScriptHandler {
     }
 }
 
+/// The declaration of a script of which nothing is known.
+fn nothing() -> Info {
+    Declaration::default().info()
+}
+
 impl Handler for ScriptHandler {
     fn info(&mut self) -> Info {
         match &self.stage {
@@ -220,6 +250,7 @@ impl Handler for ScriptHandler {
                 log::error!("{error}");
                 info.clone()
             }
+            Stage::Choosing => self.folder_info(),
             Stage::Loaded(program) => program.declaration().info(),
             Stage::Bound(bound) => bound.instance.program.declaration().info(),
         }
@@ -263,7 +294,7 @@ impl Handler for ScriptHandler {
     fn ready(&mut self, output: &mut Output) -> Result<(), HandlerError> {
         match &mut self.stage {
             Stage::Bound(bound) => bound.run_chunks(output),
-            Stage::Refusing { .. } | Stage::Loaded(_) => Ok(()),
+            Stage::Refusing { .. } | Stage::Choosing | Stage::Loaded(_) => Ok(()),
         }
     }
 
@@ -280,7 +311,11 @@ impl Handler for ScriptHandler {
     }
 
     fn pulse(&self) -> Pulse {
-        self.program().map_or_else(|_| Pulse::default(), |program| program.pulse().clone())
+        match (self.program(), &self.seat) {
+            (Ok(program), _) => program.pulse().clone(),
+            (Err(_), Some(seat)) => seat.pulse.clone(),
+            (Err(_), None) => Pulse::default(),
+        }
     }
 
     fn name(&self) -> String {
@@ -290,6 +325,7 @@ impl Handler for ScriptHandler {
     fn status(&self) -> String {
         match &self.stage {
             Stage::Refusing { .. } => "the script is broken".into(),
+            Stage::Choosing => "no script is chosen yet".into(),
             Stage::Loaded(_) => "the script waits for init".into(),
             Stage::Bound(bound) => bound.describe(),
         }

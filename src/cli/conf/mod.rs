@@ -1,12 +1,14 @@
 //! `conf`: what to write into kapacitor.conf and into a TICKscript to use a script.
 
+mod folder;
+
 use super::check::option_text;
 use super::run;
 use super::stdout;
 use anyhow::Context;
 use rhai_udf::agent::Pulse;
 use rhai_udf::protocol::message::{EdgeType, ValueType};
-use rhai_udf::script::{OptionSpec, Program, ScriptText};
+use rhai_udf::script::{Declaration, OptionSpec, Program, ScriptText};
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
@@ -14,11 +16,16 @@ use std::path::{Path, PathBuf};
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     /// The script
-    script: PathBuf,
-    /// The name of the function in TICKscripts; default: the script's
+    #[arg(required_unless_present = "dir")]
+    script: Option<PathBuf>,
+    /// Print a function for all scripts of this folder in place of one script, for each pair of edges
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["script", "telegraf"])]
+    dir: Option<PathBuf>,
+    /// The name of the function in TICKscripts; default: the script's, or rhai with --dir
     #[arg(long)]
     name: Option<String>,
-    /// Use a socket that `rhai-udf serve` listens on, in place of a process for each use
+    /// Use a socket that `rhai-udf serve` listens on, in place of a process for each use; with --dir, the
+    /// folder of its sockets
     #[arg(long, value_name = "PATH")]
     socket: Option<PathBuf>,
     /// Print the section for telegraf.conf that uses the script as a processor
@@ -33,15 +40,23 @@ pub(super) struct Args {
 const STATE_DIR: &str = "/var/lib/kapacitor/rhai-udf";
 
 pub(super) fn run(args: &Args) -> anyhow::Result<()> {
-    let config = run::read_config(args.config.as_deref(), &args.script)?;
-    let source = ScriptText::read(&args.script)?;
-    let program = Program::load(source, &config.limits, &Pulse::default())?;
-    if args.telegraf {
-        return stdout::print(&telegraf(&args.script, &program)?);
+    if let Some(dir) = &args.dir {
+        return stdout::print(&folder::text(args, dir)?);
     }
-    let name = args.name.clone().unwrap_or_else(|| function_name(&args.script));
-    let text = format!("{}\n{}", section(args, &name)?, tickscript(&program, &name));
+    let script = args.script.as_deref().unwrap_or(Path::new(""));
+    let program = load(args, script)?;
+    if args.telegraf {
+        return stdout::print(&telegraf(script, &program)?);
+    }
+    let name = args.name.clone().unwrap_or_else(|| function_name(script));
+    let text = format!("{}\n{}", section(args, script, &name)?, tickscript(&program, &name));
     stdout::print(&text)
+}
+
+fn load(args: &Args, script: &Path) -> anyhow::Result<Program> {
+    let config = run::read_config(args.config.as_deref(), script)?;
+    let source = ScriptText::read(script)?;
+    Ok(Program::load(source, &config.limits, &Pulse::default())?)
 }
 
 /// The script's name as an identifier of TICKscript.
@@ -55,11 +70,12 @@ fn function_name(script: &Path) -> String {
     name
 }
 
-fn section(args: &Args, name: &str) -> anyhow::Result<String> {
-    let absolute = |path: &Path| {
-        std::path::absolute(path).with_context(|| format!("{}: no such path", path.display()))
-    };
-    let script = absolute(&args.script)?;
+fn absolute(path: &Path) -> anyhow::Result<PathBuf> {
+    std::path::absolute(path).with_context(|| format!("{}: no such path", path.display()))
+}
+
+fn section(args: &Args, script: &Path, name: &str) -> anyhow::Result<String> {
+    let script = absolute(script)?;
     let mut text =
         format!("# In kapacitor.conf:\n\n[udf]\n[udf.functions]\n[udf.functions.{name}]\n");
     match &args.socket {
@@ -142,6 +158,15 @@ fn tickscript(program: &Program, name: &str) -> String {
         text.push_str("    |window()\n        .period(5m)\n        .every(5m)\n");
     }
     let _ = writeln!(text, "    @{name}()");
+    options(declaration, &mut text);
+    text.push_str("    |httpOut('");
+    text.push_str(name);
+    text.push_str("')\n");
+    text
+}
+
+/// The options of a script as properties.
+fn options(declaration: &Declaration, text: &mut String) {
     for (option, spec) in &declaration.options {
         // What has a default is shown as a comment: leaving it out means the same.
         let comment = if spec.default.is_some() { "// " } else { "" };
@@ -152,10 +177,6 @@ fn tickscript(program: &Program, name: &str) -> String {
             option_text(spec)
         );
     }
-    text.push_str("    |httpOut('");
-    text.push_str(name);
-    text.push_str("')\n");
-    text
 }
 
 /// Arguments that the option accepts: its default, or an example of its type.

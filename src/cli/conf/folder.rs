@@ -1,0 +1,103 @@
+//! `conf --dir`: the functions of the daemon for all scripts of a folder.
+
+use super::{Args, STATE_DIR, absolute, load, options, quoted};
+use anyhow::Context;
+use rhai_udf::protocol::message::EdgeType;
+use rhai_udf::script::folder::{Edges, ScriptFolder};
+use rhai_udf::script::{Declaration, Program};
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::path::Path;
+
+/// What is printed for a folder.
+pub(super) fn text(args: &Args, dir: &Path) -> anyhow::Result<String> {
+    let (mut scripts, mut broken) = (BTreeMap::new(), Vec::new());
+    for (name, path) in ScriptFolder::new(dir).scripts()? {
+        match load(args, &path) {
+            Ok(program) => drop(scripts.insert(name, program)),
+            // It is in the text, since conf writes no log: the entries serve it once it is mended.
+            Err(error) => broken.push(format!("# {error:#}")),
+        }
+    }
+    let mut text = String::from("# In kapacitor.conf:\n\n[udf]\n[udf.functions]\n");
+    for problem in broken {
+        let _ = writeln!(text, "{}", problem.replace('\n', "\n# "));
+    }
+    let used =
+        |edges: Edges| scripts.values().any(|program| edges_of(program.declaration()) == edges);
+    // Scripts may be added later, and most of them read a stream of points and write one.
+    let entries: Vec<Edges> =
+        Edges::ALL.into_iter().filter(|edges| *edges == Edges::ALL[0] || used(*edges)).collect();
+    for edges in &entries {
+        section(args, dir, *edges, &mut text)?;
+    }
+    text.push_str("\n// A TICKscript:\n");
+    for edges in entries {
+        let mut own = scripts.iter().filter(|(_, p)| edges_of(p.declaration()) == edges);
+        if let Some((script, program)) = own.next() {
+            example(&name(args, edges), script, program, &mut text);
+        }
+        let others: Vec<_> = own.map(|(name, _)| name.as_str()).collect();
+        if !others.is_empty() {
+            let _ = writeln!(text, "// and so with {}", others.join(", "));
+        }
+    }
+    Ok(text)
+}
+
+fn edges_of(declaration: &Declaration) -> Edges {
+    Edges { wants: declaration.wants, provides: declaration.provides }
+}
+
+/// The name of an entry in TICKscripts.
+fn name(args: &Args, edges: Edges) -> String {
+    let base = args.name.as_deref().unwrap_or("rhai");
+    let rest = match (edges.wants, edges.provides) {
+        (EdgeType::Stream, EdgeType::Stream) => "",
+        (EdgeType::Batch, EdgeType::Stream) => "Batch",
+        (EdgeType::Batch, EdgeType::Batch) => "BatchToBatch",
+        (EdgeType::Stream, EdgeType::Batch) => "StreamToBatch",
+    };
+    format!("{base}{rest}")
+}
+
+fn section(args: &Args, dir: &Path, edges: Edges, text: &mut String) -> anyhow::Result<()> {
+    let dir = absolute(dir)?;
+    let _ = writeln!(text, "[udf.functions.{}]", name(args, edges));
+    match &args.socket {
+        Some(sockets) => {
+            let _ = writeln!(
+                text,
+                "  # rhai-udf serve --dir {} --socket {}",
+                dir.display(),
+                sockets.display()
+            );
+            let socket = absolute(sockets)?.join(format!("{edges}.sock"));
+            let _ = writeln!(text, "  socket = {}", quoted(&socket));
+        }
+        None => {
+            let program = std::env::current_exe().context("the path of rhai-udf itself")?;
+            let _ = writeln!(text, "  prog = {}", quoted(&program));
+            let state = quoted(Path::new(STATE_DIR));
+            let _ = writeln!(
+                text,
+                "  args = [\"run\", \"--state-dir\", {state}, \"--dir\", {}, \"--edges\", \"{edges}\"]",
+                quoted(&dir)
+            );
+        }
+    }
+    text.push_str("  timeout = \"10s\"\n");
+    Ok(())
+}
+
+/// How a task calls a script by an entry.
+fn example(name: &str, script: &str, program: &Program, text: &mut String) {
+    let declaration = program.declaration();
+    text.push_str("\nstream\n    |from()\n        .measurement('my_measurement')\n");
+    if declaration.wants == EdgeType::Batch {
+        text.push_str("    |window()\n        .period(5m)\n        .every(5m)\n");
+    }
+    let _ = writeln!(text, "    @{name}()\n        .script('{script}')");
+    options(declaration, text);
+    let _ = writeln!(text, "    |httpOut('{script}')");
+}
