@@ -282,11 +282,11 @@ impl Write for Sender<'_> {
 }
 
 impl http::Link for Sender<'_> {
-    fn wait_at_most(&self, _: Duration) -> io::Result<()> {
+    fn wait_at_most(&mut self, _: Duration) -> io::Result<()> {
         Ok(())
     }
 
-    fn close_writing(&self) {}
+    fn close_writing(&mut self) {}
 }
 
 /// A TICKscript: compiled, and where it is correct played with a point or a batch.

@@ -56,7 +56,8 @@ log-enabled = false
 store-enabled = false
 CONF
 "$influxd" -config "$scratch/influxdb.conf" >"$scratch/influxd.err" 2>&1 &
-pids+=($!)
+server=$!
+pids+=("$server")
 url=http://127.0.0.1:$http
 await curl -sf "$url/ping"
 ask() { curl -sS --fail-with-body -XPOST "$url/query" --data-urlencode "q=$1"; }
@@ -134,4 +135,45 @@ wait "$listen" || fail "listen did not end well"
 cat "$scratch/live.err"
 "$udf" replay "$scratch/live.tick" --data "$scratch/live.srpl" 2>/dev/null | grep -q 'live 11' ||
     fail "the saved stream"
+echo "== the same over TLS, with a user and a password"
+ask "CREATE USER ann WITH PASSWORD 's3cret word' WITH ALL PRIVILEGES" >/dev/null
+kill "$server"
+wait "$server" || true
+tls=tests/data/tls
+sed -e "s|^log-enabled.*|&\nauth-enabled = true\nhttps-enabled = true\nhttps-certificate = \"$PWD/$tls/server.pem\"\nhttps-private-key = \"$PWD/$tls/server.key\"|" \
+    "$scratch/influxdb.conf" >"$scratch/tls.conf"
+"$influxd" -config "$scratch/tls.conf" >"$scratch/influxd-tls.err" 2>&1 &
+pids+=($!)
+secure=https://127.0.0.1:$http
+await curl -sf --cacert "$tls/ca.pem" "$secure/ping"
+export INFLUX_USERNAME=ann INFLUX_PASSWORD='s3cret word'
+reads=(--influxdb "$secure" --db printer --measurement kinds --format lp "${span[@]}")
+"$udf" replay scripts/mirror.rhai "${reads[@]}" --ca "$tls/ca.pem" >"$scratch/secure.lp" \
+    2>"$scratch/secure.err" || fail "reading over TLS"
+diff "$scratch/kinds.lp" "$scratch/secure.lp" || fail "types over TLS"
+"$udf" replay "$scratch/batch.tick" --influxdb "$secure" --ca "$tls/ca.pem" --start "$start" --stop "$stop" --write \
+    2>"$scratch/batch-tls.err" || fail "writing over TLS"
+grep -q 'points written to InfluxDB, 0 failed' "$scratch/batch-tls.err" || fail "count over TLS"
+refused() { # what is expected on standard error, then the command
+    local expected=$1
+    shift
+    if "$@" >/dev/null 2>"$scratch/refused.err"; then fail "not refused: $*"; fi
+    grep -q "$expected" "$scratch/refused.err" || fail "expected '$expected': $(cat "$scratch/refused.err")"
+    if grep -q 's3cret\|wr0ng' "$scratch/refused.err"; then fail "a password is shown: $*"; fi
+}
+refused 'its certificate is not accepted' "$udf" replay scripts/mirror.rhai "${reads[@]}"
+refused 'are the user and the password right' env INFLUX_PASSWORD=wr0ng \
+    "$udf" replay scripts/mirror.rhai "${reads[@]}" --ca "$tls/ca.pem"
+refused 'answers 400' env INFLUX_USERNAME= INFLUX_PASSWORD= \
+    "$udf" replay scripts/mirror.rhai --influxdb "http://127.0.0.1:$http" --db printer "${span[@]}"
+unset INFLUX_USERNAME INFLUX_PASSWORD
+echo "m x=1 1000000000
+conflict x=\"text\" 1000000000" >"$scratch/conflict.lp"
+curl -sS --fail-with-body --cacert "$tls/ca.pem" -u "ann:s3cret word" "$secure/write?db=printer" --data-binary 'conflict x=1 1'
+echo "stream|from()|influxDBOut().database('printer')" >"$scratch/out.tick"
+if "$udf" replay "$scratch/out.tick" --data "$scratch/conflict.lp" --influxdb "https://ann:s3cret%20word@127.0.0.1:$http" \
+    --ca "$tls/ca.pem" --write 2>"$scratch/conflict.err"; then fail "a conflict of types is not told"; fi
+grep -q '1 points written to InfluxDB, 1 failed' "$scratch/conflict.err" || fail "$(cat "$scratch/conflict.err")"
+grep -q 'field type conflict' "$scratch/conflict.err" || fail "$(cat "$scratch/conflict.err")"
+if grep -q 's3cret' "$scratch/conflict.err"; then fail "a password is shown"; fi
 echo "all passed against $("$influxd" version)"

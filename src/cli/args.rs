@@ -7,6 +7,7 @@ use rhai_udf::protocol::group::Shard;
 use rhai_udf::protocol::line::Precision;
 use rhai_udf::protocol::time::{TimeError, read_rfc3339};
 use rhai_udf::replay::format::Format;
+use rhai_udf::replay::influxdb::Api;
 use rhai_udf::replay::task::database_and_policy;
 use rhai_udf::replay::timestamp::calendar;
 use std::path::PathBuf;
@@ -245,11 +246,27 @@ pub(super) struct TickArgs {
 
 /// Where data is, besides files.
 #[derive(Clone, Debug, Default, clap::Args)]
-#[command(next_help_heading = "With InfluxDB 1.x")]
+#[command(next_help_heading = "With InfluxDB")]
 pub(super) struct InfluxArgs {
-    /// Read from this database instead of files: http://[USER:PASSWORD@]HOST:PORT
+    /// Read from this database instead of files: http[s]://[USER:PASSWORD@]HOST:PORT. Other users of this machine see
+    /// a password here: prefer INFLUX_USERNAME and INFLUX_PASSWORD, or INFLUX_TOKEN
     #[arg(long, value_name = "URL")]
     pub(super) influxdb: Option<String>,
+    /// The version of InfluxDB; default: as it says itself
+    #[arg(long, value_name = "1|2|3", value_parser = api, requires = "influxdb")]
+    pub(super) influxdb_api: Option<Api>,
+    /// A file with the token of InfluxDB; default: the variable INFLUX_TOKEN
+    #[arg(long, value_name = "FILE", requires = "influxdb")]
+    pub(super) influxdb_token_file: Option<PathBuf>,
+    /// The organization that InfluxDB 2 writes for; default: the variable INFLUX_ORG
+    #[arg(long, value_name = "NAME", requires = "write")]
+    pub(super) influxdb_org: Option<String>,
+    /// The certificates (PEM) by which an InfluxDB at https:// is believed; default: those of the system
+    #[arg(long, value_name = "FILE", requires = "influxdb", conflicts_with = "insecure")]
+    pub(super) ca: Option<PathBuf>,
+    /// Believe any InfluxDB at https://, whatever its certificate: whoever is between can read and change everything
+    #[arg(long, requires = "influxdb")]
+    pub(super) insecure: bool,
     /// How far back from --stop to start, as in 20m
     #[arg(long, value_name = "DURATION", value_parser = duration::parse, conflicts_with = "start")]
     pub(super) past: Option<i64>,
@@ -259,7 +276,8 @@ pub(super) struct InfluxArgs {
     /// Where to stop; default: now
     #[arg(long, value_name = "TIME", value_parser = time)]
     pub(super) stop: Option<i64>,
-    /// The database of a stream; default: that of the TICKscript's dbrp
+    /// The database of a stream (of InfluxDB 2, also a bucket); default: that of the TICKscript's dbrp. Of batches, the
+    /// database of queries that name none
     #[arg(long, value_name = "NAME")]
     pub(super) db: Option<String>,
     /// The retention policy of a stream; default: the script's or the database's; with listen,
@@ -269,6 +287,10 @@ pub(super) struct InfluxArgs {
     /// For a script that wants batches: the query that is asked every --every about the last --period
     #[arg(long, value_name = "SELECT", requires_all = ["influxdb", "period", "every"])]
     pub(super) query: Option<String>,
+    /// As --query, in SQL for InfluxDB 3; $start and $stop in it are the times: SELECT time, x FROM m WHERE time >= $start
+    /// AND time < $stop. --group-by names the columns that are tags
+    #[arg(long, value_name = "SELECT", requires_all = ["influxdb", "period", "every", "db"], conflicts_with = "query")]
+    pub(super) sql: Option<String>,
     /// Keep what was read as a recording that the daemon can read too: .brpl or .srpl
     #[arg(long, value_name = "FILE")]
     pub(super) save: Option<PathBuf>,
@@ -303,6 +325,10 @@ pub(super) fn assignment(text: &str) -> Result<(String, String), String> {
         Some((name, value)) if !name.is_empty() => Ok((name.into(), value.into())),
         _ => Err("write NAME=VALUE".into()),
     }
+}
+
+fn api(text: &str) -> Result<Api, String> {
+    Api::by_number(text).ok_or_else(|| "write 1, 2 or 3".into())
 }
 
 fn precision(name: &str) -> Result<Precision, String> {

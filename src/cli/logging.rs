@@ -89,7 +89,7 @@ struct TelegrafLogger {
 
 impl Log for TelegrafLogger {
     fn enabled(&self, metadata: &Metadata<'_>) -> bool {
-        metadata.level() <= self.level
+        metadata.level() <= self.level && !is_too_talkative(metadata)
     }
 
     fn log(&self, record: &Record<'_>) {
@@ -122,7 +122,7 @@ struct Logger {
 impl Log for Logger {
     fn enabled(&self, metadata: &Metadata<'_>) -> bool {
         let level = if metadata.target() == SCRIPT_TARGET { self.script } else { self.host };
-        metadata.level() <= level && self.lines.enabled(metadata)
+        metadata.level() <= level && !is_too_talkative(metadata) && self.lines.enabled(metadata)
     }
 
     fn log(&self, record: &Record<'_>) {
@@ -143,6 +143,12 @@ impl Log for Logger {
     fn flush(&self) {
         self.lines.flush();
     }
+}
+
+/// Tells whether a line may show a password or a token: below warnings, the client of HTTP writes all bytes that it sends.
+fn is_too_talkative(metadata: &Metadata<'_>) -> bool {
+    let is_client = ["ureq", "rustls"].iter().any(|name| metadata.target().starts_with(name));
+    is_client && metadata.level() > log::Level::Warn
 }
 
 /// Says why the command failed; a standard error that is full or gone stops nobody.

@@ -92,8 +92,14 @@ pub(crate) fn main() -> ExitCode {
 fn command() -> ExitCode {
     // What arrives over HTTP is in no file.
     let listen = |command: clap::Command| command.mut_arg("data", |data| data.hide(true));
-    let command =
-        Cli::command().mut_subcommand("listen", listen).mut_subcommand("lab", lab::arranged);
+    // There, --token-file is for those who write to us.
+    let replay = |command: clap::Command| {
+        command.mut_arg("influxdb_token_file", |token| token.visible_alias("token-file"))
+    };
+    let command = Cli::command()
+        .mut_subcommand("replay", replay)
+        .mut_subcommand("listen", listen)
+        .mut_subcommand("lab", lab::arranged);
     let parsed = command.try_get_matches().and_then(|matches| Cli::from_arg_matches(&matches));
     let cli = match parsed {
         Ok(cli) => cli,
@@ -137,6 +143,12 @@ fn command() -> ExitCode {
 /// Prints the help that was asked for, or what is wrong with the arguments.
 fn told(error: &clap::Error) -> ExitCode {
     let wanted = u8::try_from(error.exit_code()).unwrap_or(2);
+    // An address with a password may be where no argument was expected.
+    let text = error.render().to_string();
+    if let (true, Some(hidden)) = (error.use_stderr(), without_passwords(&text)) {
+        let _ = std::io::Write::write_all(&mut std::io::stderr(), hidden.as_bytes());
+        return ExitCode::from(wanted);
+    }
     match error.print() {
         // Standard error that cannot be written changes nothing.
         Err(failed) if !error.use_stderr() && failed.kind() != ErrorKind::BrokenPipe => {
@@ -147,4 +159,26 @@ fn told(error: &clap::Error) -> ExitCode {
         }
         _ => ExitCode::from(wanted),
     }
+}
+
+/// Takes users and passwords out of the addresses in a text; `None` if there are none.
+fn without_passwords(text: &str) -> Option<String> {
+    let mut out = String::new();
+    let mut rest = text;
+    while let Some((before, after)) = rest.split_once("://") {
+        out += before;
+        out += "://";
+        let end = after
+            .find(|c: char| c.is_whitespace() || matches!(c, '\'' | '"'))
+            .unwrap_or(after.len());
+        match after[..end].rfind('@') {
+            Some(at) => {
+                out += "***";
+                rest = &after[at..];
+            }
+            None => rest = after,
+        }
+    }
+    out += rest;
+    (out != text).then_some(out)
 }

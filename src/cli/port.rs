@@ -21,10 +21,10 @@ pub(super) struct Port {
     bind: IpAddr,
     /// A user who may write; others may not (other users of this machine see it: prefer --token-file)
     #[arg(long, value_name = "NAME:PASSWORD", value_parser = user)]
-    user: Vec<Secret>,
+    user: Vec<Option<Secret>>,
     /// A token that lets its holder write (other users of this machine see it: prefer --token-file)
     #[arg(long, value_name = "TOKEN", value_parser = token)]
-    token: Vec<Secret>,
+    token: Vec<Option<Secret>>,
     /// A file of tokens, one a line
     #[arg(long, value_name = "FILE")]
     token_file: Vec<PathBuf>,
@@ -45,18 +45,17 @@ pub(super) struct Port {
     idle_timeout: Duration,
 }
 
-fn user(text: &str) -> Result<Secret, String> {
-    match text.split_once(':') {
-        Some((name, _)) if !name.is_empty() => Ok(Secret::new(text)),
-        _ => Err("write NAME:PASSWORD".into()),
-    }
+/// A user with a password; none if that is not what was written, which is told without showing it.
+#[expect(clippy::unnecessary_wraps, reason = "clap wants a result")]
+fn user(text: &str) -> Result<Option<Secret>, String> {
+    let named = text.split_once(':').filter(|(name, _)| !name.is_empty());
+    Ok(named.map(|_| Secret::new(text)))
 }
 
-fn token(text: &str) -> Result<Secret, String> {
-    match text.trim() {
-        "" => Err("a token is not empty".into()),
-        text => Ok(Secret::new(text)),
-    }
+#[expect(clippy::unnecessary_wraps, reason = "clap wants a result")]
+fn token(text: &str) -> Result<Option<Secret>, String> {
+    let text = text.trim();
+    Ok((!text.is_empty()).then(|| Secret::new(text)))
 }
 
 fn connections(text: &str) -> Result<usize, String> {
@@ -95,7 +94,12 @@ impl Port {
 
     /// What else the arguments say; `policy` is the retention policy of points that name none.
     pub(super) fn options(&self, policy: Option<&str>) -> anyhow::Result<ListenOptions> {
-        let mut tokens = self.token.clone();
+        let Some(users) = self.user.iter().cloned().collect::<Option<Vec<_>>>() else {
+            return usage("--user: write NAME:PASSWORD");
+        };
+        let Some(mut tokens) = self.token.iter().cloned().collect::<Option<Vec<_>>>() else {
+            return usage("--token: a token is not empty");
+        };
         for path in &self.token_file {
             let text = std::fs::read_to_string(path)
                 .with_context(|| format!("--token-file {}: cannot be read", path.display()))?;
@@ -116,7 +120,7 @@ impl Port {
         Ok(ListenOptions {
             policy: policy.unwrap_or("autogen").into(),
             max_inflight: self.max_inflight,
-            credentials: Credentials { users: self.user.clone(), tokens },
+            credentials: Credentials { users, tokens },
             allowed_hosts: self.allow_host.clone(),
             limits,
         })

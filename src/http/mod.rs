@@ -6,8 +6,8 @@
 //! has kept the server waiting longest loses its own, so that slow senders shut nobody out.
 //!
 //! Served are keep-alive, pipelined requests, bodies with a length and in chunks, `Expect:
-//! 100-continue`, `HEAD`. Not served are upgrades, compression of answers and HTTP/2. This room knows no
-//! other; a transport other than TCP (TLS) is a [`Link`].
+//! 100-continue`, `HEAD`, all of it also over TLS. Not served are upgrades, compression of answers and HTTP/2. This room
+//! knows no other; what carries bytes (TCP, TLS) is a [`Link`].
 //!
 //! Written against RFC 9110 and RFC 9112; where they leave a choice about malformed requests, the
 //! strict one is taken: request smuggling lives on lenience.
@@ -21,6 +21,7 @@ mod limits;
 mod places;
 mod response;
 mod server;
+mod tls;
 mod wire;
 
 pub use body::Body;
@@ -31,6 +32,7 @@ pub use head::{Framing, Head, Refusal};
 pub use limits::Limits;
 pub use response::Response;
 pub use server::{Server, Stopper};
+pub use tls::{Identity, IdentityError};
 pub use wire::Link;
 
 /// A request: its head, and its body that is read from the connection on demand.

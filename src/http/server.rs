@@ -1,9 +1,10 @@
 //! The port: accepts connections and gives each a thread.
 
 use super::connection::serve;
-use super::places::Places;
-use super::wire::Tcp;
-use super::{Limits, Refusal, Service};
+use super::places::{Place, Places};
+use super::tls::{Encrypted, HANDSHAKE};
+use super::wire::{Link, Tcp};
+use super::{Identity, Limits, Refusal, Request, Response, Service};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use std::io::{self, ErrorKind, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -26,6 +27,8 @@ pub struct Server {
     /// Is closed to end the server.
     wake: UnixStream,
     stop: Arc<UnixStream>,
+    /// Whether connections are encrypted.
+    identity: Option<Identity>,
 }
 
 /// Ends a [`Server`] from any thread.
@@ -51,7 +54,13 @@ impl Server {
         listener.set_nonblocking(true)?;
         let address = listener.local_addr()?;
         let (wake, stop) = UnixStream::pair()?;
-        Ok(Self { listener, address, wake, stop: Arc::new(stop) })
+        Ok(Self { listener, address, wake, stop: Arc::new(stop), identity: None })
+    }
+
+    /// Lets all connections be encrypted.
+    #[must_use]
+    pub fn with_tls(self, identity: Option<Identity>) -> Self {
+        Self { identity, ..self }
     }
 
     /// Returns the address, with the port that was chosen.
@@ -84,7 +93,7 @@ impl Server {
         let mut told: Option<Instant> = None;
         while self.wait(true, None) {
             let started = match self.listener.accept() {
-                Ok((stream, _)) => begin(stream, service, places, limits),
+                Ok((stream, _)) => begin(stream, service, places, limits, self.identity.clone()),
                 Err(error) => Err(error),
             };
             let Err(error) = started else { continue };
@@ -128,6 +137,7 @@ fn begin(
     service: &Arc<dyn Service>,
     places: &Arc<Places>,
     limits: Limits,
+    identity: Option<Identity>,
 ) -> io::Result<()> {
     // Some systems hand the listener's mode on.
     stream.set_nonblocking(false)?;
@@ -136,6 +146,11 @@ fn begin(
     let Some(place) = places.enter(&socket) else {
         let refusal = Refusal::new(503, "all connections are in use: try again in a moment");
         let response = service.refuse(&refusal).with_header("Retry-After", "1");
+        if identity.is_some() {
+            // An answer would need a handshake first.
+            let _ = socket.shutdown(std::net::Shutdown::Both);
+            return Ok(());
+        }
         // It fits into the empty buffer of a new connection; whoever does not read it is no loss.
         let _ = socket.set_write_timeout(Some(PAUSE));
         let _ = (&*socket).write_all(&response.encode(false, true));
@@ -144,6 +159,44 @@ fn begin(
     };
     let service = service.clone();
     let thread = std::thread::Builder::new().name("connection".into()).stack_size(STACK);
-    thread.spawn(move || serve(&mut Tcp(socket), &*service, limits, Some(&place)))?;
+    thread.spawn(move || {
+        let mut plain = Tcp(socket);
+        match identity {
+            None => serve(&mut plain, &*service, limits, Some(&place)),
+            Some(identity) => encrypted(plain, &identity, &*service, limits, &place),
+        }
+    })?;
     Ok(())
+}
+
+/// Serves a connection with TLS; whoever speaks without it is told so.
+fn encrypted(
+    mut plain: Tcp,
+    identity: &Identity,
+    service: &dyn Service,
+    limits: Limits,
+    place: &Place,
+) {
+    let mut first = [0];
+    let peeked = plain.wait_at_most(limits.stall).and_then(|()| plain.0.peek(&mut first));
+    match peeked {
+        Ok(1..) if first[0] == HANDSHAKE => {
+            if let Ok(mut link) = Encrypted::new(plain, identity) {
+                serve(&mut link, service, limits, Some(place));
+            }
+        }
+        Ok(1..) => serve(&mut plain, &WithoutTls(service), limits, Some(place)),
+        Ok(_) | Err(_) => {}
+    }
+}
+
+/// Tells those who speak without TLS that it is wanted.
+struct WithoutTls<'s>(&'s dyn Service);
+
+impl Service for WithoutTls<'_> {
+    fn respond(&self, _: &mut Request<'_>) -> Response {
+        let refusal =
+            Refusal::new(400, "this port speaks TLS only: write https:// in place of http://");
+        self.0.refuse(&refusal)
+    }
 }

@@ -36,11 +36,11 @@ impl Write for Sender<'_> {
 }
 
 impl Link for Sender<'_> {
-    fn wait_at_most(&self, _: Duration) -> io::Result<()> {
+    fn wait_at_most(&mut self, _: Duration) -> io::Result<()> {
         Ok(())
     }
 
-    fn close_writing(&self) {}
+    fn close_writing(&mut self) {}
 }
 
 /// Answers with the method, the path and the body.

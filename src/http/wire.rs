@@ -14,10 +14,10 @@ pub trait Link: Read + Write + Send {
     ///
     /// # Errors
     /// The connection cannot do that.
-    fn wait_at_most(&self, time: Duration) -> io::Result<()>;
+    fn wait_at_most(&mut self, time: Duration) -> io::Result<()>;
 
     /// Says that nothing more will be written.
-    fn close_writing(&self);
+    fn close_writing(&mut self);
 }
 
 /// A TCP connection that another thread may shut down.
@@ -41,14 +41,14 @@ impl Write for Tcp {
 }
 
 impl Link for Tcp {
-    fn wait_at_most(&self, time: Duration) -> io::Result<()> {
+    fn wait_at_most(&mut self, time: Duration) -> io::Result<()> {
         // Zero would mean for ever.
         let time = Some(time.max(Duration::from_millis(1)));
         self.0.set_read_timeout(time)?;
         self.0.set_write_timeout(time)
     }
 
-    fn close_writing(&self) {
+    fn close_writing(&mut self) {
         let _ = self.0.shutdown(std::net::Shutdown::Write);
     }
 }

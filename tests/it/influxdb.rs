@@ -21,6 +21,9 @@ type Answer = Box<dyn FnMut(&str, &str) -> (u16, String) + Send>;
 
 impl Service for Requests {
     fn respond(&self, request: &mut Request<'_>) -> Response {
+        if request.head.path == "/ping" {
+            return Response::new(204).with_header("X-Influxdb-Version", "1.8.10");
+        }
         let mut body = String::new();
         std::io::Read::read_to_string(&mut request.body, &mut body).unwrap();
         let body = percent_encoding::percent_decode_str(&body.replace('+', " "))
@@ -143,7 +146,12 @@ fn what_is_missing_is_said() {
     let script = folder.write("s.tick", "stream|from()");
     let timeless = folder.write("c.tick", "batch|query('SELECT x FROM m').cron('0 * * * *')");
     for (script, arguments, code, message) in [
-        (&script, &["--influxdb", "https://db:8086", "--past", "1m"][..], 2, "there is no TLS"),
+        (
+            &script,
+            &["--influxdb", "ftp://db:8086", "--past", "1m"][..],
+            2,
+            "write http://HOST:PORT",
+        ),
         (&script, &["--influxdb", "http://127.0.0.1:1"], 2, "give --past 20m or --start"),
         (&script, &["--influxdb", "http://127.0.0.1:1", "--past", "1m"], 2, "give --db NAME"),
         (

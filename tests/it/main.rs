@@ -46,6 +46,7 @@
 //! - `fuzz`: no bytes make anything panic
 //! - `cuts`: a snapshot at any cut, for shipped scripts and random ones
 //! - `fault_injection`: faults of every kind, with a driver that plays the daemon (`daemon`)
+//! - `influxdb`, `influx_versions`: databases of all versions (`house` plays them), TLS, secrets that nothing shows
 //! - `execd`: lines of Telegraf in and out, with a driver that plays it
 //! - `workers`: groups spread over threads, and what is asked of all of them
 //! - `watching`: the loop from a save to what changed
@@ -77,7 +78,9 @@ mod execd;
 mod fault_injection;
 mod fields;
 mod fuzz;
+mod house;
 mod import;
+mod influx_versions;
 mod influxdb;
 mod judging;
 mod lab;

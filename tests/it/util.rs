@@ -20,6 +20,9 @@ pub(crate) use response::Message as Answer;
 pub(crate) fn binary() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_rhai-udf"));
     command.env_remove("KAPACITOR_LOGGING_LEVEL");
+    for name in ["INFLUX_TOKEN", "INFLUX_USERNAME", "INFLUX_PASSWORD", "INFLUX_ORG"] {
+        command.env_remove(name);
+    }
     command
 }
 

@@ -1,10 +1,11 @@
 //! What is read: files, or a database.
 
-use super::files;
+use super::{access, files};
 use crate::cli::args::{DataArgs, MeasureArgs, ReplayArgs};
 use crate::cli::usage;
+use rhai_udf::replay::influxdb::sql::SqlQuery;
 use rhai_udf::replay::influxdb::stream::Selection;
-use rhai_udf::replay::influxdb::{Client, Measurements, Queries, TimeRange};
+use rhai_udf::replay::influxdb::{Access, Measurements, Queries, TimeRange};
 use rhai_udf::replay::influxql::Table;
 use rhai_udf::replay::source::{self, CsvReading, MadeUp, Reading, Source, Span};
 use rhai_udf::replay::task::{DataKind, Task};
@@ -28,8 +29,8 @@ pub(in crate::cli) enum Input {
     Made(MadeUp),
     /// A database.
     Influx {
-        /// Where it is.
-        url: String,
+        /// How it is reached.
+        access: Box<Access>,
         /// The time that is read.
         span: TimeRange,
         /// The database of a stream.
@@ -40,6 +41,8 @@ pub(in crate::cli) enum Input {
         measurement: Option<String>,
         /// The query of a plain script.
         query: Option<Box<Query>>,
+        /// Whether that query is in SQL.
+        sql: bool,
     },
 }
 
@@ -47,8 +50,9 @@ impl Input {
     /// Reads the arguments.
     pub(super) fn of(args: &ReplayArgs) -> anyhow::Result<Self> {
         let influx = &args.influx;
-        if let Some(url) = &influx.influxdb {
-            client(url)?;
+        let access = access::access(influx)?;
+        if let Some(access) = &access {
+            access::warn(access);
         }
         if !args.data.files.is_empty() {
             let files = Self::files(&args.data)?;
@@ -60,16 +64,17 @@ impl Input {
             }
             return Ok(files);
         }
-        let Some(url) = influx.influxdb.clone() else {
+        let Some(access) = access else {
             return usage("no data: give --data or --influxdb");
         };
         Ok(Self::Influx {
-            url,
+            access: Box::new(access),
             span: span(args)?,
             database: influx.db.clone(),
             policy: influx.rp.clone(),
             measurement: args.data.measurement.clone(),
-            query: query(args).map(Box::new),
+            query: query(args)?.map(Box::new),
+            sql: influx.sql.is_some(),
         })
     }
 
@@ -183,16 +188,16 @@ impl Input {
 
     /// Opens a source by its name.
     pub(in crate::cli) fn open(&self, name: &Path, task: &Task) -> anyhow::Result<Box<dyn Source>> {
-        let (url, span) = match self {
+        let (access, span) = match self {
             Self::Files { reading, paths, merges } => {
                 let merged = if *merges { &paths[..] } else { &[] };
                 return open_file(name, (paths, merged), reading, task);
             }
             Self::Made(made) => return Ok(made.open()),
-            Self::Influx { url, span, .. } => (url, *span),
+            Self::Influx { access, span, .. } => (access, *span),
         };
-        let client = client(url)?;
-        let Self::Influx { database, policy, measurement, query, .. } = self else {
+        let client = access::client(access)?;
+        let Self::Influx { database, policy, measurement, query, sql, .. } = self else {
             return usage("no data: give --data or --influxdb");
         };
         let mut home = None;
@@ -200,11 +205,16 @@ impl Input {
             let definitions = task.definitions()?;
             if definitions.edge() == Edge::Batch {
                 let queries = definitions.queries();
+                let client = client.at_home_in(database.as_deref(), policy.as_deref());
                 return Ok(Box::new(Queries::new(client, queries.iter(), span)?));
             }
             home = task.dbrp.clone().or_else(|| definitions.dbrps.first().cloned());
         }
         if let Some(query) = query {
+            let client = client.at_home_in(database.as_deref(), policy.as_deref());
+            if *sql {
+                return Ok(Box::new(Queries::in_sql(client, query, span)?));
+            }
             return Ok(Box::new(Queries::new(client, std::iter::once(&**query), span)?));
         }
         let (database, policy) = match (database, home) {
@@ -244,13 +254,6 @@ fn open_file(
     Ok(source::open(name, reading)?)
 }
 
-fn client(url: &str) -> anyhow::Result<Client> {
-    match Client::new(url) {
-        Ok(client) => Ok(client),
-        Err(error) => usage(&error.to_string()),
-    }
-}
-
 fn reading(data: &DataArgs) -> Reading {
     Reading {
         precision: data.precision.unwrap_or_default(),
@@ -283,10 +286,23 @@ fn span(args: &ReplayArgs) -> anyhow::Result<TimeRange> {
 }
 
 /// The query of a plain script.
-fn query(args: &ReplayArgs) -> Option<Query> {
-    let (period, every) = args.shape.period.zip(args.shape.every)?;
-    Some(Query {
-        text: args.influx.query.clone()?,
+fn query(args: &ReplayArgs) -> anyhow::Result<Option<Query>> {
+    let text = args.influx.query.clone().or_else(|| args.influx.sql.clone());
+    let (Some(text), Some((period, every))) = (text, args.shape.period.zip(args.shape.every))
+    else {
+        return Ok(None);
+    };
+    let tags = &args.shape.group_by;
+    if args.influx.sql.is_some() {
+        if tags.iter().any(|tag| tag == "*") {
+            return usage("--group-by * does not apply to --sql: name the columns that are tags");
+        }
+        if let Err(error) = SqlQuery::parse(&text) {
+            return usage(&format!("--sql {text}: {error}"));
+        }
+    }
+    Ok(Some(Query {
+        text,
         period,
         every,
         offset: 0,
@@ -298,5 +314,5 @@ fn query(args: &ReplayArgs) -> Option<Query> {
         time: None,
         fill: None,
         cluster: None,
-    })
+    }))
 }

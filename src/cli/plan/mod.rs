@@ -1,5 +1,6 @@
 //! A plan: what will be read, run and shown. Arguments become a plan, and the plan is played.
 
+mod access;
 mod files;
 mod input;
 mod refuse;
@@ -242,7 +243,8 @@ fn script(
         );
     }
     let draws = args.picture.plot.is_some();
-    let window = windows(shape)?.filter(|_| args.influx.query.is_none());
+    let window =
+        windows(shape)?.filter(|_| args.influx.query.is_none() && args.influx.sql.is_none());
     let uses = uses(variants);
     let own_options = uses.len() > 1 || uses.iter().any(|one| !one.options.is_empty());
     Ok(ScriptTask {
@@ -355,7 +357,7 @@ fn tick(
         every_alert: args.alerts.every_alert,
         variants: all,
         out: args.tick.out.clone(),
-        database: args.influx.influxdb.clone().filter(|_| args.influx.write),
+        database: access::access(&args.influx)?.filter(|_| args.influx.write).map(Box::new),
         reads: args
             .data
             .files

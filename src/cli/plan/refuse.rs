@@ -63,7 +63,8 @@ pub(super) fn shards(args: &ReplayArgs, kind: DataKind) -> anyhow::Result<()> {
     let ungrouped = kind == DataKind::Stream
         && !is_tick(&args.script)
         && args.shape.group_by.is_empty()
-        && args.influx.query.is_none();
+        && args.influx.query.is_none()
+        && args.influx.sql.is_none();
     refuse(&[
         ("--shard", shard && kind == DataKind::Frames, "captured requests are played as they are"),
         (
@@ -130,7 +131,7 @@ fn refuse(given: &[Given<'_>]) -> anyhow::Result<()> {
     }
 }
 
-fn said_by_a_tickscript(args: &ReplayArgs) -> [Given<'static>; 9] {
+fn said_by_a_tickscript(args: &ReplayArgs) -> [Given<'static>; 10] {
     let (shape, alerts) = (&args.shape, &args.alerts);
     let alert = "the TICKscript says it in |alert(); give a variable there by --var, or try values by \
                  --sweep var:NAME=V1,V2";
@@ -144,6 +145,11 @@ fn said_by_a_tickscript(args: &ReplayArgs) -> [Given<'static>; 9] {
         ),
         ("--group-by", !shape.group_by.is_empty(), "the TICKscript says it in |groupBy()"),
         ("--query", args.influx.query.is_some(), "the TICKscript says it in |query()"),
+        (
+            "--sql",
+            args.influx.sql.is_some(),
+            "the TICKscript says its queries in |query(), in InfluxQL",
+        ),
         ("--period", shape.period.is_some(), window),
         ("--every", shape.every.is_some(), window),
         ("--align", shape.align, window),
@@ -259,6 +265,7 @@ fn of_recorded_data(args: &ReplayArgs) -> Vec<Given<'static>> {
         ("--save-state", args.state.save_state.is_some(), why),
         ("--real-clock", args.show.real_clock, why),
         ("--query", influx.query.is_some(), why),
+        ("--sql", influx.sql.is_some(), why),
         ("--past", influx.past.is_some(), why),
         ("--start", influx.start.is_some(), why),
         ("--stop", influx.stop.is_some(), why),
@@ -293,7 +300,7 @@ fn of_files(args: &ReplayArgs) -> [Given<'static>; 5] {
     of_text(&args.data, "it is for files, and the data comes from --influxdb")
 }
 
-fn of_a_database(args: &ReplayArgs) -> [Given<'static>; 7] {
+fn of_a_database(args: &ReplayArgs) -> [Given<'static>; 8] {
     let influx = &args.influx;
     let why = "it is for --influxdb, and the data comes from --data";
     [
@@ -308,6 +315,7 @@ fn of_a_database(args: &ReplayArgs) -> [Given<'static>; 7] {
         ("--db", influx.db.is_some(), why),
         ("--rp", influx.rp.is_some(), why),
         ("--query", influx.query.is_some(), why),
+        ("--sql", influx.sql.is_some(), why),
     ]
 }
 

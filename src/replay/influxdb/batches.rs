@@ -1,6 +1,7 @@
 //! The queries of a batch script, run for each tick that the daemon would have had.
 
 use super::client::{Client, Series};
+use super::sql::{SqlDatabase, SqlQuery};
 use super::statement::SelectStatement;
 use super::{InfluxError, TimeRange};
 use crate::protocol::align::round;
@@ -45,11 +46,45 @@ pub struct Queries<D> {
 /// A query and when it is asked next.
 struct Schedule {
     query: Query,
-    statement: SelectStatement,
+    statement: Statement,
     pace: Pace,
     tick: i64,
     /// The last tick is not after this.
     stop: i64,
+}
+
+/// What is asked.
+enum Statement {
+    Select(SelectStatement),
+    Sql(SqlQuery),
+}
+
+impl Statement {
+    fn at(&self, span: TimeRange, query: &Query) -> String {
+        match self {
+            Self::Select(statement) => statement.at(span, query),
+            Self::Sql(sql) => sql.at(span),
+        }
+    }
+}
+
+impl Queries<SqlDatabase> {
+    /// The ticks of a query in SQL, which stands in place of the text of `query`.
+    ///
+    /// # Errors
+    /// SQL that asks for no time.
+    pub fn in_sql(client: Client, query: &Query, span: TimeRange) -> Result<Self, ReplayError> {
+        let refuse = |why: String| ReplayError::Usage(format!("--sql {}: {why}", query.text));
+        let sql = SqlQuery::parse(&query.text).map_err(|error| refuse(error.to_string()))?;
+        let pace = Pace::of(query).map_err(|error| refuse(error.to_string()))?;
+        let tick = pace.after(span.start);
+        // The time of a batch is the end of the time that was asked for.
+        let query = Query { time: None, ..query.clone() };
+        let database = SqlDatabase::new(client, &sql, query.tags.clone());
+        let statement = Statement::Sql(sql);
+        let schedule = Schedule { query, statement, pace, tick, stop: span.stop };
+        Ok(Self { database, schedules: vec![schedule], waiting: VecDeque::new() })
+    }
 }
 
 impl<D: Database> Queries<D> {
@@ -83,6 +118,7 @@ impl<D: Database> Queries<D> {
             let pace = Pace::of(query).map_err(|error| refuse(error.to_string()))?;
             let statement =
                 SelectStatement::parse(&query.text).map_err(|error| refuse(error.to_string()))?;
+            let statement = Statement::Select(statement);
             let tick = pace.after(start);
             Ok(Schedule { query: query.clone(), statement, pace, tick, stop: stop(query) })
         };

@@ -3,7 +3,7 @@
 
 use super::client::{Client, QueryAnswer};
 use super::statement::identifier;
-use super::{InfluxError, TimeRange};
+use super::{Api, InfluxError, TimeRange};
 use crate::protocol::Point;
 use crate::protocol::time::rfc3339;
 use crate::replay::ReplayError;
@@ -52,23 +52,23 @@ impl Measurements {
     /// A database, policy or measurement that is not there.
     pub fn new(client: &Client, selection: &Selection) -> Result<Self, ReplayError> {
         let Selection { database, policy, measurement, span } = selection;
-        let policy = policy_of(client, database, policy.as_deref())?;
-        let on = identifier(database);
+        let places = Places::of(client, database, policy.as_deref())?;
+        let client = &places.client;
         let names = match measurement {
             Some(name) => vec![name.clone()],
-            None => column(client, &format!("SHOW MEASUREMENTS ON {on}"))?,
+            None => column(client, &format!("SHOW MEASUREMENTS{}", places.on))?,
         };
         let mut readers = Vec::new();
         for name in names {
             let from = identifier(&name);
-            let types = types(client, &format!("SHOW FIELD KEYS ON {on} FROM {from}"))?;
+            let types = types(client, &format!("SHOW FIELD KEYS{} FROM {from}", places.on))?;
             if types.is_empty() && measurement.is_some() {
                 let message = format!(
                     "database '{database}' has no measurement '{name}'; is --measurement right?"
                 );
                 return Err(ReplayError::Unfit(message));
             }
-            let tags = column(client, &format!("SHOW TAG KEYS ON {on} FROM {from}"))?;
+            let tags = column(client, &format!("SHOW TAG KEYS{} FROM {from}", places.on))?;
             if let Some(both) = tags.iter().find(|tag| types.contains_key(*tag)) {
                 let message = format!(
                     "measurement '{name}' has '{both}' both as a tag and as a field, which a \
@@ -78,8 +78,8 @@ impl Measurements {
             }
             let (start, stop) = (rfc3339(span.start), rfc3339(span.stop));
             let query = format!(
-                "SELECT * FROM {on}.{}.{from} WHERE time >= '{start}' AND time < '{stop}'",
-                identifier(&policy)
+                "SELECT * FROM {}{from} WHERE time >= '{start}' AND time < '{stop}'",
+                places.prefix
             );
             let mut reader = Reader {
                 url: client.url().into(),
@@ -93,7 +93,34 @@ impl Measurements {
             reader.fill()?;
             readers.push(reader);
         }
-        Ok(Self { database: database.clone(), policy, readers })
+        Ok(Self { database: database.clone(), policy: places.policy, readers })
+    }
+}
+
+/// How a database is named in statements.
+struct Places {
+    client: Client,
+    /// The retention policy of the points.
+    policy: String,
+    /// What follows `SHOW …`.
+    on: String,
+    /// What stands before a measurement.
+    prefix: String,
+}
+
+impl Places {
+    /// InfluxDB 1.x is given names in full. What 2.x and 3 make of database and policy is theirs (a bucket, a table), so
+    /// they are given both as parameters.
+    fn of(client: &Client, database: &str, policy: Option<&str>) -> Result<Self, InfluxError> {
+        if client.api()? != Api::One {
+            let client = client.at_home_in(Some(database), policy);
+            let policy = policy.unwrap_or("autogen").to_owned();
+            return Ok(Self { client, policy, on: String::new(), prefix: String::new() });
+        }
+        let policy = policy_of(client, database, policy)?;
+        let on = identifier(database);
+        let prefix = format!("{on}.{}.", identifier(&policy));
+        Ok(Self { client: client.clone(), policy, on: format!(" ON {on}"), prefix })
     }
 }
 

@@ -1,11 +1,17 @@
 //! Writes points into a database: gathered into batches, tried again when the database
 //! is away for a while.
 
-use super::InfluxError;
 use super::client::Client;
 use super::statement::identifier;
+use super::{Api, InfluxError};
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
+
+/// Lines that were refused and are told one by one.
+const LINES_TOLD: usize = 20;
+
+/// The longest pause that a server is granted when it asks for one.
+const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 
 /// Writes points, and counts what became of them.
 #[derive(Debug)]
@@ -13,6 +19,8 @@ pub struct PointWriter {
     client: Client,
     waiting: BTreeMap<(String, String), (String, usize)>,
     created: BTreeSet<(String, String)>,
+    /// Lines that were refused and have been told.
+    told: usize,
     /// Points in a request.
     pub batch: usize,
     /// How often a request is sent at most.
@@ -34,6 +42,7 @@ impl PointWriter {
             client,
             waiting: BTreeMap::new(),
             created: BTreeSet::new(),
+            told: 0,
             batch: 5000,
             attempts: 6,
             pause: Duration::from_millis(100),
@@ -52,7 +61,12 @@ impl PointWriter {
         if !policy.is_empty() {
             query += &format!(" WITH NAME {}", identifier(policy));
         }
-        let created = self.patiently(|client| client.query(&query).map(drop));
+        let created = self.patiently(|client| match client.api()? {
+            Api::One => client.query(&query).map(drop),
+            Api::Two => client.create_bucket(database, policy),
+            // It makes a database when the first point arrives.
+            Api::Three => Ok(()),
+        });
         if let Err(error) = created {
             *self.errors.entry(error.to_string()).or_default() += 0;
         }
@@ -80,18 +94,38 @@ impl PointWriter {
     fn send(&mut self, (database, policy): &(String, String), lines: &str, points: usize) {
         if database.is_empty() {
             let why = "no database is named: write .database('…') in |influxDBOut()";
-            self.fail(why.into(), points);
+            self.fail(why.into(), points as u64);
             return;
         }
+        let points = points as u64;
         match self.patiently(|client| client.write(database, policy, lines)) {
-            Ok(()) => self.written += points as u64,
-            Err(error) => self.fail(error.to_string(), points),
+            Ok(()) => self.written += points,
+            Err(error) => {
+                let failed = self.tell_lines(&error, lines).unwrap_or(points).min(points);
+                self.written += points - failed;
+                self.fail(shortened(&error.to_string()), failed);
+            }
         }
     }
 
-    fn fail(&mut self, why: String, points: usize) {
-        self.failed += points as u64;
-        *self.errors.entry(why).or_default() += points as u64;
+    /// Tells the lines that were refused, and how many points, if only some were.
+    fn tell_lines(&mut self, error: &InfluxError, lines: &str) -> Option<u64> {
+        let InfluxError::Refused { url, rejected, .. } = error else { return None };
+        let most = LINES_TOLD.saturating_sub(self.told);
+        for reason in rejected.reasons(lines, most) {
+            log::warn!("InfluxDB at {url}: {reason}");
+        }
+        let named = rejected.lines.len();
+        if named > most && most > 0 {
+            log::warn!("InfluxDB at {url}: further lines that it refuses are counted only");
+        }
+        self.told += named.min(most);
+        rejected.points
+    }
+
+    fn fail(&mut self, why: String, points: u64) {
+        self.failed += points;
+        *self.errors.entry(why).or_default() += points;
     }
 
     /// Tries again while the failure may pass.
@@ -103,13 +137,33 @@ impl PointWriter {
         for _ in 1..self.attempts {
             match request(&self.client) {
                 Err(error) if error.is_passing() => {
-                    log::warn!("{error}; trying again in {pause:?}");
-                    std::thread::sleep(pause);
+                    let pause_now = asked_pause(&error).map_or(pause, |asked| asked.max(pause));
+                    log::warn!("{error}; trying again in {pause_now:?}");
+                    std::thread::sleep(pause_now);
                     pause *= 2;
                 }
                 done => return done,
             }
         }
         request(&self.client)
+    }
+}
+
+/// The pause that a server asks for, as far as that is reasonable.
+fn asked_pause(error: &InfluxError) -> Option<Duration> {
+    match error {
+        InfluxError::Refused { retry_after, .. } => {
+            retry_after.map(|seconds| Duration::from_secs(seconds).min(LONGEST_PAUSE))
+        }
+        _ => None,
+    }
+}
+
+/// An error as it is counted: a server may quote every line that it refuses.
+fn shortened(text: &str) -> String {
+    const MOST: usize = 400;
+    match text.char_indices().nth(MOST) {
+        Some((at, _)) => format!("{}…", &text[..at]),
+        None => text.to_owned(),
     }
 }

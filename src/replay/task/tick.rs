@@ -8,7 +8,7 @@ use crate::replay::effects::{Effects, Show};
 use crate::replay::engine::{Engine, Run};
 use crate::replay::files::Files;
 use crate::replay::format::Format;
-use crate::replay::influxdb::{Client, PointWriter};
+use crate::replay::influxdb::{Access, Client, PointWriter};
 use crate::replay::trace::Taps;
 use crate::replay::udfs::{UdfCommand, UdfRegistry};
 use crate::script::config::Config;
@@ -45,7 +45,7 @@ pub struct TickTask {
     /// Where alert logs, points and endpoints are written.
     pub out: Option<PathBuf>,
     /// Where points are written to.
-    pub database: Option<String>,
+    pub database: Option<Box<Access>>,
     /// The part of the groups that is played; `None` for all.
     pub shard: Option<Shard>,
     /// The files that are read, which no output may replace.
@@ -219,8 +219,8 @@ impl TickTask {
         let mut effects = Effects::task(self.show.clone(), variant.label.clone(), variant.number);
         effects.look_into(taps, first);
         effects.files = self.out.clone().map(|folder| Files::new(folder, self.reads.clone()));
-        if let Some(url) = &self.database {
-            effects.database = Some(PointWriter::new(Client::new(url)?));
+        if let Some(access) = &self.database {
+            effects.database = Some(PointWriter::new(Client::new(access)?));
         }
         Ok(Run { graph, effects })
     }

@@ -94,6 +94,20 @@ pub(super) const TICK: &[(Arguments, Effect)] = &[
         &["--stop", "2001-09-09T13:00:00Z"],
         Asks(&["--influxdb", "URL", "--db", "d", "--past", "1h"], "2001-09-09T13:00:00Z"),
     ),
+    (&["--influxdb-api", "2"], Asks(DATABASE, "&db=d")),
+    (&["--influxdb-api", "2"], Refused(DATA, "required arguments")),
+    (&["--influxdb-token-file", "no-such"], Fails(DATABASE, "cannot be read")),
+    (&["--influxdb-token-file", "no-such"], Refused(DATA, "required arguments")),
+    (&["--influxdb-org", "o"], Refused(DATABASE, "required arguments")),
+    (&["--ca", "no-such"], Refused(DATABASE, "is not encrypted")),
+    (&["--insecure"], Refused(DATABASE, "is not encrypted")),
+    (
+        &["--sql", "SELECT usage FROM cpu WHERE time > $start AND time < $stop"],
+        Refused(
+            &["--influxdb", "URL", "--db", "d", "--past", "2m", "--period", "1m", "--every", "1m"],
+            "the TICKscript says its queries in |query()",
+        ),
+    ),
     (&["--db", "other"], Asks(&["--influxdb", "URL", "--past", "1h"], "FROM \"other\".")),
     (&["--rp", "second"], Asks(DATABASE, "\"d\".\"second\".\"cpu\"")),
     (

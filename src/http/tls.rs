@@ -1,0 +1,168 @@
+//! Connections with TLS.
+
+use super::wire::{Link, Tcp};
+use rustls::crypto::ring;
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::{ServerConfig, ServerConnection};
+use std::io::{self, ErrorKind, Read, Write};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// The first byte of whoever speaks TLS.
+pub(super) const HANDSHAKE: u8 = 0x16;
+
+/// The certificate of a server and its key.
+#[derive(Clone, Debug)]
+pub struct Identity(Arc<ServerConfig>);
+
+/// Why a certificate cannot be used.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum IdentityError {
+    /// A file cannot be read.
+    #[error("{path}: cannot be read: {source}")]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// A file holds something else.
+    #[error("{path}: {message}")]
+    Pem {
+        /// The file.
+        path: PathBuf,
+        /// What is missing.
+        message: String,
+    },
+    /// The certificate and the key are of no use together.
+    #[error("{certificate} and {key}: {message}")]
+    Pair {
+        /// The file of the certificate.
+        certificate: PathBuf,
+        /// The file of the key.
+        key: PathBuf,
+        /// Why.
+        message: String,
+    },
+}
+
+impl Identity {
+    /// Reads a certificate with those of its authorities, and its key, both as PEM.
+    ///
+    /// # Errors
+    /// Files that hold something else, or a key that belongs to another certificate.
+    pub fn read(certificate: &Path, key: &Path) -> Result<Self, IdentityError> {
+        let pem = |path: &Path, message: String| IdentityError::Pem { path: path.into(), message };
+        let text = read(certificate)?;
+        let chain: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&text).collect();
+        let chain = chain.map_err(|error| pem(certificate, format!("not PEM: {error}")))?;
+        if chain.is_empty() {
+            let message = "it holds no certificate (-----BEGIN CERTIFICATE-----)";
+            return Err(pem(certificate, message.into()));
+        }
+        // What the error would quote might be a part of the key.
+        let secret = PrivateKeyDer::from_pem_slice(&read(key)?).map_err(|_| {
+            let message = "it holds no private key that can be used (-----BEGIN PRIVATE KEY-----, without a password)";
+            pem(key, message.into())
+        })?;
+        let provider = Arc::new(ring::default_provider());
+        let pair = |error: rustls::Error| IdentityError::Pair {
+            certificate: certificate.into(),
+            key: key.into(),
+            message: error.to_string(),
+        };
+        let builder =
+            ServerConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
+        let builder = builder.map_err(pair)?.with_no_client_auth();
+        let mut config = builder.with_single_cert(chain, secret).map_err(pair)?;
+        config.alpn_protocols = vec![b"http/1.1".to_vec()];
+        Ok(Self(Arc::new(config)))
+    }
+}
+
+fn read(path: &Path) -> Result<Vec<u8>, IdentityError> {
+    std::fs::read(path).map_err(|source| IdentityError::Read { path: path.into(), source })
+}
+
+/// A connection with TLS on top of another.
+pub(super) struct Encrypted {
+    below: Tcp,
+    session: ServerConnection,
+    /// When what is done now has to be done.
+    until: Instant,
+}
+
+impl Encrypted {
+    pub(super) fn new(below: Tcp, identity: &Identity) -> io::Result<Self> {
+        let session = ServerConnection::new(identity.0.clone()).map_err(io::Error::other)?;
+        Ok(Self { below, session, until: Instant::now() })
+    }
+
+    /// One read or write below may take what is left of the time: a sender that is slow in small steps is slow.
+    fn next_step(&mut self) -> io::Result<()> {
+        match self.until.checked_duration_since(Instant::now()) {
+            Some(left) if !left.is_zero() => self.below.wait_at_most(left),
+            _ => Err(ErrorKind::TimedOut.into()),
+        }
+    }
+
+    /// Sends what TLS wants to send.
+    fn send_all(&mut self) -> io::Result<()> {
+        while self.session.wants_write() {
+            self.next_step()?;
+            if self.session.write_tls(&mut self.below)? == 0 {
+                return Err(ErrorKind::WriteZero.into());
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Read for Encrypted {
+    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
+        loop {
+            match self.session.reader().read(out) {
+                Err(error) if error.kind() == ErrorKind::WouldBlock => {}
+                // An end without a farewell; whoever reads knows how much has to come.
+                Err(error) if error.kind() == ErrorKind::UnexpectedEof => return Ok(0),
+                read => return read,
+            }
+            self.send_all()?;
+            self.next_step()?;
+            self.session.read_tls(&mut self.below)?;
+            if let Err(error) = self.session.process_new_packets() {
+                // The other side is told why, if it listens.
+                let _ = self.send_all();
+                return Err(io::Error::new(ErrorKind::InvalidData, error));
+            }
+        }
+    }
+}
+
+impl Write for Encrypted {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let written = self.session.writer().write(bytes)?;
+        self.send_all()?;
+        Ok(written)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.send_all()
+    }
+}
+
+impl Link for Encrypted {
+    fn wait_at_most(&mut self, time: Duration) -> io::Result<()> {
+        self.until = Instant::now() + time;
+        Ok(())
+    }
+
+    fn close_writing(&mut self) {
+        self.session.send_close_notify();
+        let _ = self.send_all();
+        self.below.close_writing();
+    }
+}

@@ -1,0 +1,230 @@
+//! Where a database is, who asks it, and whom it is trusted to be.
+
+use super::InfluxError;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use percent_encoding::{NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
+use std::fmt;
+use std::path::PathBuf;
+
+/// A generation of InfluxDB, which says how it is written to and which tokens it takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Api {
+    /// 1.x: `/write`, users with passwords.
+    One,
+    /// 2.x and the clouds that speak like it: `/api/v2/write` with an organization and a bucket.
+    Two,
+    /// 3: `/api/v3/write_lp` and SQL.
+    Three,
+}
+
+impl Api {
+    /// Returns the API of a number.
+    pub fn by_number(text: &str) -> Option<Self> {
+        match text {
+            "1" => Some(Self::One),
+            "2" => Some(Self::Two),
+            "3" => Some(Self::Three),
+            _ => None,
+        }
+    }
+
+    /// Returns the API of a version as a server says it: `1.8.10`, `v2.7.1`, `3.0.1`.
+    pub fn of_version(version: &str) -> Option<Self> {
+        let (major, _) = version.trim().trim_start_matches(['v', 'V']).split_once('.')?;
+        Self::by_number(major)
+    }
+}
+
+impl fmt::Display for Api {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::One => "1",
+            Self::Two => "2",
+            Self::Three => "3",
+        })
+    }
+}
+
+/// A secret that is never shown.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Hidden(String);
+
+impl Hidden {
+    /// Hides a text.
+    pub fn new(text: impl Into<String>) -> Self {
+        Self(text.into())
+    }
+
+    /// Returns the text, to be sent.
+    pub(super) fn reveal(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Hidden {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("…")
+    }
+}
+
+/// Who asks.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Login {
+    /// Nobody in particular.
+    #[default]
+    Nobody,
+    /// A user with a password.
+    User(String, Hidden),
+    /// The holder of a token.
+    Token(Hidden),
+}
+
+/// Whose word is taken that a server is the one that it says it is.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Trust {
+    /// The authorities that the system trusts.
+    #[default]
+    System,
+    /// The certificates in a file, in place of the system's.
+    File(PathBuf),
+    /// Nobody's: any server is believed.
+    Blindly,
+}
+
+/// How a database is reached.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Access {
+    /// The address, without a user and without a slash at the end.
+    url: String,
+    /// Who asks.
+    pub login: Login,
+    /// What the server is, if it was said.
+    pub api: Option<Api>,
+    /// Whom to trust.
+    pub trust: Trust,
+    /// The organization of an InfluxDB 2.
+    pub organization: Option<String>,
+}
+
+impl Access {
+    /// Reads `http[s]://[USER:PASSWORD@]HOST[:PORT][/PATH]`.
+    ///
+    /// # Errors
+    /// Any other address.
+    pub fn parse(url: &str) -> Result<Self, InfluxError> {
+        let refuse = || InfluxError::Url(without_login(url).into());
+        let (scheme, rest) = ["https://", "http://"]
+            .iter()
+            .find_map(|scheme| Some((*scheme, url.strip_prefix(scheme)?)))
+            .ok_or_else(refuse)?;
+        let (user, place) = match rest.rsplit_once('@') {
+            Some((user, place)) => (Some(user), place),
+            None => (None, rest),
+        };
+        let place = place.trim_end_matches('/');
+        let odd = |c: char| matches!(c, '?' | '#' | '\\') || c.is_whitespace() || c.is_control();
+        let host = place.split('/').next().unwrap_or_default();
+        if host.is_empty() || host.starts_with(':') || place.contains(odd) {
+            return Err(refuse());
+        }
+        let decode = |text: &str| percent_decode_str(text).decode_utf8_lossy().into_owned();
+        let login = user.map_or(Login::Nobody, |user| {
+            let (name, password) = user.split_once(':').unwrap_or((user, ""));
+            Login::User(decode(name), Hidden(decode(password)))
+        });
+        Ok(Self {
+            url: format!("{scheme}{place}"),
+            login,
+            api: None,
+            trust: Trust::System,
+            organization: None,
+        })
+    }
+
+    /// Returns the address, without a password.
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// Tells whether the connection is encrypted.
+    pub fn is_encrypted(&self) -> bool {
+        self.url.starts_with("https://")
+    }
+
+    /// Takes the secret out of what a server or a library says, should it have come back.
+    pub fn scrub(&self, text: &str) -> String {
+        let (secret, basic) = match &self.login {
+            Login::Nobody => return text.to_owned(),
+            Login::User(name, secret) => (secret.reveal(), basic(name, secret)),
+            Login::Token(secret) => (secret.reveal(), String::new()),
+        };
+        // A secret of a letter or two would take ordinary words apart, and hides nothing.
+        if secret.len() < 3 {
+            return text.to_owned();
+        }
+        let encoded = utf8_percent_encode(secret, NON_ALPHANUMERIC).to_string();
+        let text = text.replace(secret, "***").replace(&encoded, "***");
+        if basic.is_empty() { text } else { text.replace(&basic, "***") }
+    }
+}
+
+/// A user and a password as basic authorization sends them.
+pub(super) fn basic(name: &str, password: &Hidden) -> String {
+    STANDARD.encode(format!("{name}:{}", password.reveal()))
+}
+
+/// An address as it may be shown, though it cannot be read.
+fn without_login(url: &str) -> &str {
+    url.rsplit_once('@').map_or(url, |(_, place)| place)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_are_checked_and_passwords_kept_out_of_sight() {
+        let access = Access::parse("http://ann:p%40ss@db:8086/").unwrap();
+        assert_eq!(access.url(), "http://db:8086");
+        assert_eq!(access.login, Login::User("ann".into(), Hidden("p@ss".into())));
+        assert!(!format!("{access:?}").contains("p@ss"));
+        let access = Access::parse("https://example.org/influx/").unwrap();
+        assert_eq!((access.url(), access.is_encrypted()), ("https://example.org/influx", true));
+        for url in [
+            "ftp://ann:secret@db",
+            "db:8086",
+            "http://",
+            "https://:80",
+            "http://ann:secret@",
+            "http://db/?u=x",
+            "http://d b",
+            "ann:secret@db",
+        ] {
+            let error = Access::parse(url).unwrap_err().to_string();
+            assert!(error.contains("write http://") && !error.contains("secret"), "{error}");
+        }
+    }
+
+    #[test]
+    fn what_comes_back_is_shown_without_the_secret() {
+        let mut access = Access::parse("http://db").unwrap();
+        access.login = Login::Token(Hidden("a+b/c==".into()));
+        let text = access.scrub("the token a+b/c== (a%2Bb%2Fc%3D%3D) has expired");
+        assert_eq!(text, "the token *** (***) has expired");
+    }
+
+    #[test]
+    fn versions_name_their_api() {
+        for (version, api) in [
+            ("1.8.10", Some(Api::One)),
+            ("v2.7.1", Some(Api::Two)),
+            ("3.0.1", Some(Api::Three)),
+            ("rhai-udf-0.1.0", None),
+            ("10.1", None),
+            ("", None),
+        ] {
+            assert_eq!(Api::of_version(version), api, "{version}");
+        }
+    }
+}

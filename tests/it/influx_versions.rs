@@ -1,0 +1,462 @@
+//! InfluxDB 1.x, 2.x and 3, with and without TLS, read and written; and secrets, which nothing shows.
+
+use crate::house::{House, Manners, certificate};
+use crate::util::*;
+use std::io::{Read, Write};
+use std::process::Command;
+
+fn replay(folder: &Folder, arguments: &[&str], variables: &[(&str, &str)]) -> Run {
+    let mut command = binary();
+    command.arg("replay").args(arguments).current_dir(folder.path("."));
+    feed(command.envs(variables.iter().copied()), &[])
+}
+
+fn text(path: std::path::PathBuf) -> String {
+    path.to_string_lossy().into_owned()
+}
+
+const SPAN: [&str; 4] = ["--start", "1970-01-01T00:00:00Z", "--stop", "1970-01-01T01:00:00Z"];
+const POINTS: &str = "m,host=a n=1i,x=1 1000000000\nm,host=b x=2.5 2000000000\n";
+
+fn mirror() -> String {
+    text(repo("scripts/mirror.rhai"))
+}
+
+#[test]
+fn each_version_is_read_over_tls_by_whoever_it_knows() {
+    let folder = Folder::new("influx-versions");
+    let ca = text(certificate("ca.pem"));
+    let file = text(folder.write("token", "\n  t0ken-secret \n"));
+    let basic = "Basic YW5uOnMzY3JldA==";
+    let by_file = ["--token-file", &file];
+    for (api, authorization, arguments, variables) in [
+        (1, basic, &[][..], &[("INFLUX_USERNAME", "ann"), ("INFLUX_PASSWORD", "s3cret")][..]),
+        (1, "Bearer t0ken-secret", &[], &[("INFLUX_TOKEN", "t0ken-secret")]),
+        (
+            2,
+            "Token t0ken-secret",
+            &[],
+            &[("INFLUX_TOKEN", "t0ken-secret"), ("INFLUX_USERNAME", "ann")],
+        ),
+        (2, "Token t0ken-secret", &by_file[..], &[]),
+        (3, "Bearer t0ken-secret", &by_file[..], &[("INFLUX_TOKEN", "another")]),
+        (3, basic, &[], &[("INFLUX_USERNAME", "ann"), ("INFLUX_PASSWORD", "s3cret")]),
+    ] {
+        for certificate in [None, Some("server.pem")] {
+            let authorization = Some(authorization.into());
+            let house =
+                House::new(Manners { api, authorization, certificate, ..Manners::default() });
+            let script = mirror();
+            let mut all =
+                vec![script.as_str(), "--influxdb", &house.url, "--db", "d", "--format", "lp"];
+            all.extend(SPAN);
+            all.extend(arguments);
+            if certificate.is_some() {
+                all.extend(["--ca", &ca]);
+            }
+            let run = replay(&folder, &all, variables);
+            assert_eq!((run.text().as_str(), run.code), (POINTS, Some(0)), "{api} {}", run.stderr);
+        }
+    }
+}
+
+#[test]
+fn a_version_that_is_said_is_not_asked_for() {
+    let folder = Folder::new("influx-said");
+    let (script, house) = (mirror(), House::new(Manners { api: 3, ..Manners::default() }));
+    let arguments =
+        [&[&*script, "--influxdb", &house.url, "--db", "d", "--influxdb-api", "3"], &SPAN[..]];
+    let run = replay(&folder, &arguments.concat(), &[]);
+    assert_eq!(run.code, Some(0), "{}", run.stderr);
+    assert!(house.seen_at("/ping").is_empty());
+    // Who says nothing is taken for one of the old ones, and that is told.
+    let instead = vec![("/ping", 200, String::new()), ("/health", 404, String::new())];
+    let house = House::new(Manners { api: 1, instead, ..Manners::default() });
+    let run = replay(
+        &folder,
+        &[&[&*script, "--influxdb", &house.url, "--db", "d"], &SPAN[..]].concat(),
+        &[],
+    );
+    assert_eq!(run.code, Some(0), "{}", run.stderr);
+    assert!(run.stderr.contains("does not say its version: it is taken for 1.x"), "{}", run.stderr);
+}
+
+#[test]
+fn batches_are_asked_for_in_sql() {
+    let folder = Folder::new("influx-sql");
+    let script = folder.write(
+        "count.rhai",
+        "fn info() { #{ wants: \"batch\", provides: \"stream\" } }\n\
+         fn end_batch(batch, opt) { emit(batch.point(#{ n: batch.len, x: batch.column(\"x\").mean })); }",
+    );
+    let script = text(script);
+    let sql = "SELECT time, host, x FROM m WHERE time >= $start AND time < $stop";
+    let house =
+        House::new(Manners { api: 3, certificate: Some("server.pem"), ..Manners::default() });
+    let ca = text(certificate("ca.pem"));
+    let arguments =
+        ["--influxdb", &house.url, "--ca", &ca, "--db", "d", "--period", "1m", "--every", "30m"];
+    let all =
+        [&[&*script, "--sql", sql, "--group-by", "host", "--format", "lp"], &arguments[..], &SPAN]
+            .concat();
+    let run = replay(&folder, &all, &[]);
+    assert_eq!(run.code, Some(0), "{}", run.stderr);
+    let lines = "m,host=a n=1i,x=1 1800000000000\nm,host=b n=1i,x=2.5 1800000000000\n";
+    assert!(run.text().starts_with(lines), "{}", run.text());
+    let seen = house.seen_at("/api/v3/query_sql");
+    assert_eq!(seen.len(), 2);
+    assert!(seen[0].body.contains(
+        "time >= '1970-01-01T00:29:00Z' AND time < '1970-01-01T00:30:00Z'\",\"format\":\"jsonl\""
+    ), "{}", seen[0].body);
+    // Another version has no SQL, and a query has to say for which time it asks.
+    let house = House::new(Manners { api: 2, ..Manners::default() });
+    let common = ["--influxdb", &house.url, "--db", "d", "--period", "1m", "--every", "30m"];
+    for (sql, code, why) in [
+        (sql, 1, "--sql is for InfluxDB 3, and this is version 2"),
+        ("SELECT x FROM m", 2, "WHERE time >= $start AND time < $stop"),
+        ("DELETE FROM m WHERE time > $start AND time < $stop", 2, "not a SELECT"),
+    ] {
+        let run = replay(&folder, &[&[&*script, "--sql", sql], &common[..], &SPAN].concat(), &[]);
+        assert_eq!(run.code, Some(code), "{}", run.stderr);
+        assert!(run.stderr.contains(why), "{}", run.stderr);
+    }
+}
+
+#[test]
+fn rows_of_sql_that_are_odd_are_named() {
+    let folder = Folder::new("influx-sql-odd");
+    let script = folder.write(
+        "b.rhai",
+        "fn info() { #{ wants: \"batch\", provides: \"stream\" } }\nfn end_batch(batch, opt) { }",
+    );
+    let script = text(script);
+    let sql = "SELECT * FROM m WHERE time >= $start AND time < $stop";
+    for (body, why) in [
+        ("{\"x\":1}\n", "row 1: it has no column 'time'"),
+        ("{\"time\":1}\n{\"time\":\"noon\"}\n", "row 2: 'time' holds \"noon\""),
+        ("<html>\n", "row 1 is no JSON object"),
+        ("{\"time\":1,\"x\":", "row 1 is no JSON object"),
+        ("{\"time\":1,\"x\":[1]}\n", "column 'x' holds [1]"),
+    ] {
+        let instead = vec![("/api/v3/query_sql", 200, body.to_owned())];
+        let house = House::new(Manners { api: 3, instead, ..Manners::default() });
+        let common = ["--influxdb", &house.url, "--db", "d", "--period", "1m", "--every", "30m"];
+        let run = replay(&folder, &[&[&*script, "--sql", sql], &common[..], &SPAN].concat(), &[]);
+        assert_eq!(run.code, Some(1), "{body}: {}", run.stderr);
+        assert!(run.stderr.contains(why), "{body}: {}", run.stderr);
+    }
+}
+
+/// A server that answers anything with these bytes and closes.
+fn blunt(bytes: &'static [u8]) -> String {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    std::thread::spawn(move || {
+        for stream in listener.incoming().flatten() {
+            let mut stream = stream;
+            let _ = stream.read(&mut [0; 4096]);
+            let _ = stream.write_all(bytes);
+        }
+    });
+    format!("127.0.0.1:{}", address.port())
+}
+
+#[test]
+fn whoever_cannot_be_believed_is_not_asked_and_the_reason_is_said() {
+    let folder = Folder::new("influx-trust");
+    let (script, ca) = (mirror(), text(certificate("ca.pem")));
+    let house = |certificate| House::new(Manners { api: 1, certificate, ..Manners::default() });
+    let run = |url: &str, more: &[&str]| {
+        let arguments = [&[&*script, "--influxdb", url, "--db", "d"], more, &SPAN].concat();
+        replay(
+            &folder,
+            &arguments,
+            &[("INFLUX_TOKEN", "t0ken-secret"), ("SSL_CERT_FILE", "empty.pem")],
+        )
+    };
+    folder.write("empty.pem", "");
+    folder.write("garbage.pem", "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n");
+    for (certificate, why) in [
+        (Some("expired.pem"), "its certificate is not accepted: "),
+        (Some("other-host.pem"), "its certificate is not accepted: "),
+        (None, "it does not speak TLS there"),
+    ] {
+        let house = house(certificate);
+        let url = house.url.replace("http://", "https://");
+        let run = run(&url, &["--ca", &ca]);
+        assert_eq!(run.code, Some(1), "{}", run.stderr);
+        assert!(run.stderr.contains(why), "{certificate:?} {}", run.stderr);
+        assert!(
+            house.seen().iter().all(|seen| seen.authorization.is_empty()),
+            "{:?}",
+            house.seen()
+        );
+    }
+    let good = house(Some("server.pem"));
+    let wrong = certificate("other-host.pem");
+    for (more, code, why) in [
+        (
+            &["--ca", wrong.to_str().unwrap()][..],
+            1,
+            "give the certificate of its authority by --ca",
+        ),
+        (&["--ca", "no-such.pem"], 1, "--ca no-such.pem: cannot be read"),
+        (&["--ca", "empty.pem"], 1, "it holds no certificate"),
+        (&["--ca", "garbage.pem"], 1, "a certificate cannot be used"),
+        (&[], 1, "give the certificate of its authority by --ca"),
+        (&["--ca", &ca, "--insecure"], 2, "cannot be used with"),
+    ] {
+        let run = run(&good.url, more);
+        assert_eq!(run.code, Some(code), "{more:?} {}", run.stderr);
+        assert!(run.stderr.contains(why), "{more:?} {}", run.stderr);
+    }
+    assert!(good.seen().is_empty(), "{:?}", good.seen());
+    let run_anyway = run(&good.url, &["--insecure"]);
+    assert_eq!(run_anyway.code, Some(0), "{}", run_anyway.stderr);
+    assert!(run_anyway.stderr.contains("--insecure: whoever answers"), "{}", run_anyway.stderr);
+    let plain = house(None);
+    for option in [&["--insecure"][..], &["--ca", &ca]] {
+        let run = run(&plain.url, option);
+        assert_eq!(run.code, Some(2), "{}", run.stderr);
+        assert!(run.stderr.contains("is not encrypted"), "{}", run.stderr);
+    }
+}
+
+/// Runs a command at the most talkative level and makes sure that it shows no secret.
+fn silent(folder: &Folder, arguments: &[&str], variables: &[(&str, &str)]) -> Run {
+    let mut command: Command = binary();
+    command.args(arguments).args(["--log-level", "trace"]).current_dir(folder.path("."));
+    let run = feed(command.envs(variables.iter().copied()), &[]);
+    for secret in ["s3cret", "s3%", "YW5uOnMzY3JldC13b3Jk", "t0ken"] {
+        assert!(!run.stderr.contains(secret), "{arguments:?}: {}", run.stderr);
+        assert!(!run.text().contains(secret), "{arguments:?}: {}", run.text());
+    }
+    run
+}
+
+#[test]
+fn no_failure_shows_a_password_or_a_token() {
+    let folder = Folder::new("influx-secrets");
+    let (script, ca) = (mirror(), text(certificate("ca.pem")));
+    folder.write("two", "t0ken-one\nt0ken-two\n");
+    folder.write("odd", "t0kén\n");
+    folder.write("out.tick", "stream|from()|influxDBOut().database('d').create()");
+    folder.write("data.lp", "m x=1 1\n");
+    let tokens = &[("INFLUX_TOKEN", "s3cret-word")][..];
+    let nobody = &[][..];
+    // What a server says may hold what it was sent.
+    let echo = "{\"error\":\"bad: s3cret-word, s3cret%2Dword\"}";
+    let basic = "{\"error\":\"bad: ann:s3cret-word as Basic YW5uOnMzY3JldC13b3Jk\"}";
+    let with = |url: &str| url.replacen("://", "://ann:s3cret-word@", 1);
+    for api in [1, 2, 3] {
+        for (path, status, headers) in [
+            ("/ping", 401, vec![]),
+            ("/query", 400, vec![]),
+            ("/query", 401, vec![]),
+            ("/query", 403, vec![]),
+            ("/query", 302, vec![("Location", "http://127.0.0.1:1/?p=s3cret-word".to_owned())]),
+            ("/query", 200, vec![]),
+            ("/write", 400, vec![]),
+            ("/api/v2/write", 422, vec![]),
+            ("/api/v2/buckets", 401, vec![]),
+            ("/api/v2/orgs", 200, vec![]),
+            ("/api/v3/write_lp", 400, vec![]),
+        ] {
+            for (is_user, echo) in [(true, basic), (true, echo), (false, echo)] {
+                let (instead, headers) = (vec![(path, status, echo.to_owned())], headers.clone());
+                let house = House::new(Manners { api, instead, headers, ..Manners::default() });
+                let url = if is_user { with(&house.url) } else { house.url.clone() };
+                let variables = if is_user { nobody } else { tokens };
+                let common = ["--influxdb", &*url];
+                let read =
+                    [&["replay", &script, "--db", "d", "--save", "saved.srpl"], &common[..], &SPAN];
+                silent(&folder, &read.concat(), variables);
+                if let Ok(saved) = std::fs::read(folder.path("saved.srpl")) {
+                    let saved = String::from_utf8_lossy(&saved).into_owned();
+                    assert!(!saved.contains("s3cret") && !saved.contains("t0ken"));
+                }
+                let write = [
+                    &["replay", "out.tick", "--data", "data.lp", "--write", "--influxdb-org", "o"],
+                    &common[..],
+                ];
+                silent(&folder, &write.concat(), variables);
+            }
+        }
+    }
+    let half = blunt(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n{\"results\":[");
+    let garbage = blunt(b"\x00\xff garbage\r\n\r\n");
+    let chunks = blunt(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n");
+    let good =
+        House::new(Manners { api: 1, certificate: Some("server.pem"), ..Manners::default() });
+    let (secure, file) =
+        (good.url.replacen("https://", "https://ann:s3cret-word@", 1), "--token-file");
+    for (url, more) in [
+        ("http://ann:s3cret-word@127.0.0.1:1", &[][..]),
+        ("http://ann:s3cret-word@no-such-host.invalid", &[]),
+        ("http://ann:s3cret-word@", &[]),
+        ("http://ann:s3cret-word@host:port", &[]),
+        ("http://ann:s3cret-word@host?u=x", &[]),
+        ("ftp://ann:s3cret-word@host", &[]),
+        ("ann:s3cret-word@host", &[]),
+        ("http://ann:s3cret-word@host", &["--past", "x"]),
+        ("http://ann:s3cret-word@host", &["--influxdb-api", "4"]),
+        ("http://ann:s3cret-word@host", &["--influxdbb", "http://ann:s3cret-word@host"]),
+        ("http://ann:s3cret-word@host", &["http://ann:s3cret-word@host"]),
+        ("http://ann:s3cret-word@host", &[file, "two"]),
+        ("http://host", &[file, "two"]),
+        ("http://host", &[file, "odd"]),
+        ("http://host", &[file, "no-such"]),
+        (&format!("http://ann:s3cret-word@{half}"), &[]),
+        (&format!("http://ann:s3cret-word@{garbage}"), &[]),
+        (&format!("http://ann:s3cret-word@{chunks}"), &["--influxdb-api", "1"]),
+        (&format!("https://ann:s3cret-word@{garbage}"), &["--ca", &ca]),
+        (&secure, &[]),
+    ] {
+        let arguments =
+            [&["replay", &script, "--db", "d", "--influxdb", url], more, &SPAN].concat();
+        let run = silent(&folder, &arguments, nobody);
+        assert!(matches!(run.code, Some(1 | 2)), "{url} {more:?}: {:?} {}", run.code, run.stderr);
+        assert!(
+            !run.stderr.trim().is_empty() && !run.stderr.contains("panicked"),
+            "{}",
+            run.stderr
+        );
+    }
+    // What succeeds shows none, either.
+    let read =
+        ["replay", &script, "--db", "d", "--influxdb", &secure, "--ca", &ca, "--format", "lp"];
+    assert_eq!(silent(&folder, &[&read[..], &SPAN].concat(), nobody).text(), POINTS);
+}
+
+#[test]
+fn what_is_said_twice_or_by_halves_is_refused() {
+    let folder = Folder::new("influx-login");
+    let script = mirror();
+    folder.write("token", "t");
+    for (url, more, variables, why) in [
+        ("http://a:b@h", &["--token-file", "token"][..], &[][..], "leave one of them out"),
+        ("http://h", &[], &[("INFLUX_PASSWORD", "p")], "INFLUX_USERNAME is not"),
+        ("http://h", &[], &[("INFLUX_TOKEN", "a\nb")], "cannot be in a header"),
+        ("http://h", &["--influxdb-org", "o"], &[], "--write"),
+    ] {
+        let run = replay(
+            &folder,
+            &[&[&*script, "--db", "d", "--influxdb", url], more, &SPAN].concat(),
+            variables,
+        );
+        assert_eq!(run.code, Some(2), "{}", run.stderr);
+        assert!(run.stderr.contains(why), "{}", run.stderr);
+    }
+}
+
+const OUT: &str = "stream|from()|influxDBOut().database('d').retentionPolicy('r').create()";
+
+/// Writes two points; what happened, and the requests of writing.
+fn write(folder: &Folder, manners: Manners, more: &[&str]) -> (Run, Vec<crate::house::Seen>) {
+    let script = text(folder.write("out.tick", OUT));
+    let data = text(folder.write("data.lp", "m,h=a x=1i,y=2 1500000000\nm x=2 2500000000\n"));
+    let path = ["/write", "/write", "/api/v2/write", "/api/v3/write_lp"][usize::from(manners.api)];
+    let house = House::new(manners);
+    let arguments =
+        [&[&*script, "--data", &data, "--influxdb", &house.url, "--write"], more].concat();
+    let run = replay(folder, &arguments, &[("INFLUX_TOKEN", "t0ken-secret")]);
+    (run, house.seen_at(path))
+}
+
+#[test]
+fn each_version_is_written_to_in_its_own_way_and_again_while_it_is_busy() {
+    let folder = Folder::new("influx-write");
+    let ca = text(certificate("ca.pem"));
+    for (api, query, authorization, more) in [
+        (1, "db=d&precision=ns&rp=r", "Bearer t0ken-secret", &[][..]),
+        (
+            2,
+            "org=my%20org&bucket=d%2Fr&precision=ns",
+            "Token t0ken-secret",
+            &["--influxdb-org", "my org"],
+        ),
+        (3, "db=d%2Fr&precision=nanosecond&accept_partial=true", "Bearer t0ken-secret", &[]),
+    ] {
+        let certificate = Some("server.pem");
+        let manners = Manners { api, busy: 2, certificate, ..Manners::default() };
+        let (run, seen) = write(&folder, manners, &[&["--ca", &ca], more].concat());
+        assert_eq!(run.code, Some(0), "{}", run.stderr);
+        assert!(run.stderr.contains("2 points written to InfluxDB, 0 failed"), "{}", run.stderr);
+        assert_eq!(seen.len(), 3);
+        assert_eq!((&*seen[2].query, &*seen[2].authorization), (query, authorization));
+        assert_eq!(seen[2].body, "m,h=a x=1i,y=2 1500000000\nm x=2 2500000000\n");
+    }
+}
+
+#[test]
+fn a_bucket_is_created_where_it_is_missing_and_an_organization_is_wanted() {
+    let folder = Folder::new("influx-bucket");
+    let script = text(folder.write("out.tick", OUT));
+    let data = text(folder.write("data.lp", "m x=1 1\n"));
+    let house = House::new(Manners { api: 2, ..Manners::default() });
+    let arguments = [&*script, "--data", &data, "--influxdb", &house.url, "--write"];
+    let run = replay(&folder, &arguments, &[("INFLUX_ORG", "o")]);
+    assert_eq!(run.code, Some(0), "{}", run.stderr);
+    let seen = house.seen();
+    let created = seen.iter().find(|seen| seen.what == "POST /api/v2/buckets").unwrap();
+    assert_eq!(created.body, "{\"orgID\":\"0rg\",\"name\":\"d/r\",\"retentionRules\":[]}");
+    let run = replay(&folder, &arguments, &[]);
+    assert_eq!(run.code, Some(1), "{}", run.stderr);
+    assert!(run.stderr.contains("give --influxdb-org NAME, or set INFLUX_ORG"), "{}", run.stderr);
+}
+
+#[test]
+fn lines_that_are_not_taken_are_told_one_by_one() {
+    let folder = Folder::new("influx-partial");
+    for (api, status, body, written, lines) in [
+        (
+            1,
+            400,
+            r#"{"error":"partial write: field type conflict: input field \"x\" on measurement \"m\" is type float, already exists as type integer dropped=1"}"#,
+            1,
+            &["answers 400: partial write: field type conflict: input field \"x\""][..],
+        ),
+        (
+            1,
+            400,
+            r#"{"error":"partial write: unable to parse 'm x=2 2500000000': bad timestamp dropped=0"}"#,
+            1,
+            &["line 2 of the request: m x=2 2500000000: bad timestamp"],
+        ),
+        (
+            2,
+            400,
+            r#"{"code":"invalid","message":"unable to parse 'm x=2 2500000000': bad timestamp"}"#,
+            0,
+            &["line 2 of the request: m x=2 2500000000: bad timestamp"],
+        ),
+        (
+            2,
+            422,
+            r#"{"code":"unprocessable entity","message":"failure writing points to database: partial write: points beyond retention policy dropped=1"}"#,
+            1,
+            &["points beyond retention policy"],
+        ),
+        (
+            3,
+            400,
+            r#"{"error":"partial write of line protocol occurred","data":[{"original_line":"m,h=a x=1i","line_number":1,"error_message":"invalid column type for column 'x'"}]}"#,
+            1,
+            &[
+                "line 1 of the request: m,h=a x=1i,y=2 1500000000: invalid column type for column 'x'",
+            ],
+        ),
+    ] {
+        let path = ["", "/write", "/api/v2/write", "/api/v3/write_lp"][usize::from(api)];
+        let instead = vec![(path, status, body.to_owned())];
+        let manners = Manners { api, instead, ..Manners::default() };
+        let more = if api == 2 { &["--influxdb-org", "o"][..] } else { &[] };
+        let (run, seen) = write(&folder, manners, more);
+        assert_eq!((run.code, seen.len()), (Some(1), 1), "{}", run.stderr);
+        let count = format!("{written} points written to InfluxDB, {} failed", 2 - written);
+        assert!(run.stderr.contains(&count), "{body}: {}", run.stderr);
+        for line in lines {
+            assert!(run.stderr.contains(line), "{body}: {}", run.stderr);
+        }
+    }
+}
