@@ -13,6 +13,7 @@ mod queue;
 mod service;
 
 pub use inbox::Inbox;
+pub use queue::{Delivery, Taker};
 
 use super::ReplayError;
 use crate::http::{Credentials, Doorkeeper, Limits, Server};
@@ -70,13 +71,26 @@ impl Listener {
         address: SocketAddr,
         options: ListenOptions,
     ) -> Result<(Self, Inbox), ReplayError> {
+        let queue = Arc::new(Queue::default());
+        let listener = Self::hand_to(address, options, queue.clone())?;
+        Ok((listener, Inbox::new(queue, Reader::default())))
+    }
+
+    /// As [`Listener::start`], and hands the requests to something else than an [`Inbox`].
+    ///
+    /// # Errors
+    /// As [`Listener::start`].
+    pub fn hand_to(
+        address: SocketAddr,
+        options: ListenOptions,
+        taker: Arc<dyn Taker>,
+    ) -> Result<Self, ReplayError> {
         let failed = |error: std::io::Error| ReplayError::Listen {
             address: address.to_string(),
             message: error.to_string(),
         };
         let server = Server::bind(address).map_err(failed)?;
         let bound = server.address();
-        let queue = Arc::new(Queue::default());
         let counters = Arc::new(Counters::default());
         let doorkeeper = Doorkeeper {
             loopback: bound.ip().is_loopback(),
@@ -88,14 +102,14 @@ impl Listener {
             credentials: options.credentials,
             doorkeeper,
             budget: ByteBudget::new(options.max_inflight),
-            queue: queue.clone(),
+            taker,
             counters: counters.clone(),
             checker: lines::Checker::default(),
             refusals: Default::default(),
         };
         let stopper = server.stopper();
         server.start(Arc::new(writes), options.limits).map_err(failed)?;
-        Ok((Self { address: bound, stopper, counters }, Inbox::new(queue, Reader::default())))
+        Ok(Self { address: bound, stopper, counters })
     }
 
     /// Returns the address, with the port that was free if 0 was asked for.

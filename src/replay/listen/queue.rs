@@ -1,5 +1,6 @@
 //! What was acknowledged and not played yet, and the bound of its bytes.
 
+use crate::http::Refusal;
 use crate::protocol::line::Precision;
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -56,16 +57,31 @@ impl Drop for Share {
 
 /// The lines of a request, checked.
 #[derive(Debug)]
-pub(super) struct Delivery {
-    pub(super) database: String,
-    pub(super) policy: Arc<str>,
-    pub(super) precision: Precision,
+pub struct Delivery {
+    /// The database that they are written to.
+    pub database: String,
+    /// The retention policy.
+    pub policy: Arc<str>,
+    /// The unit of their times.
+    pub precision: Precision,
     /// When it arrived, for points without a time.
-    pub(super) now: i64,
+    pub now: i64,
     /// Whole lines.
-    pub(super) pieces: VecDeque<Vec<u8>>,
+    pub pieces: VecDeque<Vec<u8>>,
     /// What the pieces use.
     pub(super) share: Share,
+}
+
+/// Takes the requests that were checked, from many threads at once.
+pub trait Taker: Send + Sync + std::fmt::Debug {
+    /// Takes a request; it is acknowledged once this returns.
+    ///
+    /// # Errors
+    /// What the sender is answered if it cannot be taken.
+    fn take(&self, delivery: Delivery) -> Result<(), Refusal>;
+
+    /// No more requests will come.
+    fn ended(&self) {}
 }
 
 /// Requests in the order in which they were acknowledged.
@@ -79,6 +95,19 @@ pub(super) struct Queue {
 struct Waiting {
     deliveries: VecDeque<Delivery>,
     closed: bool,
+}
+
+impl Taker for Queue {
+    fn take(&self, delivery: Delivery) -> Result<(), Refusal> {
+        match self.push(delivery) {
+            true => Ok(()),
+            false => Err(Refusal::new(503, "the listener is ending")),
+        }
+    }
+
+    fn ended(&self) {
+        self.close();
+    }
 }
 
 impl Queue {

@@ -1,7 +1,7 @@
 //! The answers to requests.
 
 use super::lines::{BODY, Checker, too_large};
-use super::queue::{ByteBudget, Delivery, Queue};
+use super::queue::{ByteBudget, Delivery, Taker};
 use crate::http::{Credentials, Doorkeeper, Head, Refusal, Request, Response, Service};
 use crate::protocol::line::{Precision, Reader};
 use crate::script::throttle::{Throttle, held_back};
@@ -33,7 +33,7 @@ pub(super) struct Writes {
     pub(super) credentials: Credentials,
     pub(super) doorkeeper: Doorkeeper,
     pub(super) budget: Arc<ByteBudget>,
-    pub(super) queue: Arc<Queue>,
+    pub(super) taker: Arc<dyn Taker>,
     pub(super) counters: Arc<Counters>,
     pub(super) checker: Checker,
     /// Lines in the log about refused requests.
@@ -56,7 +56,7 @@ impl Service for Writes {
     }
 
     fn ended(&self) {
-        self.queue.close();
+        self.taker.ended();
     }
 }
 
@@ -108,7 +108,7 @@ impl Writes {
         if points == 0 {
             return Ok(());
         }
-        self.deliver(Delivery {
+        self.taker.take(Delivery {
             database: target.database,
             policy: target.policy,
             precision: target.precision,
@@ -116,13 +116,6 @@ impl Writes {
             pieces,
             share,
         })
-    }
-
-    fn deliver(&self, delivery: Delivery) -> Result<(), Refusal> {
-        match self.queue.push(delivery) {
-            true => Ok(()),
-            false => Err(Refusal::new(503, "the listener is ending")),
-        }
     }
 
     fn refused(&self, refusal: &Refusal, what: &str) -> Response {

@@ -1,0 +1,48 @@
+//! `worker`: owns partitions until it is asked to leave.
+
+use super::ConfigArgs;
+use crate::error::Result;
+use crate::worker::Worker;
+use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::iterator::Signals;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    #[command(flatten)]
+    config: ConfigArgs,
+    /// The name of this worker, which no other may have; by default the machine's with the process's number
+    #[arg(long, value_name = "NAME")]
+    id: Option<String>,
+}
+
+/// The signals that ask a process to end.
+pub(super) fn signals() -> Result<Signals> {
+    Ok(Signals::new([SIGTERM, SIGINT])?)
+}
+
+pub(super) fn run(args: &Args) -> Result<()> {
+    let fleet = args.config.connect()?;
+    let id = args.id.clone().unwrap_or_else(own_name);
+    let leaving = Arc::new(AtomicBool::new(false));
+    let mut signals = signals()?;
+    let asked = leaving.clone();
+    std::thread::spawn(move || {
+        for _ in signals.forever() {
+            if asked.swap(true, Ordering::AcqRel) {
+                std::process::exit(1);
+            }
+        }
+    });
+    Worker::join(&fleet.config, fleet.transport, id, leaving)?.run()
+}
+
+/// The machine's name with the number of the process.
+fn own_name() -> String {
+    let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    let plain = |c: char| if c.is_ascii_alphanumeric() || c == '-' { c } else { '-' };
+    let host: String = host.trim().chars().map(plain).collect();
+    let host = if host.is_empty() { "worker" } else { &host };
+    format!("{host}-{}", std::process::id())
+}

@@ -1,0 +1,92 @@
+//! Why something of a fleet cannot be done.
+
+use std::path::PathBuf;
+
+/// An error of a fleet.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum FleetError {
+    /// What was asked for cannot work; the exit code is 2.
+    #[error("{0}")]
+    Usage(String),
+    /// A file cannot be read.
+    #[error("{path}: cannot be read: {source}")]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// A server does not do what it is asked.
+    #[error("NATS: {what}: {why}")]
+    Nats {
+        /// What was asked.
+        what: String,
+        /// What came back.
+        why: String,
+    },
+    /// Another worker has written to the journal since this one read it.
+    #[error("the journal {journal} belongs to another worker since")]
+    Fenced {
+        /// The stream.
+        journal: String,
+    },
+    /// A stream takes no more.
+    #[error("the stream {stream} is full")]
+    Full {
+        /// The stream.
+        stream: String,
+    },
+    /// A stream belongs to an earlier partitioning and takes nothing any more.
+    #[error("the stream {stream} is sealed")]
+    Sealed {
+        /// The stream.
+        stream: String,
+    },
+    /// A partition that must not go on before somebody has looked at it.
+    #[error("{what}. {choice}")]
+    Stop {
+        /// What is missing or differs.
+        what: String,
+        /// What the operator can do.
+        choice: String,
+    },
+    /// The script or its data.
+    #[error(transparent)]
+    Replay(#[from] rhai_udf::replay::ReplayError),
+    /// The configuration of the script.
+    #[error(transparent)]
+    Config(#[from] rhai_udf::script::config::ConfigError),
+    /// A file or a thread.
+    #[error(transparent)]
+    Io(#[from] std::io::Error),
+    /// Bytes in a stream that are not what they should be.
+    #[error("{what} cannot be read: {why}")]
+    Foreign {
+        /// What they should be.
+        what: String,
+        /// Why not.
+        why: String,
+    },
+}
+
+/// The result of something in a fleet.
+pub(crate) type Result<T> = std::result::Result<T, FleetError>;
+
+impl FleetError {
+    /// A refusal by a server, or no answer.
+    pub(crate) fn nats(what: impl Into<String>, why: impl std::fmt::Display) -> Self {
+        Self::Nats { what: what.into(), why: why.to_string() }
+    }
+
+    /// Whether the same would happen again, so that only a person can help.
+    pub(crate) fn is_final(&self) -> bool {
+        !matches!(
+            self,
+            Self::Nats { .. }
+                | Self::Fenced { .. }
+                | Self::Full { .. }
+                | Self::Io(_)
+                | Self::Sealed { .. }
+        )
+    }
+}

@@ -1,0 +1,277 @@
+//! The stream of all output: one of the workers copies what came out from every journal into it. It has a single
+//! writer at a time, fenced as a journal is, and says itself how far each journal is copied, so that
+//! nothing is missing in it and nothing is there twice.
+//!
+//! JetStream's own copying (`sources`) refuses records that were written with a fence.
+
+use crate::error::{FleetError, Result};
+use crate::journal::{Kind, Mark, output_kind};
+use crate::message::Record;
+use crate::names::{Names, Partition};
+use crate::transport::{Reading, Ticket, Transport};
+use async_nats::HeaderMap;
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// The header that names the record which says how far all journals were copied.
+const SINCE: &str = "Since";
+/// Records that may be under way.
+const UNDER_WAY: usize = 64;
+/// Bytes after which the progress of all journals is noted.
+const NOTED: usize = 4 << 20;
+/// What a record counts besides its bytes: at most a thousand lie between two notes.
+const RECORD: usize = 4 << 10;
+/// How long to wait when nothing has come.
+const PAUSE: Duration = Duration::from_millis(5);
+/// How often a journal is read again before what is missing is believed to be.
+const READ_AGAIN: u32 = 20;
+
+/// How far journals are copied: the last record of output of each.
+pub(crate) type Copied = BTreeMap<Partition, u64>;
+
+/// The progress as it is noted.
+#[derive(Debug, Default, Serialize, Deserialize)]
+struct Progress(Vec<(u64, u32, u64)>);
+
+/// The stream of all output, as its writer sees it.
+pub(crate) struct Outlet {
+    transport: Arc<dyn Transport>,
+    names: Names,
+    /// The last record that was sent.
+    last: u64,
+    /// The record that notes the progress.
+    since: u64,
+    bytes_since: usize,
+    /// How far journals are sent.
+    sent: Copied,
+    /// How far they are stored.
+    pub(crate) copied: Copied,
+    under_way: VecDeque<(u64, Partition, u64, Ticket)>,
+    sources: Vec<JournalSource>,
+}
+
+/// A journal that is being copied.
+struct JournalSource {
+    of: Partition,
+    reading: Box<dyn Reading>,
+    misread: u32,
+    /// Not to be read before.
+    not_before: Instant,
+}
+
+/// Writes the first record: nothing is copied.
+///
+/// # Errors
+/// Servers that do not answer.
+pub(crate) fn begin(transport: &dyn Transport, names: &Names) -> Result<()> {
+    let stream = names.output();
+    if transport.ends(&stream)?.is_some_and(|ends| ends.last > 0) {
+        return Ok(());
+    }
+    note(transport, names, &Copied::new(), 0)?().map(drop)
+}
+
+/// Sends a record that says how far all journals are copied.
+fn note(transport: &dyn Transport, names: &Names, copied: &Copied, last: u64) -> Result<Ticket> {
+    let progress = copied.iter().map(|(of, own)| (of.generation, of.number, *own));
+    let payload = serde_json::to_vec(&Progress(progress.collect())).unwrap_or_default();
+    let mut headers = HeaderMap::new();
+    headers.insert(SINCE, (last + 1).to_string());
+    let subject = names.output_subject("progress");
+    transport.append(&names.output(), subject, headers, Bytes::from(payload), Some(last))
+}
+
+/// Reads how far journals are copied; returns the number of the last record with it.
+///
+/// # Errors
+/// A stream of which something is missing.
+pub(crate) fn progress(transport: &dyn Transport, names: &Names) -> Result<(u64, Copied)> {
+    let stream = names.output();
+    let lost = |what: String| {
+        FleetError::Stop {
+        what: format!("the output {stream} is truncated: {what}"),
+        choice: "Give up what was not copied with `resume --output --accept-gap`: lines may be missing or twice"
+            .into(),
+    }
+    };
+    let Some(ends) = transport.ends(&stream)? else {
+        return Err(lost("the stream does not exist".into()));
+    };
+    let read = |sequence: u64| {
+        let record = transport.get(&stream, sequence)?;
+        record.ok_or_else(|| lost(format!("record {sequence} is gone")))
+    };
+    let since = since(&read(ends.last.max(1))?)?;
+    let noted: Progress = serde_json::from_slice(&read(since)?.payload)
+        .map_err(|error| lost(format!("record {since} does not say the progress: {error}")))?;
+    let mut copied: Copied = noted
+        .0
+        .into_iter()
+        .map(|(generation, number, own)| (Partition { generation, number }, own))
+        .collect();
+    for sequence in since + 1..=ends.last {
+        let record = read(sequence)?;
+        copied.insert(partition(names, &record)?, Mark::of(&record)?.own);
+    }
+    Ok((ends.last, copied))
+}
+
+fn since(record: &Record) -> Result<u64> {
+    let since = record.headers.get(SINCE).and_then(|value| value.as_str().parse().ok());
+    since.ok_or_else(|| FleetError::Foreign {
+        what: format!("record {} of the output", record.sequence),
+        why: "no worker has written it".into(),
+    })
+}
+
+/// The partition whose output a record is.
+fn partition(names: &Names, record: &Record) -> Result<Partition> {
+    let parse = || {
+        let rest = record.subject.strip_prefix(&names.output_subject(""))?;
+        let mut parts = rest.split('.').skip(1);
+        let generation = parts.next()?.parse().ok()?;
+        Some(Partition { generation, number: parts.next()?.parse().ok()? })
+    };
+    parse().ok_or_else(|| FleetError::Foreign {
+        what: record.subject.clone(),
+        why: "it is no subject of output".into(),
+    })
+}
+
+impl Outlet {
+    /// Takes the stream over.
+    ///
+    /// # Errors
+    /// A stream that belongs to somebody else since, or of which something is missing.
+    pub(crate) fn take_over(
+        transport: Arc<dyn Transport>,
+        names: &Names,
+        partitions: impl Iterator<Item = Partition>,
+    ) -> Result<Self> {
+        let (last, copied) = progress(&*transport, names)?;
+        note(&*transport, names, &copied, last)?()?;
+        let mut outlet = Self {
+            transport,
+            names: names.clone(),
+            last: last + 1,
+            since: last + 1,
+            bytes_since: 0,
+            sent: copied.clone(),
+            copied,
+            under_way: VecDeque::new(),
+            sources: Vec::new(),
+        };
+        for of in partitions {
+            let source = outlet.source(of);
+            outlet.sources.push(source);
+        }
+        Ok(outlet)
+    }
+
+    fn source(&self, of: Partition) -> JournalSource {
+        let from = self.sent.get(&of).copied().unwrap_or_default() + 1;
+        let subjects = self.names.journal_subject(of, "out.>");
+        let reading = self.transport.read(&self.names.journal(of), from, Some(subjects));
+        JournalSource { of, reading, misread: 0, not_before: Instant::now() }
+    }
+
+    /// Copies what has come.
+    ///
+    /// # Errors
+    /// A stream that belongs to somebody else, or a journal of which something is missing.
+    pub(crate) fn copy(&mut self) -> Result<()> {
+        let mut any = false;
+        for i in 0..self.sources.len() {
+            if Instant::now() < self.sources[i].not_before {
+                continue;
+            }
+            let records = self.sources[i].reading.next(Duration::ZERO)?;
+            any |= !records.is_empty();
+            self.copy_records(i, &records)?;
+        }
+        if !any {
+            self.settle(0)?;
+            std::thread::sleep(PAUSE);
+        }
+        Ok(())
+    }
+
+    fn copy_records(&mut self, source: usize, records: &[Record]) -> Result<()> {
+        let of = self.sources[source].of;
+        for record in records {
+            let mark = Mark::of(record)?;
+            let known = self.sent.get(&of).copied().unwrap_or_default();
+            if mark.own <= known {
+                continue;
+            }
+            if mark.previous != known {
+                return self.misread(source, known, mark.previous);
+            }
+            self.sources[source].misread = 0;
+            self.send(of, record, &mark)?;
+        }
+        Ok(())
+    }
+
+    fn misread(&mut self, source: usize, known: u64, previous: u64) -> Result<()> {
+        let of = self.sources[source].of;
+        let misread = self.sources[source].misread + 1;
+        if misread > READ_AGAIN {
+            return Err(FleetError::Stop {
+                what: format!(
+                    "records {} to {previous} of the journal {} are missing: their output was not copied",
+                    known + 1,
+                    self.names.journal(of)
+                ),
+                choice: "Give them up with `resume --output --accept-gap`: lines will be missing"
+                    .into(),
+            });
+        }
+        let not_before = Instant::now() + PAUSE * misread;
+        self.sources[source] = JournalSource { misread, not_before, ..self.source(of) };
+        Ok(())
+    }
+
+    fn send(&mut self, of: Partition, record: &Record, mark: &Mark) -> Result<()> {
+        if self.bytes_since >= NOTED {
+            self.settle(0)?;
+            note(&*self.transport, &self.names, &self.copied, self.last)?()?;
+            self.last += 1;
+            self.since = self.last;
+            self.bytes_since = 0;
+        }
+        self.settle(UNDER_WAY - 1)?;
+        let is = |kind: &Kind| record.subject.ends_with(&output_kind(*kind));
+        let kind = Kind::ALL.into_iter().find(is).unwrap_or(Kind::Points);
+        let subject =
+            format!("{}.{}.{}", self.names.output_subject(kind.name()), of.generation, of.number);
+        let mut headers = mark.headers();
+        headers.insert(SINCE, self.since.to_string());
+        let (stream, payload) = (self.names.output(), record.payload.clone());
+        self.bytes_since += payload.len() + RECORD;
+        let ticket = self.transport.append(&stream, subject, headers, payload, Some(self.last))?;
+        self.last += 1;
+        self.sent.insert(of, mark.own);
+        self.under_way.push_back((self.last, of, mark.own, ticket));
+        Ok(())
+    }
+
+    /// Waits until at most so many records are under way.
+    fn settle(&mut self, left: usize) -> Result<()> {
+        while self.under_way.len() > left {
+            let Some((expected, of, own, ticket)) = self.under_way.pop_front() else { break };
+            let stored = ticket()?;
+            if stored != expected {
+                return Err(FleetError::Stop {
+                    what: format!("record {expected} of the output was stored as {stored}"),
+                    choice: "Somebody has changed the stream: look at it before it goes on".into(),
+                });
+            }
+            self.copied.insert(of, own);
+        }
+        Ok(())
+    }
+}

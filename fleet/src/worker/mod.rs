@@ -1,0 +1,437 @@
+//! A worker: hears the others, takes the partitions that are its own, gives others away, and
+//! follows layouts and versions.
+
+mod partition;
+pub(crate) mod peers;
+pub(crate) mod status;
+
+use crate::config::Config;
+use crate::error::{FleetError, Result};
+use crate::meta::{Layout, Meta};
+use crate::names::{OUTLET, Partition};
+use crate::transport::{Heard, Transport};
+use partition::{Command, Ground, Shared};
+use peers::Peers;
+use serde::{Deserialize, Serialize};
+use status::{Beat, Counters, PartitionStatus, Stage};
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+/// How often a worker looks around.
+const TICK: Duration = Duration::from_millis(100);
+/// How often it says what it does.
+const BEAT: Duration = Duration::from_secs(1);
+/// How often it looks for another layout or version, and at partitions that are stopped.
+const LOOK: Duration = Duration::from_secs(2);
+/// How long it listens before it takes anything.
+const LISTENS: Duration = Duration::from_millis(2500);
+/// How long a proof may take.
+const PROOF: Duration = Duration::from_secs(20);
+
+/// What workers are told.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "lowercase")]
+pub(crate) enum Told {
+    /// Try a version on the state of each partition, and answer for each.
+    Prove {
+        /// The version.
+        version: String,
+    },
+    /// Keep the states now.
+    Keep,
+    /// Look for another layout or version now.
+    Look,
+    /// Give all partitions away and end.
+    Drain {
+        /// The worker; `None` for all.
+        worker: Option<String>,
+    },
+}
+
+/// What a worker answers for a partition.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Proof {
+    /// The layout.
+    pub(crate) generation: u64,
+    /// The partition.
+    pub(crate) partition: u32,
+    /// The worker.
+    pub(crate) worker: String,
+    /// Why it cannot take the version.
+    pub(crate) refused: Option<String>,
+}
+
+/// A partition that runs, or that ended and may run again.
+struct Slot {
+    shared: Arc<Shared>,
+    commands: Option<Sender<Command>>,
+    thread: Option<JoinHandle<Result<()>>>,
+    /// Not to be started before.
+    not_before: Instant,
+    /// How often in a row it failed.
+    failures: u32,
+    /// The journal's last record when it was stopped, and the version that was wanted.
+    stopped: Option<(u64, Option<String>)>,
+}
+
+/// A worker.
+pub(crate) struct Worker {
+    ground: Ground,
+    layout: Layout,
+    slots: BTreeMap<Partition, Slot>,
+    peers: Peers,
+    counters: Arc<Mutex<Counters>>,
+    told: Receiver<Heard>,
+    beats: Receiver<Heard>,
+    leaving: Arc<AtomicBool>,
+    began: Instant,
+    /// The latest heartbeat, for metrics.
+    pub(crate) latest: Arc<Mutex<Beat>>,
+}
+
+impl Worker {
+    /// Joins a fleet; `leaving` is set by whoever wants the worker to end.
+    ///
+    /// # Errors
+    /// A fleet that was not created.
+    pub(crate) fn join(
+        config: &Config,
+        transport: Arc<dyn Transport>,
+        id: String,
+        leaving: Arc<AtomicBool>,
+    ) -> Result<Self> {
+        let names = config.names()?;
+        let meta = Meta::new(transport.clone(), names.clone());
+        let layout = meta.layout()?;
+        let wanted = meta.wanted()?.map(|wanted| wanted.version);
+        let (told, beats) = (transport.listen(names.control())?, transport.listen(names.beat())?);
+        log::info!("worker {id} of fleet {}: {} partitions", names.fleet(), layout.partitions);
+        Ok(Self {
+            ground: Ground {
+                transport,
+                names,
+                meta,
+                worker: id,
+                every: Duration::from_secs(config.checkpoint.seconds),
+                every_bytes: config.checkpoint.bytes,
+                copied: Arc::default(),
+                wanted: Arc::new(Mutex::new(wanted)),
+            },
+            layout,
+            slots: BTreeMap::new(),
+            peers: Peers::default(),
+            counters: Arc::default(),
+            told,
+            beats,
+            leaving,
+            began: Instant::now(),
+            latest: Arc::default(),
+        })
+    }
+
+    /// Works until it is asked to leave and has given all away.
+    ///
+    /// # Errors
+    /// Nothing that passes: what servers refuse is tried again.
+    pub(crate) fn run(&mut self) -> Result<()> {
+        let (mut beat, mut look) = (None::<Instant>, Instant::now());
+        loop {
+            let told = self.told.try_iter().collect::<Vec<_>>();
+            told.iter().for_each(|heard| self.obey(heard, &mut look));
+            for heard in self.beats.try_iter().collect::<Vec<_>>() {
+                if let Ok(beat) = serde_json::from_slice::<Beat>(&heard.payload)
+                    && beat.worker != self.ground.worker
+                {
+                    self.peers.hear(beat);
+                }
+            }
+            self.peers.forget();
+            self.note_copied();
+            if look.elapsed() >= LOOK {
+                look = Instant::now();
+                self.look();
+            }
+            self.reap();
+            self.share_out();
+            let due = beat.is_none_or(|at| at.elapsed() >= BEAT);
+            let left = self.leaving() && self.slots.is_empty();
+            if due || left {
+                beat = Some(Instant::now());
+                self.tell();
+            }
+            if left {
+                return Ok(());
+            }
+            std::thread::sleep(TICK);
+        }
+    }
+
+    fn leaving(&self) -> bool {
+        self.leaving.load(Ordering::Acquire)
+    }
+
+    fn obey(&mut self, heard: &Heard, look: &mut Instant) {
+        let Ok(told) = serde_json::from_slice::<Told>(&heard.payload) else {
+            log::warn!("something was told that is not understood");
+            return;
+        };
+        match told {
+            Told::Prove { version } => self.prove(&version, heard.reply.clone()),
+            Told::Keep => {
+                for commands in self.slots.values().filter_map(|slot| slot.commands.as_ref()) {
+                    let _ = commands.send(Command::Keep);
+                }
+            }
+            Told::Look => *look = Instant::now().checked_sub(LOOK).unwrap_or(*look),
+            Told::Drain { worker } => {
+                if worker.is_none_or(|worker| worker == self.ground.worker) {
+                    log::info!("asked to leave");
+                    self.leaving.store(true, Ordering::Release);
+                }
+            }
+        }
+    }
+
+    /// Asks all partitions for a proof, and answers from a thread of its own.
+    fn prove(&self, version: &str, reply: Option<String>) {
+        let Some(reply) = reply else { return };
+        let (transport, meta) = (self.ground.transport.clone(), self.ground.meta.clone());
+        let (worker, version) = (self.ground.worker.clone(), version.to_owned());
+        let generation = self.layout.generation;
+        let asked: Vec<_> =
+            self.slots.iter().map(|(of, slot)| (of.number, slot.commands.clone())).collect();
+        std::thread::spawn(move || {
+            let version = match meta.version(&version) {
+                Ok(Some(version)) => Ok(version),
+                Ok(None) => Err("the version is not stored".to_owned()),
+                Err(error) => Err(error.to_string()),
+            };
+            for (partition, commands) in asked {
+                let refused = match (&version, commands) {
+                    (Err(why), _) => Some(why.clone()),
+                    // A partition that is stopped tries it on its last checkpoint when it begins again.
+                    (Ok(_), None) => None,
+                    (Ok(version), Some(commands)) => {
+                        let (sender, answer) = channel();
+                        let _ = commands.send(Command::Prove(version.clone(), sender));
+                        match answer.recv_timeout(PROOF) {
+                            Ok(proved) => proved.err(),
+                            Err(_) => Some("it has not answered: try again".to_owned()),
+                        }
+                    }
+                };
+                let proof = Proof { generation, partition, worker: worker.clone(), refused };
+                let text = serde_json::to_vec(&proof).unwrap_or_default();
+                if let Err(error) = transport.tell(reply.clone(), text.into()) {
+                    log::warn!("{error}");
+                }
+            }
+        });
+    }
+
+    /// Looks for another layout or version, and whether somebody has helped partitions that are stopped.
+    fn look(&mut self) {
+        match self.ground.meta.wanted() {
+            Ok(wanted) => {
+                *self.ground.wanted.lock().unwrap_or_else(PoisonError::into_inner) =
+                    wanted.map(|wanted| wanted.version);
+            }
+            Err(error) => log::warn!("the version that is wanted cannot be read: {error}"),
+        }
+        match self.ground.meta.layout() {
+            Ok(layout) => self.layout = layout,
+            Err(error) => log::warn!("the layout cannot be read: {error}"),
+        }
+        let wanted = self.wanted();
+        for (of, slot) in &mut self.slots {
+            let Some((last, version)) = &slot.stopped else { continue };
+            let ends = self.ground.transport.ends(&self.ground.names.journal(*of));
+            let changed = matches!(ends, Ok(Some(ends)) if ends.last != *last);
+            if changed || *version != wanted {
+                log::info!("{}: tried again", of.label());
+                slot.stopped = None;
+            }
+        }
+    }
+
+    fn wanted(&self) -> Option<String> {
+        self.ground.wanted.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Notes how far journals are copied, as the worker says that copies them.
+    fn note_copied(&self) {
+        let generation = self.layout.generation;
+        let mut all = self.ground.copied.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut note = |status: &PartitionStatus| {
+            for (number, own) in &status.copied {
+                let known = all.entry(Partition { generation, number: *number }).or_default();
+                *known = (*known).max(*own);
+            }
+        };
+        for beat in self.peers.beats().filter(|beat| beat.generation == generation) {
+            beat.partitions.iter().for_each(&mut note);
+        }
+        if let Some(slot) = self.slots.get(&Partition { generation, number: OUTLET }) {
+            note(&slot.shared.status());
+        }
+    }
+
+    /// Sees to partitions that have ended.
+    fn reap(&mut self) {
+        let wanted = self.wanted();
+        let ended: Vec<_> = self
+            .slots
+            .iter()
+            .filter(|(_, slot)| slot.thread.as_ref().is_some_and(JoinHandle::is_finished))
+            .map(|(of, _)| *of)
+            .collect();
+        for of in ended {
+            let Some(slot) = self.slots.get_mut(&of) else { continue };
+            let Some(thread) = slot.thread.take() else { continue };
+            slot.commands = None;
+            let mut all = self.counters.lock().unwrap_or_else(PoisonError::into_inner);
+            let own = std::mem::take(&mut *slot.shared.counters());
+            all.takeovers += own.takeovers;
+            all.gaps += own.gaps;
+            let panicked = || {
+                Err(FleetError::Stop {
+                    what: "the partition's thread has panicked".into(),
+                    choice: "Report it with the log".into(),
+                })
+            };
+            let running = slot.shared.status().stage == Stage::Running;
+            slot.failures = if running { 1 } else { slot.failures + 1 };
+            match thread.join().unwrap_or_else(|_| panicked()) {
+                Ok(()) => {
+                    self.slots.remove(&of);
+                }
+                Err(error) if error.is_final() => {
+                    log::error!("{} is stopped: {error}", of.label());
+                    all.stops += 1;
+                    all.gaps += u64::from(matches!(error, FleetError::Stop { .. }));
+                    let ends = self.ground.transport.ends(&self.ground.names.journal(of));
+                    let last = ends.ok().flatten().map_or(0, |ends| ends.last);
+                    slot.stopped = Some((last, wanted.clone()));
+                    let mut status = slot.shared.status();
+                    status.stage = Stage::Stopped;
+                    status.why = Some(error.to_string());
+                }
+                Err(error) => {
+                    let fenced = matches!(error, FleetError::Fenced { .. });
+                    all.fenced += u64::from(fenced);
+                    all.retries += u64::from(!fenced);
+                    let pause = pause(&self.ground.worker, of, slot.failures);
+                    log::warn!("{}: {error}; taken over again in {pause:?}", of.label());
+                    slot.not_before = Instant::now() + pause;
+                    slot.shared.status().stage = Stage::Starting;
+                }
+            }
+        }
+    }
+
+    /// Takes what is ours and gives away what is not.
+    fn share_out(&mut self) {
+        let generation = self.layout.generation;
+        let me = self.ground.worker.clone();
+        for (of, slot) in &mut self.slots {
+            let keeps = of.generation == generation
+                && !self.leaving.load(Ordering::Acquire)
+                && self.peers.is_mine(&me, of.number);
+            // Without its sender the thread ends.
+            if !keeps && let Some(commands) = slot.commands.take() {
+                let _ = commands.send(Command::End);
+            }
+        }
+        let peers = &self.peers;
+        let leaving = self.leaving.load(Ordering::Acquire);
+        self.slots.retain(|of, slot| {
+            let keeps = of.generation == generation && !leaving && peers.is_mine(&me, of.number);
+            slot.thread.is_some() || keeps
+        });
+        if leaving || self.began.elapsed() < LISTENS {
+            return;
+        }
+        for of in self.layout.all().chain([Partition { generation, number: OUTLET }]) {
+            if !self.peers.is_mine(&me, of.number) {
+                continue;
+            }
+            let ready = self.slots.get(&of).is_none_or(|slot| {
+                slot.thread.is_none() && slot.stopped.is_none() && Instant::now() >= slot.not_before
+            });
+            if ready && self.peers.is_free(&me, generation, of.number) {
+                self.start(of);
+            }
+        }
+    }
+
+    fn start(&mut self, of: Partition) {
+        let (sender, commands) = channel();
+        let before = self.slots.remove(&of);
+        let failures = before.as_ref().map_or(0, |slot| slot.failures);
+        let shared = before.map_or_else(Arc::default, |slot| slot.shared);
+        {
+            let mut status = shared.status();
+            let kept = PartitionStatus { number: of.number, ..std::mem::take(&mut *status) };
+            *status = PartitionStatus { stage: Stage::Starting, why: None, refused: None, ..kept };
+        }
+        let (ground, given) = (self.ground.clone(), shared.clone());
+        let thread = std::thread::Builder::new().name(format!("partition-{}", of.number));
+        let partitions = self.layout.partitions;
+        let thread = thread.spawn(move || match of.number {
+            OUTLET => partition::copy(&ground, partitions, of, &given, &commands),
+            _ => partition::run(&ground, of, &given, &commands),
+        });
+        let not_before = Instant::now() + TICK;
+        match thread {
+            Ok(thread) => {
+                let slot = Slot {
+                    shared,
+                    commands: Some(sender),
+                    thread: Some(thread),
+                    not_before,
+                    failures,
+                    stopped: None,
+                };
+                self.slots.insert(of, slot);
+            }
+            Err(error) => log::error!("{}: no thread: {error}", of.label()),
+        }
+    }
+
+    /// Says what this worker does.
+    fn tell(&mut self) {
+        let mut counters = self.counters.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let current = self.slots.iter().filter(|(of, _)| of.generation == self.layout.generation);
+        let mut partitions = Vec::new();
+        for (_, slot) in current {
+            let own = slot.shared.counters();
+            counters.takeovers += own.takeovers;
+            counters.gaps += own.gaps;
+            partitions.push(slot.shared.status().clone());
+        }
+        let beat = Beat {
+            worker: self.ground.worker.clone(),
+            generation: self.layout.generation,
+            leaving: self.leaving(),
+            partitions,
+            counters,
+        };
+        let text = serde_json::to_vec(&beat).unwrap_or_default();
+        *self.latest.lock().unwrap_or_else(PoisonError::into_inner) = beat;
+        if let Err(error) = self.ground.transport.tell(self.ground.names.beat(), text.into()) {
+            log::warn!("no heartbeat: {error}");
+        }
+    }
+}
+
+/// How long to wait before a partition is taken over again: longer after each failure, and
+/// another time for each worker, so that two that disagree do not keep in step.
+fn pause(worker: &str, of: Partition, failures: u32) -> Duration {
+    let seed = crc32fast::hash(format!("{worker} {of} {failures}").as_bytes());
+    let base = 200u64 << failures.min(4);
+    Duration::from_millis(base + u64::from(seed) % base)
+}
