@@ -15,6 +15,7 @@ mod formula;
 mod host;
 mod library;
 mod lint;
+pub mod reference;
 mod state;
 mod text;
 pub(crate) mod throttle;

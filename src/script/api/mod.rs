@@ -29,7 +29,7 @@ mod series;
 mod series_functions;
 mod tail;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 mod time;
 mod trend;
 
@@ -182,6 +182,11 @@ impl NativeTypes {
                 Err(error) => Err(error.into()),
             },
         });
+    }
+
+    /// The name of the objects of a type.
+    pub(crate) fn name_of_type(&self, kind: TypeId) -> Option<&'static str> {
+        self.by_type.get(&kind).map(|i| self.kinds[*i].name)
     }
 
     /// A native object as JSON, if its fields are known.

@@ -376,7 +376,7 @@ fn the_examples_of_the_book_are_true() {
 }
 
 /// `expression // => value` as a call that compares; `// => error: message` as one that must fail.
-fn asserted(number: usize, line: &str) -> String {
+pub(crate) fn asserted(number: usize, line: &str) -> String {
     let Some((expression, expected)) = line.split_once("// => ") else {
         return format!("{line}\n");
     };
@@ -391,7 +391,7 @@ fn asserted(number: usize, line: &str) -> String {
 }
 
 /// A value as the book shows it: numbers to six digits.
-fn show(value: &Dynamic) -> String {
+pub(crate) fn show(value: &Dynamic) -> String {
     if let Ok(x) = value.as_float() {
         return show_number(x);
     }

@@ -6,7 +6,7 @@ use rhai::{ASTNode, Expr, Stmt};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// What the interpreter itself knows.
-const KEYWORDS: &[&str] =
+pub(in crate::script) const KEYWORDS: &[&str] =
     &["print", "debug", "type_of", "Fn", "call", "curry", "is_def_var", "is_def_fn", "is_shared"];
 
 pub(super) fn check(script: &Script<'_>, functions: &[(String, usize)], warn: &mut Warn<'_>) {

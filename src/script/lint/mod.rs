@@ -16,6 +16,9 @@ pub(super) mod unset;
 mod values;
 mod walk;
 
+#[cfg(test)]
+pub(super) use calls::KEYWORDS;
+
 use super::declaration::Declaration;
 use super::error::Problem;
 use super::text::ScriptText;
