@@ -185,6 +185,7 @@ impl NativeTypes {
     }
 
     /// The name of the objects of a type.
+    #[cfg(test)]
     pub(crate) fn name_of_type(&self, kind: TypeId) -> Option<&'static str> {
         self.by_type.get(&kind).map(|i| self.kinds[*i].name)
     }

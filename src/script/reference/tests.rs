@@ -80,7 +80,7 @@ fn is_ours_to_tell(native: &Native, natives: &NativeTypes) -> bool {
     let operator = !rhai::is_valid_identifier(&native.name) && !native.name.contains('$');
     let own = |kind: &&str| natives.of_name(kind).is_some() || **kind == *"options";
     !COMMON.contains(&native.name.as_str()) && !native.params.contains(&UNKNOWN)
-        && (!operator || native.params.iter().any(|kind| own(&kind)))
+        && (!operator || native.params.iter().any(own))
         // `==` of a series and a number makes a mask.
         || ["==", "!="].contains(&native.name.as_str()) && native.params.contains(&"series")
             && native.params[0] != native.params[1]
@@ -151,8 +151,7 @@ fn says(signature: &Signature, entry: &Entry, native: &Native) -> bool {
     (setter || names.contains(&native.name))
         && counts
         && native.params.iter().zip(&params).enumerate().all(|(at, (kind, wanted))| {
-            let settings =
-                *kind == "map" && at + 1 == native.params.len() && native.params.len() > 0;
+            let settings = *kind == "map" && at + 1 == native.params.len();
             settings
                 || wanted.iter().any(|wanted| takes(kind, wanted))
                 || wanted.contains(&"fn") && *kind == "string"
