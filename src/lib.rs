@@ -72,6 +72,8 @@ pub mod lab;
 pub mod model;
 mod nearest;
 #[doc(hidden)]
+pub mod piped;
+#[doc(hidden)]
 pub mod plot;
 pub mod protocol;
 #[doc(hidden)]

@@ -8,6 +8,7 @@ use rhai_udf::protocol::line::Precision;
 use rhai_udf::protocol::time::{TimeError, read_rfc3339};
 use rhai_udf::replay::format::Format;
 use rhai_udf::replay::influxdb::Api;
+use rhai_udf::replay::source::DataFormat;
 use rhai_udf::replay::task::database_and_policy;
 use rhai_udf::replay::timestamp::calendar;
 use std::path::PathBuf;
@@ -50,10 +51,13 @@ pub(super) struct ReplayArgs {
 /// Which files are read, and how.
 #[derive(Clone, Debug, Default, clap::Args)]
 pub(super) struct DataArgs {
-    /// The data: files, folders, patterns ('2025/**/*.lp.gz'); several files are merged by time. Or read
-    /// it with --influxdb
+    /// The data: files, folders, patterns ('2025/**/*.lp.gz'), - for standard input; several files are
+    /// merged by time. Or read it with --influxdb
     #[arg(id = "data", long = "data", value_name = "FILE", num_args = 1..)]
     pub(super) files: Vec<PathBuf>,
+    /// What the files hold where their names do not say it, as of standard input (-); default there: lp
+    #[arg(long, value_enum, value_name = "FORMAT")]
+    pub(super) data_format: Option<DataFormatName>,
     /// Only data from this time on, as in 2026-01-31 or 2026-01-31T12:00:00Z
     #[arg(long, value_name = "TIME", value_parser = moment)]
     pub(super) from: Option<i64>,
@@ -129,7 +133,8 @@ impl MadeArgs {
 /// itself.
 #[derive(Clone, Debug, Default, clap::Args)]
 pub(super) struct ShapeArgs {
-    /// An option, as a TICKscript would write .NAME(VALUE); several arguments with commas between
+    /// An option, as a TICKscript would write .NAME(VALUE); several arguments with commas between, where
+    /// \\, is a comma within one; or JSON: 'band=[1.5, 2]', 'tag=["a", "b"]'
     #[arg(long = "set", value_name = "NAME=VALUE", value_parser = assignment)]
     pub(super) options: Vec<(String, String)>,
     /// Group by these tags; * for all of them
@@ -310,6 +315,36 @@ pub(super) enum FormatName {
     Lp,
 }
 
+/// What a file of data holds, by name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum DataFormatName {
+    /// Line protocol
+    Lp,
+    /// Columns of text, with commas, semicolons or tabs between
+    Csv,
+    /// Apache Parquet
+    Parquet,
+    /// A stream recording of Kapacitor
+    Srpl,
+    /// A batch recording of Kapacitor
+    Brpl,
+    /// Requests that a UDF was sent
+    Bin,
+}
+
+impl From<DataFormatName> for DataFormat {
+    fn from(name: DataFormatName) -> Self {
+        match name {
+            DataFormatName::Lp => Self::LineProtocol,
+            DataFormatName::Csv => Self::Csv,
+            DataFormatName::Parquet => Self::Parquet,
+            DataFormatName::Srpl => Self::StreamRecording,
+            DataFormatName::Brpl => Self::BatchRecording,
+            DataFormatName::Bin => Self::Requests,
+        }
+    }
+}
+
 impl From<FormatName> for Format {
     fn from(name: FormatName) -> Self {
         match name {
@@ -359,7 +394,7 @@ fn replicas(text: &str) -> Result<(String, i64), String> {
     }
 }
 
-fn dbrp(text: &str) -> Result<(String, String), String> {
+pub(super) fn dbrp(text: &str) -> Result<(String, String), String> {
     let message = || "write DATABASE.RETENTION_POLICY, as in telegraf.autogen".into();
     database_and_policy(text).ok_or_else(message)
 }

@@ -1,5 +1,6 @@
 //! `check`: loads scripts, prints their declarations and every problem.
 
+use super::manner::{Ink, Stream};
 use super::run;
 use super::stdout;
 use anyhow::{Context, bail};
@@ -159,14 +160,37 @@ fn text(checked: &Checked) -> String {
     match &checked.loaded {
         Ok(program) => {
             let warnings = checked.warnings.iter().cloned();
-            let warnings = warnings.map(|warning| warning.prefixed("warning: ").pretty());
+            let warnings = warnings.map(|warning| shown(&warning.prefixed(WARNING), Ink::Yellow));
             std::iter::once(describe(program)).chain(warnings).collect::<Vec<_>>().join("\n")
         }
         Err(ScriptError::Load(problems)) => {
-            problems.iter().map(|p| p.pretty()).collect::<Vec<_>>().join("\n")
+            problems.iter().map(|p| shown(p, Ink::Red)).collect::<Vec<_>>().join("\n")
         }
         Err(other) => other.to_string(),
     }
+}
+
+/// How the message of a warning begins.
+const WARNING: &str = "warning: ";
+
+/// A problem with its line; in colours, where they are used.
+fn shown(problem: &Problem, ink: Ink) -> String {
+    let text = problem.pretty();
+    if !Stream::Out.has_colours() {
+        return text;
+    }
+    let mut lines = text.lines();
+    let first = lines.next().unwrap_or_default();
+    let (place, message) = first.split_at(first.len() - problem.message.len());
+    let message = message.replacen(WARNING, &Stream::Out.paint(ink, WARNING), 1);
+    let mut out = Stream::Out.paint(Ink::Bold, place) + message.as_str();
+    for line in lines {
+        let caret = line.trim_start().starts_with('|') && line.ends_with('^');
+        let shown =
+            if caret { line.replace('^', &Stream::Out.paint(ink, "^")) } else { line.into() };
+        let _ = write!(out, "\n{shown}");
+    }
+    out
 }
 
 fn json(checked: &Checked) -> Value {
@@ -195,12 +219,50 @@ fn json(checked: &Checked) -> Value {
         object["version"] = program.hash().into();
         object["wants"] = edge(declaration.wants).into();
         object["provides"] = edge(declaration.provides).into();
+        object["scope"] =
+            if declaration.scope == StateScope::Task { "task" } else { "group" }.into();
+        object["about"] = declaration.about.clone().into();
+        object["callbacks"] = callbacks(program).into();
+        let modules = program.files().split_off(1);
+        object["imports"] = modules.iter().map(|path| path.display().to_string()).collect();
         let options = declaration.options.iter();
-        object["options"] = options
-            .map(|(name, option)| (name.clone(), Value::from(option_text(option))))
-            .collect();
+        object["options"] = options.map(|(name, spec)| (name.clone(), option_json(spec))).collect();
     }
     object
+}
+
+/// An option as an object; what is not declared is left out.
+fn option_json(option: &OptionSpec) -> Value {
+    let types: Vec<_> = option.types.iter().map(|kind| type_name(*kind)).collect();
+    let mut object = json!({
+        "types": types,
+        "required": option.default.is_none(),
+        "text": option_text(option),
+    });
+    if let Some(default) = option.default_text() {
+        object["default"] = default.into();
+    }
+    for (name, limit) in [("min", option.min), ("max", option.max)] {
+        if let Some(limit) = limit {
+            object[name] = limit.into();
+        }
+    }
+    if !option.one_of.is_empty() {
+        object["one_of"] = option.one_of_texts().into();
+    }
+    if option.repeated {
+        object["repeated"] = true.into();
+    }
+    if !option.about.is_empty() {
+        object["about"] = option.about.clone().into();
+    }
+    object
+}
+
+/// The callbacks that a script defines.
+fn callbacks(program: &Program) -> Vec<&'static str> {
+    let all = Callback::ALL.into_iter().filter(|callback| program.has(*callback));
+    all.map(Callback::name).collect()
 }
 
 fn describe(program: &Program) -> String {
@@ -222,12 +284,7 @@ fn describe(program: &Program) -> String {
     for (name, option) in &declaration.options {
         let _ = write!(text, "\n  .{name:width$}  {}", option_text(option));
     }
-    let callbacks: Vec<_> = Callback::ALL
-        .into_iter()
-        .filter(|callback| program.has(*callback))
-        .map(Callback::name)
-        .collect();
-    let _ = write!(text, "\n  defines {}", callbacks.join(", "));
+    let _ = write!(text, "\n  defines {}", callbacks(program).join(", "));
     for module in program.files().iter().skip(1) {
         let _ = write!(text, "\n  imports {}", module.display());
     }

@@ -40,6 +40,7 @@ pub(super) struct Args {
 }
 
 pub(super) fn run(args: &Args, level: Option<log::LevelFilter>) -> anyhow::Result<()> {
+    run::refuse_standard_input(&args.script)?;
     let config = args.host.config(&args.script);
     let log = config.as_ref().map_or_else(|_| Default::default(), |config| config.log.clone());
     logging::start_for_telegraf(level, &log);

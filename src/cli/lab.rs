@@ -6,6 +6,7 @@ use super::port::Port;
 use super::{files, logging, run, signals, stdout, usage, watch};
 use anyhow::Context;
 use rhai_udf::lab::{Bell, Feed, Held, Lab, LabOptions, Series, Setup};
+use rhai_udf::piped::is_piped;
 use rhai_udf::replay::listen::Listener;
 use rhai_udf::replay::quality::Interval;
 use rhai_udf::replay::task::Task;
@@ -165,6 +166,9 @@ fn refuse_unfit(args: &ReplayArgs) -> anyhow::Result<()> {
 
 /// The folder of the script, without links in its path, and the script's name in it.
 fn place(script: &Path) -> anyhow::Result<(PathBuf, String)> {
+    if is_piped(script) {
+        return usage("the page edits the script and follows its saves: name a file");
+    }
     let folder = match script.parent() {
         Some(folder) if !folder.as_os_str().is_empty() => folder,
         _ => Path::new("."),

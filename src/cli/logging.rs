@@ -1,5 +1,6 @@
 //! Logging to standard error, with the level from the command line, the environment or the config.
 
+use super::manner::{Ink, Stream};
 use log::{LevelFilter, Log, Metadata, Record};
 use rhai_udf::agent::label;
 use rhai_udf::cases::capture;
@@ -59,7 +60,11 @@ fn begin(
         .set_target_level(LevelFilter::Off)
         .set_location_level(LevelFilter::Off)
         .build();
-    let lines = TermLogger::new(level, format, TerminalMode::Stderr, ColorChoice::Never);
+    let colours = match Stream::Err.has_colours() {
+        true => ColorChoice::Always,
+        false => ColorChoice::Never,
+    };
+    let lines = TermLogger::new(level, format, TerminalMode::Stderr, colours);
     // A second start (in a test) keeps the first logger.
     if log::set_boxed_logger(Box::new(Logger { lines, names_tasks, host, script })).is_ok() {
         log::set_max_level(level);
@@ -158,7 +163,12 @@ pub(super) fn fatal(error: &anyhow::Error) {
         let _ = writeln!(std::io::stderr(), "E! {text}");
         return;
     }
-    let _ = writeln!(std::io::stderr(), "rhai-udf: {}", chain(error));
+    let _ = writeln!(
+        std::io::stderr(),
+        "{} {}",
+        Stream::Err.paint(Ink::Red, "rhai-udf:"),
+        chain(error)
+    );
 }
 
 /// The error and its causes, leaving out those that it already quotes.

@@ -15,6 +15,7 @@ mod lab;
 mod listen;
 mod logging;
 mod make;
+mod manner;
 mod model;
 mod plan;
 mod play;
@@ -30,6 +31,7 @@ mod test;
 mod watch;
 
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
+use manner::Color;
 use rhai_udf::agent::socket::STACK;
 use rhai_udf::replay::ReplayError;
 use std::io::ErrorKind;
@@ -41,9 +43,8 @@ use std::process::ExitCode;
 struct Cli {
     #[command(subcommand)]
     command: Command,
-    /// How much to log to standard error: off, error, warn, info, debug, trace
-    #[arg(long, global = true, value_name = "LEVEL", value_parser = logging::level)]
-    log_level: Option<log::LevelFilter>,
+    #[command(flatten)]
+    manner: manner::MannerArgs,
 }
 
 #[derive(Debug, Subcommand)]
@@ -97,6 +98,7 @@ fn command() -> ExitCode {
         command.mut_arg("influxdb_token_file", |token| token.visible_alias("token-file"))
     };
     let command = Cli::command()
+        .color(Color::of_arguments())
         .mut_subcommand("replay", replay)
         .mut_subcommand("listen", listen)
         .mut_subcommand("lab", lab::arranged);
@@ -105,27 +107,28 @@ fn command() -> ExitCode {
         Ok(cli) => cli,
         Err(error) => return told(&error),
     };
+    let level = cli.manner.apply();
     let result = match &cli.command {
-        Command::Run(args) => run::run(args, cli.log_level),
-        Command::Replay(args) => replay::run(args, cli.log_level),
-        Command::Bench(args) => bench::run(args, cli.log_level),
-        Command::Lab(args) => lab::run(args, cli.log_level),
-        Command::Listen(args) => listen::run(args, cli.log_level),
-        Command::Execd(args) => execd::run(args, cli.log_level),
+        Command::Run(args) => run::run(args, level),
+        Command::Replay(args) => replay::run(args, level),
+        Command::Bench(args) => bench::run(args, level),
+        Command::Lab(args) => lab::run(args, level),
+        Command::Listen(args) => listen::run(args, level),
+        Command::Execd(args) => execd::run(args, level),
         Command::Check(args) => {
-            logging::start(cli.log_level, &Default::default(), log::LevelFilter::Warn);
+            logging::start(level, &Default::default(), log::LevelFilter::Warn);
             check::run(args)
         }
         Command::Import(args) => import::run(args),
         Command::Make(args) => make::run(args),
         Command::Model(args) => {
-            logging::start(cli.log_level, &Default::default(), log::LevelFilter::Warn);
+            logging::start(level, &Default::default(), log::LevelFilter::Warn);
             model::run(args)
         }
         Command::Conf(args) => conf::run(args),
-        Command::Diff(args) => diff::run(args, cli.log_level),
-        Command::Test(args) => test::run(args, cli.log_level),
-        Command::Serve(args) => serve::run(args, cli.log_level),
+        Command::Diff(args) => diff::run(args, level),
+        Command::Test(args) => test::run(args, level),
+        Command::Serve(args) => serve::run(args, level),
         Command::State(args) => state::run(args),
     };
     match result {

@@ -1,6 +1,7 @@
 //! Plays a plan, and says what happened.
 
 use super::judge::Judge;
+use super::manner::{self, Ink, Levels, Stream};
 use super::plan::{Input, Plan};
 use super::stdout::Stdout;
 use anyhow::Context;
@@ -64,7 +65,11 @@ pub(super) fn start(plan: &Plan) -> anyhow::Result<Player> {
         (Some(path), false) => Some(OutputFile::live(path, inputs)?),
         (None, _) => None,
     };
-    let shown = Box::new(BufWriter::with_capacity(1 << 16, Stdout));
+    let out = BufWriter::with_capacity(1 << 16, Stdout);
+    let shown: Box<dyn Write> = match Stream::Out.has_colours() && !plan.json {
+        true => Box::new(Levels::new(out)),
+        false => Box::new(out),
+    };
     let writers = Writers { shown, points };
     let states = plan.from_state.is_some() || plan.save_state.is_some();
     let cores = || std::thread::available_parallelism().map_or(1, usize::from);
@@ -146,7 +151,7 @@ pub(super) fn report(player: &Player, skipped: u64, took: Duration) -> anyhow::R
     }
     let mut summary = player.summary();
     (summary.skipped, summary.took) = (skipped, took);
-    let _ = writeln!(err, "{summary}");
+    manner::note(&summary.to_string());
     match summary.database {
         Some((_, failed)) if failed > 0 => {
             anyhow::bail!("{failed} points were not written to InfluxDB")
@@ -160,7 +165,6 @@ pub(super) fn report(player: &Player, skipped: u64, took: Duration) -> anyhow::R
 /// A condition over a field that no point had is an error, since it can never hold; the others are
 /// errors only if that is asked for.
 fn tell_unseen(player: &Player, strict: bool) -> anyhow::Result<()> {
-    let mut err = std::io::stderr();
     let mut count = 0;
     let mut error = None;
     for unseen in player.unseen() {
@@ -169,7 +173,8 @@ fn tell_unseen(player: &Player, strict: bool) -> anyhow::Result<()> {
         if unseen.kind == NameKind::ConditionField && error.is_none() {
             error = Some(text);
         } else {
-            let _ = writeln!(err, "warning: {text}");
+            let warning = Stream::Err.paint(Ink::Yellow, "warning:");
+            manner::note(&format!("{warning} {text}"));
         }
     }
     match error {
@@ -182,13 +187,29 @@ fn tell_unseen(player: &Player, strict: bool) -> anyhow::Result<()> {
     }
 }
 
-/// A bar on a terminal, nothing elsewhere.
-fn bar(input: &Input) -> ProgressBar {
-    if !std::io::stderr().is_terminal() {
+/// A bar for so many steps of equal length, with the time that is left, on a terminal; nothing elsewhere.
+pub(super) fn progress(steps: u64) -> ProgressBar {
+    if !std::io::stderr().is_terminal() || manner::is_quiet() {
         return ProgressBar::hidden();
     }
-    let bar = ProgressBar::new(input.size());
-    let style = ProgressStyle::with_template("{bar:40} {percent}% {elapsed} (eta {eta})");
+    let bar = ProgressBar::new(steps);
+    let style =
+        ProgressStyle::with_template("{bar:40} {pos} of {len} rounds {elapsed} (eta {eta})");
+    bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
+    bar.tick();
+    bar
+}
+
+/// A bar on a terminal, nothing elsewhere.
+fn bar(input: &Input) -> ProgressBar {
+    if !std::io::stderr().is_terminal() || manner::is_quiet() {
+        return ProgressBar::hidden();
+    }
+    let (bar, template) = match input.size() {
+        Some(size) => (ProgressBar::new(size), "{bar:40} {percent}% {elapsed} (eta {eta})"),
+        None => (ProgressBar::no_length(), "{bytes} read {elapsed}"),
+    };
+    let style = ProgressStyle::with_template(template);
     bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
     bar
 }

@@ -1,5 +1,6 @@
 //! `replay --plot`: a picture of what happened, in a file or on the terminal.
 
+use super::manner::Stream;
 use super::plan::Input;
 use super::{stdout, usage};
 use clap::ValueEnum;
@@ -7,7 +8,7 @@ use rhai_udf::plot::{Form, Screen, Theme};
 use rhai_udf::replay::Player;
 use rhai_udf::replay::output_file::OutputFile;
 use rhai_udf::replay::trace::TraceSettings;
-use std::io::{IsTerminal, Write};
+use std::io::Write;
 use std::path::{Path, PathBuf};
 
 /// What is drawn.
@@ -129,12 +130,11 @@ pub(super) fn title(script: &Path, input: &Input) -> String {
     format!("{}{data}", name(script))
 }
 
-/// The terminal's width, or what COLUMNS says; colours on a terminal unless NO_COLOR is set.
+/// The terminal's width, or what COLUMNS says, and whether it has colours.
 fn screen() -> Screen {
     let output = std::io::stdout();
     let size = rustix::termios::tcgetwinsize(&output).ok().map(|size| usize::from(size.ws_col));
     let said = || std::env::var("COLUMNS").ok()?.parse().ok();
     let width = size.filter(|width| *width > 0).or_else(said).unwrap_or(WIDTH).min(1000);
-    let no_colour = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
-    Screen { width, colours: output.is_terminal() && !no_colour }
+    Screen { width, colours: Stream::Out.has_colours() }
 }

@@ -3,6 +3,7 @@
 use super::{logging, signals, usage};
 use anyhow::Context;
 use rhai_udf::agent::{self, AgentError, AgentOptions, Control, Counts, Pulse, Wakeable, workers};
+use rhai_udf::piped::is_standard_input;
 use rhai_udf::script::config::{Config, ConfigError};
 use rhai_udf::script::folder::{Edges, EdgesError, Entry};
 use rhai_udf::script::{Chosen, ScriptError, ScriptHandler, Watcher};
@@ -132,6 +133,7 @@ impl HostArgs {
 
 pub(super) fn run(args: &Args, level: Option<log::LevelFilter>) -> anyhow::Result<()> {
     let hosted = args.hosted()?;
+    refuse_standard_input(&hosted.path())?;
     let config = args.host.config(&hosted.path());
     logging::start(
         level,
@@ -241,6 +243,14 @@ pub(super) fn converse_with(
         worker
     };
     Ok(workers::run(reader, writer, handler, count, recruit, &options)?)
+}
+
+/// Refuses a script from standard input, where the data comes from.
+pub(super) fn refuse_standard_input(script: &Path) -> anyhow::Result<()> {
+    if is_standard_input(script) {
+        return usage("the data comes on standard input, so the script cannot: name a file");
+    }
+    Ok(())
 }
 
 /// The configuration that is named, or the one beside the script.

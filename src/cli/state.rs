@@ -8,6 +8,7 @@ use rhai_udf::replay::state::{StateFile, TaskState};
 use rhai_udf::script::SnapshotView;
 use rhai_udf::tick::NodeState;
 use rhai_udf::tick::flow::Remembered;
+use rhai_udf::tick::flow::words::words;
 use serde_json::{Value, json};
 use std::fmt::Write as _;
 use std::path::PathBuf;
@@ -50,15 +51,25 @@ pub(super) fn run(args: &Args) -> anyhow::Result<()> {
 
 fn text(view: &SnapshotView) -> String {
     let mut text = format!(
-        "version {}, options {}: {} groups, {} bytes",
+        "version {}, options {}: {} group{}, {} bytes",
         view.script,
-        view.options,
+        view.options.trim_start_matches("#{").trim_end_matches('}'),
         view.groups.len(),
+        if view.groups.len() == 1 { "" } else { "s" },
         view.bytes
     );
     for group in &view.groups {
         let seen = group.seen.as_deref().unwrap_or("never");
-        let _ = write!(text, "\n{}, last seen {seen}\n  {}", group_name(&group.group), group.state);
+        let _ = write!(text, "\n{}, last seen {seen}", group_name(&group.group));
+        match &group.state {
+            // An entry of the script's own map a line.
+            Value::Object(entries) => entries.iter().for_each(|(name, value)| {
+                let _ = write!(text, "\n  {name}: {}", words(value));
+            }),
+            value => {
+                let _ = write!(text, "\n  {}", words(value));
+            }
+        }
     }
     text
 }

@@ -1,5 +1,6 @@
 //! `test`: runs test cases of scripts.
 
+use super::manner::{self, Ink, Stream};
 use super::{logging, stdout, usage, watch};
 use anyhow::Context;
 use rhai_udf::agent::socket::STACK;
@@ -87,7 +88,7 @@ fn once(args: &Args, given: &[PathBuf]) -> anyhow::Result<usize> {
     let cases = chosen(args, &files)?;
     let as_text = args.format == Format::Text || args.output.is_some();
     let ran = run_all(args, &cases, |verdict| match as_text {
-        true => stdout::print(&report::line(verdict)),
+        true => stdout::print(&coloured(verdict)),
         false => Ok(()),
     })?;
     let summary = report::summary(&ran.verdicts, ran.took);
@@ -110,6 +111,14 @@ fn once(args: &Args, given: &[PathBuf]) -> anyhow::Result<usize> {
         file.keep()?;
     }
     Ok(ran.verdicts.iter().filter(|verdict| !verdict.passed()).count())
+}
+
+/// The line of a verdict, its first word in colour where colours are used.
+fn coloured(verdict: &Verdict) -> String {
+    let text = report::line(verdict);
+    let Some((word, rest)) = text.split_once(' ') else { return text };
+    let ink = if verdict.passed() { Ink::Green } else { Ink::Red };
+    format!("{} {rest}", Stream::Out.paint(ink, word))
 }
 
 /// Runs now, and again after each save.
@@ -140,7 +149,7 @@ fn follow(args: &Args, given: &[PathBuf]) -> anyhow::Result<()> {
         if let Err(error) = once(args, given) {
             logging::fatal(&error);
         }
-        let _ = writeln!(std::io::stderr(), "-- waiting for a change");
+        manner::note("-- waiting for a change");
         while !follow.wait(Duration::from_secs(3600)) {}
     }
 }

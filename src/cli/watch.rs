@@ -5,6 +5,7 @@
 //! the next.
 
 use super::args::ReplayArgs;
+use super::manner;
 use super::plan::is_tick;
 use super::stdout;
 use anyhow::Context;
@@ -14,7 +15,6 @@ use rhai_udf::replay::outcome::Outcome;
 use rhai_udf::script::config::{Config, Limits};
 use rhai_udf::script::{Program, ScriptText, Watcher};
 use similar::{ChangeTag, TextDiff};
-use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
@@ -46,12 +46,12 @@ pub(super) fn run(args: &ReplayArgs, config: &Config) -> anyhow::Result<()> {
         if let Some(replayed) = replay(kept.as_deref())? {
             let shown = match &before {
                 None => replayed.text.clone(),
-                Some(before) => replayed.against(before, has_lines),
+                Some(before) => manner::changes(&replayed.against(before, has_lines)),
             };
             stdout::print(&shown)?;
             before = Some(replayed);
         }
-        let _ = writeln!(std::io::stderr(), "-- waiting for a change of {}", script.display());
+        manner::note(&format!("-- waiting for a change of {}", script.display()));
         while !follow.wait(Duration::from_secs(3600)) {}
         follow.refollow(&texts(&scripts, config));
     }

@@ -2,7 +2,7 @@
 //! that were turned.
 
 use super::knobs::{Knob, Settings, conditions, given_options};
-use crate::protocol::duration;
+use crate::protocol::{arguments, duration};
 use crate::replay::task::{ScriptTask, Task, TickTask};
 use crate::tick::TickText;
 use crate::tick::definition::NodeKind;
@@ -72,17 +72,17 @@ fn quoted(text: &str) -> String {
 /// The arguments of an option as a TICKscript writes them.
 fn arguments(value: &str, types: &str) -> String {
     let kinds: Vec<&str> = types.split(", ").collect();
-    let parts: Vec<&str> =
-        if kinds.len() > 1 { value.split(',').map(str::trim).collect() } else { vec![value] };
-    let one = |(part, kind): (&&str, &&str)| match *kind {
+    let pieces = if kinds.len() > 1 { arguments::pieces(value) } else { vec![value] };
+    let parts: Vec<String> = pieces.into_iter().map(arguments::plain).collect();
+    let one = |(part, kind): (&String, &&str)| match *kind {
         "string" => quoted(part.trim_matches('\'')),
         "bool" => part.to_uppercase(),
         "double" => float(part),
         "duration" => match duration::parse(part) {
             Ok(ns) => duration::influxql(ns),
-            Err(_) => (*part).to_owned(),
+            Err(_) => part.clone(),
         },
-        _ => (*part).to_owned(),
+        _ => part.clone(),
     };
     parts.iter().zip(&kinds).map(one).collect::<Vec<_>>().join(", ")
 }

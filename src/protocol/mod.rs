@@ -8,6 +8,8 @@
 //! as columns). Points as text are in [`mod@line`], with [`number`] and [`time`].
 
 pub mod align;
+#[doc(hidden)]
+pub mod arguments;
 pub mod batch;
 pub mod cron;
 pub mod duration;

@@ -247,8 +247,15 @@ impl Outside for Effects {
                 target.push(turn, |out| outputs.point(label, point, None, out));
             }
             Message::Batch(batch) => {
+                let inside = outputs.format == Format::Table;
+                if inside {
+                    target.push(turn, |out| outputs.batch(label, batch, out));
+                }
                 for point in batch.points() {
-                    target.push(turn, |out| outputs.point(label, &point, Some(batch), out));
+                    target.push(turn, |out| {
+                        out.push_str(if inside { "  " } else { "" });
+                        outputs.point(label, &point, Some(batch), out)
+                    });
                 }
             }
         }

@@ -54,6 +54,22 @@ impl Formatter {
         true
     }
 
+    /// Appends the line that stands before the points of a batch in a table, without its end: its time, name
+    /// and tags, and how many points it has.
+    pub fn batch(&mut self, label: &str, batch: &Batch, out: &mut String) -> bool {
+        put_rfc3339(out, batch.tmax);
+        if !label.is_empty() {
+            push(out, &["  ", label]);
+        }
+        push(out, &["  ", &batch.name]);
+        for (name, value) in &batch.tags {
+            push(out, &[",", name, "=", value]);
+        }
+        let ending = if batch.len() == 1 { "" } else { "s" };
+        push(out, &["  batch of ", &batch.len().to_string(), " point", ending]);
+        true
+    }
+
     /// Appends an alert of a plain script as a line without its end: its id, and the fields of the
     /// point that decided.
     pub fn alert(&mut self, label: &str, event: &AlertEvent<'_>, out: &mut String) {

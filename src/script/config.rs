@@ -301,7 +301,7 @@ impl Config {
     /// # Errors
     /// As [`Config::read`].
     pub fn beside(script: &Path) -> Result<Self, ConfigError> {
-        let path = script.parent().unwrap_or(Path::new("")).join(FILE_NAME);
+        let path = crate::piped::folder(script).join(FILE_NAME);
         if path.is_file() { Self::read(&path) } else { Ok(Self::default()) }
     }
 }
@@ -309,7 +309,7 @@ impl Config {
 impl Config {
     /// Tells whether the file that is named, or else the one beside the script, has the key `on_error`.
     pub fn says_on_error(named: Option<&Path>, script: &Path) -> bool {
-        let beside = || script.parent().unwrap_or(Path::new("")).join(FILE_NAME);
+        let beside = || crate::piped::folder(script).join(FILE_NAME);
         let text = std::fs::read_to_string(named.map_or_else(beside, Path::to_path_buf));
         let table = text.ok().and_then(|text| text.parse::<toml::Table>().ok());
         table.is_some_and(|table| table.contains_key("on_error"))

@@ -71,7 +71,8 @@ impl std::fmt::Debug for Library {
 impl Library {
     /// The library of a script, for models of at most `limit` bytes; 0 is no limit.
     pub(crate) fn new(script: &Path, limit: u64) -> Self {
-        let folder = script.parent().filter(|parent| !parent.as_os_str().is_empty());
+        let folder =
+            Some(crate::piped::folder(script)).filter(|folder| !folder.as_os_str().is_empty());
         Self {
             folder: folder.unwrap_or(Path::new(".")).into(),
             limit: if limit == 0 { u64::MAX } else { limit },

@@ -1,5 +1,6 @@
 //! The text of a script, read from its file.
 
+use crate::piped;
 use crate::script::error::{Problem, ScriptError};
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
@@ -19,7 +20,7 @@ impl ScriptText {
     /// # Errors
     /// A file that cannot be read.
     pub fn read(path: &Path) -> Result<Self, ScriptError> {
-        let read = std::fs::read_to_string(path);
+        let read = piped::read_to_string(path);
         let there = read.as_ref().map_or_else(|e| e.kind() == ErrorKind::InvalidData, |_| true);
         if let Some(text) = other_kind(path).filter(|_| there) {
             return Err(ScriptError::Load(vec![Problem::new(path, text)]));

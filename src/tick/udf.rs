@@ -8,7 +8,7 @@ use super::flow::{Flowing, Pool, Sent};
 use crate::protocol::message::{
     InfoResponse, InitOption, InitRequest, OptionValue, ValueType, option_value,
 };
-use crate::protocol::{Batch, Point, duration};
+use crate::protocol::{Batch, Point, arguments, duration};
 
 /// The functions that a script may call by `@name`.
 pub trait Udfs {
@@ -154,8 +154,9 @@ pub(crate) fn parse_option(
         return Err(OptionError(format!("@{udf} has no option {name}{known}")));
     };
     let kinds: Vec<_> = option.value_types().collect();
-    let parts: Vec<_> = if kinds.len() > 1 { text.split(',').collect() } else { vec![text] };
-    let parse = |(kind, part): (&ValueType, &&str)| {
+    let pieces = if kinds.len() > 1 { arguments::pieces(text) } else { vec![text] };
+    let parts: Vec<String> = pieces.into_iter().map(arguments::plain).collect();
+    let parse = |(kind, part): (&ValueType, &String)| {
         let part = part.trim();
         match kind {
             ValueType::Bool => part.to_lowercase().parse().ok().map(Object::Bool),

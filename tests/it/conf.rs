@@ -69,3 +69,65 @@ fn the_tickscript_runs() {
     }
     assert!(count > 15, "{count}");
 }
+
+#[test]
+fn each_part_can_be_had_alone() {
+    let script = repo("scripts/moving_avg.rhai").to_string_lossy().into_owned();
+    let section: toml::Table = conf(&[&script, "--toml"]).parse().unwrap();
+    assert!(section["udf"]["functions"]["moving_avg"].is_table());
+    let tick = conf(&[&script, "--tick"]);
+    assert!(tick.starts_with("dbrp \"telegraf\".\"autogen\"\n\nstream\n"), "{tick}");
+    let both = feed(binary().args(["conf", &script, "--tick", "--toml"]), b"");
+    assert_eq!(both.code, Some(2));
+}
+
+/// What is said is in the task, which raises its alert as it is.
+#[test]
+fn the_tickscript_is_complete() {
+    let script = repo("scripts/ttest.rhai").to_string_lossy().into_owned();
+    let tick = conf(&[
+        &script,
+        "--tick",
+        "--name=tTest",
+        "--dbrp=printer.week",
+        "--measurement=temperatures",
+        "--group-by=line,machine",
+        "--set=field=hotend",
+        "--set=size=3600",
+        "--crit=\"pvalue\" < 0.001",
+    ]);
+    for part in [
+        "dbrp \"printer\".\"week\"",
+        ".groupBy('line', 'machine')",
+        ".field('hotend')\n",
+        ".size(3600)\n",
+        ".crit(lambda: \"pvalue\" < 0.001)\n",
+        ".stateChangesOnly()",
+    ] {
+        assert!(tick.contains(part), "{part} is not in\n{tick}");
+    }
+    let folder = Folder::new("conf-whole");
+    let task = folder.write("task.tick", &tick);
+    let mut command = binary();
+    command.arg("replay").arg(task).args(["--udf", &format!("tTest={script}"), "--precision", "s"]);
+    let run = feed(command.arg("--data").arg(repo("examples/printer/printer.lp.gz")), b"");
+    assert_eq!(run.code, Some(0), "{}", run.stderr);
+    let first = run.text().lines().next().unwrap_or_default().to_owned();
+    assert!(first.starts_with("2016-01-01T01:05:00Z  CRITICAL  tTest/temperatures/"), "{first}");
+    let wrong = feed(binary().args(["conf", &script, "--tick", "--set", "size=x"]), b"");
+    assert!(wrong.code == Some(2) && wrong.stderr.contains("option 'size'"), "{}", wrong.stderr);
+}
+
+/// A script that sets a field for alerts gets its alert by it.
+#[test]
+fn the_alert_is_by_the_field_that_the_script_sets() {
+    for (script, condition) in [
+        ("anomaly", "\"anomaly_alert\""),
+        ("moving_avg", "\"avg\" > 0.0"),
+        ("forecast", "\"forecast_hours\" > 0.0"),
+    ] {
+        let path = repo(&format!("scripts/{script}.rhai")).to_string_lossy().into_owned();
+        let tick = conf(&[&path, "--tick"]);
+        assert!(tick.contains(&format!(".crit(lambda: {condition})")), "{tick}");
+    }
+}

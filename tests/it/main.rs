@@ -36,6 +36,7 @@
 //! - `book`: its pages are all there, and every link leads somewhere
 //! - `documented`: every function that the documents name is called by a test
 //! - `conf`: what `conf` prints can be used
+//! - `manners`: standard input, colours, more and less, JSON, commas, borders of batches
 //! - `bad_input`, `bad_data`: what is broken is named, and nothing is half-written
 //! - `on_error`, `limits`: scripts that fail, never end, or take everything
 //! - `reload`: a changed script takes over, or does not, and nothing is lost
@@ -87,6 +88,7 @@ mod lab;
 mod limits;
 mod listen;
 mod listener;
+mod manners;
 mod model;
 mod model_scripts;
 mod names;

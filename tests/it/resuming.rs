@@ -162,7 +162,8 @@ fn what_a_state_is_shown_as() {
     for part in [
         "moving_avg.rhai at 2017-07-14T02:40:49Z, after 50 points, by rhai-udf ",
         "alert3  |alert().crit(avg > 90).stateChangesOnly()",
-        "(no group), levels: {\"history\":[\"Ok\",",
+        "(no group), levels: history: OK, OK, OK, OK, … (21 in all); flapping: no",
+        "moving_stats: (size: 5; values: 45, 46, 47, 48, … (5 in all))",
         "udf2  @udf().field('x').size(5)",
         "(no group), last seen ",
         "moving_stats",

@@ -10,6 +10,7 @@ mod report;
 
 use super::args::MeasureArgs;
 use super::plan::{Input, Plan};
+use super::play::progress;
 use super::{logging, run, stdout, usage};
 use anyhow::bail;
 use feed::Feed;
@@ -51,6 +52,18 @@ pub(super) struct Args {
     #[arg(long, value_name = "N", default_value_t = 5,
         value_parser = clap::value_parser!(u32).range(1..=1000))]
     rounds: u32,
+    /// How the figures are printed
+    #[arg(long, value_enum, default_value = "text")]
+    format: Format,
+}
+
+/// How figures are printed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+enum Format {
+    /// Lines for people
+    Text,
+    /// One JSON object; times in seconds, unless their names say otherwise
+    Json,
 }
 
 pub(super) fn run(args: &Args, level: Option<log::LevelFilter>) -> anyhow::Result<()> {
@@ -86,7 +99,10 @@ pub(super) fn run(args: &Args, level: Option<log::LevelFilter>) -> anyhow::Resul
         return usage("the data has no points; for a script that wants batches, no whole window");
     }
     let report = Bench { task, feed: &feed, init: &init, rounds: args.rounds }.measure()?;
-    stdout::print(&report.to_string())
+    stdout::print(&match args.format {
+        Format::Text => report.to_string(),
+        Format::Json => format!("{}\n", serde_json::to_string_pretty(&report.json())?),
+    })
 }
 
 /// The fields of made points, with those that the script looks for on a few of them.
@@ -132,18 +148,22 @@ impl Bench<'_> {
         let Self { task, feed, init, rounds } = *self;
         let (mut scripts, mut natives, mut decodes) = (Vec::new(), Vec::new(), Vec::new());
         let mut last = None;
+        // One more for the latencies, which are measured at the end.
+        let bar = progress(u64::from(rounds) + 1);
         for _ in 0..rounds {
             let mut session = begin(load(task), init)?;
             scripts.push(pass(&mut session, feed)?);
             last = Some(session);
             natives.push(pass(&mut begin(PassOn::new(feed.wants), init)?, feed)?);
             decodes.push(decode(feed)?);
+            bar.inc(1);
         }
         let Some(mut session) = last else { bail!("nothing was measured") };
         let counts = session.counts();
         let (snapshot_size, snapshot_time) = snapshot(session.handler())?;
         let groups = session.handler().group_count();
         let (latencies, sample) = latencies(&mut begin(load(task), init)?, feed)?;
+        bar.finish_and_clear();
         Ok(Report {
             points: feed.points,
             windows: feed.windows,

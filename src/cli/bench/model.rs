@@ -1,10 +1,12 @@
 //! How fast a trained model is.
 
-use super::Args;
+use super::{Args, Format};
 use crate::cli::args::{MadeArgs, MeasureArgs};
+use crate::cli::play::progress;
 use crate::cli::{logging, model, run as config, stdout, usage};
 use anyhow::Context;
 use rhai_udf::model::{Layout, Model, Rows, Run};
+use serde_json::json;
 use std::hint::black_box;
 use std::path::Path;
 use std::time::Instant;
@@ -35,11 +37,25 @@ pub(super) fn run(args: &Args, level: Option<log::LevelFilter>) -> anyhow::Resul
     let place = || format!("model {}", file.display());
     let made = Made::new(&model, measure.made.points as usize).with_context(place)?;
     let (mut alone, mut batches) = (Vec::new(), Vec::new());
+    let bar = progress(args.rounds.into());
     for _ in 0..args.rounds {
         alone.push(made.seconds(&model, 1).with_context(place)?);
         batches.push(made.seconds(&model, BATCH).with_context(place)?);
+        bar.inc(1);
     }
+    bar.finish_and_clear();
     let columns = made.layout.columns();
+    if args.format == Format::Json {
+        let figures = json!({
+            "format": model.format.to_string(),
+            "bytes": model.bytes,
+            "features": columns,
+            "ns_per_prediction": each(&mut alone, made.count) * 1e9,
+            "ns_per_prediction_in_batch": each(&mut batches, made.count) * 1e9,
+            "batch": BATCH,
+        });
+        return stdout::print(&format!("{}\n", serde_json::to_string_pretty(&figures)?));
+    }
     let shape = match made.layout {
         Layout::Table { .. } => format!("{columns} features"),
         Layout::Window { steps, .. } => format!("windows of {steps} rows with {columns} features"),
@@ -75,9 +91,14 @@ fn for_scripts(measure: &MeasureArgs) -> Option<&'static str> {
     given.into_iter().find_map(|(name, given)| given.then_some(name))
 }
 
-fn figures(name: &str, mut seconds: Vec<f64>, count: usize) -> String {
+/// The median time of a prediction.
+fn each(seconds: &mut [f64], count: usize) -> f64 {
     seconds.sort_unstable_by(f64::total_cmp);
-    let each = seconds[seconds.len() / 2] / count as f64;
+    seconds[seconds.len() / 2] / count as f64
+}
+
+fn figures(name: &str, mut seconds: Vec<f64>, count: usize) -> String {
+    let each = each(&mut seconds, count);
     let of = if name == "batch" { format!(", in batches of {BATCH}") } else { String::new() };
     format!("{name:11} {:.0} predictions/s, {:.0} ns each{of}\n", 1.0 / each, each * 1e9)
 }

@@ -2,6 +2,7 @@
 
 use rhai_udf::agent::Counts;
 use rhai_udf::protocol::message::EdgeType;
+use serde_json::{Value, json};
 use std::fmt;
 use std::time::Duration;
 
@@ -67,6 +68,36 @@ impl fmt::Display for Report {
 }
 
 impl Report {
+    /// The figures for programs.
+    pub(super) fn json(&self) -> Value {
+        let part = |time: Duration| time.as_secs_f64() / self.points as f64 * 1e9;
+        let rest = self.script.saturating_sub(self.decode + self.encode);
+        let per_second = |time: Duration| self.points as f64 / time.as_secs_f64().max(1e-9);
+        json!({
+            "points": self.points,
+            "windows": self.windows,
+            "points_out": self.counts.points_out,
+            "input_bytes": self.input,
+            "seconds": self.script.as_secs_f64(),
+            "points_per_second": per_second(self.script),
+            "native_seconds": self.native.as_secs_f64(),
+            "native_points_per_second": per_second(self.native),
+            "ratio": self.script.as_secs_f64() / self.native.as_secs_f64().max(1e-9),
+            "latency_us": {
+                "of": if self.wants == EdgeType::Batch { "window" } else { "point" },
+                "p50": self.quantile(0.5),
+                "p99": self.quantile(0.99),
+                "p99.9": self.quantile(0.999),
+            },
+            "ns_per_point": {
+                "decode": part(self.decode), "script": part(rest), "encode": part(self.encode),
+            },
+            "groups": self.groups,
+            "snapshot_bytes": self.snapshot_size,
+            "snapshot_seconds": self.snapshot_time.as_secs_f64(),
+        })
+    }
+
     fn row(&self, f: &mut fmt::Formatter<'_>, name: &str, time: Duration) -> fmt::Result {
         let seconds = time.as_secs_f64().max(1e-9);
         let points = self.points as f64;

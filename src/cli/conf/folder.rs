@@ -1,6 +1,7 @@
 //! `conf --dir`: the functions of the daemon for all scripts of a folder.
 
-use super::{Args, STATE_DIR, absolute, load, options, quoted};
+use super::tickscript::options;
+use super::{Args, STATE_DIR, absolute, load, quoted};
 use anyhow::Context;
 use rhai_udf::protocol::message::EdgeType;
 use rhai_udf::script::folder::{Edges, ScriptFolder};

@@ -1,16 +1,20 @@
-//! `conf`: what to write into kapacitor.conf and into a TICKscript to use a script.
+//! `conf`: what to write into kapacitor.conf, into a TICKscript or into telegraf.conf to use a script.
 
 mod folder;
+mod tickscript;
 
+use super::args::{assignment, dbrp};
 use super::check::option_text;
 use super::run;
-use super::stdout;
+use super::{stdout, usage};
 use anyhow::Context;
 use rhai_udf::agent::Pulse;
-use rhai_udf::protocol::message::{EdgeType, ValueType};
-use rhai_udf::script::{Declaration, OptionSpec, Program, ScriptText};
+use rhai_udf::piped::is_piped;
+use rhai_udf::protocol::message::EdgeType;
+use rhai_udf::script::{Program, ScriptText};
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
+use tickscript::arguments;
 
 /// Print the section for kapacitor.conf and a TICKscript that use a script, or that for telegraf.conf
 #[derive(Debug, clap::Args)]
@@ -19,7 +23,8 @@ pub(super) struct Args {
     #[arg(required_unless_present = "dir")]
     script: Option<PathBuf>,
     /// Print a function for all scripts of this folder in place of one script, for each pair of edges
-    #[arg(long, value_name = "DIR", conflicts_with_all = ["script", "telegraf"])]
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["script", "telegraf", "toml", "tick",
+        "dbrp", "measurement", "group_by", "options", "crit"])]
     dir: Option<PathBuf>,
     /// The name of the function in TICKscripts; default: the script's, or rhai with --dir
     #[arg(long)]
@@ -31,9 +36,40 @@ pub(super) struct Args {
     /// Print the section for telegraf.conf that uses the script as a processor
     #[arg(long, conflicts_with_all = ["name", "socket"])]
     telegraf: bool,
+    /// Print only the section for kapacitor.conf
+    #[arg(long, conflicts_with_all = ["telegraf", "tick"])]
+    toml: bool,
+    /// Print only the TICKscript
+    #[arg(long, conflicts_with_all = ["telegraf", "socket"])]
+    tick: bool,
+    #[command(flatten)]
+    task: TaskArgs,
     /// The configuration; default: rhai-udf.toml beside the script, if it is there
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
+}
+
+/// What the TICKscript says besides the function.
+#[derive(Debug, Default, clap::Args)]
+#[command(next_help_heading = "In the TICKscript")]
+struct TaskArgs {
+    /// The database and retention policy that the task reads; default: telegraf.autogen
+    #[arg(long, value_name = "DB.RP", value_parser = dbrp, conflicts_with_all = ["telegraf", "toml"])]
+    dbrp: Option<(String, String)>,
+    /// The measurement; default: my_measurement
+    #[arg(long, value_name = "NAME", conflicts_with_all = ["telegraf", "toml"])]
+    measurement: Option<String>,
+    /// Group by these tags; default: * for all of them
+    #[arg(long, value_name = "TAG,…", value_delimiter = ',', conflicts_with_all = ["telegraf", "toml"])]
+    group_by: Vec<String>,
+    /// An option of the script, as for replay
+    #[arg(long = "set", value_name = "NAME=VALUE", value_parser = assignment,
+        conflicts_with_all = ["telegraf", "toml"])]
+    options: Vec<(String, String)>,
+    /// When the alert is critical, as a TICKscript writes it: '"pvalue" < 0.001'; default: by a field that
+    /// the script sets
+    #[arg(long, value_name = "LAMBDA", conflicts_with_all = ["telegraf", "toml"])]
+    crit: Option<String>,
 }
 
 /// A folder that belongs to the daemon's user in Kapacitor's packages.
@@ -44,12 +80,26 @@ pub(super) fn run(args: &Args) -> anyhow::Result<()> {
         return stdout::print(&folder::text(args, dir)?);
     }
     let script = args.script.as_deref().unwrap_or(Path::new(""));
+    if is_piped(script) && !args.tick {
+        return usage(
+            "the section names the script's file, and this one comes through a pipe: name a file, or give --tick",
+        );
+    }
     let program = load(args, script)?;
     if args.telegraf {
         return stdout::print(&telegraf(script, &program)?);
     }
     let name = args.name.clone().unwrap_or_else(|| function_name(script));
-    let text = format!("{}\n{}", section(args, script, &name)?, tickscript(&program, &name));
+    let task = || tickscript::write(&args.task, &program, &name);
+    let text = match (args.toml, args.tick) {
+        (true, _) => section(args, script, &name)?,
+        (_, true) => task()?,
+        _ => format!(
+            "# In kapacitor.conf:\n\n{}\n// A TICKscript:\n\n{}",
+            section(args, script, &name)?,
+            task()?
+        ),
+    };
     stdout::print(&text)
 }
 
@@ -76,8 +126,7 @@ fn absolute(path: &Path) -> anyhow::Result<PathBuf> {
 
 fn section(args: &Args, script: &Path, name: &str) -> anyhow::Result<String> {
     let script = absolute(script)?;
-    let mut text =
-        format!("# In kapacitor.conf:\n\n[udf]\n[udf.functions]\n[udf.functions.{name}]\n");
+    let mut text = format!("[udf]\n[udf.functions]\n[udf.functions.{name}]\n");
     match &args.socket {
         Some(socket) => {
             let _ = writeln!(
@@ -147,69 +196,4 @@ fn telegraf(script: &Path, program: &Program) -> anyhow::Result<String> {
 
 fn quoted(path: &Path) -> String {
     toml::Value::String(path.to_string_lossy().into_owned()).to_string()
-}
-
-fn tickscript(program: &Program, name: &str) -> String {
-    let declaration = program.declaration();
-    let mut text = String::from(
-        "// A TICKscript:\n\nstream\n    |from()\n        .measurement('my_measurement')\n",
-    );
-    if declaration.wants == EdgeType::Batch {
-        text.push_str("    |window()\n        .period(5m)\n        .every(5m)\n");
-    }
-    let _ = writeln!(text, "    @{name}()");
-    options(declaration, &mut text);
-    text.push_str("    |httpOut('");
-    text.push_str(name);
-    text.push_str("')\n");
-    text
-}
-
-/// The options of a script as properties.
-fn options(declaration: &Declaration, text: &mut String) {
-    for (option, spec) in &declaration.options {
-        // What has a default is shown as a comment: leaving it out means the same.
-        let comment = if spec.default.is_some() { "// " } else { "" };
-        let _ = writeln!(
-            text,
-            "        {comment}.{option}({})  // {}",
-            arguments(spec),
-            option_text(spec)
-        );
-    }
-}
-
-/// Arguments that the option accepts: its default, or an example of its type.
-fn arguments(spec: &OptionSpec) -> String {
-    if let (Some(default), [_], false) = (spec.default_text(), spec.types.as_slice(), spec.repeated)
-    {
-        return tick_literal(spec.types[0], &default);
-    }
-    let choice = spec.one_of_texts().into_iter().next();
-    let examples: Vec<_> = spec
-        .types
-        .iter()
-        .map(|kind| match (kind, &choice) {
-            (kind, Some(choice)) => tick_literal(*kind, choice),
-            (ValueType::Bool, _) => "TRUE".into(),
-            (ValueType::Int, _) => format!("{}", spec.min.unwrap_or(10.0).max(1.0) as i64),
-            (ValueType::Double, _) => format!("{:?}", spec.min.or(spec.max).unwrap_or(1.0)),
-            (ValueType::String, _) => "'value'".into(),
-            (ValueType::Duration, _) => match spec.min {
-                Some(min) if min > 0.0 => {
-                    rhai_udf::protocol::duration::Display(min as i64).to_string()
-                }
-                _ => "1m".into(),
-            },
-        })
-        .collect();
-    examples.join(", ")
-}
-
-/// A value as TICKscript writes it.
-fn tick_literal(kind: ValueType, text: &str) -> String {
-    match kind {
-        ValueType::Bool => text.to_uppercase(),
-        _ => text.to_owned(),
-    }
 }

@@ -5,11 +5,13 @@ mod revision;
 use super::args::{
     AlertArgs, DataArgs, JudgeArgs, ReplayArgs, ShapeArgs, TickArgs, assignment, program,
 };
+use super::manner;
 use super::plan::{Input, Plan};
 use super::{logging, run, stdout, usage};
 use anyhow::Context;
 use revision::Version;
 use rhai_udf::diff::Difference;
+use rhai_udf::piped::is_piped;
 use rhai_udf::replay::effects::Show;
 use rhai_udf::replay::outcome::Outcome;
 use rhai_udf::replay::player::Writers;
@@ -98,6 +100,11 @@ pub(super) fn run(args: &Args, level: Option<log::LevelFilter>) -> anyhow::Resul
     if args.tick.out.is_some() {
         return usage("--out does not apply: nothing is written");
     }
+    if args.data.files.iter().any(|path| is_piped(path)) {
+        return usage(
+            "both versions read the data, and what comes through a pipe can be read only once: name a file",
+        );
+    }
     let new = args.new.as_ref().unwrap_or(&args.old);
     let mut versions = [
         Side::start(args, &args.old, &args.old_set, &args.old_udf).context("OLD")?,
@@ -121,7 +128,7 @@ pub(super) fn run(args: &Args, level: Option<log::LevelFilter>) -> anyhow::Resul
                 "processor time: {:.2} s -> {:.2} s for {} points, played alternately\n",
                 seconds[0], seconds[1], old.points
             );
-            stdout::print(&(difference.text() + speed.as_str()))?;
+            stdout::print(&(manner::changes(&difference.text()) + speed.as_str()))?;
         }
         ReportFormat::Json => {
             let mut value = difference.json();

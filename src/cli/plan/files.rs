@@ -35,7 +35,8 @@ fn folder(folder: &Path, files: &mut Vec<PathBuf>) -> anyhow::Result<()> {
     if found.is_empty() {
         bail!(
             "{}: there is no data in this folder: the name of a file says what it holds (.lp, .csv, .srpl, \
-             .brpl, .bin, also with .gz or .zst)",
+             .brpl, .bin, also with .gz or .zst); files of other names can be given one by one, with \
+             --data-format",
             folder.display()
         );
     }

@@ -3,6 +3,8 @@
 use super::{access, files};
 use crate::cli::args::{DataArgs, MeasureArgs, ReplayArgs};
 use crate::cli::usage;
+use rhai_udf::piped::is_piped;
+use rhai_udf::protocol::arguments;
 use rhai_udf::replay::influxdb::sql::SqlQuery;
 use rhai_udf::replay::influxdb::stream::Selection;
 use rhai_udf::replay::influxdb::{Access, Measurements, Queries, TimeRange};
@@ -81,14 +83,15 @@ impl Input {
     /// Finds the files.
     fn files(data: &DataArgs) -> anyhow::Result<Self> {
         let paths = files::find(&data.files)?;
-        let frames = paths.iter().any(|path| DataKind::of(path) == DataKind::Frames);
+        let reading = reading(data);
+        let frames = paths.iter().any(|path| kind_of(path, &reading) == DataKind::Frames);
         let merges = !data.no_merge && !frames && paths.len() > 1;
         if let (Some(from), Some(to)) = (data.from, data.to)
             && from >= to
         {
             return usage("--from is not before --to");
         }
-        Ok(Self::Files { paths, merges, reading: reading(data) })
+        Ok(Self::Files { paths, merges, reading })
     }
 
     /// Plays each file by itself: each is a series of its own.
@@ -115,9 +118,9 @@ impl Input {
         let mut fields: Vec<String> = (0..args.made.fields).map(|i| format!("f{i}")).collect();
         let options = args.shape.options.iter();
         let named = options.filter(|(name, _)| name == "field" || name == "fields");
-        for name in named.flat_map(|(_, value)| value.split(',')).map(str::trim) {
-            if !fields.iter().any(|known| known == name) {
-                fields.push(name.into());
+        for name in named.flat_map(|(_, value)| arguments::pieces(value)).map(arguments::plain) {
+            if !fields.contains(&name) {
+                fields.push(name);
             }
         }
         Ok(Self::Made(MadeUp { points: args.made.points, groups: args.made.groups, fields }))
@@ -129,8 +132,8 @@ impl Input {
             Self::Made(_) => Ok(DataKind::Stream),
             Self::Influx { query: Some(_), .. } => Ok(DataKind::Batch),
             Self::Influx { .. } => Ok(DataKind::Stream),
-            Self::Files { paths, .. } => {
-                let mut kinds = paths.iter().map(|path| DataKind::of(path));
+            Self::Files { paths, reading, .. } => {
+                let mut kinds = paths.iter().map(|path| kind_of(path, reading));
                 let first = kinds.next().unwrap_or_default();
                 if kinds.any(|kind| kind != first) {
                     return usage(
@@ -143,13 +146,14 @@ impl Input {
         }
     }
 
-    /// Bytes of the files, for a progress bar.
-    pub(in crate::cli) fn size(&self) -> u64 {
+    /// Bytes of the files, for a progress bar; `None` where they are not known before.
+    pub(in crate::cli) fn size(&self) -> Option<u64> {
         match self {
+            Self::Files { paths, .. } if paths.iter().any(|path| is_piped(path)) => None,
             Self::Files { paths, .. } => {
-                paths.iter().map(|path| std::fs::metadata(path).map_or(0, |m| m.len())).sum()
+                Some(paths.iter().map(|path| std::fs::metadata(path).map_or(0, |m| m.len())).sum())
             }
-            Self::Made(_) | Self::Influx { .. } => 0,
+            Self::Made(_) | Self::Influx { .. } => None,
         }
     }
 
@@ -237,7 +241,7 @@ fn open_file(
     task: &Task,
 ) -> anyhow::Result<Box<dyn Source>> {
     if let Task::Tick(task) = task
-        && DataKind::of(name) == DataKind::Stream
+        && kind_of(name, reading) == DataKind::Stream
     {
         let definitions = task.definitions()?;
         if definitions.edge() == Edge::Batch {
@@ -254,8 +258,14 @@ fn open_file(
     Ok(source::open(name, reading)?)
 }
 
+/// What a file holds.
+fn kind_of(path: &Path, reading: &Reading) -> DataKind {
+    reading.format.map_or_else(|| DataKind::of(path), DataKind::from)
+}
+
 fn reading(data: &DataArgs) -> Reading {
     Reading {
+        format: data.data_format.map(Into::into),
         precision: data.precision.unwrap_or_default(),
         skip_bad_lines: data.skip_bad_lines,
         span: Span { from: data.from, to: data.to },

@@ -13,6 +13,7 @@ use super::args::{FormatName, MeasureArgs, ReplayArgs, ShapeArgs};
 use super::plot::{Drawing, title};
 use super::usage;
 use anyhow::Context;
+use rhai_udf::piped;
 use rhai_udf::replay::effects::Show;
 use rhai_udf::replay::format::Format;
 use rhai_udf::replay::parquet;
@@ -68,6 +69,7 @@ impl Plan {
     /// Plans a replay of recorded data.
     pub(super) fn recorded(args: &ReplayArgs, config: Config) -> anyhow::Result<Self> {
         let input = Input::of(args)?;
+        refuse::pipes(args, &input)?;
         let kind = input.kind()?;
         refuse::unused(args, Some(&input))?;
         Self::of(args, config, Some(input), kind)
@@ -213,9 +215,14 @@ fn reads(args: &ReplayArgs, input: Option<&Input>) -> Vec<PathBuf> {
     data.iter().cloned().chain(named).chain(programs).collect()
 }
 
-/// Tells whether a file is a TICKscript.
+/// Tells whether a file is a TICKscript. What comes through a pipe has no name that says so: it is one if
+/// no line of it defines a function of Rhai.
 pub(in crate::cli) fn is_tick(path: &Path) -> bool {
-    path.extension().is_some_and(|extension| extension == "tick")
+    if !piped::is_piped(path) {
+        return path.extension().is_some_and(|extension| extension == "tick");
+    }
+    let defines = |line: &str| line.trim_start().trim_start_matches("private ").starts_with("fn ");
+    piped::read_to_string(path).is_ok_and(|text| !text.lines().any(defines))
 }
 
 fn judges(args: &ReplayArgs) -> bool {
@@ -321,7 +328,7 @@ fn tick(
     if several && (args.tick.out.is_some() || args.influx.write) {
         return usage("several variants cannot share --out or --write: leave one of them out");
     }
-    let text = std::fs::read_to_string(script)
+    let text = piped::read_to_string(script)
         .with_context(|| format!("{}: cannot be read", script.display()))?;
     if text.lines().any(|line| line.trim_start().starts_with("fn info(")) {
         let name = script.display();

@@ -3,8 +3,9 @@
 use super::{Input, is_tick};
 use crate::cli::args::{DataArgs, FormatName, MeasureArgs, ReplayArgs, ShapeArgs};
 use crate::cli::usage;
+use rhai_udf::piped;
 use rhai_udf::replay::parquet;
-use rhai_udf::replay::source;
+use rhai_udf::replay::source::DataFormat;
 use rhai_udf::replay::task::DataKind;
 
 /// An option: its name, whether it is given, and why it does not apply.
@@ -34,6 +35,23 @@ pub(super) fn unused(args: &ReplayArgs, input: Option<&Input>) -> anyhow::Result
                 None => Ok(()),
             }
         }
+    }
+}
+
+/// Refuses what a pipe, which can be read only once, cannot give.
+pub(super) fn pipes(args: &ReplayArgs, input: &Input) -> anyhow::Result<()> {
+    let read = || input.paths().iter().chain(std::iter::once(&args.script));
+    if read().filter(|path| piped::is_standard_input(path)).count() > 1 {
+        return usage(
+            "standard input is one: it cannot be the script and the data, or several files",
+        );
+    }
+    match read().find(|path| piped::is_piped(path)) {
+        Some(path) if args.show.watch => usage(&format!(
+            "--watch reads again and again, and {} can be read only once: name a file",
+            path.display()
+        )),
+        _ => Ok(()),
     }
 }
 
@@ -286,8 +304,9 @@ fn of_archives(data: &DataArgs, why: &'static str) -> [Given<'static>; 3] {
     ]
 }
 
-fn of_text(data: &DataArgs, why: &'static str) -> [Given<'static>; 5] {
+fn of_text(data: &DataArgs, why: &'static str) -> [Given<'static>; 6] {
     [
+        ("--data-format", data.data_format.is_some(), why),
         ("--precision", data.precision.is_some(), why),
         ("--skip-bad-lines", data.skip_bad_lines, why),
         ("--time-column", data.time_column.is_some(), why),
@@ -296,7 +315,7 @@ fn of_text(data: &DataArgs, why: &'static str) -> [Given<'static>; 5] {
     ]
 }
 
-fn of_files(args: &ReplayArgs) -> [Given<'static>; 5] {
+fn of_files(args: &ReplayArgs) -> [Given<'static>; 6] {
     of_text(&args.data, "it is for files, and the data comes from --influxdb")
 }
 
@@ -321,17 +340,18 @@ fn of_a_database(args: &ReplayArgs) -> [Given<'static>; 8] {
 
 /// What is for CSV or for line protocol, if there is no such file.
 fn of_formats(data: &DataArgs, paths: &[std::path::PathBuf]) -> Vec<Given<'static>> {
-    let any = |extensions: &[&str]| {
-        paths.iter().any(|path| {
-            let name = path.to_string_lossy().to_lowercase();
-            let plain = source::plain_name(&name);
-            extensions.iter().any(|extension| plain.ends_with(extension))
-        })
+    let said = data.data_format.map(DataFormat::from);
+    let any = |wanted: &[DataFormat]| {
+        let mut formats = paths.iter().map(|path| said.or_else(|| DataFormat::of(path)));
+        formats.any(|format| format.is_some_and(|format| wanted.contains(&format)))
     };
-    let csv = any(&[".csv", ".tsv", ".parquet"]);
-    let text = csv || any(&[".lp", ".txt", ".line", ".influx"]);
+    let csv = any(&[DataFormat::Csv, DataFormat::Parquet]);
+    let text = csv || any(&[DataFormat::LineProtocol]);
     let mut given = Vec::new();
     for (name, is_given, _) in of_text(data, "") {
+        if name == "--data-format" {
+            continue;
+        }
         let for_text = matches!(name, "--precision" | "--skip-bad-lines");
         if for_text {
             given.push((name, is_given && !text, "it is for line protocol, CSV and Parquet"));

@@ -2,6 +2,7 @@
 
 use crate::cli::args::ReplayArgs;
 use crate::cli::usage;
+use rhai_udf::protocol::arguments;
 use rhai_udf::replay::task::Override;
 
 /// The names that mean a condition and no option.
@@ -78,10 +79,12 @@ impl Variants {
     }
 }
 
-/// The values of a list, with commas between, or with semicolons where values hold commas.
+/// The values of a list, with commas between (`\,` is a comma within a value), or with semicolons.
 fn split(values: &str, is_condition: bool) -> Vec<&str> {
-    let separator = if is_condition || values.contains(';') { ';' } else { ',' };
-    values.split(separator).map(str::trim).collect()
+    if is_condition || values.contains(';') {
+        return values.split(';').map(str::trim).collect();
+    }
+    arguments::pieces(values)
 }
 
 impl Variant {

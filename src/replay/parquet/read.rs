@@ -3,6 +3,7 @@
 
 use super::columns::{Column, Kind, Role, choose};
 use super::decode::{Cell, Part, read};
+use crate::piped::Seekable;
 use crate::protocol::point::{EntryHead, PointHead};
 use crate::protocol::{FieldValue, Point};
 use crate::replay::ReplayError;
@@ -68,8 +69,8 @@ impl Parquet {
     /// A file that is not Parquet, or that lacks what is asked for.
     pub(super) fn open(path: &Path, reading: &Reading) -> Result<Self, ReplayError> {
         let data = |message: String| ReplayError::Data { path: path.into(), line: None, message };
-        let file =
-            File::open(path).map_err(|source| ReplayError::Read { path: path.into(), source })?;
+        let file = Seekable::of(path).and_then(|whole| whole.open());
+        let file = file.map_err(|source| ReplayError::Read { path: path.into(), source })?;
         let reader = SerializedFileReader::new(file)
             .map_err(|error| data(format!("not a file of Parquet: {}", told(&error))))?;
         let schema = reader.metadata().file_metadata().schema_descr_ptr();

@@ -8,6 +8,7 @@
 use super::packed::plain_name;
 use super::plausible::{self, Times};
 use super::{Item, Reading, Scratch, Source};
+use crate::piped::is_piped;
 use crate::protocol::Point;
 use crate::replay::ReplayError;
 use crate::replay::timestamp::{self, Unit};
@@ -20,6 +21,9 @@ use std::rc::Rc;
 /// Names that a time column usually has.
 const TIME_NAMES: [&str; 7] = ["time", "timestamp", "_time", "date", "datetime", "ts", "ds"];
 
+/// The measurement of points that come through a pipe, which has no name.
+const PIPED: &str = "data";
+
 /// How CSV is read.
 #[derive(Clone, Debug, Default)]
 pub struct CsvReading {
@@ -29,7 +33,8 @@ pub struct CsvReading {
     pub field_columns: Vec<String>,
     /// The columns that become tags.
     pub tag_columns: Vec<String>,
-    /// The measurement; by default the file's name without its endings.
+    /// The measurement; by default the file's name without its endings, and `data` for a
+    /// pipe.
     pub measurement: Option<String>,
     /// The unit of times that are numbers; by default told from the size of the first.
     pub unit: Option<Unit>,
@@ -88,7 +93,10 @@ impl Csv {
         let mut source = Self {
             reader,
             path: path.into(),
-            measurement: reading.csv.measurement.clone().unwrap_or_else(|| stem.into()),
+            measurement: reading.csv.measurement.clone().unwrap_or_else(|| match is_piped(path) {
+                true => PIPED.into(),
+                false => stem.into(),
+            }),
             columns: Columns::default(),
             unit: reading.csv.unit,
             record: StringRecord::new(),

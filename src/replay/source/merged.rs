@@ -5,6 +5,7 @@
 
 use super::span::Within;
 use super::{Item, Reading, Scratch, Source, open_whole};
+use crate::piped::is_piped;
 use crate::protocol::time::rfc3339;
 use crate::replay::ReplayError;
 use std::cell::Cell;
@@ -61,6 +62,7 @@ impl Merged {
         let mut queries = None;
         let mut waiting = Vec::new();
         for (place, path) in paths.iter().enumerate() {
+            let keeps = keeps || is_piped(path);
             let source = open_whole(path, if keeps { reading } else { &look })?;
             let of_file = source.queries();
             if place > 0 && of_file != queries {

@@ -3,6 +3,7 @@
 mod batches;
 mod capture;
 mod csv;
+mod data_format;
 mod lines;
 mod made;
 mod merged;
@@ -14,6 +15,7 @@ mod stream;
 mod text;
 
 pub use csv::CsvReading;
+pub use data_format::DataFormat;
 pub use made::MadeUp;
 pub use merged::open_merged;
 pub use packed::plain_name;
@@ -77,13 +79,11 @@ pub trait Source {
     }
 }
 
-/// The ends of names that say what a file holds.
-const EXTENSIONS: [&str; 10] =
-    ["lp", "txt", "line", "influx", "csv", "tsv", "parquet", "srpl", "brpl", "bin"];
-
 /// How files are read.
 #[derive(Clone, Debug, Default)]
 pub struct Reading {
+    /// What the files hold, where their names do not say it.
+    pub format: Option<DataFormat>,
     /// The unit of times in line protocol.
     pub precision: Precision,
     /// Go on after a bad line.
@@ -130,14 +130,7 @@ pub fn open(path: &Path, reading: &Reading) -> Result<Box<dyn Source>, ReplayErr
 
 /// Tells whether a file's name says what it holds.
 pub fn is_known(path: &Path) -> bool {
-    EXTENSIONS.contains(&&*extension(path))
-}
-
-/// Returns the end of a file's name that says what it holds.
-fn extension(path: &Path) -> String {
-    let name = path.file_name().unwrap_or_default().to_string_lossy().to_lowercase();
-    let extension = plain_name(&name).rsplit_once('.').map_or("", |(_, extension)| extension);
-    extension.to_owned()
+    DataFormat::of(path).is_some()
 }
 
 /// Opens a file whatever time is asked for.
@@ -145,34 +138,32 @@ fn extension(path: &Path) -> String {
 /// # Errors
 /// A file that cannot be read, or whose name says nothing.
 fn open_whole(path: &Path, reading: &Reading) -> Result<Box<dyn Source>, ReplayError> {
-    Ok(match &*extension(path) {
-        "lp" | "txt" | "line" | "influx" => {
+    let Some(format) = reading.format.or_else(|| DataFormat::of(path)) else {
+        return Err(unknown(path));
+    };
+    Ok(match format {
+        DataFormat::LineProtocol => {
             Box::new(lines::Lines::new(packed::open(path, reading)?, path, reading))
         }
-        "csv" | "tsv" => Box::new(csv::Csv::open(packed::open(path, reading)?, path, reading)?),
-        "srpl" => Box::new(stream::Recording::new(packed::open(path, reading)?, path, reading)),
-        "brpl" => Box::new(batches::Recording::open(path, reading)?),
-        "parquet" => parquet::open(path, reading)?,
-        "bin" => Box::new(capture::Capture::new(packed::open(path, reading)?, path)),
-        "rhai" | "tick" => {
-            return Err(ReplayError::Data {
-                path: path.into(),
-                line: None,
-                message:
-                    "this is a script, and data is wanted here: the script comes first, the data \
-                          after --data"
-                        .into(),
-            });
+        DataFormat::Csv => Box::new(csv::Csv::open(packed::open(path, reading)?, path, reading)?),
+        DataFormat::StreamRecording => {
+            Box::new(stream::Recording::new(packed::open(path, reading)?, path, reading))
         }
-        _ => {
-            return Err(ReplayError::Data {
-                path: path.into(),
-                line: None,
-                message: "what it holds is told by its name: .lp (line protocol), .csv, .parquet, .srpl or \
-                          .brpl (recordings of Kapacitor), .bin (captured requests), each also \
-                          with .gz or .zst"
-                    .into(),
-            });
-        }
+        DataFormat::BatchRecording => Box::new(batches::Recording::open(path, reading)?),
+        DataFormat::Parquet => parquet::open(path, reading)?,
+        DataFormat::Requests => Box::new(capture::Capture::new(packed::open(path, reading)?, path)),
     })
+}
+
+/// Says that a name does not tell what the file holds, and what does.
+fn unknown(path: &Path) -> ReplayError {
+    let is_script = path.extension().is_some_and(|e| e == "rhai" || e == "tick");
+    let message = if is_script {
+        "this is a script, and data is wanted here: the script comes first, the data after --data"
+    } else {
+        "its name does not tell what it holds: .lp (line protocol), .csv, .parquet, .srpl or .brpl \
+         (recordings of Kapacitor), .bin (captured requests), each also with .gz or .zst; or say it with \
+         --data-format"
+    };
+    ReplayError::Data { path: path.into(), line: None, message: message.into() }
 }

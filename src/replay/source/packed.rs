@@ -1,6 +1,7 @@
 //! Files as they are, or packed by gzip or zstd, which a thread of its own unpacks ahead of the reader.
 
 use super::Reading;
+use crate::piped;
 use crate::replay::ReplayError;
 use flate2::bufread::MultiGzDecoder;
 use ruzstd::decoding::errors::{FrameDecoderError, ReadFrameHeaderError};
@@ -31,7 +32,7 @@ pub fn plain_name(name: &str) -> &str {
 /// Opens a file, unpacked if its first bytes say gzip or zstd, whatever its name.
 pub(super) fn open(path: &Path, reading: &Reading) -> Result<Box<dyn BufRead>, ReplayError> {
     let error = |source| ReplayError::Read { path: path.into(), source };
-    let file = File::open(path).map_err(error)?;
+    let file = piped::open(path).map_err(error)?;
     if file.metadata().is_ok_and(|m| m.is_dir()) {
         return Err(error(io::ErrorKind::IsADirectory.into()));
     }

@@ -9,7 +9,7 @@ pub use tick::{Override, TickTask, TickVariant, database_and_policy, id_by_file}
 
 use super::ReplayError;
 use super::engine::Engine;
-use super::source::{Item, Scratch, plain_name};
+use super::source::{DataFormat, Item, Scratch};
 use crate::protocol::group::{self, Grouping, Shard};
 use crate::script::ScriptHandler;
 use crate::script::config::Config;
@@ -32,11 +32,19 @@ pub enum DataKind {
 impl DataKind {
     /// Tells from a file's name what it holds.
     pub fn of(path: &Path) -> Self {
-        let name = path.to_string_lossy().to_lowercase();
-        match plain_name(&name) {
-            name if name.ends_with(".brpl") => Self::Batch,
-            name if name.ends_with(".bin") => Self::Frames,
-            _ => Self::Stream,
+        DataFormat::of(path).map(Self::from).unwrap_or_default()
+    }
+}
+
+impl From<DataFormat> for DataKind {
+    fn from(format: DataFormat) -> Self {
+        match format {
+            DataFormat::BatchRecording => Self::Batch,
+            DataFormat::Requests => Self::Frames,
+            DataFormat::LineProtocol
+            | DataFormat::Csv
+            | DataFormat::Parquet
+            | DataFormat::StreamRecording => Self::Stream,
         }
     }
 }

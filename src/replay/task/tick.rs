@@ -2,6 +2,7 @@
 
 use super::{Lanes, check_scope};
 use crate::agent::Control;
+use crate::piped::is_piped;
 use crate::protocol::group::Shard;
 use crate::replay::ReplayError;
 use crate::replay::effects::{Effects, Show};
@@ -65,6 +66,9 @@ pub fn database_and_policy(text: &str) -> Option<(String, String)> {
 
 /// The id of a task that is not named: the name of its script's file, without the extension.
 pub fn id_by_file(script: &Path) -> String {
+    if is_piped(script) {
+        return "task".into();
+    }
     script.file_stem().unwrap_or_default().to_string_lossy().into_owned()
 }
 

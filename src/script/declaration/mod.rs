@@ -160,7 +160,10 @@ impl Declaration {
                 continue;
             };
             match spec.parse(text) {
-                Ok(values) => request.options.push(InitOption { name: name.clone(), values }),
+                Ok(writings) => {
+                    let option = |values| InitOption { name: name.clone(), values };
+                    request.options.extend(writings.into_iter().map(option));
+                }
                 Err(problem) => problems.push(format!("option '{name}': {problem}")),
             }
         }

@@ -1,9 +1,11 @@
 //! An option of a script: its types, its default, and what is allowed.
 
 use super::values::{a_type, number, same, show, type_name};
+use crate::protocol::arguments;
 use crate::protocol::duration::{self, DurationError};
 use crate::protocol::message::{OptionValue, ValueType, option_value};
 use rhai::{Array, Dynamic};
+use serde_json::Value;
 
 /// An option as it is declared.
 #[derive(Clone, Debug)]
@@ -29,7 +31,7 @@ pub struct OptionSpec {
 pub(crate) enum OptionProblem {
     #[error("takes {wanted} arguments, got {got}")]
     Count { wanted: usize, got: usize },
-    #[error("takes {wanted} arguments ({types}), got {got}")]
+    #[error("takes {wanted} arguments ({types}), got {got}; a comma within a value is written \\,")]
     Texts { wanted: usize, types: String, got: usize },
     #[error("is missing; it takes {0}")]
     Missing(String),
@@ -112,12 +114,32 @@ impl OptionSpec {
         }
     }
 
-    /// Reads the arguments from text.
-    pub(crate) fn parse(&self, text: &str) -> Result<Vec<OptionValue>, OptionProblem> {
-        let texts: Vec<&str> = match self.types.len() {
-            1 => vec![text],
-            _ => text.split(',').map(str::trim).collect(),
-        };
+    /// Reads the arguments of each writing from text: values with commas between, where `\,` is a comma
+    /// within a value, or JSON. An array is one writing with several arguments; for an option that may be
+    /// repeated, an array with an element for each writing.
+    pub(crate) fn parse(&self, text: &str) -> Result<Vec<Vec<OptionValue>>, OptionProblem> {
+        match serde_json::from_str::<Value>(text) {
+            Ok(Value::Array(writings)) if self.repeated => {
+                let written = |writing: &Value| match writing {
+                    Value::Array(values) if self.types.len() > 1 => self.read_all(&texts(values)),
+                    value => self.read_all(&[json_text(value)]),
+                };
+                writings.iter().map(written).collect()
+            }
+            Ok(Value::Array(values)) if self.types.len() > 1 => {
+                Ok(vec![self.read_all(&texts(&values))?])
+            }
+            Ok(Value::String(value)) => Ok(vec![self.read_all(&[value])?]),
+            _ if self.types.len() == 1 => Ok(vec![self.read_all(&[arguments::plain(text)])?]),
+            _ => {
+                let pieces = arguments::pieces(text).into_iter().map(arguments::plain);
+                Ok(vec![self.read_all(&pieces.collect::<Vec<_>>())?])
+            }
+        }
+    }
+
+    /// Reads one text for each argument.
+    fn read_all(&self, texts: &[String]) -> Result<Vec<OptionValue>, OptionProblem> {
         if texts.len() != self.types.len() {
             let (wanted, got) = (self.types.len(), texts.len());
             return Err(OptionProblem::Texts { wanted, types: self.signature(), got });
@@ -149,36 +171,45 @@ impl OptionSpec {
     }
 }
 
+fn texts(values: &[Value]) -> Vec<String> {
+    values.iter().map(json_text).collect()
+}
+
+/// A value of JSON as a text that is written on a command line.
+fn json_text(value: &Value) -> String {
+    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
+}
+
 fn parse_value(text: &str, kind: ValueType) -> Result<OptionValue, OptionProblem> {
-    use option_value::Value;
+    use option_value::Value as Kind;
     let wrong = || OptionProblem::Text { text: text.into(), wanted: a_type(kind) };
     let value = match kind {
-        ValueType::Bool => Value::BoolValue(match text.to_ascii_lowercase().as_str() {
+        ValueType::Bool => Kind::BoolValue(match text.to_ascii_lowercase().as_str() {
             "true" => true,
             "false" => false,
             _ => return Err(wrong()),
         }),
-        ValueType::Int => Value::IntValue(text.parse().map_err(|_| wrong())?),
-        ValueType::Double => Value::DoubleValue(text.parse().map_err(|_| wrong())?),
-        ValueType::String => Value::StringValue(text.into()),
-        ValueType::Duration => Value::DurationValue(duration::parse(text)?),
+        ValueType::Int => Kind::IntValue(text.parse().map_err(|_| wrong())?),
+        ValueType::Double => Kind::DoubleValue(text.parse().map_err(|_| wrong())?),
+        ValueType::String => Kind::StringValue(text.into()),
+        ValueType::Duration => Kind::DurationValue(duration::parse(text)?),
     };
     Ok(OptionValue { r#type: kind.into(), value: Some(value) })
 }
 
 fn argument(value: &OptionValue, wanted: ValueType) -> Result<Dynamic, OptionProblem> {
-    use option_value::Value;
+    use option_value::Value as Kind;
     let got = value.r#type();
     if got != wanted {
         return Err(OptionProblem::Type { wanted: type_name(wanted), got: type_name(got) });
     }
     // A default (0, "", false) may be left out on the wire.
     Ok(match (wanted, &value.value) {
-        (ValueType::Bool, Some(Value::BoolValue(v))) => (*v).into(),
-        (ValueType::Int, Some(Value::IntValue(v)))
-        | (ValueType::Duration, Some(Value::DurationValue(v))) => (*v).into(),
-        (ValueType::Double, Some(Value::DoubleValue(v))) => (*v).into(),
-        (ValueType::String, Some(Value::StringValue(v))) => v.into(),
+        (ValueType::Bool, Some(Kind::BoolValue(v))) => (*v).into(),
+        (ValueType::Int, Some(Kind::IntValue(v)))
+        | (ValueType::Duration, Some(Kind::DurationValue(v))) => (*v).into(),
+        (ValueType::Double, Some(Kind::DoubleValue(v))) => (*v).into(),
+        (ValueType::String, Some(Kind::StringValue(v))) => v.into(),
         (ValueType::Bool, None) => false.into(),
         (ValueType::Int | ValueType::Duration, None) => 0i64.into(),
         (ValueType::Double, None) => 0.0.into(),

@@ -20,7 +20,7 @@ pub(crate) struct BesideResolver {
 impl BesideResolver {
     pub(crate) fn new(script: &Path, loaded: Loaded) -> Self {
         Self {
-            folder: script.parent().unwrap_or(Path::new("")).into(),
+            folder: crate::piped::folder(script).into(),
             loaded,
             modules: RefCell::default(),
             loading: RefCell::default(),

@@ -205,7 +205,7 @@ impl Entry {
         let mut problems = missing(declaration, request);
         for option in request.options.iter().filter(|option| option.name != SCRIPT) {
             match given(declaration, option) {
-                Ok(option) => own.options.push(option),
+                Ok(options) => own.options.extend(options),
                 Err(problem) => problems.push(problem),
             }
         }
@@ -239,8 +239,8 @@ fn name_of(option: &InitOption) -> &str {
     }
 }
 
-/// An option of a task as the script takes it.
-fn given(declaration: &Declaration, option: &InitOption) -> Result<InitOption, String> {
+/// An option of a task as the script takes it, once for each writing.
+fn given(declaration: &Declaration, option: &InitOption) -> Result<Vec<InitOption>, String> {
     let name = name_of(option);
     let set = RESERVED.iter().any(|(reserved, _)| *reserved == option.name);
     let values = if set { option.values.get(1..).unwrap_or_default() } else { &option.values };
@@ -251,11 +251,12 @@ fn given(declaration: &Declaration, option: &InitOption) -> Result<InitOption, S
         [value] if option.name == "set" => Some(text_of(Some(value))),
         _ => None,
     };
-    let values = match text {
+    let writings = match text {
         Some(text) => spec.parse(text).map_err(|problem| format!("option '{name}': {problem}"))?,
-        None => taken(name, spec, values)?,
+        None => vec![taken(name, spec, values)?],
     };
-    Ok(InitOption { name: name.to_owned(), values })
+    let option = |values| InitOption { name: name.to_owned(), values };
+    Ok(writings.into_iter().map(option).collect())
 }
 
 /// Values as an option takes them, where nothing is lost.

@@ -46,7 +46,7 @@ pub(super) fn warnings(
         .collect();
     let exports = parsed.iter().map(|(path, _, ast)| ((*path).clone(), modules::exports(ast)));
     let exports: modules::Exports = exports.collect();
-    let folder = source.path.parent().unwrap_or(Path::new(""));
+    let folder = crate::piped::folder(&source.path);
     let mut all = look(&ast, &source.path, &source.text, &mut |script, warn| {
         calls::check(script, functions, warn);
         modules::check(script, folder, &exports, warn);

@@ -4,15 +4,12 @@
 //! group is kept by the group, so that states can be taken apart and put together by groups.
 
 use super::ByGroup;
+use super::words::words;
 use crate::protocol::Bytes;
 use crate::tick::error::{Result, TickError};
 use crate::tick::lambda::Lambda;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
-use std::io::Write;
-
-/// Bytes of a value that are shown to people.
-const SHOWN: usize = 200;
 
 /// Something that a node remembers.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -23,7 +20,7 @@ pub struct Remembered {
     pub group: Option<Bytes>,
     /// The value.
     pub value: Bytes,
-    /// The value for people, as JSON; the beginning of it where it is long.
+    /// The value in words, for people.
     pub shown: String,
 }
 
@@ -161,7 +158,7 @@ fn remembered<T: Serialize>(
         name: name.to_owned(),
         group: group.map(|id| Bytes(id.to_vec())),
         value: Bytes(bytes),
-        shown: shown(value),
+        shown: words(value),
     })
 }
 
@@ -176,40 +173,6 @@ fn recalled<T: DeserializeOwned>(
     };
     let value = postcard::from_bytes(&one.value.0).map_err(|e| error(e.to_string()))?;
     if fits(&value) { Ok(value) } else { Err(error("it does not fit the node".into())) }
-}
-
-/// A value as JSON, or the beginning of it.
-fn shown<T: Serialize>(value: &T) -> String {
-    let mut text = Beginning(Vec::new());
-    let whole = serde_json::to_writer(&mut text, value).is_ok();
-    let mut text = String::from_utf8_lossy(&text.0).into_owned();
-    if !whole {
-        text.push('…');
-    }
-    text
-}
-
-/// Takes the first bytes of a text and refuses the rest.
-struct Beginning(Vec<u8>);
-
-impl Write for Beginning {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        let room = SHOWN - self.0.len();
-        if room == 0 && !bytes.is_empty() {
-            return Err(std::io::ErrorKind::StorageFull.into());
-        }
-        // A character is not cut in two.
-        let mut taken = bytes.len().min(room);
-        while taken < bytes.len() && taken > 0 && bytes[taken] & 0xc0 == 0x80 {
-            taken -= 1;
-        }
-        self.0.extend_from_slice(&bytes[..taken]);
-        if taken == 0 { Err(std::io::ErrorKind::StorageFull.into()) } else { Ok(taken) }
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
-    }
 }
 
 #[cfg(test)]
@@ -233,7 +196,7 @@ mod tests {
         assert_eq!(again.get(b"host=a"), Some(&mut 1.5));
         assert!(again.get(b"").is_some_and(|x| x.is_nan()));
         let shown: Vec<_> = kept.iter().map(|one| &*one.shown).collect();
-        assert_eq!(shown, ["7", "null", "1.5"]);
+        assert_eq!(shown, ["7", "NaN", "1.5"]);
     }
 
     #[test]

@@ -13,6 +13,7 @@ mod remote;
 mod scope;
 mod signal;
 mod unseen;
+pub mod words;
 
 pub use by_group::ByGroup;
 pub use memory::{Memory, Remembered};

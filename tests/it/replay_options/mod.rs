@@ -98,6 +98,7 @@ impl Place {
             ("bad.lp", "cpu,host=a usage=7 1000000000\ncpu usage=\n"),
             ("odd.lp", "cpu,host=a usage=7 1000000000\ncpu,host=a idle=9 2000000000\n"),
             ("pace.lp", "cpu,host=a usage=7 1000000000\ncpu,host=a usage=8 1200000000\n"),
+            ("unnamed", LINES),
             ("skip.toml", "on_error = \"skip\"\n"),
             ("labels.json", "[[\"1970-01-01 00:00:01\", \"1970-01-01 00:00:03\"]]"),
         ] {
@@ -251,7 +252,10 @@ fn no_option_is_left_out_of_these_tables() {
     let help = feed(binary().args(["replay", "--help"]), b"").text();
     let listed = help.lines().filter_map(|line| {
         let line = line.trim_start();
-        let line = line.strip_prefix("-o, ").unwrap_or(line);
+        let line = line.split_once(", ").map_or(line, |(short, line)| match short.len() {
+            2 => line,
+            _ => short,
+        });
         line.starts_with("--").then(|| line.split_whitespace().next().unwrap_or(line))
     });
     let listed: Vec<_> = listed.collect();

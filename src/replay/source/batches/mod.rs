@@ -8,6 +8,7 @@ mod record;
 
 use super::plausible::{self, Times};
 use super::{Item, Reading, Scratch, Source};
+use crate::piped::Seekable;
 use crate::protocol::Batch;
 use crate::replay::ReplayError;
 use record::Record;
@@ -57,8 +58,9 @@ impl Recording {
         let not_a_recording = |e: zip::result::ZipError| {
             data_error(format!("not a batch recording (a zip with the batches of each query): {e}"))
         };
+        let whole = Seekable::of(path).map_err(read_error)?;
         let open = || {
-            let file = File::open(path).map_err(read_error)?;
+            let file = whole.open().map_err(read_error)?;
             ZipArchive::new(BufReader::new(file)).map_err(not_a_recording)
         };
         let archive = open()?;
