@@ -3,22 +3,21 @@
 //! Whoever asks must know the token, which is the first part of every path; must call this machine by a name of the
 //! loopback address (`Host`); and if it is a page, must be our own (`Origin`, `Sec-Fetch-Site`).
 
-use super::answers::{self, View};
+mod request;
+
+use self::request::{Fault, Moment, Sent, Turned, read, refuse, view};
+use super::answers;
 use super::desk::{Desk, Why};
-use super::folder::{Folder, FolderError, LARGEST, is_editable};
-use super::knobs::Settings;
+use super::folder::{Folder, is_editable};
 use super::problems::{self, Finding};
 use super::study;
 use super::{cut, language, page, tickscript};
 use crate::agent::socket::STACK;
-use crate::http::{Doorkeeper, Refusal, Request, Response, Secret, Service};
+use crate::http::{Doorkeeper, Request, Response, Secret, Service};
 use crate::replay::quality::Interval;
 use crate::replay::task::Task;
 use crate::script::ScriptText;
-use serde::Deserialize;
-use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
-use std::io::Read;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -48,36 +47,6 @@ pub(super) struct Answers {
     pub(super) looking: Mutex<Arc<AtomicBool>>,
 }
 
-/// What goes wrong with a request.
-#[derive(Debug, thiserror::Error)]
-enum Fault {
-    #[error(transparent)]
-    Refused(#[from] Refusal),
-    #[error(transparent)]
-    Folder(#[from] FolderError),
-    #[error("the system refuses: {0}")]
-    System(#[from] std::io::Error),
-    #[error(transparent)]
-    Cut(#[from] cut::CutError),
-}
-
-impl Fault {
-    fn status(&self) -> u16 {
-        match self {
-            Self::Refused(refusal) => refusal.status,
-            Self::Folder(FolderError::System { source, .. }) => match source.kind() {
-                std::io::ErrorKind::NotFound => 404,
-                std::io::ErrorKind::PermissionDenied => 403,
-                _ => 500,
-            },
-            Self::Folder(FolderError::Large(_) | FolderError::Text(_)) => 422,
-            Self::Folder(_) => 403,
-            Self::System(_) => 500,
-            Self::Cut(_) => 422,
-        }
-    }
-}
-
 impl Service for Answers {
     fn respond(&self, request: &mut Request<'_>) -> Response {
         let response = match self.answer(request) {
@@ -96,38 +65,9 @@ impl Service for Answers {
     }
 }
 
-fn refuse<T>(status: u16, reason: impl Into<String>) -> Result<T, Fault> {
-    Err(Refusal::new(status, reason).into())
-}
-
 fn answer_json(value: &Value) -> Response {
     let response = Response { body: value.to_string().into_bytes(), ..Response::new(200) };
     response.with_header("Content-Type", "application/json")
-}
-
-/// A file as the page sends it.
-#[derive(Debug, Deserialize)]
-struct Sent {
-    name: String,
-    text: String,
-    /// The version that was edited; saved only if the disk still has it.
-    base: Option<String>,
-}
-
-/// Settings as the page sends them.
-#[derive(Debug, Deserialize)]
-struct Turned {
-    settings: Settings,
-    /// Whether a slider is still being dragged.
-    #[serde(default)]
-    dragging: bool,
-}
-
-/// A place in the picture.
-#[derive(Debug, Deserialize)]
-struct Moment {
-    time: String,
-    group: String,
 }
 
 impl Answers {
@@ -360,32 +300,6 @@ impl Answers {
 
 fn json_states(states: &[(String, Vec<crate::script::GroupView>)]) -> Value {
     states.iter().map(|(node, groups)| json!({ "node": node, "groups": groups })).collect()
-}
-
-/// The view that a request asks for.
-fn view(head: &crate::http::Head) -> View {
-    let text = |name| head.parameter(name).filter(|text| !text.is_empty());
-    View {
-        group: head.parameter("group"),
-        from: text("from"),
-        to: text("to"),
-        pixels: text("pixels").and_then(|text| text.parse().ok()).unwrap_or(800),
-    }
-}
-
-/// Reads the body of a request.
-fn read<T: DeserializeOwned>(request: &mut Request<'_>) -> Result<T, Fault> {
-    // Text in JSON takes up to twice its bytes, and what stands around it.
-    let most = 2 * LARGEST + 4096;
-    let mut bytes = Vec::new();
-    let read = (&mut request.body).take(most + 1).read_to_end(&mut bytes);
-    if let Err(error) = read {
-        return refuse(400, format!("the body cannot be read: {error}"));
-    }
-    if bytes.len() as u64 > most {
-        return refuse(413, "the body is larger than a script can be");
-    }
-    serde_json::from_slice(&bytes).or_else(|error| refuse(400, format!("the body: {error}")))
 }
 
 /// Calls what runs scripts: they call each other deep, and the threads of connections are small.
