@@ -179,9 +179,7 @@ fn converse<C: Conversation>(
         if !frames.has_next() {
             pulse.reset();
             pulse.beat(beat + 1);
-            let settled = session.ready();
-            hand_over(channel, session)?;
-            settled?;
+            settle(channel, session)?;
             beat += 2;
             pulse.beat(beat);
             channel.flush().map_err(AgentError::Closed)?;
@@ -220,15 +218,20 @@ fn converse<C: Conversation>(
             control.wait_until(refused.map(|_| Instant::now() + LINGER));
         }
         if clock.is_due() {
-            let settled = session.ready();
-            hand_over(channel, session)?;
-            settled?;
+            settle(channel, session)?;
             channel.flush().map_err(AgentError::Closed)?;
         }
         beat += 2;
         pulse.beat(beat);
     }
     session.close()
+}
+
+/// Handles what the session has put off, and hands over what it wrote, also where that fails.
+fn settle(channel: &Channel, session: &mut impl Conversation) -> Result<(), AgentError> {
+    let settled = session.ready();
+    hand_over(channel, session)?;
+    settled
 }
 
 /// Moves the committed output to the channel.

@@ -91,6 +91,12 @@ pub(super) fn run(args: &Args, level: Option<log::LevelFilter>) -> anyhow::Resul
         anyhow::bail!("{why}");
     }
     ended?;
+    sum_up(&desk);
+    Ok(())
+}
+
+/// Logs what went through.
+fn sum_up(desk: &Desk) {
     let passed = desk.passed();
     let empty = match passed.empty {
         0 => String::new(),
@@ -102,7 +108,6 @@ pub(super) fn run(args: &Args, level: Option<log::LevelFilter>) -> anyhow::Resul
         passed.bad,
         passed.written
     );
-    Ok(())
 }
 
 /// `SIGTERM` and `SIGINT` end the input; calls that go on for too long are stopped, and a second

@@ -108,8 +108,13 @@ pub(super) fn cut(wish: &Wish, job: &Job, setup: &Setup, folder: &Folder) -> Res
         expectations(&study, &task, &job.folder)?
     );
     let file = format!("{stem}.test.toml");
-    let head = head(&task, setup);
-    let before = match folder.read(&file) {
+    add(&file, &head(&task, setup), &case, name, folder)?;
+    Ok(Cut { file, text: case.trim_start().to_owned() })
+}
+
+/// Adds a case to a file; one that does not pass is taken back.
+fn add(file: &str, head: &str, case: &str, name: &str, folder: &Folder) -> Result<(), CutError> {
+    let before = match folder.read(file) {
         Ok(text) => Some(text),
         Err(FolderError::System { source, .. })
             if source.kind() == std::io::ErrorKind::NotFound =>
@@ -119,7 +124,7 @@ pub(super) fn cut(wish: &Wish, job: &Job, setup: &Setup, folder: &Folder) -> Res
         Err(error) => return Err(error.into()),
     };
     let text = match &before {
-        Some(before) if before.starts_with(&head) => format!("{}\n{case}", before.trim_end()),
+        Some(before) if before.starts_with(head) => format!("{}\n{case}", before.trim_end()),
         Some(_) => {
             return unfit(format!(
                 "{file} is there and does not begin as this script's test cases do; rename it, or begin \
@@ -128,16 +133,16 @@ pub(super) fn cut(wish: &Wish, job: &Job, setup: &Setup, folder: &Folder) -> Res
         }
         None => format!("{head}{case}"),
     };
-    folder.write(&file, &text)?;
-    if let Err(why) = proves(&folder.path().join(&file), name) {
+    folder.write(file, &text)?;
+    if let Err(why) = proves(&folder.path().join(file), name) {
         // What was there before is put back.
         folder.write(
-            &file,
+            file,
             before.as_deref().unwrap_or("# Test cases that rhai-udf lab cuts out.\n"),
         )?;
         return Err(CutError::Fails(why));
     }
-    Ok(Cut { file, text: case.trim_start().to_owned() })
+    Ok(())
 }
 
 /// Runs the case as `rhai-udf test` does.

@@ -40,7 +40,7 @@ pub(crate) fn apply<'a>(
     right: Value<'a>,
 ) -> Result<Value<'a>> {
     use Operator::*;
-    use Value::{Bool, Duration, Float, Int, Missing, Regex, String};
+    use Value::{Bool, Duration, Float, Int, Regex, String};
     let by_zero = || TickError::Evaluate("division by zero".to_owned());
     Ok(match (operator, left, right) {
         (And, Bool(l), Bool(r)) => Bool(l && r),
@@ -72,28 +72,33 @@ pub(crate) fn apply<'a>(
         (Divide, Duration(l), Int(r)) => Duration(l.wrapping_div(r)),
         (Divide, Duration(l), Float(r)) => Duration((l as f64 / r) as i64),
         (Divide, Duration(l), Duration(r)) => Int(l.wrapping_div(r)),
-        (operator, left, right) => {
-            let order = match (&left, &right) {
-                (Int(l), Int(r)) | (Duration(l), Duration(r)) => l.partial_cmp(r),
-                (Float(l), Float(r)) => l.partial_cmp(r),
-                (Int(l), Float(r)) => (*l as f64).partial_cmp(r),
-                (Float(l), Int(r)) => l.partial_cmp(&(*r as f64)),
-                (String(l), String(r)) => l.partial_cmp(r),
-                (Missing, _) | (_, Missing) => {
-                    return Err(TickError::Evaluate("a value is missing".to_owned()));
-                }
-                _ => return Err(mismatch(operator, left.kind(), right.kind())),
-            };
-            Bool(match operator {
-                Equal => order.is_some_and(|o| o.is_eq()),
-                NotEqual => !order.is_some_and(|o| o.is_eq()),
-                Less => order.is_some_and(|o| o.is_lt()),
-                LessEqual => order.is_some_and(|o| o.is_le()),
-                Greater => order.is_some_and(|o| o.is_gt()),
-                GreaterEqual => order.is_some_and(|o| o.is_ge()),
-                _ => return Err(mismatch(operator, left.kind(), right.kind())),
-            })
+        (operator, left, right) => Bool(compare(operator, &left, &right)?),
+    })
+}
+
+/// Compares two values of kinds that have an order between them.
+fn compare(operator: Operator, left: &Value<'_>, right: &Value<'_>) -> Result<bool> {
+    use Operator::{Equal, Greater, GreaterEqual, Less, LessEqual, NotEqual};
+    use Value::{Duration, Float, Int, Missing, String};
+    let order = match (left, right) {
+        (Int(l), Int(r)) | (Duration(l), Duration(r)) => l.partial_cmp(r),
+        (Float(l), Float(r)) => l.partial_cmp(r),
+        (Int(l), Float(r)) => (*l as f64).partial_cmp(r),
+        (Float(l), Int(r)) => l.partial_cmp(&(*r as f64)),
+        (String(l), String(r)) => l.partial_cmp(r),
+        (Missing, _) | (_, Missing) => {
+            return Err(TickError::Evaluate("a value is missing".to_owned()));
         }
+        _ => return Err(mismatch(operator, left.kind(), right.kind())),
+    };
+    Ok(match operator {
+        Equal => order.is_some_and(|o| o.is_eq()),
+        NotEqual => !order.is_some_and(|o| o.is_eq()),
+        Less => order.is_some_and(|o| o.is_lt()),
+        LessEqual => order.is_some_and(|o| o.is_le()),
+        Greater => order.is_some_and(|o| o.is_gt()),
+        GreaterEqual => order.is_some_and(|o| o.is_ge()),
+        _ => return Err(mismatch(operator, left.kind(), right.kind())),
     })
 }
 

@@ -139,24 +139,12 @@ impl Matching {
             general.push_back((port, message));
             return ready;
         }
-        let mut is_matched = false;
-        let mut passed = 0;
-        for (other, candidate) in general.iter() {
-            let at = round(candidate.time(), tolerance);
-            if at == time {
-                ready.push((port, message.clone()));
-                ready.push((*other, matched(&message, candidate)));
-                is_matched = true;
-            }
-            if Some(at) >= low {
-                break;
-            }
-            passed += 1;
-        }
+        let known = ready.len();
+        let passed = counterparts(&message, port, general, (time, low, tolerance), &mut ready);
         if all_reported {
             general.drain(..passed);
         }
-        match is_matched {
+        match ready.len() > known {
             true => {}
             false if all_reported && Some(time) < low => ready.push((port, message)),
             false => specific.push_back((port, message)),
@@ -179,6 +167,28 @@ impl Matching {
         }
         low
     }
+}
+
+/// Joins a message with each of the general ones of its time; returns how many of these are of times that nothing
+/// can reach any more.
+fn counterparts(
+    message: &Message,
+    port: usize,
+    general: &VecDeque<(usize, Message)>,
+    (time, low, tolerance): (i64, Option<i64>, i64),
+    ready: &mut Vec<(usize, Message)>,
+) -> usize {
+    for (passed, (other, candidate)) in general.iter().enumerate() {
+        let at = round(candidate.time(), tolerance);
+        if at == time {
+            ready.push((port, message.clone()));
+            ready.push((*other, matched(message, candidate)));
+        }
+        if Some(at) >= low {
+            return passed;
+        }
+    }
+    general.len()
 }
 
 /// Gives a message the group of a more specific one.

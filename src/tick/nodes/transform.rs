@@ -66,11 +66,12 @@ impl Transform {
 }
 
 impl Rule {
-    fn value(&self, point: &Point, history: &mut History) -> Result<Option<FieldValue<'static>>> {
+    /// Reads the field, which must be of the type that it was of before: its value, and its number.
+    fn read(&self, point: &Point, history: &History) -> Result<(FieldValue<'static>, f64)> {
         let Some(value) = point.field(&self.field) else {
             return Err(TickError::Evaluate(format!("field \"{}\" is missing", self.field)));
         };
-        let (value, time) = (owned(value), point.time());
+        let value = owned(value);
         if let Some((_, last)) = &history.last
             && last.field_type() != value.field_type()
         {
@@ -85,6 +86,12 @@ impl Rule {
                 format!("field \"{}\" is a {}, not a number", self.field, value.field_type());
             return Err(TickError::Evaluate(message));
         };
+        Ok((value, number))
+    }
+
+    fn value(&self, point: &Point, history: &mut History) -> Result<Option<FieldValue<'static>>> {
+        let (value, number) = self.read(point, history)?;
+        let time = point.time();
         Ok(match self.method {
             Method::Elapsed(unit) => {
                 let last = history.last.replace((time, value));
