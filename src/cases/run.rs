@@ -113,7 +113,10 @@ fn play(
         for (node, snapshot) in engine.snapshots()? {
             // Programs that run elsewhere have states of their own kinds.
             if let Ok(view) = SnapshotView::read(&snapshot) {
-                outcome.states.push((node, view.groups));
+                // In which order a snapshot lists its groups says nothing about their states.
+                let mut groups = view.groups;
+                groups.sort_by(|a, b| a.group.cmp(&b.group));
+                outcome.states.push((node, groups));
             }
         }
     }

@@ -6,16 +6,19 @@ mod bench;
 mod check;
 mod conf;
 mod diff;
+mod doctor;
 mod execd;
 mod files;
 mod import;
 mod import_files;
+mod init;
 mod judge;
 mod lab;
 mod listen;
 mod logging;
 mod make;
 mod manner;
+mod manual;
 mod model;
 mod plan;
 mod play;
@@ -63,7 +66,12 @@ enum Command {
     Test(test::Args),
     Diff(Box<diff::Args>),
     Conf(conf::Args),
+    Init(init::Args),
+    Doctor(doctor::Args),
     State(state::Args),
+    Completions(manual::CompletionsArgs),
+    #[command(hide = true)]
+    Man(manual::ManArgs),
 }
 
 /// The command was used in a way that cannot work; exit code 2.
@@ -90,19 +98,23 @@ pub(crate) fn main() -> ExitCode {
     }
 }
 
-fn command() -> ExitCode {
+/// The command line, with what does not apply to a command left out of its help.
+fn arranged() -> clap::Command {
     // What arrives over HTTP is in no file.
     let listen = |command: clap::Command| command.mut_arg("data", |data| data.hide(true));
     // There, --token-file is for those who write to us.
     let replay = |command: clap::Command| {
         command.mut_arg("influxdb_token_file", |token| token.visible_alias("token-file"))
     };
-    let command = Cli::command()
+    Cli::command()
         .color(Color::of_arguments())
         .mut_subcommand("replay", replay)
         .mut_subcommand("listen", listen)
-        .mut_subcommand("lab", lab::arranged);
-    let parsed = command.try_get_matches().and_then(|matches| Cli::from_arg_matches(&matches));
+        .mut_subcommand("lab", lab::arranged)
+}
+
+fn command() -> ExitCode {
+    let parsed = arranged().try_get_matches().and_then(|matches| Cli::from_arg_matches(&matches));
     let cli = match parsed {
         Ok(cli) => cli,
         Err(error) => return told(&error),
@@ -130,6 +142,13 @@ fn command() -> ExitCode {
         Command::Test(args) => test::run(args, level),
         Command::Serve(args) => serve::run(args, level),
         Command::State(args) => state::run(args),
+        Command::Init(args) => init::run(args),
+        Command::Doctor(args) => {
+            logging::start(level, &Default::default(), log::LevelFilter::Warn);
+            doctor::run(args)
+        }
+        Command::Completions(args) => manual::completions(args, arranged()),
+        Command::Man(args) => manual::man(args, arranged()),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

@@ -29,7 +29,7 @@ pub(super) struct Args {
     #[arg(long, value_name = "EDGES", value_parser = edges)]
     edges: Option<Edges>,
     #[command(flatten)]
-    host: HostArgs,
+    pub(super) host: HostArgs,
 }
 
 fn edges(text: &str) -> Result<Edges, EdgesError> {
@@ -38,7 +38,7 @@ fn edges(text: &str) -> Result<Edges, EdgesError> {
 
 impl Args {
     /// What is run.
-    fn hosted(&self) -> anyhow::Result<Hosted> {
+    pub(super) fn hosted(&self) -> anyhow::Result<Hosted> {
         let edges = self.edges.unwrap_or(Edges::ALL[0]);
         match (&self.dir, &self.script) {
             (Some(dir), _) => Ok(Hosted::Folder(Entry::new(dir, edges))),

@@ -10,6 +10,7 @@
 //! - `entry`, `entry_sessions`: one function of the daemon for all scripts of a folder
 //! - `environment`: modules, logging, the config file, broken scripts
 //! - `influxdb`: a database read and written
+//! - `install`: completions, man pages, new projects, and what doctor finds
 //! - `lab`: what the page of a script is told, and who is not answered
 //! - `listen`: points that arrive over HTTP, from honest senders and others (`listener` starts one)
 //! - `tutorial`: the commands of the book's tutorial do what it says
@@ -83,6 +84,7 @@ mod house;
 mod import;
 mod influx_versions;
 mod influxdb;
+mod install;
 mod judging;
 mod lab;
 mod limits;

@@ -1,0 +1,175 @@
+//! The functions in kapacitor.conf, with their lines.
+
+use super::Findings;
+use rhai_udf::protocol::duration;
+use rhai_udf::script::{config::toml_error, nearest};
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+
+/// What a function may say.
+const KEYS: [&str; 5] = ["prog", "args", "timeout", "socket", "env"];
+
+/// The configuration of the daemon, as far as functions are concerned.
+#[derive(Debug)]
+pub(super) struct KapacitorConf {
+    pub(super) functions: Vec<Function>,
+}
+
+/// A place in the file.
+pub(super) type Place = (PathBuf, usize);
+
+/// A value with its place.
+#[derive(Clone, Debug)]
+pub(super) struct At<T> {
+    pub(super) value: T,
+    pub(super) place: Place,
+}
+
+/// A `[udf.functions.NAME]`.
+#[derive(Debug)]
+pub(super) struct Function {
+    pub(super) name: String,
+    /// The line of its name.
+    pub(super) place: Place,
+    pub(super) prog: Option<At<String>>,
+    pub(super) args: Vec<At<String>>,
+    pub(super) socket: Option<At<String>>,
+    pub(super) env: BTreeMap<String, String>,
+    /// In nanoseconds.
+    pub(super) timeout: Option<At<i64>>,
+}
+
+impl Function {
+    /// How findings name it.
+    pub(super) fn about(&self) -> String {
+        format!("udf.functions.{}", self.name)
+    }
+}
+
+/// The text of the file with its name, to find lines.
+struct Text<'t> {
+    path: &'t Path,
+    text: &'t str,
+}
+
+impl Text<'_> {
+    fn place<T>(&self, spanned: &Spanned<T>) -> Place {
+        let before = self.text.bytes().take(spanned.span().start);
+        (self.path.into(), before.filter(|byte| *byte == b'\n').count() + 1)
+    }
+}
+
+impl KapacitorConf {
+    /// Reads the file; `None` if it cannot be used, which is told.
+    pub(super) fn read(path: &Path, findings: &mut Findings) -> Option<Self> {
+        let shown = path.display();
+        let text = match std::fs::read_to_string(path) {
+            Ok(text) => text,
+            Err(error) => {
+                findings
+                    .error("kapacitor.conf", format!("{shown} cannot be read: {error}"))
+                    .fix("name the daemon's configuration: rhai-udf doctor FILE");
+                return None;
+            }
+        };
+        let table = match DeTable::parse(&text) {
+            Ok(table) => table.into_inner(),
+            Err(error) => {
+                let line = error.span().map_or(1, |span| {
+                    text.bytes().take(span.start).filter(|byte| *byte == b'\n').count() + 1
+                });
+                findings
+                    .error("kapacitor.conf", toml_error(path, &text, &error).to_string())
+                    .at(&(path.into(), line))
+                    .fix("the daemon does not start with a file that is no TOML");
+                return None;
+            }
+        };
+        let at = Text { path, text: &text };
+        let functions = table
+            .get("udf")
+            .and_then(|udf| udf.get_ref().as_table())
+            .and_then(|udf| udf.get("functions"))
+            .and_then(|functions| functions.get_ref().as_table());
+        let named = functions.into_iter().flatten();
+        let functions: Vec<Function> =
+            named.filter_map(|(name, value)| function(&at, name, value, findings)).collect();
+        match functions.len() {
+            0 => drop(
+                findings.warning("kapacitor.conf", format!("{shown} defines no function")).fix(
+                    "rhai-udf conf SCRIPT, or rhai-udf conf --dir DIR, prints the lines to add",
+                ),
+            ),
+            n => {
+                let names: Vec<_> = functions.iter().map(|f| f.name.as_str()).collect();
+                let functions = super::counted(n, "function");
+                let names = names.join(", ");
+                findings.ok("kapacitor.conf", format!("{shown} defines {functions}: {names}"));
+            }
+        }
+        Some(Self { functions })
+    }
+}
+
+fn function(
+    at: &Text<'_>,
+    name: &Spanned<toml::de::DeString<'_>>,
+    value: &Spanned<DeValue<'_>>,
+    findings: &mut Findings,
+) -> Option<Function> {
+    let place = at.place(name);
+    let name = name.get_ref().to_string();
+    let about = format!("udf.functions.{name}");
+    let Some(table) = value.get_ref().as_table() else {
+        findings
+            .error(&about, "it is no table")
+            .at(&place)
+            .fix(format!("write [{about}] and its keys below"));
+        return None;
+    };
+    for (key, _) in table {
+        if !KEYS.contains(&key.get_ref().as_ref()) {
+            let near = nearest(key.get_ref(), KEYS);
+            let near = near.map_or_else(String::new, |near| format!("; did you mean {near}?"));
+            findings
+                .warning(&about, format!("the daemon does not know '{}'{near}", key.get_ref()))
+                .at(&at.place(key))
+                .fix(format!("a function has {}", KEYS.join(", ")));
+        }
+    }
+    let text = |key: &str| {
+        let value = table.get(key)?;
+        let place = at.place(value);
+        Some(At { value: value.get_ref().as_str()?.to_owned(), place })
+    };
+    let args = table.get("args").and_then(|args| args.get_ref().as_array());
+    let args = args.into_iter().flatten().filter_map(|argument| {
+        let value = argument.get_ref().as_str()?.to_owned();
+        Some(At { value, place: at.place(argument) })
+    });
+    let env = table.get("env").and_then(|env| env.get_ref().as_table());
+    let env = env.into_iter().flatten().filter_map(|(name, value)| {
+        Some((name.get_ref().to_string(), value.get_ref().as_str()?.to_owned()))
+    });
+    let timeout = text("timeout").and_then(|timeout| match duration::parse(&timeout.value) {
+        Ok(value) => Some(At { value, place: timeout.place }),
+        Err(error) => {
+            findings
+                .error(&about, format!("timeout = \"{}\": {error}", timeout.value))
+                .at(&timeout.place)
+                .fix("timeout = \"10s\"");
+            None
+        }
+    });
+    Some(Function {
+        place,
+        prog: text("prog"),
+        args: args.collect(),
+        socket: text("socket"),
+        env: env.collect(),
+        timeout,
+        name,
+    })
+}

@@ -1,0 +1,406 @@
+//! One function of kapacitor.conf: what the daemon will find when it starts it.
+
+use super::super::run::{HostArgs, Hosted};
+use super::super::{Cli, Command as CliCommand};
+use super::conf::{Function, KapacitorConf, Place};
+use super::rights::{Denied, User, Want};
+use super::{Findings, Level};
+use clap::Parser;
+use rhai_udf::agent::Pulse;
+use rhai_udf::protocol::duration;
+use rhai_udf::replay::udfs::external::External;
+use rhai_udf::script::config::Config;
+use rhai_udf::script::{Program, ScriptText};
+use std::os::unix::fs::FileTypeExt;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// Below this the daemon refuses a timeout.
+const SHORTEST: i64 = 1_000_000;
+
+/// Looks at a function.
+pub(super) fn check(
+    function: &Function,
+    conf: &KapacitorConf,
+    user: &User,
+    run: bool,
+    findings: &mut Findings,
+) {
+    let about = function.about();
+    match &function.timeout {
+        None => drop(
+            findings
+                .error(&about, "it has no timeout, and the daemon does not start without one")
+                .at(&function.place)
+                .fix("timeout = \"10s\""),
+        ),
+        Some(timeout) if timeout.value <= SHORTEST => drop(
+            findings
+                .error(&about, "its timeout is too small: the daemon wants more than 1ms")
+                .at(&timeout.place)
+                .fix("timeout = \"10s\""),
+        ),
+        Some(_) => {}
+    }
+    match (&function.prog, &function.socket) {
+        (Some(prog), None) if is_ours(&prog.value) => {
+            program(function, &prog.value, &prog.place, user, findings);
+        }
+        (Some(prog), None) => {
+            other_program(function, &prog.value, &prog.place, user, run, findings)
+        }
+        (None, Some(socket)) => {
+            self::socket(function, Path::new(&socket.value), &socket.place, user, findings);
+        }
+        (Some(_), Some(socket)) => drop(
+            findings
+                .error(&about, "it has prog and socket, and the daemon wants one of them")
+                .at(&socket.place)
+                .fix("remove the line of one of them"),
+        ),
+        (None, None) => drop(
+            findings
+                .error(&about, "it has neither prog nor socket, so the daemon does not start")
+                .at(&function.place)
+                .fix("rhai-udf conf SCRIPT prints the lines to write"),
+        ),
+    }
+    if let Some(socket) = &function.socket
+        && !function.args.is_empty()
+        && function.prog.is_none()
+    {
+        findings
+            .error(&about, "it has args beside socket, and the daemon does not start with both")
+            .at(&socket.place)
+            .fix("remove the line of args: they are of the server that listens there");
+    }
+    let same = conf.functions.iter().filter(|other| {
+        other.socket.is_some()
+            && other.name < function.name
+            && other.socket.as_ref().map(|s| &s.value) == function.socket.as_ref().map(|s| &s.value)
+    });
+    for other in same {
+        findings
+            .warning(&about, format!("it has the socket of {}, so both run the same", other.name))
+            .at(&function.place);
+    }
+}
+
+/// Tells whether a program is this one, by its name.
+fn is_ours(prog: &str) -> bool {
+    let own = std::env::current_exe().ok();
+    Path::new(prog).file_name().is_some_and(|name| name == "rhai-udf")
+        || own.is_some_and(|own| own.as_path() == Path::new(prog))
+}
+
+/// Tells that a user may not do something; true if it may.
+fn may(
+    user: &User,
+    path: &Path,
+    want: Want,
+    about: &str,
+    place: &Place,
+    findings: &mut Findings,
+) -> bool {
+    let Err(denied) = user.may(path, want) else { return true };
+    let finding = findings.error(about, denied.why(user, want)).at(place);
+    if let Some(fix) = denied.fix(want) {
+        finding.fix(fix);
+    }
+    false
+}
+
+/// The daemon's program is found as by a shell, where its path has no slash.
+fn found(prog: &str) -> PathBuf {
+    let path = Path::new(prog);
+    if prog.contains('/') {
+        return path.into();
+    }
+    let folders = std::env::var_os("PATH").unwrap_or_default();
+    let mut all = std::env::split_paths(&folders).map(|folder| folder.join(prog));
+    all.find(|path| path.is_file()).unwrap_or_else(|| path.into())
+}
+
+/// A function that is this program: its arguments are read as it would read them itself.
+fn program(function: &Function, prog: &str, place: &Place, user: &User, findings: &mut Findings) {
+    let about = function.about();
+    let path = found(prog);
+    if !may(user, &path, Want::Execute, &about, place, findings) {
+        return;
+    }
+    same_version(&path, &about, place, findings);
+    let line = function.args.first().map_or(place, |argument| &argument.place);
+    let words = std::iter::once(prog).chain(function.args.iter().map(|a| a.value.as_str()));
+    let cli = match Cli::try_parse_from(words) {
+        Ok(cli) => cli,
+        Err(error) => {
+            let said = error.to_string();
+            let said = said.lines().next().unwrap_or_default().trim_start_matches("error: ");
+            findings
+                .error(&about, format!("rhai-udf does not start with these args: {said}"))
+                .at(line)
+                .fix("args = [\"run\", \"/etc/rhai-udf/SCRIPT.rhai\"]");
+            return;
+        }
+    };
+    let CliCommand::Run(args) = &cli.command else {
+        findings
+            .error(&about, "its args are of another command: the daemon speaks with run only")
+            .at(line)
+            .fix("args = [\"run\", \"/etc/rhai-udf/SCRIPT.rhai\"]");
+        return;
+    };
+    let hosted = match args.hosted() {
+        Ok(hosted) => hosted,
+        Err(error) => {
+            findings
+                .error(&about, error.to_string())
+                .at(line)
+                .fix("args = [\"run\", \"/etc/rhai-udf/SCRIPT.rhai\"]");
+            return;
+        }
+    };
+    let before = findings.count(Level::Error);
+    let config = configured(&args.host, &hosted, &about, findings);
+    hosted_files(&hosted, &config, user, function, findings);
+    folders(&config, user, &about, line, findings);
+    keepalive(&config, function, findings);
+    if findings.count(Level::Error) == before {
+        findings.ok(&about, format!("{hosted} can be run by {}", user.name));
+    }
+}
+
+/// The version of another copy of this program.
+fn same_version(path: &Path, about: &str, place: &Place, findings: &mut Findings) {
+    let own = format!("rhai-udf {}", env!("CARGO_PKG_VERSION"));
+    let said = Command::new(path).arg("--version").output();
+    let said = said.map(|output| String::from_utf8_lossy(&output.stdout).trim().to_owned());
+    match said {
+        Ok(said) if said == own => {}
+        Ok(said) => drop(
+            findings
+                .warning(about, format!("{} is '{said}', and this is '{own}'", path.display()))
+                .at(place)
+                .fix("run the doctor of the program that the daemon runs, or install one version"),
+        ),
+        Err(error) => {
+            findings.error(about, format!("{} cannot be run: {error}", path.display())).at(place);
+        }
+    }
+}
+
+/// The configuration of the script; its defaults where it is broken, which is told.
+fn configured(host: &HostArgs, hosted: &Hosted, about: &str, findings: &mut Findings) -> Config {
+    host.config(&hosted.path()).unwrap_or_else(|error| {
+        findings.error(about, format!("every task is refused: {error}"));
+        Config::default()
+    })
+}
+
+/// The script, or the folder of scripts.
+fn hosted_files(
+    hosted: &Hosted,
+    config: &Config,
+    user: &User,
+    function: &Function,
+    findings: &mut Findings,
+) {
+    let about = function.about();
+    // The argument that names it.
+    let named = |path: &Path| {
+        let argument = function.args.iter().find(|argument| Path::new(&argument.value) == path);
+        argument.map_or_else(|| function.place.clone(), |argument| argument.place.clone())
+    };
+    let (path, want) = match hosted {
+        Hosted::Script(path) => (path.clone(), Want::Read),
+        Hosted::Folder(entry) => (entry.folder.path().to_path_buf(), Want::Read),
+    };
+    let place = named(&path);
+    if path.is_relative() {
+        findings
+            .warning(
+                &about,
+                format!(
+                    "{} is found from the folder that the daemon is started in",
+                    path.display()
+                ),
+            )
+            .at(&place)
+            .fix(format!(
+                "write the whole path: {:?}",
+                std::path::absolute(&path).unwrap_or_else(|_| path.clone())
+            ));
+    }
+    if !may(user, &path, want, &about, &place, findings) {
+        return;
+    }
+    let scripts = match hosted {
+        Hosted::Script(path) => vec![path.clone()],
+        Hosted::Folder(entry) => match entry.folder.scripts() {
+            Ok(scripts) => scripts.into_values().collect(),
+            Err(error) => {
+                findings.error(&about, error.to_string()).at(&place);
+                return;
+            }
+        },
+    };
+    if scripts.is_empty() {
+        findings
+            .warning(&about, format!("there is no script in {}", path.display()))
+            .at(&place)
+            .fix("cp /usr/share/rhai-udf/scripts/NAME.rhai there; it is served at once");
+    }
+    let whole = matches!(hosted, Hosted::Folder(_));
+    for script in scripts {
+        if whole && !may(user, &script, Want::Read, &about, &place, findings) {
+            continue;
+        }
+        let loaded = ScriptText::read(&script)
+            .and_then(|text| Program::load(text, &config.limits, &Pulse::default()));
+        match loaded {
+            Ok(program) => {
+                let denied = program
+                    .files()
+                    .into_iter()
+                    .skip(1)
+                    .find_map(|module| user.may(&module, Want::Read).err());
+                if let Some(denied) = denied {
+                    denied_module(&about, &denied, user, &place, findings);
+                }
+            }
+            Err(error) => drop(
+                findings
+                    .error(&about, format!("tasks are refused: {error}"))
+                    .fix(format!("rhai-udf check {} shows it in its line", script.display())),
+            ),
+        }
+    }
+}
+
+fn denied_module(
+    about: &str,
+    denied: &Denied,
+    user: &User,
+    place: &Place,
+    findings: &mut Findings,
+) {
+    let finding =
+        findings.error(about, format!("a module: {}", denied.why(user, Want::Read))).at(place);
+    if let Some(fix) = denied.fix(Want::Read) {
+        finding.fix(fix);
+    }
+}
+
+/// The folders that are written to: the state and the recordings. What is missing is made by rhai-udf, in the
+/// nearest folder that is there.
+fn folders(config: &Config, user: &User, about: &str, place: &Place, findings: &mut Findings) {
+    for (what, dir) in [("state", &config.state.dir), ("record", &config.record.dir)] {
+        let Some(dir) = dir else { continue };
+        let there = dir.ancestors().find(|folder| folder.exists()).unwrap_or(Path::new("/"));
+        if dir.exists() && !dir.is_dir() {
+            findings
+                .error(about, format!("[{what}] dir: {} is no folder", dir.display()))
+                .at(place);
+        } else if let Err(denied) = user.may(there, Want::Write) {
+            let owner = if user.known { user.name.as_str() } else { "$USER" };
+            findings
+                .error(
+                    about,
+                    format!("[{what}] dir {}: {}", dir.display(), denied.why(user, Want::Write)),
+                )
+                .at(place)
+                .fix(format!("install -d -o {owner} {}", dir.display()));
+        }
+    }
+}
+
+/// The sign of life must come more often than the daemon's patience lasts.
+fn keepalive(config: &Config, function: &Function, findings: &mut Findings) {
+    let Some(timeout) = &function.timeout else { return };
+    let keepalive = i64::try_from(config.limits.keepalive.as_nanos()).unwrap_or(i64::MAX);
+    if keepalive >= timeout.value / 2 {
+        findings
+            .warning(
+                &function.about(),
+                format!(
+                    "a sign of life comes every {}, and the daemon waits {}: a slow call may be killed",
+                    duration::Display(keepalive),
+                    duration::Display(timeout.value)
+                ),
+            )
+            .at(&timeout.place)
+            .fix("timeout = \"10s\", or a shorter [limits] keepalive in rhai-udf.toml");
+    }
+}
+
+/// A function that is another program: it is asked as the daemon asks it.
+fn other_program(
+    function: &Function,
+    prog: &str,
+    place: &Place,
+    user: &User,
+    run: bool,
+    findings: &mut Findings,
+) {
+    let about = function.about();
+    let path = found(prog);
+    if !may(user, &path, Want::Execute, &about, place, findings) || !run {
+        return;
+    }
+    let quoted = |text: &str| format!("'{}'", text.replace('\'', "'\\''"));
+    let mut words: Vec<String> = vec!["env".into()];
+    words.extend(function.env.iter().map(|(name, value)| quoted(&format!("{name}={value}"))));
+    words.push(quoted(prog));
+    words.extend(function.args.iter().map(|argument| quoted(&argument.value)));
+    let asked = External::process(&function.name, &words.join(" ")).and_then(External::info);
+    answered(asked.map(drop).map_err(|error| error.to_string()), &about, place, findings);
+}
+
+fn answered(asked: Result<(), String>, about: &str, place: &Place, findings: &mut Findings) {
+    match asked {
+        Ok(()) => findings.ok(about, "it answers with its declaration"),
+        Err(error) => drop(
+            findings
+                .error(about, format!("the daemon does not start, since this fails: {error}"))
+                .at(place),
+        ),
+    }
+}
+
+/// A function on a socket.
+fn socket(function: &Function, path: &Path, place: &Place, user: &User, findings: &mut Findings) {
+    let about = function.about();
+    let serve =
+        format!("systemctl start rhai-udf, or rhai-udf serve --socket {} SCRIPT", path.display());
+    match path.metadata() {
+        Err(error) => {
+            findings
+                .error(
+                    &about,
+                    format!(
+                        "socket {}: {error}; the daemon waits for it when it starts",
+                        path.display()
+                    ),
+                )
+                .at(place)
+                .fix(serve);
+        }
+        Ok(metadata) if !metadata.file_type().is_socket() => {
+            findings.error(&about, format!("{} is no socket", path.display())).at(place).fix(serve);
+        }
+        Ok(_) => {
+            if may(user, path, Want::Write, &about, place, findings) {
+                let asked = External::socket(&function.name, path).and_then(External::info);
+                match asked {
+                    Ok(_) => findings.ok(&about, format!("a server answers on {}", path.display())),
+                    Err(error) => drop(
+                        findings
+                            .error(&about, format!("nobody answers on it: {error}"))
+                            .at(place)
+                            .fix(serve),
+                    ),
+                }
+            }
+        }
+    }
+}
