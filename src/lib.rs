@@ -69,6 +69,7 @@ pub mod diff;
 pub mod http;
 #[doc(hidden)]
 pub mod lab;
+pub mod lsp;
 pub mod model;
 mod nearest;
 #[doc(hidden)]

@@ -125,7 +125,7 @@ fn have(n: usize) -> &'static str {
 }
 
 /// The scripts that are named, and those of the folders that are, which are marked.
-fn scripts(named: &[PathBuf]) -> anyhow::Result<Vec<(PathBuf, bool)>> {
+pub(super) fn scripts(named: &[PathBuf]) -> anyhow::Result<Vec<(PathBuf, bool)>> {
     let mut scripts = Vec::new();
     for path in named {
         if !path.is_dir() {

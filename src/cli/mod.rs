@@ -9,6 +9,7 @@ mod diff;
 mod doctor;
 mod execd;
 mod files;
+mod fmt;
 mod import;
 mod import_files;
 mod init;
@@ -16,6 +17,7 @@ mod judge;
 mod lab;
 mod listen;
 mod logging;
+mod lsp;
 mod make;
 mod manner;
 mod manual;
@@ -59,6 +61,8 @@ enum Command {
     Listen(Box<listen::Args>),
     Execd(Box<execd::Args>),
     Check(check::Args),
+    Fmt(fmt::Args),
+    Lsp(lsp::Args),
     Model(model::Args),
     Make(Box<make::Args>),
     Import(import::Args),
@@ -131,6 +135,8 @@ fn command() -> ExitCode {
             logging::start(level, &Default::default(), log::LevelFilter::Warn);
             check::run(args)
         }
+        Command::Fmt(args) => fmt::run(args),
+        Command::Lsp(args) => lsp::run(args),
         Command::Import(args) => import::run(args),
         Command::Make(args) => make::run(args),
         Command::Model(args) => {

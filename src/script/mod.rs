@@ -11,12 +11,14 @@ mod engine;
 mod error;
 mod expression;
 pub mod folder;
+pub mod format;
 mod formula;
 mod host;
 mod library;
 mod lint;
 pub mod reference;
 mod state;
+pub mod syntax;
 mod text;
 pub(crate) mod throttle;
 mod vocabulary;
@@ -34,3 +36,10 @@ pub use host::reload::{Follow, Watcher};
 pub use state::view::{GroupView, SnapshotView};
 pub use text::ScriptText;
 pub use vocabulary::Vocabulary;
+
+/// Whether a script can call something so: an identifier that the language does not keep for itself.
+pub fn is_name(text: &str) -> bool {
+    let mut engine = engine::engine(&config::Limits::default(), &crate::agent::Pulse::default());
+    engine.set_strict_variables(false);
+    rhai::is_valid_identifier(text) && engine.compile(format!("let {text} = 1; {text}")).is_ok()
+}

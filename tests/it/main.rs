@@ -27,6 +27,8 @@
 //! - `parquet`: files of Parquet, read as pyarrow reads them, and written
 //! - `recordings`: batch recordings are read as the daemon reads them
 //! - `check`: mistakes are named before a script runs, and there are no false alarms
+//! - `fmt`: scripts formatted in place, from standard input, and looked at only
+//! - `lsp`: the language server, driven as an editor drives it
 //! - `bench`: figures for every shipped script, and what is wrong use
 //! - `model`: trained models give their answers, and broken ones are refused
 //! - `model_scripts`: trained models in scripts, their reload and snapshots
@@ -79,6 +81,7 @@ mod examples;
 mod execd;
 mod fault_injection;
 mod fields;
+mod fmt;
 mod fuzz;
 mod house;
 mod import;
@@ -91,6 +94,7 @@ mod limits;
 mod listen;
 mod listener;
 mod manners;
+mod lsp;
 mod model;
 mod model_scripts;
 mod names;

@@ -59,6 +59,33 @@ impl Callback {
         }
     }
 
+    /// When it is called.
+    pub fn called(self) -> &'static str {
+        match self {
+            Self::Info => "once, when the script is loaded",
+            Self::Init => "when the options of a task are known",
+            Self::State => "when a group is seen for the first time",
+            Self::Point => "for each point, inside a batch too",
+            Self::Points => {
+                "for the points of a group that have arrived, as a batch; in place of `point` in a stream"
+            }
+            Self::BeginBatch => "when a batch begins",
+            Self::EndBatch => "when a batch ends",
+            Self::Migrate => "for each group of a state that another version of the script left",
+        }
+    }
+
+    /// What it returns.
+    pub fn returns(self) -> &'static str {
+        match self {
+            Self::Info => "the declaration, a map",
+            Self::Init => "nothing; `throw \"why\"` refuses the task with that text",
+            Self::State => "what `this` will be: a map or a native object",
+            Self::Migrate => "the new state",
+            Self::Point | Self::Points | Self::BeginBatch | Self::EndBatch => "nothing",
+        }
+    }
+
     /// The parameters without `opt`.
     pub(crate) fn own_parameters(self) -> usize {
         match self {
@@ -117,4 +144,19 @@ fn is_called(text: &str, name: &str) -> bool {
 pub(super) fn function_position(ast: &AST, name: &str) -> Position {
     let found = ast.iter_fn_def().find(|f| f.name == name);
     found.map_or(Position::NONE, |f| f.body.start_position())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Callback;
+
+    #[test]
+    fn the_page_says_what_an_editor_says() {
+        let page = include_str!("../../../docs/script.md");
+        for callback in Callback::ALL {
+            let (called, returns) = (callback.called(), callback.returns());
+            let row = format!("| `{}` | {called} | {returns} |", callback.signature());
+            assert!(page.contains(&row), "{row}");
+        }
+    }
 }

@@ -6,7 +6,7 @@ use std::fmt::Write;
 const INTRODUCTION: &str = "# Functions
 
 Everything that a script can call. This page is made of the same table as hover and completion in an
-editor: `src/script/reference`. The tests compare the table with the functions that the engine really has, and
+[editor](editors.md): `src/script/reference`. The tests compare the table with the functions that the engine really has, and
 run every example.
 
 `name(a: type, b?: type) -> type` takes `a`, may be given `b`, and gives a value of the type behind the arrow. `x.name(…)` is a method and
