@@ -188,7 +188,7 @@ pub(super) fn signature_help(
     }
     let fits = |one: &SignatureInformation| one.parameters.as_ref().is_some_and(|p| p.len() > nth);
     let active = signatures.iter().position(fits).unwrap_or(0);
-    (!signatures.is_empty()).then(|| SignatureHelp {
+    (!signatures.is_empty()).then_some(SignatureHelp {
         signatures,
         active_signature: Some(active as u32),
         active_parameter: Some(nth as u32),
