@@ -6,8 +6,10 @@
 use crate::util::*;
 use std::path::{Path, PathBuf};
 
-/// The words of a command line; single quotes keep words together.
+/// The words of a command line; single quotes keep words together, and a backslash at its end continues a
+/// line.
 fn words(command: &str) -> Vec<String> {
+    let command = command.replace("\\\n", " ");
     let mut words = Vec::new();
     for (i, part) in command.split('\'').enumerate() {
         if i % 2 == 1 {

@@ -13,7 +13,7 @@
 //! - `install`: completions, man pages, new projects, and what doctor finds
 //! - `lab`: what the page of a script is told, and who is not answered
 //! - `listen`: points that arrive over HTTP, from honest senders and others (`listener` starts one)
-//! - `tutorial`: the commands of the book's tutorial do what it says
+//! - `commands`: every command of the book runs and prints what the book shows
 //! - `printer`: the main job, the alerts of the guide
 //! - `replay`, `judging`: recorded data through a script; CSV, labels, sweeps, detectors on bad input
 //! - `replay_options`: every option of a replay has its effect in both modes, or is refused by name
@@ -66,6 +66,7 @@ mod book;
 mod captures;
 mod check;
 mod chunks;
+mod commands;
 mod conf;
 mod contract;
 mod cuts;
@@ -120,7 +121,6 @@ mod standard_output;
 mod state;
 mod testing;
 mod tick;
-mod tutorial;
 mod util;
 mod watching;
 mod workers;

@@ -9,7 +9,7 @@ use std::fmt::{self, Display, Write};
 const FEW: usize = 4;
 
 /// Values inside each other that are shown.
-const DEPTH: usize = 3;
+const DEPTH: usize = 4;
 
 /// Letters of a text that are shown.
 const LONG: usize = 200;
@@ -350,6 +350,6 @@ mod tests {
             json!({ "history": { "moving_stats": { "size": 3, "last_time": null } }, "n": 1 }),
             "history: moving_stats: (size: 3; last_time: none); n: 1",
         );
-        check(json!([[[[1]]]]), "…");
+        check(json!([[[[[1]]]]]), "…");
     }
 }
