@@ -75,11 +75,13 @@ pub(crate) struct Streams {
     pub(crate) input_bytes: u64,
     /// Of all output; when it is full, the oldest goes.
     pub(crate) output_bytes: u64,
+    /// Input stays after it is in a checkpoint, to be looked at or played again; senders get 503 when it is full.
+    pub(crate) keep_input: bool,
 }
 
 impl Default for Streams {
     fn default() -> Self {
-        Self { input_bytes: 256 << 20, output_bytes: 1 << 30 }
+        Self { input_bytes: 256 << 20, output_bytes: 1 << 30, keep_input: false }
     }
 }
 

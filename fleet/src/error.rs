@@ -90,3 +90,23 @@ impl FleetError {
         )
     }
 }
+
+/// How often something that is missing is looked for before it is believed to be gone.
+const LOOKS: u32 = 6;
+/// How long to wait between two looks.
+const BETWEEN: std::time::Duration = std::time::Duration::from_millis(400);
+
+/// Looks again where something is missing: an owner may have replaced it meanwhile, and a server that has just
+/// begun may not have it yet.
+///
+/// # Errors
+/// What the last look says.
+pub(crate) fn believed<T>(look: impl Fn() -> Result<T>) -> Result<T> {
+    for _ in 1..LOOKS {
+        match look() {
+            Err(FleetError::Stop { .. }) => std::thread::sleep(BETWEEN),
+            seen => return seen,
+        }
+    }
+    look()
+}

@@ -4,7 +4,7 @@
 //!
 //! JetStream's own copying (`sources`) refuses records that were written with a fence.
 
-use crate::error::{FleetError, Result};
+use crate::error::{FleetError, Result, believed};
 use crate::journal::{Kind, Mark, output_kind};
 use crate::message::Record;
 use crate::names::{Names, Partition};
@@ -27,7 +27,9 @@ const RECORD: usize = 4 << 10;
 /// How long to wait when nothing has come.
 const PAUSE: Duration = Duration::from_millis(5);
 /// How often a journal is read again before what is missing is believed to be.
-const READ_AGAIN: u32 = 20;
+const READ_AGAIN: u32 = 8;
+/// How long to wait before it is read again the first time.
+const MISREAD: Duration = Duration::from_millis(100);
 
 /// How far journals are copied: the last record of output of each.
 pub(crate) type Copied = BTreeMap<Partition, u64>;
@@ -89,6 +91,10 @@ fn note(transport: &dyn Transport, names: &Names, copied: &Copied, last: u64) ->
 /// # Errors
 /// A stream of which something is missing.
 pub(crate) fn progress(transport: &dyn Transport, names: &Names) -> Result<(u64, Copied)> {
+    believed(|| look(transport, names))
+}
+
+fn look(transport: &dyn Transport, names: &Names) -> Result<(u64, Copied)> {
     let stream = names.output();
     let lost = |what: String| {
         FleetError::Stop {
@@ -117,6 +123,67 @@ pub(crate) fn progress(transport: &dyn Transport, names: &Names) -> Result<(u64,
         copied.insert(partition(names, &record)?, Mark::of(&record)?.own);
     }
     Ok((ends.last, copied))
+}
+
+/// What the last record of a partition's output says, as far as the stream still holds one.
+///
+/// # Errors
+/// Servers that do not answer.
+pub(crate) fn last_mark(
+    transport: &dyn Transport,
+    names: &Names,
+    of: Partition,
+) -> Result<Option<Mark>> {
+    let mut last: Option<Mark> = None;
+    for kind in Kind::ALL {
+        let subject = line_subject(names, kind, of);
+        if let Some(record) = transport.last_of(&names.output(), &subject)? {
+            let mark = Mark::of(&record)?;
+            last = Some(last.filter(|known| known.own > mark.own).unwrap_or(mark));
+        }
+    }
+    Ok(last)
+}
+
+/// The subject of a partition's lines in the output.
+fn line_subject(names: &Names, kind: Kind, of: Partition) -> String {
+    format!("{}.{}.{}", names.output_subject(kind.name()), of.generation, of.number)
+}
+
+/// Writes a record that says that all journals are copied as far as they hold nothing older: what is missing is
+/// given up. Returns the number of the last record of a journal that counts as copied.
+///
+/// # Errors
+/// Servers that do not answer.
+pub(crate) fn give_up(
+    transport: &dyn Transport,
+    names: &Names,
+    partitions: &[Partition],
+) -> Result<u64> {
+    let mut copied = match progress(transport, names) {
+        Ok((_, copied)) => copied,
+        Err(FleetError::Stop { what, .. }) => {
+            log::warn!("{what}");
+            Copied::new()
+        }
+        Err(error) => return Err(error),
+    };
+    for of in partitions {
+        let known = last_mark(transport, names, *of)?.map_or(0, |mark| mark.own);
+        let entry = copied.entry(*of).or_default();
+        *entry = known.max(*entry);
+        // The first record that is still there says which one was before it.
+        let ends = transport.ends(&names.journal(*of))?.unwrap_or_default();
+        if ends.messages > 0 && ends.first > *entry {
+            let first = transport.get(&names.journal(*of), ends.first)?;
+            let previous =
+                first.as_ref().map(Mark::of).transpose()?.map_or(0, |mark| mark.previous);
+            *entry = previous.max(*entry);
+        }
+    }
+    let last = transport.ends(&names.output())?.unwrap_or_default().last;
+    note(transport, names, &copied, last)?()?;
+    Ok(copied.values().copied().max().unwrap_or_default())
 }
 
 fn since(record: &Record) -> Result<u64> {
@@ -173,8 +240,9 @@ impl Outlet {
 
     fn source(&self, of: Partition) -> JournalSource {
         let from = self.sent.get(&of).copied().unwrap_or_default() + 1;
-        let subjects = self.names.journal_subject(of, "out.>");
-        let reading = self.transport.read(&self.names.journal(of), from, Some(subjects));
+        // Checkpoints are read too, and passed over: servers that were killed have left messages out where only
+        // some subjects were asked for.
+        let reading = self.transport.read(&self.names.journal(of), from);
         JournalSource { of, reading, misread: 0, not_before: Instant::now() }
     }
 
@@ -202,6 +270,7 @@ impl Outlet {
     fn copy_records(&mut self, source: usize, records: &[Record]) -> Result<()> {
         let of = self.sources[source].of;
         for record in records {
+            let Some(kind) = self.kind(of, record) else { continue };
             let mark = Mark::of(record)?;
             let known = self.sent.get(&of).copied().unwrap_or_default();
             if mark.own <= known {
@@ -211,31 +280,43 @@ impl Outlet {
                 return self.misread(source, known, mark.previous);
             }
             self.sources[source].misread = 0;
-            self.send(of, record, &mark)?;
+            self.send(of, kind, record, &mark)?;
         }
         Ok(())
     }
 
+    /// What lines a record of a journal holds, if it holds any.
+    fn kind(&self, of: Partition, record: &Record) -> Option<Kind> {
+        let is =
+            |kind: &Kind| record.subject == self.names.journal_subject(of, &output_kind(*kind));
+        Kind::ALL.into_iter().find(is)
+    }
+
+    /// A record was not the next one: the journal is read again. A server that has just begun may give a
+    /// consumer less than there is, so a record is believed to be missing only if it is not there when asked for.
     fn misread(&mut self, source: usize, known: u64, previous: u64) -> Result<()> {
         let of = self.sources[source].of;
+        let journal = self.names.journal(of);
         let misread = self.sources[source].misread + 1;
-        if misread > READ_AGAIN {
+        if misread > READ_AGAIN && self.transport.get(&journal, previous)?.is_none() {
             return Err(FleetError::Stop {
                 what: format!(
-                    "records {} to {previous} of the journal {} are missing: their output was not copied",
-                    known + 1,
-                    self.names.journal(of)
+                    "records {} to {previous} of the journal {journal} are missing: their output was not copied",
+                    known + 1
                 ),
                 choice: "Give them up with `resume --output --accept-gap`: lines will be missing"
                     .into(),
             });
         }
-        let not_before = Instant::now() + PAUSE * misread;
+        if misread.is_power_of_two() {
+            log::warn!("{journal}: a record after {previous} came after {known}: read again");
+        }
+        let not_before = Instant::now() + MISREAD * misread.min(READ_AGAIN);
         self.sources[source] = JournalSource { misread, not_before, ..self.source(of) };
         Ok(())
     }
 
-    fn send(&mut self, of: Partition, record: &Record, mark: &Mark) -> Result<()> {
+    fn send(&mut self, of: Partition, kind: Kind, record: &Record, mark: &Mark) -> Result<()> {
         if self.bytes_since >= NOTED {
             self.settle(0)?;
             note(&*self.transport, &self.names, &self.copied, self.last)?()?;
@@ -244,8 +325,6 @@ impl Outlet {
             self.bytes_since = 0;
         }
         self.settle(UNDER_WAY - 1)?;
-        let is = |kind: &Kind| record.subject.ends_with(&output_kind(*kind));
-        let kind = Kind::ALL.into_iter().find(is).unwrap_or(Kind::Points);
         let subject =
             format!("{}.{}.{}", self.names.output_subject(kind.name()), of.generation, of.number);
         let mut headers = mark.headers();

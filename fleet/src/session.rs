@@ -98,6 +98,27 @@ impl Session {
         Ok(points)
     }
 
+    /// Plays a point of recorded data, of which only the state is wanted.
+    ///
+    /// # Errors
+    /// A script that fails.
+    pub(crate) fn learn(&mut self, point: &mut Point) -> Result<()> {
+        self.item += 1;
+        self.engine.point(self.item, point)?;
+        if self.item.is_multiple_of(CHUNK as u64) {
+            self.settle(&mut Output::default())?;
+        }
+        Ok(())
+    }
+
+    /// Lets functions handle the last points of recorded data.
+    ///
+    /// # Errors
+    /// A script that fails.
+    pub(crate) fn end_learning(&mut self) -> Result<()> {
+        self.settle(&mut Output::default())
+    }
+
     fn settle(&mut self, out: &mut Output) -> Result<()> {
         self.engine.settle()?;
         for run in &mut self.engine.runs {

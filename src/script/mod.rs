@@ -33,6 +33,7 @@ pub use host::callback::Callback;
 pub use host::handler::{Changed, Chosen, ScriptHandler, WorkerReport};
 pub use host::program::Program;
 pub use host::reload::{Follow, Watcher};
+pub use state::regroup::regroup;
 pub use state::view::{GroupView, SnapshotView};
 pub use text::ScriptText;
 pub use vocabulary::Vocabulary;

@@ -2,8 +2,13 @@
 
 mod create;
 mod deploy;
+mod drain;
 mod feed;
 mod logging;
+mod repartition;
+mod resume;
+mod seed;
+mod status;
 mod stdout;
 mod tail;
 mod worker;
@@ -41,6 +46,16 @@ enum Command {
     Worker(worker::Args),
     /// Deploy a new version across the fleet
     Deploy(deploy::Args),
+    /// Show who has which partition, and how far it is
+    Status(status::Args),
+    /// Let a worker keep its states, give its partitions away and end
+    Drain(drain::Args),
+    /// Spread the groups over another number of partitions
+    Repartition(repartition::Args),
+    /// Learn from recorded data before the first point is fed
+    Seed(seed::Args),
+    /// Let a partition go on that is stopped
+    Resume(resume::Args),
     /// Show the output
     Tail(tail::Args),
 }
@@ -79,6 +94,11 @@ pub(crate) fn main() -> ExitCode {
         Command::Feed(args) => feed::run(args),
         Command::Worker(args) => worker::run(args),
         Command::Deploy(args) => deploy::run(args),
+        Command::Status(args) => status::run(args),
+        Command::Drain(args) => drain::run(args),
+        Command::Repartition(args) => repartition::run(args),
+        Command::Seed(args) => seed::run(args),
+        Command::Resume(args) => resume::run(args),
         Command::Tail(args) => tail::run(args),
     };
     match done {

@@ -22,7 +22,7 @@ pub(super) fn run(args: &Args) -> Result<()> {
     let stream = fleet.names.output();
     let last = fleet.transport.ends(&stream)?.map_or(0, |ends| ends.last);
     let mut next = if args.all { 1 } else { last + 1 };
-    let mut reading = fleet.transport.read(&stream, next, None);
+    let mut reading = fleet.transport.read(&stream, next);
     let lines = Kind::ALL.map(|kind| fleet.names.output_subject(kind.name()) + ".");
     let mut came = Instant::now();
     loop {
@@ -39,7 +39,7 @@ pub(super) fn run(args: &Args) -> Result<()> {
                 continue;
             }
             if record.sequence > next && next > 1 && !is_forgotten(&fleet, &stream, next)? {
-                reading = fleet.transport.read(&stream, next, None);
+                reading = fleet.transport.read(&stream, next);
                 break;
             }
             next = record.sequence + 1;

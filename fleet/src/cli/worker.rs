@@ -2,9 +2,11 @@
 
 use super::ConfigArgs;
 use crate::error::Result;
+use crate::metrics;
 use crate::worker::Worker;
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -15,6 +17,9 @@ pub(super) struct Args {
     /// The name of this worker, which no other may have; by default the machine's with the process's number
     #[arg(long, value_name = "NAME")]
     id: Option<String>,
+    /// Serve metrics for Prometheus at this address, as http://ADDRESS/metrics
+    #[arg(long, value_name = "ADDRESS")]
+    metrics: Option<SocketAddr>,
 }
 
 /// The signals that ask a process to end.
@@ -35,14 +40,19 @@ pub(super) fn run(args: &Args) -> Result<()> {
             }
         }
     });
-    Worker::join(&fleet.config, fleet.transport, id, leaving)?.run()
+    let mut worker = Worker::join(&fleet.config, fleet.transport, id, leaving)?;
+    if let Some(address) = args.metrics {
+        let address = metrics::serve(address, fleet.names.fleet(), worker.latest.clone())?;
+        log::info!("metrics on http://{address}/metrics");
+    }
+    worker.run()
 }
 
 /// The machine's name with the number of the process.
 fn own_name() -> String {
     let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
     let plain = |c: char| if c.is_ascii_alphanumeric() || c == '-' { c } else { '-' };
-    let host: String = host.trim().chars().map(plain).collect();
+    let host: String = host.trim().chars().map(plain).take(24).collect();
     let host = if host.is_empty() { "worker" } else { &host };
     format!("{host}-{}", std::process::id())
 }

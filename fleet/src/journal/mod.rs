@@ -6,7 +6,7 @@ mod mark;
 
 pub(crate) use mark::{Kind, Lines, Mark};
 
-use crate::error::{FleetError, Result};
+use crate::error::{FleetError, Result, believed};
 use crate::names::{Names, Partition};
 use crate::transport::{Ticket, Transport};
 use bytes::Bytes;
@@ -88,6 +88,9 @@ pub(crate) struct Journal {
     pub(crate) mark: Mark,
     under_way: VecDeque<(u64, Ticket)>,
     /// The first record of the last checkpoint.
+    latest_checkpoint: u64,
+    /// The first record of the checkpoint before it. What is needed never is the first message of the stream, the
+    /// one that servers are most likely to lose when they are killed after a purge.
     keep_from: u64,
     /// The last record of output.
     latest_output: u64,
@@ -115,9 +118,9 @@ impl Journal {
             mark: Mark { worker: worker.into(), ..standing.mark.clone() },
             under_way: VecDeque::new(),
             keep_from: 0,
+            latest_checkpoint: 0,
             latest_output: standing.latest_output,
         };
-        journal.keep_from = journal.mark.checkpoint;
         journal.append("epoch", Bytes::new())?;
         journal.settle()?;
         Ok((journal, standing))
@@ -141,10 +144,38 @@ impl Journal {
             mark: Mark { worker: "-".into(), ..Mark::default() },
             under_way: VecDeque::new(),
             keep_from: 0,
+            latest_checkpoint: 0,
             latest_output: 0,
         };
         journal.checkpoint(checkpoint)?;
         Ok(())
+    }
+
+    /// Lets a journal go on from a checkpoint that a person has decided on, behind what `mark` says, whose number is
+    /// that of the last record.
+    ///
+    /// # Errors
+    /// A journal in which somebody writes.
+    pub(crate) fn restart(
+        transport: Arc<dyn Transport>,
+        names: &Names,
+        of: Partition,
+        mark: Mark,
+        latest_output: u64,
+        checkpoint: &Checkpoint,
+    ) -> Result<()> {
+        let mut journal = Self {
+            stream: names.journal(of),
+            transport,
+            names: names.clone(),
+            of,
+            mark: Mark { worker: "-".into(), ..mark },
+            under_way: VecDeque::new(),
+            keep_from: 0,
+            latest_checkpoint: 0,
+            latest_output,
+        };
+        journal.checkpoint(checkpoint).map(drop)
     }
 
     /// Sends lines that came out, cut into records where they are too many; `through` is the last message
@@ -203,7 +234,8 @@ impl Journal {
         self.mark.checkpoint = self.mark.own + 1;
         self.append("checkpoint", Bytes::from(encode(&manifest)?))?;
         self.settle()?;
-        self.keep_from = first;
+        self.keep_from = self.latest_checkpoint;
+        self.latest_checkpoint = first;
         Ok(length)
     }
 
@@ -269,6 +301,10 @@ pub(crate) fn standing(
     names: &Names,
     of: Partition,
 ) -> Result<Standing> {
+    believed(|| look(transport, names, of))
+}
+
+fn look(transport: &dyn Transport, names: &Names, of: Partition) -> Result<Standing> {
     let stream = names.journal(of);
     let truncated = |what: String| FleetError::Stop {
         what: format!("the journal {stream} is truncated: {what}"),

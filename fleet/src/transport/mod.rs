@@ -56,6 +56,12 @@ pub(crate) trait Transport: Send + Sync + 'static {
     /// Makes a stream, or finds it as it is planned.
     fn create(&self, plan: &StreamPlan) -> Result<()>;
 
+    /// Lets a stream take nothing any more, for ever.
+    fn seal(&self, stream: &str) -> Result<()>;
+
+    /// Removes a stream, if it is there.
+    fn delete(&self, stream: &str) -> Result<()>;
+
     /// Says what a stream holds; `None` if it is not there.
     fn ends(&self, stream: &str) -> Result<Option<Ends>>;
 
@@ -76,8 +82,8 @@ pub(crate) trait Transport: Send + Sync + 'static {
         after: Option<u64>,
     ) -> Result<Ticket>;
 
-    /// Reads a stream from a number on; of some subjects only, if they are given.
-    fn read(&self, stream: &str, from: u64, subjects: Option<String>) -> Box<dyn Reading>;
+    /// Reads a stream from a number on.
+    fn read(&self, stream: &str, from: u64) -> Box<dyn Reading>;
 
     /// Removes the messages below a number.
     fn forget(&self, stream: &str, below: u64) -> Result<()>;

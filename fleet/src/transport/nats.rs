@@ -143,6 +143,29 @@ impl Transport for Nats {
         made.map(drop).map_err(|error| FleetError::nats(format!("create {}", plan.name), error))
     }
 
+    fn seal(&self, stream: &str) -> Result<()> {
+        let failed = |why: String| FleetError::nats(format!("seal {stream}"), why);
+        self.block(async {
+            let found = self.stream(stream).await?;
+            let info = found.get_info().await.map_err(|error| failed(error.to_string()))?;
+            if info.config.sealed {
+                return Ok(());
+            }
+            let config = stream::Config { sealed: true, ..info.config };
+            let sealed = self.context.update_stream(config).await;
+            sealed.map(drop).map_err(|error| failed(error.to_string()))
+        })
+    }
+
+    fn delete(&self, stream: &str) -> Result<()> {
+        let deleted = self.block(self.context.delete_stream(stream));
+        match deleted {
+            Ok(_) => Ok(()),
+            Err(error) if error.to_string().contains("10059") => Ok(()),
+            Err(error) => Err(FleetError::nats(format!("delete {stream}"), error)),
+        }
+    }
+
     fn ends(&self, stream: &str) -> Result<Option<Ends>> {
         use async_nats::jetstream::context::GetStreamErrorKind;
         let found = self.block(self.context.get_stream(stream));
@@ -214,12 +237,16 @@ impl Transport for Nats {
         }))
     }
 
-    fn read(&self, stream: &str, from: u64, subjects: Option<String>) -> Box<dyn Reading> {
+    fn read(&self, stream: &str, from: u64) -> Box<dyn Reading> {
         let bytes = self.largest();
-        Box::new(NatsReading::start(&self.runtime, &self.context, stream, from, subjects, bytes))
+        Box::new(NatsReading::start(&self.runtime, &self.context, stream, from, bytes))
     }
 
     fn forget(&self, stream: &str, below: u64) -> Result<()> {
+        // Servers take a purge up to message 1 for one of all messages.
+        if below <= 1 {
+            return Ok(());
+        }
         let purged = self.block(async {
             let found = self.stream(stream).await?;
             let purged = found.purge().sequence(below).await;

@@ -39,7 +39,6 @@ impl NatsReading {
         context: &Context,
         stream: &str,
         from: u64,
-        subjects: Option<String>,
         largest: usize,
     ) -> Self {
         let (sender, receiver) = mpsc::channel(2);
@@ -47,7 +46,6 @@ impl NatsReading {
             context: context.clone(),
             stream: stream.to_owned(),
             next: from,
-            subjects: subjects.unwrap_or_default(),
             bytes: PULL.max(2 * largest),
             sender,
         };
@@ -81,8 +79,6 @@ struct Puller {
     stream: String,
     /// The number of the next message.
     next: u64,
-    /// The subjects that are read; all if it is empty.
-    subjects: String,
     bytes: usize,
     sender: mpsc::Sender<Result<Vec<Record>>>,
 }
@@ -105,7 +101,6 @@ impl Puller {
     async fn consumer(&self) -> std::result::Result<PullConsumer, String> {
         let config = pull::Config {
             deliver_policy: DeliverPolicy::ByStartSequence { start_sequence: self.next.max(1) },
-            filter_subject: self.subjects.clone(),
             ack_policy: AckPolicy::None,
             inactive_threshold: Duration::from_secs(30),
             memory_storage: true,

@@ -8,7 +8,7 @@ pub(crate) mod status;
 use crate::config::Config;
 use crate::error::{FleetError, Result};
 use crate::meta::{Layout, Meta};
-use crate::names::{OUTLET, Partition};
+use crate::names::{Names, OUTLET, Partition};
 use crate::transport::{Heard, Transport};
 use partition::{Command, Ground, Shared};
 use peers::Peers;
@@ -29,6 +29,8 @@ const BEAT: Duration = Duration::from_secs(1);
 const LOOK: Duration = Duration::from_secs(2);
 /// How long it listens before it takes anything.
 const LISTENS: Duration = Duration::from_millis(2500);
+/// How long a partition that is stopped stands still at least before it is tried again.
+const AGAIN: Duration = Duration::from_secs(3);
 /// How long a proof may take.
 const PROOF: Duration = Duration::from_secs(20);
 
@@ -74,8 +76,9 @@ struct Slot {
     not_before: Instant,
     /// How often in a row it failed.
     failures: u32,
-    /// The journal's last record when it was stopped, and the version that was wanted.
-    stopped: Option<(u64, Option<String>)>,
+    /// The journal's last record when it was stopped, the version that was wanted, and when it is tried again
+    /// though neither has changed: what was missing may have been a server's that had just begun.
+    stopped: Option<(u64, Option<String>, Instant)>,
 }
 
 /// A worker.
@@ -105,6 +108,12 @@ impl Worker {
         leaving: Arc<AtomicBool>,
     ) -> Result<Self> {
         let names = config.names()?;
+        // The name is a part of records' headers.
+        if Names::new(&id).is_err() {
+            return Err(FleetError::Usage(format!(
+                "--id {id}: use 1 to 40 letters, digits, '_' and '-'"
+            )));
+        }
         let meta = Meta::new(transport.clone(), names.clone());
         let layout = meta.layout()?;
         let wanted = meta.wanted()?.map(|wanted| wanted.version);
@@ -118,6 +127,7 @@ impl Worker {
                 worker: id,
                 every: Duration::from_secs(config.checkpoint.seconds),
                 every_bytes: config.checkpoint.bytes,
+                keep_input: config.streams.keep_input,
                 copied: Arc::default(),
                 wanted: Arc::new(Mutex::new(wanted)),
             },
@@ -248,10 +258,10 @@ impl Worker {
         }
         let wanted = self.wanted();
         for (of, slot) in &mut self.slots {
-            let Some((last, version)) = &slot.stopped else { continue };
+            let Some((last, version, again)) = &slot.stopped else { continue };
             let ends = self.ground.transport.ends(&self.ground.names.journal(*of));
             let changed = matches!(ends, Ok(Some(ends)) if ends.last != *last);
-            if changed || *version != wanted {
+            if changed || *version != wanted || Instant::now() >= *again {
                 log::info!("{}: tried again", of.label());
                 slot.stopped = None;
             }
@@ -315,7 +325,8 @@ impl Worker {
                     all.gaps += u64::from(matches!(error, FleetError::Stop { .. }));
                     let ends = self.ground.transport.ends(&self.ground.names.journal(of));
                     let last = ends.ok().flatten().map_or(0, |ends| ends.last);
-                    slot.stopped = Some((last, wanted.clone()));
+                    let pause = AGAIN * (1 << slot.failures.min(4));
+                    slot.stopped = Some((last, wanted.clone(), Instant::now() + pause));
                     let mut status = slot.shared.status();
                     status.stage = Stage::Stopped;
                     status.why = Some(error.to_string());

@@ -2,7 +2,7 @@
 //! checkpoint, drops what came out before, and writes what is new.
 
 use super::status::{Counters, PartitionStatus, Stage, now};
-use crate::error::{FleetError, Result};
+use crate::error::{FleetError, Result, believed};
 use crate::journal::{Checkpoint, Journal, Kind, Lines, Mark, Standing};
 use crate::message::{Batch, Record, Texts};
 use crate::meta::Meta;
@@ -62,6 +62,8 @@ pub(super) struct Ground {
     /// When checkpoints are due.
     pub(super) every: Duration,
     pub(super) every_bytes: u64,
+    /// Input stays after it is in a checkpoint.
+    pub(super) keep_input: bool,
     /// The last record of each journal that is known to be in the stream of all output.
     pub(super) copied: Arc<Mutex<BTreeMap<Partition, u64>>>,
     /// The version that is wanted.
@@ -198,6 +200,10 @@ pub(super) fn copy(
 
 /// Says what is missing if the input begins behind the next message.
 fn check_input(ground: &Ground, of: Partition, position: u64) -> Result<()> {
+    believed(|| look_at_input(ground, of, position))
+}
+
+fn look_at_input(ground: &Ground, of: Partition, position: u64) -> Result<()> {
     let stream = ground.names.input(of);
     let ends = ground.transport.ends(&stream)?;
     match ends {
@@ -237,7 +243,7 @@ fn choice(of: Partition) -> String {
 impl Owner<'_> {
     fn work(&mut self, commands: &Receiver<Command>) -> Result<()> {
         let stream = self.ground.names.input(self.of);
-        let mut reading = self.ground.transport.read(&stream, self.position + 1, None);
+        let mut reading = self.ground.transport.read(&stream, self.position + 1);
         let mut misread = 0;
         loop {
             match commands.try_recv() {
@@ -270,7 +276,7 @@ impl Owner<'_> {
 
     fn read_again(&self, stream: &str) -> Box<dyn Reading> {
         std::thread::sleep(WAIT);
-        self.ground.transport.read(stream, self.position + 1, None)
+        self.ground.transport.read(stream, self.position + 1)
     }
 
     /// A message was not the next one: where it is missing, the partition stops.
@@ -441,14 +447,17 @@ impl Owner<'_> {
         }
         // Streams that stay longer than needed do no harm; a sealed one refuses.
         let input = self.ground.names.input(self.of);
-        let copied = self.ground.copied.lock().unwrap_or_else(PoisonError::into_inner);
-        let copied = copied.get(&self.of).copied().unwrap_or_default();
-        for forgotten in
-            [self.journal.forget(copied), self.ground.transport.forget(&input, self.position + 1)]
-        {
-            if let Err(error) = forgotten {
-                log::debug!("{}: {error}", self.of.label());
-            }
+        let copied = {
+            let all = self.ground.copied.lock().unwrap_or_else(PoisonError::into_inner);
+            all.get(&self.of).copied().unwrap_or_default()
+        };
+        let mut forgotten = vec![self.journal.forget(copied)];
+        if !self.ground.keep_input {
+            // The last message stays, so that the stream knows how far it was.
+            forgotten.push(self.ground.transport.forget(&input, self.position));
+        }
+        for error in forgotten.into_iter().filter_map(Result::err) {
+            log::debug!("{}: {error}", self.of.label());
         }
         Ok(())
     }

@@ -35,18 +35,18 @@ pub(crate) struct Counters {
 }
 
 /// What a partition does.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Stage {
     /// It is being taken over.
     #[default]
     Starting,
+    /// It must not go on.
+    Stopped,
     /// It plays what came out already, up to where its last owner was.
     Replaying,
     /// It is at work.
     Running,
-    /// It must not go on.
-    Stopped,
 }
 
 /// A partition at work.

@@ -10,6 +10,7 @@ pub(super) mod codec;
 pub(super) mod fit;
 pub(super) mod groups;
 mod id;
+pub(super) mod regroup;
 pub(super) mod snapshot;
 pub(super) mod store;
 pub(super) mod view;

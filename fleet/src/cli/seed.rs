@@ -1,0 +1,115 @@
+//! `seed`: recorded data is played before the first point is fed, so that the fleet begins with what it has
+//! learned; its output is not written.
+
+use super::{ConfigArgs, Fleet, stdout};
+use crate::error::{FleetError, Result};
+use crate::journal::{Checkpoint, Journal, Standing, standing};
+use crate::meta::Meta;
+use crate::names::Partition;
+use crate::session::Session;
+use crate::states::{Spread, regrouped};
+use rhai_udf::protocol::line::Precision;
+use rhai_udf::replay::source::{self, Item, Reading, Scratch};
+use std::path::{Path, PathBuf};
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    #[command(flatten)]
+    config: ConfigArgs,
+    /// Files and folders of recorded data, merged by time as `rhai-udf replay` does
+    #[arg(long, value_name = "PATH", required = true, num_args = 1..)]
+    data: Vec<PathBuf>,
+    /// The unit of times in line protocol
+    #[arg(long, value_name = "UNIT", default_value = "ns", value_parser = precision)]
+    precision: Precision,
+}
+
+fn precision(text: &str) -> std::result::Result<Precision, String> {
+    Precision::by_name(text).ok_or_else(|| "write n, u, ms, s, m or h".into())
+}
+
+pub(super) fn run(args: &Args) -> Result<()> {
+    let fleet = args.config.connect()?;
+    let meta = Meta::new(fleet.transport.clone(), fleet.names.clone());
+    let layout = meta.layout()?;
+    let fresh: Vec<(Partition, Standing)> =
+        layout.all().map(|of| Ok((of, fresh(&fleet, of)?))).collect::<Result<_>>()?;
+    let missing = || FleetError::Usage("the fleet has no version: `deploy` one".into());
+    let wanted = meta.wanted()?.ok_or_else(missing)?;
+    let version = meta.version(&wanted.version)?.ok_or_else(missing)?;
+    let mut session = Session::start(version.clone(), None)?;
+    let points = learn(&mut session, args)?;
+    let state = [session.state()?];
+    let spread = Spread { grouping: version.grouping.clone(), partitions: layout.partitions };
+    for (of, standing) in fresh {
+        let checkpoint = Checkpoint {
+            version: version.hash.clone(),
+            state: regrouped(&state, &spread, of.number)?,
+            ..Checkpoint::default()
+        };
+        let Standing { mark, latest_output, .. } = standing;
+        let transport = fleet.transport.clone();
+        Journal::restart(transport, &fleet.names, of, mark, latest_output, &checkpoint)?;
+    }
+    stdout::print(&format!("{points} points learned, for {} partitions\n", layout.partitions))
+}
+
+/// How a partition stands that has seen no data.
+fn fresh(fleet: &Fleet, of: Partition) -> Result<Standing> {
+    let standing = standing(&*fleet.transport, &fleet.names, of)?;
+    let input = fleet.transport.ends(&fleet.names.input(of))?.unwrap_or_default();
+    if input.last > 0 || standing.checkpoint.position > 0 {
+        return Err(FleetError::Usage(format!(
+            "partition {} has been fed already: recorded data comes before the first point. Make another fleet, or \
+             feed the data as it is",
+            of.number
+        )));
+    }
+    Ok(standing)
+}
+
+fn learn(session: &mut Session, args: &Args) -> Result<u64> {
+    let mut paths = Vec::new();
+    for path in &args.data {
+        find(path, &mut paths)?;
+    }
+    if paths.is_empty() {
+        return Err(FleetError::Usage("--data: there are no files of recorded data".into()));
+    }
+    let reading = Reading { precision: args.precision, ..Reading::default() };
+    let mut source = match &paths[..] {
+        [path] => source::open(path, &reading)?,
+        paths => source::open_merged(paths, &reading)?,
+    };
+    let (mut scratch, mut points) = (Scratch::default(), 0);
+    while let Some(item) = source.next(&mut scratch)? {
+        if item != Item::Point {
+            return Err(FleetError::Usage(
+                "--data: a fleet takes points: line protocol, CSV or .srpl".into(),
+            ));
+        }
+        session.learn(&mut scratch.point)?;
+        points += 1;
+    }
+    session.end_learning()?;
+    Ok(points)
+}
+
+/// Finds the files of recorded data in a folder and those below it, or takes the file that is named.
+fn find(path: &Path, all: &mut Vec<PathBuf>) -> Result<()> {
+    let unread = |source| FleetError::Read { path: path.to_owned(), source };
+    if !path.is_dir() {
+        all.push(path.to_owned());
+        return Ok(());
+    }
+    let entries = std::fs::read_dir(path).map_err(unread)?;
+    let mut entries: Vec<PathBuf> =
+        entries.map(|entry| Ok(entry?.path())).collect::<std::io::Result<_>>().map_err(unread)?;
+    entries.sort();
+    for entry in entries {
+        if entry.is_dir() || source::is_known(&entry) {
+            find(&entry, all)?;
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,212 @@
+//! `status`: who has which partition, how far it is, what is stopped and why.
+
+use super::{ConfigArgs, Fleet, stdout};
+use crate::error::Result;
+use crate::journal::standing;
+use crate::meta::Meta;
+use crate::names::OUTLET;
+use crate::worker::status::{Beat, PartitionStatus, Stage, now};
+use clap::ValueEnum;
+use serde::Serialize;
+use std::collections::BTreeMap;
+use std::fmt::Write;
+use std::time::{Duration, Instant};
+
+/// How long heartbeats are collected.
+const LISTENS: Duration = Duration::from_millis(2200);
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    #[command(flatten)]
+    config: ConfigArgs,
+    /// Show it again and again
+    #[arg(long)]
+    watch: bool,
+    /// How it is written
+    #[arg(long, value_enum, default_value_t = Format::Table)]
+    format: Format,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Format {
+    Table,
+    Json,
+}
+
+/// What is known of a fleet.
+#[derive(Debug, Serialize)]
+struct Report {
+    fleet: String,
+    generation: u64,
+    /// The number of partitions that a repartition is on its way to.
+    becomes: Option<u32>,
+    /// The version that is wanted.
+    version: String,
+    script: String,
+    workers: Vec<Beat>,
+    partitions: Vec<Row>,
+    /// Messages of the output stream.
+    output_messages: u64,
+    /// The worker that copies the output.
+    output_copied_by: Option<String>,
+    /// Why it is not copied, if somebody has to do something.
+    output_stopped: Option<String>,
+}
+
+#[derive(Debug, Serialize)]
+struct Row {
+    /// `None` if no worker has it.
+    worker: Option<String>,
+    #[serde(flatten)]
+    status: PartitionStatus,
+}
+
+pub(super) fn run(args: &Args) -> Result<()> {
+    let fleet = args.config.connect()?;
+    loop {
+        let report = look(&fleet)?;
+        let text = match args.format {
+            Format::Json => serde_json::to_string(&report).unwrap_or_default() + "\n",
+            Format::Table => table(&report),
+        };
+        let clear = if args.watch && args.format == Format::Table { "\x1b[H\x1b[2J" } else { "" };
+        stdout::print(&format!("{clear}{text}"))?;
+        if !args.watch {
+            return Ok(());
+        }
+    }
+}
+
+/// Collects heartbeats for a moment; the last of each worker counts.
+pub(super) fn beats(fleet: &Fleet) -> Result<BTreeMap<String, Beat>> {
+    let heard = fleet.transport.listen(fleet.names.beat())?;
+    let began = Instant::now();
+    let mut beats = BTreeMap::new();
+    while let Some(left) = LISTENS.checked_sub(began.elapsed()) {
+        let Ok(heard) = heard.recv_timeout(left) else { break };
+        if let Ok(beat) = serde_json::from_slice::<Beat>(&heard.payload) {
+            beats.insert(beat.worker.clone(), beat);
+        }
+    }
+    Ok(beats)
+}
+
+fn look(fleet: &Fleet) -> Result<Report> {
+    let meta = Meta::new(fleet.transport.clone(), fleet.names.clone());
+    let (layout, wanted) = (meta.layout()?, meta.wanted()?);
+    let beats = beats(fleet)?;
+    let mut partitions = Vec::new();
+    for of in layout.all() {
+        let held = holder(&beats, layout.generation, of.number);
+        let (worker, status) = match held {
+            Some((worker, status)) => (Some(worker), status),
+            None => (None, orphan(fleet, of)),
+        };
+        partitions.push(Row { worker, status });
+    }
+    let copier = holder(&beats, layout.generation, OUTLET);
+    let output = fleet.transport.ends(&fleet.names.output())?.unwrap_or_default();
+    let (version, script) =
+        wanted.map(|wanted| (wanted.version, wanted.script)).unwrap_or_default();
+    Ok(Report {
+        fleet: fleet.names.fleet().into(),
+        generation: layout.generation,
+        becomes: layout.becomes,
+        version,
+        script,
+        partitions,
+        output_messages: output.messages,
+        output_stopped: copier.as_ref().and_then(|(_, status)| status.why.clone()),
+        output_copied_by: copier.map(|(worker, _)| worker),
+        workers: beats.into_values().collect(),
+    })
+}
+
+/// Who says that it has a partition; of two, the one that is further.
+fn holder(
+    beats: &BTreeMap<String, Beat>,
+    generation: u64,
+    number: u32,
+) -> Option<(String, PartitionStatus)> {
+    let all = beats.values().filter(|beat| beat.generation == generation).flat_map(|beat| {
+        let own = beat.partitions.iter().filter(move |status| status.number == number);
+        own.map(|status| (beat.worker.clone(), status.clone()))
+    });
+    all.max_by_key(|(_, status)| (status.stage, status.position))
+}
+
+/// A partition without a worker, as its journal says.
+fn orphan(fleet: &Fleet, of: crate::names::Partition) -> PartitionStatus {
+    let mut status = PartitionStatus { number: of.number, ..PartitionStatus::default() };
+    match standing(&*fleet.transport, &fleet.names, of) {
+        Ok(standing) => {
+            status.version = standing.checkpoint.version;
+            status.position = standing.mark.through;
+            status.checkpoint_position = standing.checkpoint.position;
+            status.checkpoint_at = standing.stored as f64 / 1e9;
+            status.checkpoint_bytes = standing.size;
+        }
+        Err(error) => status.why = Some(error.to_string()),
+    }
+    if let Ok(Some(ends)) = fleet.transport.ends(&fleet.names.input(of)) {
+        status.lag = ends.last.saturating_sub(status.position);
+    }
+    status
+}
+
+fn table(report: &Report) -> String {
+    let mut text = format!(
+        "fleet {}  layout {}  version {} of {}  {} workers  output: {} messages, copied by {}\n",
+        report.fleet,
+        report.generation,
+        report.version,
+        report.script,
+        report.workers.len(),
+        report.output_messages,
+        report.output_copied_by.as_deref().unwrap_or("nobody"),
+    );
+    let _ = writeln!(
+        text,
+        "{:>4}  {:<20} {:<9} {:>10} {:>7} {:>7}  {:>10} {:>9}  {:<16}",
+        "part", "worker", "stage", "position", "lag", "lag s", "checkpoint", "bytes", "version"
+    );
+    for Row { worker, status } in &report.partitions {
+        let age = now() - status.checkpoint_at;
+        let stage = match (worker, status.stage) {
+            (None, _) => "no owner".to_owned(),
+            (_, Stage::Starting) => "starting".into(),
+            (_, Stage::Replaying) => "replaying".into(),
+            (_, Stage::Running) => "running".into(),
+            (_, Stage::Stopped) => "STOPPED".into(),
+        };
+        let _ = writeln!(
+            text,
+            "{:>4}  {:<20} {:<9} {:>10} {:>7} {:>7.1}  {:>8.0} s {:>9}  {:<16}",
+            status.number,
+            worker.as_deref().unwrap_or("-"),
+            stage,
+            status.position,
+            status.lag,
+            status.lag_seconds,
+            age,
+            status.checkpoint_bytes,
+            status.version
+        );
+    }
+    for Row { status, .. } in &report.partitions {
+        if let Some(why) = &status.why {
+            let _ = writeln!(text, "partition {}: {why}", status.number);
+        }
+        if let Some((version, why)) = &status.refused {
+            let _ = writeln!(text, "partition {} does not take {version}: {why}", status.number);
+        }
+    }
+    if let Some(why) = &report.output_stopped {
+        let _ = writeln!(text, "the output: {why}");
+    }
+    if let Some(partitions) = report.becomes {
+        let _ =
+            writeln!(text, "on the way to {partitions} partitions: run `repartition` to its end");
+    }
+    text
+}

@@ -1,0 +1,130 @@
+use crate::util::{Client, Fleet, Process, Servers, assert_same, points, replayed, wait_for};
+use std::time::{Duration, Instant};
+
+const PARTITIONS: u32 = 6;
+const GROUPS: u64 = 60;
+
+/// Numbers that look random and are the same in every run.
+struct Dice(u64);
+
+impl Dice {
+    fn roll(&mut self, sides: u64) -> usize {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        (self.0 % sides) as usize
+    }
+}
+
+/// Three servers and three workers; every few seconds one of them is killed or stopped for a while.
+fn chaos(seconds: u64) {
+    let Some(mut servers) = Servers::start(3) else { return };
+    let rest = format!(
+        "partitions = {PARTITIONS}\nreplicas = 3\n[streams]\nkeep_input = true\n[checkpoint]\nseconds = 2"
+    );
+    let fleet = Fleet::create(servers.urls(), &rest);
+    let feed = fleet.feed();
+    let mut workers: Vec<Process> = ["a", "b", "c"].map(|id| fleet.worker(id)).into();
+    let mut dice = Dice(0x5eed_1234_5678);
+    let began = Instant::now();
+    let mut events = Vec::new();
+    let mut sent = 0;
+    let feeding = std::sync::atomic::AtomicBool::new(true);
+    std::thread::scope(|scope| {
+        let feeder = scope.spawn(|| {
+            let mut next = 0;
+            while feeding.load(std::sync::atomic::Ordering::Acquire) {
+                feed.send_until_taken(&points(next, next + 300, GROUPS));
+                next += 300;
+            }
+            next
+        });
+        while began.elapsed() < Duration::from_secs(seconds) {
+            std::thread::sleep(Duration::from_millis(1500));
+            let which = dice.roll(3);
+            let event = match dice.roll(4) {
+                0 => {
+                    let id = ["a", "b", "c"][which];
+                    let new = fleet.worker(id);
+                    std::mem::replace(&mut workers[which], new).kill();
+                    format!("kill worker {which}")
+                }
+                1 => {
+                    workers[which].signal("-STOP");
+                    std::thread::sleep(Duration::from_millis(5500));
+                    workers[which].signal("-CONT");
+                    format!("stop worker {which}")
+                }
+                2 => {
+                    servers.kill(which);
+                    std::thread::sleep(Duration::from_millis(1000));
+                    servers.restart(which);
+                    std::thread::sleep(Duration::from_millis(2000));
+                    format!("kill server {which}")
+                }
+                _ => {
+                    servers.signal(which, "-STOP");
+                    std::thread::sleep(Duration::from_millis(3000));
+                    servers.signal(which, "-CONT");
+                    std::thread::sleep(Duration::from_millis(1000));
+                    format!("stop server {which}")
+                }
+            };
+            events.push(event);
+        }
+        feeding.store(false, std::sync::atomic::Ordering::Release);
+        sent = feeder.join().unwrap();
+    });
+    // What was acknowledged, and what was stored without that: a sender sends it again.
+    let client = Client::new(&servers.urls());
+    let fed = client.fed(1, PARTITIONS);
+    let lines = fed.lines().count();
+    assert!(
+        lines as u64 >= sent,
+        "{lines} lines are stored of {sent} that were acknowledged: {events:?}"
+    );
+    let expected = replayed(&fleet.script(), &fed);
+    tell_of_stops(&fleet, &client);
+    let output = fleet.output(lines);
+    let settled = fleet.output(lines);
+    assert_eq!(output.len(), settled.len(), "more came after all was there: {events:?}");
+    assert_same(&output, &expected);
+    wait_for("the last takeovers", || {
+        let rows = fleet.status()["partitions"].as_array().unwrap().clone();
+        rows.iter().all(|row| row["stage"] == "running")
+    });
+    let _ = std::io::Write::write_all(
+        &mut std::io::stderr(),
+        format!("{sent} points sent, {lines} stored and out, through {events:?}\n").as_bytes(),
+    );
+}
+
+/// Says what the servers hold of journals whose partitions are stopped, for whoever looks for the reason.
+fn tell_of_stops(fleet: &Fleet, client: &Client) {
+    let status = fleet.status();
+    for row in status["partitions"].as_array().unwrap().iter().filter(|row| row["why"].is_string())
+    {
+        let journal = format!("t_J_1_{}", row["number"]);
+        let held = client.block(async {
+            let stream = client.context.get_stream(&journal).await.ok()?;
+            let state = stream.cached_info().state.clone();
+            let mut held = Vec::new();
+            for sequence in state.first_sequence.saturating_sub(3)..=state.last_sequence {
+                if let Ok(message) = stream.get_raw_message(sequence).await {
+                    held.push((sequence, message.subject.to_string()));
+                }
+            }
+            held.truncate(4);
+            Some((state.first_sequence, state.last_sequence, state.messages, held))
+        });
+        let line = format!("{journal}: {}\nholds {held:?}\n", row["why"]);
+        let _ = std::io::Write::write_all(&mut std::io::stderr(), line.as_bytes());
+    }
+}
+
+/// `RHAI_UDF_CHAOS=300` lets it go on for five minutes.
+#[test]
+fn nothing_is_lost_or_doubled_when_workers_and_servers_die() {
+    let seconds = std::env::var("RHAI_UDF_CHAOS").ok().and_then(|text| text.parse().ok());
+    chaos(seconds.unwrap_or(30));
+}
