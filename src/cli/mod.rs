@@ -136,7 +136,10 @@ fn command() -> ExitCode {
             check::run(args)
         }
         Command::Fmt(args) => fmt::run(args),
-        Command::Lsp(args) => lsp::run(args),
+        Command::Lsp(args) => {
+            logging::start(level, &Default::default(), log::LevelFilter::Warn);
+            lsp::run(args)
+        }
         Command::Import(args) => import::run(args),
         Command::Make(args) => make::run(args),
         Command::Model(args) => {
