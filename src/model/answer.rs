@@ -2,9 +2,10 @@
 
 use super::error::{ModelError, Result};
 use super::math::argmax;
+use super::onnx::Table;
 use super::port::Port;
 use super::tensor::{Data, Shape, Tensor};
-use super::value::{Labels, Value, Values};
+use super::value::{Labels, Maps, Value, Values};
 use std::sync::Arc;
 
 /// What an output is about.
@@ -113,10 +114,7 @@ impl Roles {
                 }
                 Value::Maps(maps) => {
                     scored = true;
-                    let wide = |labels: &&Arc<Labels>| labels.len() == maps.keys.len();
-                    let keys = given.filter(wide).cloned().unwrap_or(maps.keys);
-                    let (name, meaning) = (AnswerName::Probabilities, Meaning::Classes(keys));
-                    answers.push(Answer { name, meaning, values: maps.values });
+                    answers.push(mapped(*maps, given));
                 }
                 Value::Sequence(tensors) => {
                     for (at, values) in tensors.into_iter().enumerate() {
@@ -125,6 +123,33 @@ impl Roles {
                     }
                 }
             }
+        }
+        if !labelled && let Some(given) = given {
+            classify(&mut answers, given)?;
+        }
+        Ok(answers)
+    }
+
+    /// What a table means that a pipeline has made: its label is the first output, the numbers are the last.
+    pub(super) fn of_table(
+        &self,
+        mut table: Table,
+        given: Option<&Arc<Labels>>,
+    ) -> Result<Vec<Answer>> {
+        let mut answers = Vec::with_capacity(2);
+        let label = table.label.take();
+        let labelled = label.is_some();
+        if let Some(label) = label {
+            let values = Tensor::new(Shape::list(table.rows), label)?;
+            let values = relabelled(values, self.labels.as_deref(), given)?;
+            answers.push(Answer { name: AnswerName::Label, meaning: Meaning::Label, values });
+        }
+        let keys = table.keys.take();
+        let values = table.into_tensor()?;
+        match (keys, self.outputs.last()) {
+            (Some(keys), _) => answers.push(mapped(Maps { keys, values }, given)),
+            (None, Some(role)) => answers.push(self.numbers(role, values, given, labelled)),
+            (None, None) => {}
         }
         if !labelled && let Some(given) = given {
             classify(&mut answers, given)?;
@@ -159,6 +184,14 @@ impl Role {
         let whole = |t: &Tensor| matches!(t.data(), Data::Int(_) | Data::Text(_));
         self.label && matches!(value, Value::Tensor(tensor) if whole(tensor))
     }
+}
+
+/// What a map for each row means.
+fn mapped(maps: Maps, given: Option<&Arc<Labels>>) -> Answer {
+    let wide = |labels: &&Arc<Labels>| labels.len() == maps.keys.len();
+    let keys = given.filter(wide).cloned().unwrap_or(maps.keys);
+    let (name, meaning) = (AnswerName::Probabilities, Meaning::Classes(keys));
+    Answer { name, meaning, values: maps.values }
 }
 
 /// The label of each row where the model gives only numbers for each class.

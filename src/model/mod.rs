@@ -67,6 +67,8 @@ pub struct Model {
     pub digest: String,
     roles: Roles,
     engine: Engine,
+    /// How many columns rows have that go through the pipeline that the graph is; none where it is no pipeline.
+    pipeline: Option<usize>,
 }
 
 enum Engine {
@@ -94,6 +96,7 @@ impl Model {
             Some(boosted) => Self::boosted(boosted),
             None => Self::onnx(Onnx::read(bytes).map_err(|error| unknown(bytes, error))?),
         };
+        model.pipeline = model.pipeline();
         model.bytes = bytes.len();
         model.digest = digest;
         Ok(model)
@@ -117,6 +120,7 @@ impl Model {
             digest: String::new(),
             roles: Roles::new(&onnx.outputs, onnx.labels.as_ref()),
             engine: Engine::Onnx(Box::new(onnx)),
+            pipeline: None,
         }
     }
 
@@ -134,6 +138,7 @@ impl Model {
             bytes: 0,
             digest: String::new(),
             engine: Engine::Boosted(Box::new(boosted)),
+            pipeline: None,
         }
     }
 
@@ -170,6 +175,17 @@ impl Model {
         let given: Vec<_> = given.iter().map(|(name, _)| name.as_str()).collect();
         let given = if given.is_empty() { "nothing".into() } else { given.join(", ") };
         ModelError::Input(format!("input '{missing}' of the model is missing; {given} is given"))
+    }
+
+    /// The columns of the table that the model takes, where its graph is a pipeline.
+    fn pipeline(&self) -> Option<usize> {
+        let (Engine::Onnx(onnx), [port]) = (&self.engine, &self.inputs[..]) else { return None };
+        let float = port.kind == PortKind::Tensor(Kind::Float);
+        let table = matches!(port.shape.as_deref(), Some([None, _]));
+        match self.layout() {
+            Ok(Layout::Table { columns }) if float && table && onnx.is_pipeline() => Some(columns),
+            _ => None,
+        }
     }
 
     /// Runs the model on values in the order of its inputs.

@@ -1,12 +1,13 @@
 //! Predictions: rows of features in, what the outputs mean out.
 
-use super::Model;
 use super::answer::Prediction;
 use super::error::{ModelError, Result};
+use super::onnx::Table;
 use super::port::{Port, PortKind};
 use super::run::Run;
 use super::tensor::{Data, Kind, Shape, Tensor};
 use super::value::{Labels, Value, Values};
+use super::{Engine, Model};
 use smallvec::{SmallVec, smallvec};
 use std::sync::Arc;
 
@@ -117,6 +118,14 @@ impl Model {
         labels: Option<&Arc<Labels>>,
         run: &Run<'_>,
     ) -> std::result::Result<Prediction, ModelError> {
+        if let (Some(columns), Engine::Onnx(onnx)) = (self.pipeline, &self.engine)
+            && rows.texts.is_empty()
+            && rows.numbers.len() == rows.rows.saturating_mul(columns)
+        {
+            let mut table = Table::new(rows.rows, columns, rows.numbers);
+            onnx.change(&mut table, run)?;
+            return Ok(Prediction { answers: self.roles.of_table(table, labels)? });
+        }
         let layout = self.layout()?;
         let fixed = self.inputs.iter().find_map(|port| *port.shape.as_ref()?.first()?);
         let count = match layout {

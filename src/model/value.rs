@@ -38,11 +38,16 @@ impl Labels {
 
     /// The labels at the given places, which must be inside.
     pub(crate) fn pick(&self, places: impl Iterator<Item = usize>) -> Tensor {
-        let data = match self {
+        let data = self.data(places);
+        Tensor::new(Shape::list(data.len()), data).expect("a label for each place")
+    }
+
+    /// The same as elements alone.
+    pub(crate) fn data(&self, places: impl Iterator<Item = usize>) -> Data {
+        match self {
             Self::Ints(v) => Data::Int(places.map(|at| v[at]).collect()),
             Self::Texts(v) => Data::Text(places.map(|at| v[at].clone()).collect()),
-        };
-        Tensor::new(Shape::list(data.len()), data).expect("a label for each place")
+        }
     }
 }
 

@@ -1,6 +1,6 @@
 //! Building forests: every index is checked, and no walk can go round in a circle.
 
-use super::{Forest, Leaves, Node, Real, Tree, steps};
+use super::{Forest, Leaves, Node, Quick, Real, Tree};
 use crate::model::error::{ModelError, Result};
 
 /// How a branch decides; the flag says whether a missing value goes to the first child.
@@ -61,7 +61,7 @@ impl Builder {
             leaves: Leaves::Single(Vec::new()),
             trees: Vec::with_capacity(self.roots.len()),
             sets: Vec::new(),
-            steps: None,
+            quick: None,
             features: 0,
             targets: self.targets,
         };
@@ -95,7 +95,7 @@ impl Builder {
             Leaves::Many(leaf_of, starts, entries)
         };
         forest.sets = self.sets;
-        forest.steps = steps(&forest.nodes, &forest.tests);
+        forest.quick = Quick::new(&forest);
         Ok(forest)
     }
 

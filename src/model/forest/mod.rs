@@ -2,17 +2,24 @@
 //!
 //! All trees lie in one flat array; the two children of a node are neighbours, so a step is a
 //! comparison and an addition. A leaf is its own child: several walks go side by side without
-//! asking which of them has arrived, which keeps the processor busy while memory answers.
+//! asking which of them has arrived, which keeps the processor busy while memory answers. Shallow
+//! trees are filled up to one depth, so that not even the place of a child is looked up (`even`).
 //!
 //! The sums of a row are added up in the order of the trees, whether it comes alone or in a batch.
 
 mod build;
+mod crown;
+mod even;
+mod node;
 #[cfg(test)]
 mod tests;
 mod walk;
 
 pub(crate) use build::{Branch, Builder, Grown, Test};
 
+use crown::{Crown, crowns};
+use even::Even;
+use node::{LongSplit, LongStep, ShortSplit, Split, Step};
 use std::ops::AddAssign;
 
 /// Floats of either precision, for thresholds and for weights.
@@ -23,7 +30,10 @@ pub(crate) trait Real:
     const INFINITY: Self;
 
     /// Nodes with thresholds of this type.
-    type Step: Step;
+    type Step: Step<Key = <Self::Split as Split>::Key>;
+
+    /// Branches with thresholds of this type.
+    type Split: Split;
 
     /// An integer in the order of the floats; both zeros have the same.
     fn key(self) -> <Self::Step as Step>::Key;
@@ -40,6 +50,7 @@ impl Real for f32 {
     const INFINITY: Self = f32::INFINITY;
 
     type Step = u64;
+    type Split = ShortSplit;
 
     #[inline(always)]
     fn key(self) -> i32 {
@@ -60,6 +71,7 @@ impl Real for f64 {
     const INFINITY: Self = f64::INFINITY;
 
     type Step = LongStep;
+    type Split = LongSplit;
 
     #[inline(always)]
     fn key(self) -> i64 {
@@ -83,75 +95,6 @@ struct Node<X> {
     feature: u32,
     /// The child for `x <= value`; the other one follows it.
     child: u32,
-}
-
-/// A node in short, so that more of a tree fits into the nearest memory and one load is a step.
-pub(crate) trait Step: Copy + Send + Sync + 'static {
-    /// A number in the order of the floats.
-    type Key: Copy + PartialOrd + Send + Sync;
-
-    /// A node whose first child lies `ahead` nodes behind it; a leaf has 0.
-    fn new(threshold: Self::Key, feature: u16, ahead: u16) -> Self;
-
-    fn threshold(self) -> Self::Key;
-
-    fn feature(self) -> u16;
-
-    /// How far behind this node the walk of a row goes on.
-    fn stride(self, key: Self::Key) -> u32;
-}
-
-/// Threshold, feature and distance, from the highest bits on.
-impl Step for u64 {
-    type Key = i32;
-
-    fn new(threshold: i32, feature: u16, ahead: u16) -> Self {
-        u64::from(threshold.cast_unsigned()) << 32 | u64::from(ahead) << 16 | u64::from(feature)
-    }
-
-    #[inline(always)]
-    fn threshold(self) -> i32 {
-        (self >> 32) as i32
-    }
-
-    #[inline(always)]
-    fn feature(self) -> u16 {
-        self as u16
-    }
-
-    #[inline(always)]
-    fn stride(self, key: i32) -> u32 {
-        (self as u32 >> 16) + u32::from(key > self.threshold())
-    }
-}
-
-/// The same with a threshold of 64 bits.
-#[derive(Clone, Copy)]
-pub(crate) struct LongStep {
-    threshold: i64,
-    feature: u16,
-    ahead: u16,
-}
-
-impl Step for LongStep {
-    type Key = i64;
-
-    fn new(threshold: i64, feature: u16, ahead: u16) -> Self {
-        Self { threshold, feature, ahead }
-    }
-
-    fn threshold(self) -> i64 {
-        self.threshold
-    }
-
-    fn feature(self) -> u16 {
-        self.feature
-    }
-
-    #[inline(always)]
-    fn stride(self, key: i64) -> u32 {
-        u32::from(self.ahead) + u32::from(key > self.threshold)
-    }
 }
 
 /// What is added up when a walk ends in a leaf.
@@ -190,11 +133,26 @@ pub(crate) struct Forest<X: Real, W> {
     trees: Vec<Tree>,
     /// The values that lead to the first child, for tests of membership.
     sets: Vec<Vec<f32>>,
-    /// The nodes in short, for rows without missing values; none where there are other tests than
-    /// `<=` with a number, or more features or nodes of a tree than a step can count.
-    steps: Option<Vec<X::Step>>,
+    /// The same trees for rows without missing values; none where there are other tests than `<=` with a number, or more features or
+    /// nodes of a tree than a step can count.
+    quick: Option<Quick<X, W>>,
     features: usize,
     targets: usize,
+}
+
+/// Trees in a form that is walked quickly.
+enum Quick<X: Real, W> {
+    /// All of one depth.
+    Even(Even<X, W>),
+    /// The nodes in short, and the uppermost levels.
+    Steps(Vec<X::Step>, Option<Vec<Crown<X>>>),
+}
+
+impl<X: Real, W: Real> Quick<X, W> {
+    fn new(forest: &Forest<X, W>) -> Option<Self> {
+        let steps = || Some(Self::Steps(steps(&forest.nodes, &forest.tests)?, crowns(forest)));
+        Even::new(forest).map(Self::Even).or_else(steps)
+    }
 }
 
 /// The nodes in short, where that is possible.

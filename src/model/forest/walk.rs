@@ -1,20 +1,15 @@
 //! Walking from the roots to the leaves.
 
-use super::{Aggregate, Forest, Leaves, Real, Step, Test, Tree};
+use super::crown::{Crown, LANES, LEVELS, Lanes, NARROW, top};
+use super::{Aggregate, Forest, Leaves, Quick, Real, Step, Test, Tree};
 use crate::model::error::{ModelError, Result};
 use crate::model::run::Run;
-
-/// Walks that go side by side.
-const LANES: usize = 16;
 
 /// Trees through which one row walks side by side.
 const TOGETHER: usize = 12;
 
 /// Rows that one tree sees before the next tree's turn.
 const BLOCK: usize = 512;
-
-/// The columns that a block of rows has at least: with exactly so many an index needs no check.
-const NARROW: usize = 8;
 
 /// Steps between two looks whether all walks have arrived.
 const STEPS: u32 = 4;
@@ -46,11 +41,11 @@ impl<X: Real, W: Real> Forest<X, W> {
         for (x, out) in blocks {
             let rows = x.len() / columns;
             run.spend(rows.saturating_mul(self.trees.len()).saturating_mul(8))?;
-            if let Some(steps) = &self.steps
+            if let Some(quick) = &self.quick
                 && rows >= LANES
                 && !x.iter().any(|x| x.is_missing())
             {
-                self.add_block(steps, x, columns, out);
+                self.add_block(quick, x, columns, out);
                 continue;
             }
             for (row, out) in x.chunks_exact(columns).zip(out.chunks_exact_mut(self.targets)) {
@@ -69,27 +64,38 @@ impl<X: Real, W: Real> Forest<X, W> {
     }
 
     /// Tree by tree, with some rows side by side. The rows that are left over go alone.
-    fn add_block(&self, steps: &[X::Step], x: &[X], columns: usize, out: &mut [W]) {
-        let padding = NARROW.saturating_sub(columns);
-        let rows = x.chunks_exact(columns * LANES);
-        let rest = rows.remainder();
-        let turned: Vec<[Key<X>; LANES]> = rows
-            .flat_map(|rows| {
-                let key = |lane: usize, column: usize| rows[lane * columns + column].key();
-                let columns = (0..columns).chain(std::iter::repeat_n(0, padding));
-                columns.map(move |column| std::array::from_fn(|lane| key(lane, column)))
-            })
-            .collect();
+    fn add_block(&self, quick: &Quick<X, W>, x: &[X], columns: usize, out: &mut [W]) {
+        let rest = x.chunks_exact(columns * LANES).remainder();
+        let lanes = Lanes::new(x, columns);
         let (own, left) = out.split_at_mut(out.len() - rest.len() / columns * self.targets);
-        for tree in &self.trees {
-            for (x, out) in turned
-                .chunks_exact(columns + padding)
-                .zip(own.chunks_exact_mut(LANES * self.targets))
-            {
-                let (start, depth) = match tree.whole {
-                    0..3 => ([tree.root; LANES], tree.depth),
-                    3 => (self.top::<7>(steps, tree, x), tree.depth - 3),
-                    _ => (self.top::<15>(steps, tree, x), tree.depth - 4),
+        match quick {
+            Quick::Even(even) => {
+                even.add_lanes(&lanes, own, |node, out: &mut [W]| self.gather(node, out))
+            }
+            Quick::Steps(steps, crowns) => self.add_lanes(steps, crowns.as_deref(), &lanes, own),
+        }
+        let rest = rest.chunks_exact(columns).zip(left.chunks_exact_mut(self.targets));
+        rest.for_each(|(row, out)| self.add_row(row, out));
+    }
+
+    fn add_lanes(
+        &self,
+        steps: &[X::Step],
+        crowns: Option<&[Crown<X>]>,
+        lanes: &Lanes<X>,
+        out: &mut [W],
+    ) {
+        for (at, tree) in self.trees.iter().enumerate() {
+            let crown = crowns.and_then(|crowns| crowns.get(at));
+            let groups = lanes.keys.chunks_exact(lanes.columns);
+            for (x, out) in groups.zip(out.chunks_exact_mut(LANES * self.targets)) {
+                let (start, depth) = match crown {
+                    // The first node of a tree has the place 1 there, and its levels lie in the same order.
+                    Some(crown) => {
+                        let at = top::<15, _>(crown, x);
+                        (at.map(|at| tree.root + at - 1), tree.depth - LEVELS)
+                    }
+                    None => ([tree.root; LANES], tree.depth),
                 };
                 let ends = match <&[_; NARROW]>::try_from(x) {
                     Ok(x) => {
@@ -104,48 +110,6 @@ impl<X: Real, W: Real> Forest<X, W> {
                 self.gather_each(&ends, out);
             }
         }
-        let rest = rest.chunks_exact(columns).zip(left.chunks_exact_mut(self.targets));
-        rest.for_each(|(row, out)| self.add_row(row, out));
-    }
-
-    /// The nodes below the uppermost three or four levels of a tree at which the walks arrive. All
-    /// `NODES` of these levels are asked for all walks, which is faster than to look them up.
-    #[inline(always)]
-    fn top<const NODES: usize>(
-        &self,
-        steps: &[X::Step],
-        tree: &Tree,
-        x: &[[Key<X>; LANES]],
-    ) -> [u32; LANES] {
-        let nodes = &steps[tree.root as usize..][..NODES];
-        // Of each node and walk, whether the walk would go to the second child: all bits or none.
-        let mut above = [[0u8; LANES]; NODES];
-        for (above, node) in above.iter_mut().zip(nodes) {
-            let (x, threshold) = (&x[usize::from(node.feature())], node.threshold());
-            for (above, x) in above.iter_mut().zip(x) {
-                *above = u8::from(*x > threshold).wrapping_neg();
-            }
-        }
-        let pick = |mask: u8, no: u8, yes: u8| (yes & mask) | (no & !mask);
-        let mut at = [0u8; LANES];
-        for (lane, at) in at.iter_mut().enumerate() {
-            let above = |node: usize| above[node][lane];
-            let first = above(0);
-            let second = pick(first, above(1), above(2));
-            let left = pick(first, above(3), above(5));
-            let right = pick(first, above(4), above(6));
-            let third = pick(second, left, right);
-            if NODES == 7 {
-                *at = 7 + (first & 4) + (second & 2) + (third & 1);
-                continue;
-            }
-            let below = |node: usize| pick(first, above(7 + node), above(11 + node));
-            let left = pick(second, below(0), below(2));
-            let right = pick(second, below(1), below(3));
-            let fourth = pick(third, left, right);
-            *at = 15 + (first & 8) + (second & 4) + (third & 2) + (fourth & 1);
-        }
-        at.map(|at| tree.root + u32::from(at))
     }
 
     /// Adds the weights of the leaves at some nodes to the rows of `out`.
@@ -168,9 +132,15 @@ impl<X: Real, W: Real> Forest<X, W> {
     /// One row, with some trees side by side.
     fn add_row(&self, row: &[X], out: &mut [W]) {
         let missing = || row.iter().any(|x| x.is_missing());
-        let Some(steps) = self.steps.as_deref().filter(|_| !missing()) else {
-            (0..self.trees.len()).for_each(|tree| self.gather(self.walk(row, tree), out));
-            return;
+        let steps = match &self.quick {
+            Some(Quick::Even(even)) if !missing() => {
+                return even.add_row(row, out, |node, out: &mut [W]| self.gather(node, out));
+            }
+            Some(Quick::Steps(steps, _)) if !missing() => steps,
+            _ => {
+                (0..self.trees.len()).for_each(|tree| self.gather(self.walk(row, tree), out));
+                return;
+            }
         };
         if self.features > FEW {
             let keys: Vec<_> = row.iter().map(|x| x.key()).collect();

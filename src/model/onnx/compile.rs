@@ -95,6 +95,13 @@ impl<'m> Compiler<'m> {
             .iter()
             .map(|name| if name.is_empty() { Ok(Source::Absent) } else { scope.find(name) })
             .collect::<Result<Vec<_>>>()?;
+        if let ("", "Identity", [source], [output]) =
+            (&*proto.domain, &*proto.operator, &inputs[..], &proto.outputs[..])
+            && *source != Source::Absent
+        {
+            scope.elements.insert(output.clone(), scope.element(&proto.inputs[0]));
+            return scope.define(output, *source);
+        }
         let opset = self.opsets.get(&proto.domain).copied().unwrap_or(1);
         let mut node = Node::new(proto, opset);
         node.elements = proto.inputs.iter().map(|name| scope.element(name)).collect();
@@ -130,13 +137,23 @@ impl<'m> Compiler<'m> {
                 return self.fold(outputs, &proto.outputs, scope);
             }
         }
+        let change = node.change.take();
+        drop(node);
         let outputs = proto
             .outputs
             .iter()
             .map(|name| if name.is_empty() { Ok(None) } else { scope.slot(name).map(Some) })
             .collect::<Result<Vec<_>>>()?;
         let (operator, name) = (proto.operator.clone(), proto.name.clone());
-        scope.steps.push(Step { kernel, operator, name, inputs, outputs, spent: Vec::new() });
+        scope.steps.push(Step {
+            kernel,
+            change,
+            operator,
+            name,
+            inputs,
+            outputs,
+            spent: Vec::new(),
+        });
         Ok(())
     }
 

@@ -2,6 +2,7 @@
 
 use super::plan::Plan;
 use super::proto::{Attribute, NodeProto};
+use super::table::Change;
 use super::tensor_proto::{name, range};
 use crate::model::error::{ModelError, Result};
 use crate::model::run::Run;
@@ -97,6 +98,8 @@ pub(super) struct Node<'a> {
     pub(super) bodies: BTreeMap<String, Plan>,
     /// How many of the inputs belong to the bodies; they stand at the end.
     pub(super) captures: BTreeMap<String, std::ops::Range<usize>>,
+    /// What the kernel does with a table, where it is an operator of pipelines.
+    pub(super) change: Option<Change>,
 }
 
 impl<'a> Node<'a> {
@@ -110,6 +113,7 @@ impl<'a> Node<'a> {
             constants: Vec::new(),
             bodies: BTreeMap::new(),
             captures: BTreeMap::new(),
+            change: None,
         }
     }
 

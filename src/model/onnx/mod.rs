@@ -11,6 +11,7 @@ mod ml;
 mod plan;
 mod proto;
 mod roles;
+mod table;
 mod tensor_proto;
 mod wire;
 
@@ -20,10 +21,14 @@ use super::run::Run;
 use super::value::{Labels, Value, Values};
 use plan::Plan;
 use proto::ValueInfo;
+use table::Pipeline;
+pub(super) use table::Table;
 
 /// A graph that is ready to run, with what it says about itself.
 pub(super) struct Onnx {
     plan: Plan,
+    /// The plan as a pipeline, where it is one.
+    pipeline: Option<Pipeline>,
     pub(super) producer: String,
     pub(super) inputs: Vec<Port>,
     pub(super) outputs: Vec<Port>,
@@ -51,6 +56,7 @@ impl Onnx {
         let mut compiler = compile::Compiler::new(&model.opsets);
         let plan = compiler.model(graph)?;
         Ok(Self {
+            pipeline: Pipeline::of(&plan),
             plan,
             producer: model.producer,
             inputs,
@@ -60,6 +66,16 @@ impl Onnx {
             operators: compiler.operators.into_iter().collect(),
             opset: model.opsets.get("").copied().unwrap_or(0),
         })
+    }
+
+    /// Whether the graph is a pipeline.
+    pub(super) fn is_pipeline(&self) -> bool {
+        self.pipeline.is_some()
+    }
+
+    /// Runs a pipeline on a table; other graphs leave it as it is.
+    pub(super) fn change(&self, table: &mut Table, run: &Run<'_>) -> Result<()> {
+        self.pipeline.iter().try_for_each(|pipeline| pipeline.run(&self.plan, table, run))
     }
 
     pub(super) fn run(&self, inputs: &[Option<&Value>], run: &Run<'_>) -> Result<Values> {

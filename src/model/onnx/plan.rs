@@ -1,6 +1,7 @@
 //! A graph made ready to run: names became places, nodes became kernels, constants are computed.
 
 use super::kernel::{Inputs, Kernel, Outputs};
+use super::table::Change;
 use crate::model::error::{ModelError, Result};
 use crate::model::run::Run;
 use crate::model::value::{Value, Values};
@@ -23,6 +24,8 @@ pub(super) enum Source {
 /// One node of the graph.
 pub(super) struct Step {
     pub(super) kernel: Kernel,
+    /// What the step does in a pipeline.
+    pub(super) change: Option<Change>,
     pub(super) operator: String,
     pub(super) name: String,
     pub(super) inputs: Vec<Source>,

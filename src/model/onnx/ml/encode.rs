@@ -3,7 +3,7 @@
 use super::super::kernel::{Kernel, Node, Outputs};
 use crate::model::error::{ModelError, Result};
 use crate::model::tensor::{Data, Shape, Tensor};
-use crate::model::value::{Maps, Value};
+use crate::model::value::Value;
 use std::collections::HashMap;
 use std::hash::Hash;
 use std::sync::Arc;
@@ -198,14 +198,13 @@ pub(super) fn one_hot(node: &mut Node<'_>) -> Result<Kernel> {
 /// Columns become maps from the names of classes.
 pub(super) fn zip_map(node: &mut Node<'_>) -> Result<Kernel> {
     let keys = Arc::new(node.labels("classlabels_int64s", "classlabels_strings"));
-    Ok(Box::new(move |inputs| {
-        let tensor = inputs.tensor(0)?;
-        let (rows, columns) = tensor.table()?;
-        if columns != keys.len() {
-            return Err(ModelError::Data(format!("{columns} columns for {} classes", keys.len())));
+    Ok(node.changing(move |table, _| {
+        if table.columns != keys.len() {
+            let text = format!("{} columns for {} classes", table.columns, keys.len());
+            return Err(ModelError::Data(text));
         }
-        let values = tensor.reshaped(Shape::new(&[rows, columns])?)?;
-        Ok(Outputs::One(Value::Maps(Box::new(Maps { keys: keys.clone(), values }))))
+        table.keys = Some(keys.clone());
+        Ok(())
     }))
 }
 

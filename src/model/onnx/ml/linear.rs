@@ -1,11 +1,12 @@
 //! Linear models.
 
 use super::super::core::{Factors, Fused, turned, unpacked};
-use super::super::kernel::{Inputs, Kernel, Node, Outputs};
+use super::super::kernel::{Kernel, Node};
+use super::super::table::Table;
 use super::transform::{Other, Transform};
 use crate::model::error::{ModelError, Result};
 use crate::model::math::argmax;
-use crate::model::tensor::{Data, Shape, Tensor};
+use crate::model::run::Run;
 
 /// A matrix with a column of weights for each target, and what is added to its product.
 struct Weights {
@@ -31,21 +32,31 @@ impl Weights {
         Ok(Self { coefficients, intercepts, targets, features })
     }
 
-    fn scores(&self, inputs: &Inputs<'_>) -> Result<(usize, Vec<f32>)> {
-        let tensor = inputs.tensor(0)?;
-        let (rows, columns) = tensor.table()?;
-        if columns != self.features {
-            let text = format!("{columns} columns, the model has {}", self.features);
+    /// Replaces the columns by the scores of the targets.
+    fn apply(&self, table: &mut Table, run: &Run<'_>) -> Result<()> {
+        if table.columns != self.features {
+            let text = format!("{} columns, the model has {}", table.columns, self.features);
             return Err(ModelError::Data(text));
         }
-        inputs.run.room(rows.saturating_mul(self.targets), 4)?;
-        let mut scores = self.intercepts.repeat(rows);
+        run.room(table.rows.saturating_mul(self.targets), 4)?;
         let sizes = (self.features, self.targets);
         let block = unpacked(self.features, self.targets);
-        let x = tensor.floats()?;
-        Factors { block, ..Factors::new(&x, &self.coefficients, sizes) }
-            .add_to::<Fused>(&mut scores, inputs.run)?;
-        Ok((rows, scores))
+        let factors = Factors { block, ..Factors::new(&table.numbers, &self.coefficients, sizes) };
+        if let (1, Ok(&intercept)) =
+            (table.rows, <[f32; 1]>::try_from(&self.intercepts[..]).as_ref())
+        {
+            // A score for a row needs no allocation.
+            let mut score = intercept;
+            factors.add_to::<Fused>(&mut score, run)?;
+            table.numbers.clear();
+            table.numbers.extend(score);
+        } else {
+            let mut scores = self.intercepts.repeat(table.rows);
+            factors.add_to::<Fused>(&mut scores, run)?;
+            table.numbers = scores;
+        }
+        table.columns = self.targets;
+        Ok(())
     }
 }
 
@@ -57,11 +68,10 @@ pub(super) fn regressor(node: &mut Node<'_>) -> Result<Kernel> {
     }
     let weights = Weights::new(node.floats("coefficients")?, intercepts, targets)?;
     let transform = Transform::read(node)?;
-    Ok(Box::new(move |inputs| {
-        let (rows, mut scores) = weights.scores(inputs)?;
-        scores.chunks_exact_mut(weights.targets).for_each(|row| transform.apply(row));
-        let shape = Shape::new(&[rows, weights.targets])?;
-        Ok(Tensor::new(shape, Data::Float(scores))?.into())
+    Ok(node.changing(move |table, run| {
+        weights.apply(table, run)?;
+        table.numbers.chunks_exact_mut(weights.targets).for_each(|row| transform.apply(row));
+        Ok(())
     }))
 }
 
@@ -78,21 +88,16 @@ pub(super) fn classifier(node: &mut Node<'_>) -> Result<Kernel> {
     if binary {
         transform.of_one_score()?;
     }
-    Ok(Box::new(move |inputs| {
-        let (rows, mut scores) = weights.scores(inputs)?;
+    Ok(node.changing(move |table, run| {
+        weights.apply(table, run)?;
         if binary && labels.len() == 2 {
-            let chosen = labels.pick(scores.iter().map(|&score| usize::from(score > 0.0)));
-            let mut both = Vec::with_capacity(rows * 2);
-            both.extend(scores.iter().flat_map(|&score| transform.two(score, Other::Complement)));
-            let scores = Tensor::new(Shape::table(rows, 2), Data::Float(both))?;
-            return Ok(Outputs::tensors([chosen, scores]));
+            let above = table.numbers.iter().map(|&score| usize::from(score > 0.0));
+            table.label = Some(labels.data(above));
+            transform.both(table, Other::Complement);
+            return Ok(());
         }
-        let mut chosen = Vec::with_capacity(rows);
-        for row in scores.chunks_exact_mut(count) {
-            chosen.push(argmax(row));
-            transform.apply(row);
-        }
-        let scores = Tensor::new(Shape::new(&[rows, count])?, Data::Float(scores))?;
-        Ok(Outputs::tensors([labels.pick(chosen.into_iter()), scores]))
+        table.label = Some(labels.data(table.numbers.chunks_exact(count).map(argmax)));
+        table.numbers.chunks_exact_mut(count).for_each(|row| transform.apply(row));
+        Ok(())
     }))
 }

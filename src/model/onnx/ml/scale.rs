@@ -9,9 +9,15 @@ fn columns(inputs: &Inputs<'_>, counts: &[usize]) -> Result<usize> {
     let tensor = inputs.tensor(0)?;
     let width = tensor.shape().last().copied().unwrap_or(1);
     inputs.run.room(tensor.len(), 8)?;
+    fits(width, counts)?;
+    Ok(width.max(1))
+}
+
+/// Refuses columns that are not as many as an operator has numbers for.
+fn fits(width: usize, counts: &[usize]) -> Result<()> {
     match counts.iter().find(|&&count| count > 1 && count != width) {
         Some(count) => Err(ModelError::Data(format!("{width} columns, the model has {count}"))),
-        None => Ok(width.max(1)),
+        None => Ok(()),
     }
 }
 
@@ -21,16 +27,14 @@ pub(super) fn scaler(node: &mut Node<'_>) -> Result<Kernel> {
     if offset.is_empty() || scale.is_empty() {
         return Err(ModelError::damaged("a scaler without offsets or scales"));
     }
-    Ok(Box::new(move |inputs| {
-        let tensor = inputs.tensor(0)?;
-        let width = columns(inputs, &[offset.len(), scale.len()])?;
-        let x = tensor.floats()?;
-        let mut out = Vec::with_capacity(x.len());
-        for row in x.chunks(width) {
+    Ok(node.changing_rows(move |table, run| {
+        fits(table.columns, &[offset.len(), scale.len()])?;
+        run.room(table.numbers.len(), 4)?;
+        for row in table.numbers.chunks_mut(table.columns.max(1)) {
             let numbers = offset.iter().cycle().zip(scale.iter().cycle());
-            out.extend(row.iter().zip(numbers).map(|(x, (offset, scale))| (x - offset) * scale));
+            row.iter_mut().zip(numbers).for_each(|(x, (offset, scale))| *x = (*x - offset) * scale);
         }
-        Ok(Tensor::new(*tensor.shape(), Data::Float(out))?.into())
+        Ok(())
     }))
 }
 
@@ -43,17 +47,15 @@ pub(super) fn normalizer(node: &mut Node<'_>) -> Result<Kernel> {
         "L2" => |row| libm::sqrtf(row.iter().map(|x| x * x).sum()),
         other => return Err(ModelError::Damaged(format!("the norm '{other}'"))),
     };
-    Ok(Box::new(move |inputs| {
-        let tensor = inputs.tensor(0)?;
-        let width = columns(inputs, &[])?;
-        let mut out = tensor.floats()?.into_owned();
-        for row in out.chunks_mut(width) {
+    Ok(node.changing_rows(move |table, run| {
+        run.room(table.numbers.len(), 4)?;
+        for row in table.numbers.chunks_mut(table.columns.max(1)) {
             let norm = norm(row);
             if norm != 0.0 {
                 row.iter_mut().for_each(|x| *x /= norm);
             }
         }
-        Ok(Tensor::new(*tensor.shape(), Data::Float(out))?.into())
+        Ok(())
     }))
 }
 

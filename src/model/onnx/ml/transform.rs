@@ -1,6 +1,7 @@
 //! `post_transform`: what classifiers do with their scores at the end.
 
 use super::super::kernel::Node;
+use super::super::table::Table;
 use crate::model::error::{ModelError, Result};
 use crate::model::math::{probit, sigmoid, softmax};
 
@@ -68,6 +69,17 @@ impl Transform {
             (_, Other::Complement) => [1.0 - score, score],
             (_, Other::Opposite) => [-score, score],
         }
+    }
+
+    /// Makes the scores of two classes out of each score of a table.
+    pub(super) fn both(self, table: &mut Table, other: Other) {
+        let rows = table.numbers.len();
+        table.numbers.resize(rows * 2, 0.0);
+        for at in (0..rows).rev() {
+            let both = self.two(table.numbers[at], other);
+            table.numbers[at * 2..at * 2 + 2].copy_from_slice(&both);
+        }
+        table.columns = 2;
     }
 
     /// Changes the scores of a row. A single score is only changed by `PROBIT`.

@@ -3,12 +3,11 @@
 //! The rules for two classes are onnxruntime's, which the specification leaves open. Where it
 //! answers with the labels 1 and 0 whatever the model's labels are, these are the model's.
 
-use super::super::kernel::{Inputs, Kernel, Node, Outputs};
+use super::super::kernel::{Kernel, Node};
 use super::transform::{Other, Transform};
-use super::trees::{Scored, Trees, base_values, is_double, read};
+use super::trees::{Answered, Asked, Scored, Trees, asking, base_values, is_double, read};
 use crate::model::error::{ModelError, Result};
 use crate::model::forest::Aggregate;
-use crate::model::tensor::{Data, Shape, Tensor};
 use crate::model::value::Labels;
 
 /// How the sums of a row become a label and scores.
@@ -45,55 +44,46 @@ pub(super) fn classifier(node: &mut Node<'_>) -> Result<Kernel> {
         builder.weights.iter_mut().for_each(|(class, _)| *class = 0);
         builder.targets = 1;
         let trees = Trees::build(builder, double)?;
-        return Ok(Box::new(move |inputs| classifier.one_score(&trees, inputs)));
+        return Ok(asking(node, move |asked| classifier.one_score(&trees, asked)));
     }
     let copy = builder.clone();
     let trees = Trees::build(builder, double)?;
     let scored = Scored::read(copy, double)?;
-    Ok(Box::new(move |inputs| classifier.many_scores(&trees, &scored, inputs)))
+    Ok(asking(node, move |asked| classifier.many_scores(&trees, &scored, asked)))
 }
 
 impl Classifier {
     /// All sums belong to one class.
-    fn one_score(&self, trees: &Trees, inputs: &Inputs<'_>) -> Result<Outputs> {
-        let (rows, mut scores) = trees.scores(inputs, Aggregate::Sum)?;
+    fn one_score(&self, trees: &Trees, asked: &Asked<'_>) -> Result<Answered> {
+        let mut scores = asked.scores(trees, Aggregate::Sum)?;
         let base = self.base.first().copied().unwrap_or(0.0);
         scores.iter_mut().for_each(|score| *score += base);
         if self.labels.len() == 1 {
             scores.chunks_exact_mut(1).for_each(|row| self.transform.apply(row));
-            let scores = Tensor::new(Shape::new(&[rows, 1])?, Data::Float(scores))?;
-            return Ok(Outputs::tensors([self.labels.pick(std::iter::repeat_n(0, rows)), scores]));
+            let label = self.labels.data(std::iter::repeat_n(0, scores.len()));
+            return Ok(Answered { label: Some(label), scores, columns: 1 });
         }
-        let (mut chosen, mut out) = (Vec::with_capacity(rows), Vec::with_capacity(rows * 2));
-        for &score in &scores {
-            chosen.push(usize::from(score > self.threshold()));
-            out.extend(self.transform.two(score, self.other()));
-        }
-        self.outputs(&chosen, out)
+        let chosen = scores.iter().map(|&score| usize::from(score > self.threshold()));
+        let label = Some(self.labels.data(chosen));
+        let both = scores.iter().flat_map(|&score| self.transform.two(score, self.other()));
+        Ok(Answered { label, scores: both.collect(), columns: 2 })
     }
 
-    fn many_scores(&self, trees: &Trees, scored: &Scored, inputs: &Inputs<'_>) -> Result<Outputs> {
+    fn many_scores(&self, trees: &Trees, scored: &Scored, asked: &Asked<'_>) -> Result<Answered> {
         let classes = self.labels.len();
-        let (rows, mut scores) = trees.scores(inputs, Aggregate::Sum)?;
-        let mut chosen = Vec::with_capacity(rows);
-        let scored = scored.rows(rows, inputs)?;
-        for (row, has) in scores.chunks_exact_mut(classes).zip(scored.chunks_exact(classes)) {
-            chosen.push(match row {
-                [first, second] => {
-                    let (class, both) = self.pair([*first, *second], [has[0], has[1]]);
-                    [*first, *second] = both;
-                    class
-                }
-                row => self.best(row, has),
-            });
-        }
-        self.outputs(&chosen, scores)
-    }
-
-    fn outputs(&self, chosen: &[usize], scores: Vec<f32>) -> Result<Outputs> {
-        let shape = Shape::new(&[chosen.len(), self.labels.len()])?;
-        let scores = Tensor::new(shape, Data::Float(scores))?;
-        Ok(Outputs::tensors([self.labels.pick(chosen.iter().copied()), scores]))
+        let mut scores = asked.scores(trees, Aggregate::Sum)?;
+        let scored = scored.rows(asked)?;
+        let rows = scores.chunks_exact_mut(classes).zip(scored.chunks_exact(classes).cycle());
+        let chosen = rows.map(|(row, has)| match row {
+            [first, second] => {
+                let (class, both) = self.pair([*first, *second], [has[0], has[1]]);
+                [*first, *second] = both;
+                class
+            }
+            row => self.best(row, has),
+        });
+        let label = Some(self.labels.data(chosen));
+        Ok(Answered { label, scores, columns: classes })
     }
 
     /// Above this the second of two classes is chosen.

@@ -22,7 +22,7 @@ pub(super) fn ensemble(node: &mut Node<'_>) -> Result<Kernel> {
     };
     let transform = Transform::read(node)?;
     let builder = apart(node, targets)?;
-    regression(builder, double, aggregate, Vec::new(), transform)
+    regression(node, builder, double, aggregate, Vec::new(), transform)
 }
 
 fn apart(node: &mut Node<'_>, targets: usize) -> Result<Builder> {

@@ -1,11 +1,15 @@
 //! Trees as `ai.onnx.ml` lists them in its versions 1 to 3, and `TreeEnsembleRegressor`.
 
-use super::super::kernel::{Inputs, Kernel, Node};
+use super::super::kernel::{Kernel, Node};
+use super::super::table::Table;
 use super::transform::Transform;
 use crate::model::error::{ModelError, Result};
 use crate::model::forest::{Aggregate, Branch, Builder, Forest, Grown, Test};
-use crate::model::tensor::{Data, Shape, Tensor};
+use crate::model::run::Run;
+use crate::model::tensor::{Data, Tensor};
+use std::borrow::Cow;
 use std::collections::HashMap;
+use std::sync::Arc;
 
 /// Trees with thresholds of the precision that the model has.
 pub(super) enum Trees {
@@ -18,29 +22,36 @@ impl Trees {
         Ok(if double { Self::Double(builder.build()?) } else { Self::Float(builder.build()?) })
     }
 
-    /// The scores of all rows, and their number.
-    pub(super) fn scores(
-        &self,
-        inputs: &Inputs<'_>,
-        aggregate: Aggregate,
-    ) -> Result<(usize, Vec<f32>)> {
-        let tensor = inputs.tensor(0)?;
+    /// The scores of all rows.
+    fn of_tensor(&self, tensor: &Tensor, aggregate: Aggregate, run: &Run<'_>) -> Result<Vec<f32>> {
         let (rows, columns) = tensor.table()?;
-        let scores = match self {
+        match self {
             Self::Float(forest) => {
                 let x = match tensor.data() {
                     Data::Double(v) => v.iter().map(|&x| up(x)).collect(),
                     _ => tensor.floats()?,
                 };
-                forest.aggregate(&x, columns, rows, aggregate, inputs.run)?
+                forest.aggregate(&x, columns, rows, aggregate, run)
             }
             Self::Double(forest) => {
-                let x = tensor.doubles()?;
-                let sums = forest.aggregate(&x, columns, rows, aggregate, inputs.run)?;
-                sums.into_iter().map(|x| x as f32).collect()
+                let sums = forest.aggregate(&tensor.doubles()?, columns, rows, aggregate, run)?;
+                Ok(sums.into_iter().map(|x| x as f32).collect())
             }
-        };
-        Ok((rows, scores))
+        }
+    }
+
+    /// The same for a table.
+    fn of_table(&self, table: &Table, aggregate: Aggregate, run: &Run<'_>) -> Result<Vec<f32>> {
+        let (rows, columns) = (table.rows, table.columns);
+        match self {
+            Self::Float(forest) => forest.aggregate(&table.numbers, columns, rows, aggregate, run),
+            Self::Double(forest) => {
+                run.room(table.numbers.len(), 8)?;
+                let x: Vec<f64> = table.numbers.iter().map(|&x| x.into()).collect();
+                let sums = forest.aggregate(&x, columns, rows, aggregate, run)?;
+                Ok(sums.into_iter().map(|x| x as f32).collect())
+            }
+        }
     }
 }
 
@@ -84,14 +95,30 @@ impl Scored {
         Ok(Self::Counted(Trees::build(builder, double)?))
     }
 
-    /// A flag for each row and each class or target.
-    pub(super) fn rows(&self, rows: usize, inputs: &Inputs<'_>) -> Result<Vec<bool>> {
+    /// A flag for each class or target: for each row, or once for all of them.
+    pub(super) fn rows(&self, asked: &Asked<'_>) -> Result<Cow<'_, [bool]>> {
         match self {
-            Self::Always(has) => Ok(has.repeat(rows)),
+            Self::Always(has) => Ok(has.into()),
             Self::Counted(trees) => {
-                let counts = trees.scores(inputs, Aggregate::Sum)?.1;
+                let counts = asked.scores(trees, Aggregate::Sum)?;
                 Ok(counts.into_iter().map(|count| count > 0.0).collect())
             }
+        }
+    }
+}
+
+/// The rows that trees are asked about.
+pub(super) enum Asked<'a> {
+    Tensor(&'a Tensor, &'a Run<'a>),
+    Table(&'a Table, &'a Run<'a>),
+}
+
+impl Asked<'_> {
+    /// The sums, or another aggregate, of each row.
+    pub(super) fn scores(&self, trees: &Trees, aggregate: Aggregate) -> Result<Vec<f32>> {
+        match self {
+            Self::Tensor(tensor, run) => trees.of_tensor(tensor, aggregate, run),
+            Self::Table(table, run) => trees.of_table(table, aggregate, run),
         }
     }
 }
@@ -304,11 +331,41 @@ pub(super) fn regressor(node: &mut Node<'_>) -> Result<Kernel> {
     };
     let (base, transform) = (base_values(node)?, Transform::read(node)?);
     let builder = read(node, "target", targets)?;
-    regression(builder, double, aggregate, base, transform)
+    regression(node, builder, double, aggregate, base, transform)
+}
+
+/// What trees say about some rows.
+pub(super) struct Answered {
+    pub(super) label: Option<Data>,
+    pub(super) scores: Vec<f32>,
+    pub(super) columns: usize,
+}
+
+/// The kernel of an operator that asks trees, by the function that answers.
+pub(super) fn asking(
+    node: &mut Node<'_>,
+    answer: impl Fn(&Asked<'_>) -> Result<Answered> + Send + Sync + 'static,
+) -> Kernel {
+    let answer = Arc::new(answer);
+    let of_table = answer.clone();
+    node.change = Some(Arc::new(move |table, run| {
+        let Answered { label, scores, columns } = of_table(&Asked::Table(table, run))?;
+        (table.label, table.numbers, table.columns) = (label, scores, columns);
+        Ok(())
+    }));
+    Box::new(move |inputs| {
+        let tensor = inputs.tensor(0)?;
+        let rows = tensor.table()?.0;
+        let Answered { label, scores, columns } = answer(&Asked::Tensor(tensor, inputs.run))?;
+        let mut table = Table::new(rows, columns, scores);
+        table.label = label;
+        table.into_outputs()
+    })
 }
 
 /// The kernel of a regressor.
 pub(super) fn regression(
+    node: &mut Node<'_>,
     builder: Builder,
     double: bool,
     aggregate: Aggregate,
@@ -323,16 +380,18 @@ pub(super) fn regression(
     let trees = Trees::build(builder, double)?;
     // Several targets: one that no tree gave a weight is zero, whatever its base value is.
     let scored = copy.map(|copy| Scored::read(copy, double)).transpose()?;
-    Ok(Box::new(move |inputs| {
-        let (rows, mut scores) = trees.scores(inputs, aggregate)?;
+    let answer = move |asked: &Asked<'_>| {
+        let mut scores = asked.scores(&trees, aggregate)?;
         if !base.is_empty() {
             scores.iter_mut().zip(base.iter().cycle()).for_each(|(x, base)| *x += base);
         }
         if let Some(scored) = &scored {
-            let scored = scored.rows(rows, inputs)?;
-            scores.iter_mut().zip(scored).filter(|(_, has)| !has).for_each(|(x, _)| *x = 0.0);
+            let scored = scored.rows(asked)?;
+            let scored = scored.iter().cycle();
+            scores.iter_mut().zip(scored).filter(|(_, has)| !**has).for_each(|(x, _)| *x = 0.0);
         }
         scores.chunks_exact_mut(targets).for_each(|row| transform.apply(row));
-        Ok(Tensor::new(Shape::new(&[rows, targets])?, Data::Float(scores))?.into())
-    }))
+        Ok(Answered { label: None, scores, columns: targets })
+    };
+    Ok(asking(node, answer))
 }
