@@ -87,8 +87,11 @@ impl Model {
         })
     }
 
-    /// The features whose columns are strings, as flags by their place.
+    /// The features whose columns are strings, as flags by their place; empty where there are none.
     pub fn text_columns(&self) -> Vec<bool> {
+        if self.inputs.iter().all(|port| port.kind != PortKind::Tensor(Kind::Text)) {
+            return Vec::new();
+        }
         let flags = |port: &Port| {
             let text = port.kind == PortKind::Tensor(Kind::Text);
             std::iter::repeat_n(text, width(port).unwrap_or(1).min(1 << 16))

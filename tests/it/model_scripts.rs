@@ -2,6 +2,7 @@
 
 use crate::daemon::Daemon;
 use crate::util::*;
+use rhai_udf::protocol::message::PointMessage;
 use serde_json::Value;
 
 const NAMES: [&str; 5] = ["pressure", "flow", "temperature", "vibration", "current"];
@@ -269,4 +270,67 @@ fn a_snapshot_holds_the_name_of_the_model_and_tells_of_another_digest() {
     let want = known("lgbm_reg")["outputs"]["variable"]["data"][0].as_f64().unwrap();
     assert!(close(run.points()[0].fields_double["value"], want));
     assert!(run.stderr.contains("the snapshot was taken with"), "{}", run.stderr);
+}
+
+#[test]
+fn annotate_writes_what_predict_answers_to_a_point_and_to_a_chunk() {
+    let loads = format!(
+        "fn state() {{ #{{ pump: model(\"pump.onnx\", #{{ features: {FEATURES}, missing: \"nan\" }}) }} }}\n"
+    );
+    let by_hand = "fn point(p) { let r = this.pump.predict(p); if type_of(r) == \"map\" { p.m = r.label; \
+                   for k in r.probabilities.keys() { p[`m_${k}`] = r.probabilities[k]; } } else { p.m = r; } emit(p); }";
+    let one = "fn point(p) { p.annotate(this.pump, \"m\"); emit(p); }\n";
+    let chunk = "fn points(c) { c.annotate(this.pump, \"m\"); emit(c); }";
+    for model in ["logreg_names", "logreg2", "mlp_reg", "xgb_clf2"] {
+        let rows = rows(model);
+        let data = || {
+            let made = |(at, row): (usize, &Vec<f64>)| {
+                let mut fields: Vec<_> = NAMES.into_iter().zip(row.iter().copied()).collect();
+                if at % 5 == 3 {
+                    fields.remove(2); // it is NaN for the model
+                }
+                point(at as i64, "g", &fields)
+            };
+            rows.iter().cycle().take(60).enumerate().map(made).collect::<Vec<_>>()
+        };
+        let file = format!("{model}.onnx");
+        let outputs = [by_hand, one, &format!("{one}{chunk}"), chunk].map(|body| {
+            let folder =
+                folder("model-annotate", &[(&file, "pump.onnx")], &format!("{loads}{body}"));
+            let run = run(&folder, data());
+            assert_eq!(run.code, Some(0), "{}", run.stderr);
+            run.points()
+        });
+        assert_eq!(outputs[0].len(), 60);
+        let fields = |point: &PointMessage| {
+            let bits = point.fields_double.iter().map(|(k, v)| (k.clone(), v.to_bits()));
+            let mut bits: Vec<_> = bits.collect();
+            bits.sort();
+            (bits, point.fields_string.clone(), point.fields_int.clone())
+        };
+        for other in &outputs[1..] {
+            let same = outputs[0].iter().zip(other).all(|(a, b)| fields(a) == fields(b));
+            assert!(same && outputs[0].len() == other.len(), "{model}");
+        }
+    }
+}
+
+#[test]
+fn annotate_says_what_a_model_of_windows_and_a_point_without_a_field_lack() {
+    let script = format!(
+        "fn state() {{ #{{ m: model(\"lstm.onnx\", #{{ features: {FEATURES} }}) }} }}
+\
+         fn point(p) {{ p.annotate(this.m, \"m\"); emit(p); }}"
+    );
+    let windows = folder("model-annotate-window", &[("torch_lstm.onnx", "lstm.onnx")], &script);
+    let run_of = |folder: &Folder| run(folder, vec![point(1, "g", &[("x", 1.0)])]);
+    let stderr = run_of(&windows).stderr;
+    assert!(stderr.contains("keep them in the state with rows("), "{stderr}");
+    let script = format!(
+        "fn state() {{ #{{ m: model(\"pump.onnx\", #{{ features: {FEATURES} }}) }} }}\n\
+         fn points(c) {{ c.annotate(this.m, \"m\"); emit(c); }}"
+    );
+    let missing = folder("model-annotate-missing", &[("mlp_reg.onnx", "pump.onnx")], &script);
+    let stderr = run_of(&missing).stderr;
+    assert!(stderr.contains("pressure"), "{stderr}");
 }

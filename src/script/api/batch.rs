@@ -20,7 +20,7 @@ impl SharedBatch {
         Self(Rc::new(batch))
     }
 
-    fn change(&mut self) -> &mut Batch {
+    pub(super) fn change(&mut self) -> &mut Batch {
         Rc::make_mut(&mut self.0)
     }
 

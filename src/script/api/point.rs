@@ -30,7 +30,7 @@ impl SharedPoint {
     }
 
     /// The point, for a change.
-    fn change(&mut self) -> RefMut<'_, Point> {
+    pub(super) fn change(&mut self) -> RefMut<'_, Point> {
         let owners = Rc::strong_count(&self.0) - usize::from(self.0.lent.get());
         if owners > 1 {
             let copy = self.read().clone();

@@ -2,11 +2,11 @@
 
 use super::Handle;
 use super::rows::RecentRows;
-use crate::model::{Data, Kind, Layout, Model, PortKind, Rows, Shape, Tensor, Value};
+use crate::model::{Layout, Rows};
 use crate::protocol::{Batch, Column, FieldValue, Point};
 use crate::script::api::arguments::{describe, is_column, numbers};
 use crate::script::api::series::{Mask, Series};
-use crate::script::api::{Fallible, Native, SharedBatch, SharedPoint, fail, fail_in};
+use crate::script::api::{Fallible, Native, SharedBatch, SharedPoint, fail_in};
 use crate::script::host::Host;
 use crate::script::library::Loaded;
 use rhai::{Array, Dynamic, ImmutableString, Map};
@@ -43,17 +43,28 @@ impl Input {
         loaded: &Loaded,
         value: &Dynamic,
     ) -> Fallible<Option<Self>> {
-        let layout = loaded.model.layout();
-        let layout =
-            layout.map_err(|e| fail_in("predict", format_args!("{}: {e}", loaded.name)))?;
-        let columns = layout.columns();
-        let texts = loaded.model.text_columns();
-        let reader = Reader { host, handle, loaded, columns, texts };
+        let (reader, layout) = Reader::new(host, handle, loaded)?;
         let input = reader.read(value)?;
         match layout {
             Layout::Table { .. } => Ok(Some(input)),
             Layout::Window { steps, columns } => Ok(window(host, input, steps, columns)),
         }
+    }
+
+    /// Reads the row that a point is.
+    pub(super) fn of_point(host: &Host, handle: &Handle, point: &Point) -> Fallible<Rows> {
+        let loaded = handle.get(host)?;
+        let (reader, layout) = Reader::new(host, handle, &loaded)?;
+        reader.single(layout)?;
+        Ok(reader.point(point)?.rows)
+    }
+
+    /// Reads a row for each point of a batch.
+    pub(super) fn of_batch(host: &Host, handle: &Handle, batch: &Batch) -> Fallible<Rows> {
+        let loaded = handle.get(host)?;
+        let (reader, layout) = Reader::new(host, handle, &loaded)?;
+        reader.single(layout)?;
+        Ok(reader.batch(batch)?.rows)
     }
 }
 
@@ -68,7 +79,25 @@ fn window(host: &Host, input: Input, steps: usize, columns: usize) -> Option<Inp
     Some(Input { rows: Rows { rows: steps, numbers, texts }, single: true })
 }
 
-impl Reader<'_> {
+impl<'a> Reader<'a> {
+    fn new(host: &'a Host, handle: &'a Handle, loaded: &'a Loaded) -> Fallible<(Self, Layout)> {
+        let layout = loaded.model.layout();
+        let layout =
+            layout.map_err(|e| fail_in("predict", format_args!("{}: {e}", loaded.name)))?;
+        let (columns, texts) = (layout.columns(), loaded.model.text_columns());
+        Ok((Self { host, handle, loaded, columns, texts }, layout))
+    }
+
+    /// Refuses a model that looks at more than a point.
+    fn single(&self, layout: Layout) -> Fallible<()> {
+        match layout {
+            Layout::Window { steps, .. } if steps != 1 => Err(self.fail(format_args!(
+                "it looks at {steps} rows, not at one point; keep them in the state with rows({steps}), and predict from these"
+            ))),
+            _ => Ok(()),
+        }
+    }
+
     fn read(&self, value: &Dynamic) -> Fallible<Input> {
         if let Some(point) = value.read_lock::<SharedPoint>() {
             return self.point(&point.read());
@@ -165,7 +194,8 @@ impl Reader<'_> {
         self.row(|at, name| {
             Ok(match point.field(name) {
                 Some(FieldValue::Double(x)) => Cell::Number(x as f32),
-                Some(FieldValue::Int(x)) => Cell::Number(x as f32),
+                // By way of a double, as in a batch.
+                Some(FieldValue::Int(x)) => Cell::Number(x as f64 as f32),
                 Some(FieldValue::Bool(x)) => Cell::Number(f32::from(u8::from(x))),
                 Some(FieldValue::String(text)) => Cell::Text((&*text).into()),
                 None => match point.tag(name).filter(|_| self.is_text(at)) {
@@ -199,7 +229,7 @@ impl Reader<'_> {
             return Ok(Cell::Number(x as f32));
         }
         if let Ok(x) = value.as_int() {
-            return Ok(Cell::Number(x as f32));
+            return Ok(Cell::Number(x as f64 as f32));
         }
         if let Ok(x) = value.as_bool() {
             return Ok(Cell::Number(f32::from(u8::from(x))));
@@ -322,78 +352,4 @@ impl Reader<'_> {
         }
         self.joined(&lists, texts)
     }
-}
-
-/// The inputs of `run`: numbers, lists and lists of lists, as the inputs' types and shapes want.
-pub(super) fn tensors(model: &Model, inputs: &Map) -> Fallible<Vec<(String, Value)>> {
-    let tensor = |(name, value): (&rhai::Identifier, &Dynamic)| {
-        let port = model.inputs.iter().find(|port| port.name == name.as_str());
-        let port = port.or(model.inputs.first().filter(|_| model.inputs.len() == 1));
-        let kind = port.map_or(PortKind::Other, |port| port.kind);
-        let rank = port.and_then(|port| port.shape.as_ref()).map(Vec::len);
-        let (mut sizes, mut leaves) = (Vec::new(), Vec::new());
-        flatten(name, value, 0, &mut sizes, &mut leaves)?;
-        while rank.is_some_and(|rank| sizes.len() < rank && sizes.len() < 8) {
-            sizes.insert(0, 1);
-        }
-        let error = |e: crate::model::ModelError| fail_in("run", format_args!("'{name}': {e}"));
-        let data = data(name, kind, &leaves)?;
-        let shape = Shape::new(&sizes).map_err(error)?;
-        let tensor = Tensor::new(shape, data).map_err(|_| {
-            fail_in("run", format_args!("'{name}': the rows of a list have different lengths"))
-        })?;
-        Ok((name.to_string(), tensor.into()))
-    };
-    inputs.iter().map(tensor).collect()
-}
-
-/// Takes nested lists apart; the first element of each says how long its level is.
-fn flatten(
-    name: &str,
-    value: &Dynamic,
-    depth: usize,
-    sizes: &mut Vec<usize>,
-    leaves: &mut Vec<Dynamic>,
-) -> Fallible<()> {
-    if depth > 8 {
-        return Err(fail_in("run", format_args!("'{name}': lists lie too deep in lists")));
-    }
-    let elements: Vec<Dynamic> = if let Some(series) = value.read_lock::<Series>() {
-        series.0.iter().map(|x| (*x).into()).collect()
-    } else if let Some(recent) = value.read_lock::<Native<RecentRows>>() {
-        let rows = recent.0.rows().map(|row| Dynamic::from(Series::new(row.clone())));
-        rows.collect()
-    } else if let Some(array) = value.read_lock::<Array>() {
-        array.to_vec()
-    } else {
-        leaves.push(value.clone());
-        return Ok(());
-    };
-    if sizes.len() == depth {
-        sizes.push(elements.len());
-    }
-    elements.iter().try_for_each(|element| flatten(name, element, depth + 1, sizes, leaves))
-}
-
-fn data(name: &str, kind: PortKind, leaves: &[Dynamic]) -> Fallible<Data> {
-    if kind == PortKind::Tensor(Kind::Text) {
-        let text = |v: &Dynamic| v.read_lock::<ImmutableString>().map(|t| Arc::from(t.as_str()));
-        let texts = leaves.iter().map(text).collect::<Option<Vec<_>>>();
-        let error = || fail_in("run", format_args!("'{name}' wants strings"));
-        return texts.map(Data::Text).ok_or_else(error);
-    }
-    let number = |value: &Dynamic| -> Fallible<f64> {
-        let number = value.as_float().ok().or(value.as_int().ok().map(|x| x as f64));
-        let number = number.or(value.as_bool().ok().map(|x| f64::from(u8::from(x))));
-        number.ok_or_else(|| {
-            fail(format_args!("run: '{name}' holds {}, numbers are wanted", describe(value)))
-        })
-    };
-    let numbers = leaves.iter().map(number).collect::<Fallible<Vec<_>>>()?;
-    Ok(match kind {
-        PortKind::Tensor(Kind::Double) => Data::Double(numbers),
-        PortKind::Tensor(Kind::Int) => Data::Int(numbers.into_iter().map(|x| x as i64).collect()),
-        PortKind::Tensor(Kind::Bool) => Data::Bool(numbers.iter().map(|x| *x != 0.0).collect()),
-        _ => Data::Float(numbers.into_iter().map(|x| x as f32).collect()),
-    })
 }

@@ -3,9 +3,11 @@
 //! A model in a state is a name with options: the bytes stay in the library of the version that
 //! runs, so a snapshot holds the name and the digest, and a new version brings its own.
 
+mod annotate;
 mod answer;
 mod input;
 mod rows;
+mod tensors;
 
 use super::arguments::describe;
 use super::{Fallible, NativeError, NativeType, NativeTypes, fail, fail_in};
@@ -126,6 +128,7 @@ pub(super) fn register(engine: &mut Engine, host: &Rc<Host>, registry: &mut Nati
     });
     engine.register_type_with_name::<SharedModel>("Model");
     rows::register(engine, host, registry);
+    annotate::register(engine, host);
     makers(engine, host);
     properties(engine, host);
     let h = host.clone();
@@ -135,7 +138,7 @@ pub(super) fn register(engine: &mut Engine, host: &Rc<Host>, registry: &mut Nati
     let h = host.clone();
     engine.register_fn("run", move |m: &mut SharedModel, inputs: Map| -> Fallible<Map> {
         let loaded = m.0.get(&h)?;
-        let inputs = input::tensors(&loaded.model, &inputs)?;
+        let inputs = tensors::tensors(&loaded.model, &inputs)?;
         let run = h.budget.model_run();
         let outputs = loaded.model.run(&inputs, &run).map_err(|e| fail_in("run", e))?;
         let outputs = outputs.iter();
