@@ -41,13 +41,29 @@ mod with {
 
     #[test]
     fn files_are_read_as_pyarrow_reads_them() {
-        let names = ["influx3", "telegraf", "time_s", "time_ms", "time_us", "int96", "seconds"];
+        let names =
+            ["influx3", "marked", "telegraf", "time_s", "time_ms", "time_us", "int96", "seconds"];
         for name in names {
             let expected = played(&file(&format!("{name}.lp")), &[]);
             let read = played(&file(&format!("{name}.parquet")), &TAGS);
             assert!(expected.lines().count() > 40, "{name}");
             assert_eq!(read, expected, "{name}");
         }
+    }
+
+    #[test]
+    fn the_tags_and_the_measurement_of_influxdb_need_no_option() {
+        let data = file("marked.parquet");
+        let expected = played(&file("marked.lp"), &[]);
+        assert_eq!(played(&data, &[]), expected);
+        // Options go before what the file says.
+        let named = played(&data, &["--tag-columns", "rack", "--measurement", "other"]);
+        assert!(
+            named.contains("\nother,rack=r1 ") && named.contains(r#"host="host 1""#),
+            "{named}"
+        );
+        let fields = played(&data, &["--field-columns", "usage,host"]);
+        assert!(fields.contains("\nm,rack=r1 host="), "{fields}");
     }
 
     #[test]

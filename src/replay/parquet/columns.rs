@@ -1,5 +1,6 @@
 //! Which columns of a file become the time, tags and fields of points.
 
+use super::influx::Marks;
 use crate::replay::source::CsvReading;
 use crate::replay::timestamp::Unit;
 use parquet::basic::{ConvertedType, LogicalType, TimeUnit, Type};
@@ -53,13 +54,15 @@ pub(super) struct Column {
     pub(super) nullable: bool,
 }
 
-/// Returns the columns that are read, that of the times first, and the names of those that cannot be.
+/// Returns the columns that are read, that of the times first, and the names of those that cannot be. Tags and times that nobody asks
+/// for are those that the file marks.
 ///
 /// # Errors
 /// Columns that are asked for and not there, or of types that points do not have.
 pub(super) fn choose(
     schema: &SchemaDescriptor,
     wanted: &CsvReading,
+    marks: &Marks,
 ) -> Result<(Vec<Column>, Vec<String>), String> {
     let all = schema.columns();
     let names: Vec<String> = all.iter().map(|column| column.path().string()).collect();
@@ -69,17 +72,26 @@ pub(super) fn choose(
             .position(|known| known == name)
             .ok_or_else(|| format!("there is no column '{name}'; there are {}", names.join(", ")))
     };
+    let place = |name: &String| names.iter().position(|known| known == name);
+    let marked_time = marks.time.as_ref().and_then(place);
+    let usual = || time_column(&names, all.iter().map(|column| &**column));
     let time = match &wanted.time_column {
         Some(name) => find(name)?,
-        None => time_column(&names, all.iter().map(|column| &**column)).ok_or_else(|| {
+        None => marked_time.or_else(usual).ok_or_else(|| {
             format!(
                 "no column looks like times: name it with --time-column; there are {}",
                 names.join(", ")
             )
         })?,
     };
-    let tags = wanted.tag_columns.iter().map(find).collect::<Result<Vec<_>, _>>()?;
     let fields = wanted.field_columns.iter().map(find).collect::<Result<Vec<_>, _>>()?;
+    let tags = match &wanted.tag_columns[..] {
+        [] => {
+            let marked = marks.tags.iter().filter_map(place);
+            marked.filter(|place| !fields.contains(place)).collect()
+        }
+        asked => asked.iter().map(find).collect::<Result<Vec<_>, _>>()?,
+    };
     let mut chosen = Vec::new();
     let mut others = Vec::new();
     for (place, column) in all.iter().enumerate() {

@@ -1,10 +1,12 @@
-//! Parquet, in and out: `read` is a source, `columns` says which columns become what, `write` makes a
+//! Parquet, in and out: `read` is a source, `columns` says which columns become what, `influx` what InfluxDB 3 says about them, `write` makes a
 //! file of lines. A build without the feature `parquet` says what to do.
 
 #[cfg(feature = "parquet")]
 mod columns;
 #[cfg(feature = "parquet")]
 mod decode;
+#[cfg(feature = "parquet")]
+mod influx;
 #[cfg(feature = "parquet")]
 mod read;
 #[cfg(feature = "parquet")]

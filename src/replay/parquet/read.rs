@@ -3,6 +3,7 @@
 
 use super::columns::{Column, Kind, Role, choose};
 use super::decode::{Cell, Part, read};
+use super::influx::Marks;
 use crate::piped::Seekable;
 use crate::protocol::point::{EntryHead, PointHead};
 use crate::protocol::{FieldValue, Point};
@@ -74,7 +75,8 @@ impl Parquet {
         let reader = SerializedFileReader::new(file)
             .map_err(|error| data(format!("not a file of Parquet: {}", told(&error))))?;
         let schema = reader.metadata().file_metadata().schema_descr_ptr();
-        let (columns, others) = choose(&schema, &reading.csv).map_err(data)?;
+        let marks = Marks::of(reader.metadata().file_metadata());
+        let (columns, others) = choose(&schema, &reading.csv, &marks).map_err(data)?;
         if !others.is_empty() && !reading.again {
             let others = others.join(", ");
             log::warn!("{}: these columns are passed by: {others}", path.display());
@@ -87,7 +89,8 @@ impl Parquet {
             let _ = sender.send(end);
         };
         thread.spawn(decoding).map_err(|source| ReplayError::Read { path: path.into(), source })?;
-        let stem = path.file_stem().unwrap_or_default().to_string_lossy();
+        let stem = || path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+        let measurement = reading.csv.measurement.clone().or(marks.measurement);
         let heads = columns.iter().map(|column| {
             let mut head = EntryHead::default();
             head.set(column.name.as_bytes());
@@ -103,7 +106,7 @@ impl Parquet {
             row: 0,
             number: 0,
             unit: reading.csv.unit,
-            measurement: reading.csv.measurement.clone().unwrap_or_else(|| stem.into_owned()),
+            measurement: measurement.unwrap_or_else(stem),
             head: PointHead::default(),
             begun: false,
             bytes: reading.bytes.clone(),

@@ -4,7 +4,7 @@
     python3 -m venv /tmp/pa && /tmp/pa/bin/pip install pyarrow
     /tmp/pa/bin/python tests/data/parquet/make.py
 
-The files are what InfluxDB 3 (influx3.parquet: zstd, tags as dictionaries, nullable fields), Telegraf
+The files are what InfluxDB 3 (influx3.parquet: zstd, tags as dictionaries, nullable fields; marked.parquet: also its metadata), Telegraf
 (telegraf.parquet: timestamps in nanoseconds, unsigned ints, snappy) and others write.
 """
 import datetime
@@ -50,8 +50,18 @@ def tags(kind):
     }
 
 
-def write(name, columns, **options):
-    table = pa.table(columns)
+def marked(table):
+    """The same table with the metadata by which InfluxDB 3 knows its columns."""
+    kinds = {"host": "tag", "rack": "tag", "time": "timestamp"}
+    columns = [
+        column.with_metadata({"iox::column::type": f"iox::column_type::{kinds.get(column.name, 'field')}"})
+        for column in table.schema
+    ]
+    return table.cast(pa.schema(columns, metadata={"iox::measurement::name": "m"}))
+
+
+def write(name, columns, change=lambda table: table, **options):
+    table = change(pa.table(columns))
     pq.write_table(table, os.path.join(HERE, name), **options)
     return name
 
@@ -63,6 +73,12 @@ def make():
         {**tags(dictionary), **fields(), "time": time("ns", 10**9)},
         compression="zstd",
         row_group_size=20,
+    )
+    yield write(
+        "marked.parquet",
+        {**tags(dictionary), **fields(), "time": time("ns", 10**9)},
+        change=marked,
+        compression="zstd",
     )
     yield write(
         "telegraf.parquet",
