@@ -66,7 +66,7 @@ pub(super) enum Scored {
     /// The same ones in each row.
     Always(Vec<bool>),
     /// It depends on the leaves; the trees count the weights.
-    Counted(Trees),
+    Counted(Box<Trees>),
 }
 
 impl Scored {
@@ -92,7 +92,7 @@ impl Scored {
             return Ok(Self::Always(always));
         }
         builder.weights.iter_mut().for_each(|(_, weight)| *weight = 1.0);
-        Ok(Self::Counted(Trees::build(builder, double)?))
+        Ok(Self::Counted(Box::new(Trees::build(builder, double)?)))
     }
 
     /// A flag for each class or target: for each row, or once for all of them.
