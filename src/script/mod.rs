@@ -2,9 +2,11 @@
 //!
 //! Read in this order: `host/program.rs` (compile, call), `declaration/` (`info()` and the options),
 //! `host/handler/` (what happens with a point), `state/` (one state for each group, snapshots),
-//! `folder/` (one function for all scripts of a folder), `lint/` (what `check` warns of), `api/` (what a script can touch), `engine/` (the interpreter and its limits).
+//! `folder/` (one function for all scripts of a folder), `lint/` (what `check` warns of), `collection/` (objects that hold
+//! any values), `api/` (what a script can touch), `engine/` (the interpreter and its limits).
 
 mod api;
+mod collection;
 pub mod config;
 mod declaration;
 mod engine;
@@ -16,6 +18,7 @@ mod formula;
 mod host;
 mod library;
 mod lint;
+mod printf;
 pub mod reference;
 mod state;
 pub mod syntax;

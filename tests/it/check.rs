@@ -212,3 +212,74 @@ fn mistakes_in_modules_and_calls_of_them_are_named() {
         assert_eq!(run.code, Some(0), "{}", run.stderr);
     }
 }
+
+/// What does something else in Python than in Rhai.
+#[test]
+fn what_a_python_user_would_write_is_named() {
+    check(
+        "const N = 7;\nfn point(p, opt) { p.y = N / 2; p.z = 5 % -3; p.w = -6 % 3; p.v = N / 7;\n\
+         if p.has(opt.field) { emit(p); } }",
+        &[
+            "3: 7 / 2 is 3: both are ints; write 7.0 / 2",
+            "3: 5 % -3 is 2: a remainder has the sign",
+        ],
+    );
+    check(
+        "fn point(p, opt) { if opt.field { p.y = 1; } if p.up && opt.field { p.y = 2; } emit(p); }",
+        &[
+            "2: opt.field is a string, and a condition must be true or false: write opt.field != \"\"",
+            "2: opt.field is a string",
+        ],
+    );
+    check(
+        "fn state() { #{ list: [] } }\nfn point(p, opt) { let list = this.list; if !list.len() || [1] \
+         { p.y = opt.field; emit(p); } }",
+        &["3: list.len() is an int", "3: […] is an array, and a condition"],
+    );
+    check(
+        "fn point(p, opt) { for (k, v) in p.tags { p.y = opt.field; } emit(p); }",
+        &["2: p.tags is a map, over which `for` cannot go: write for e in p.tags.entries()"],
+    );
+    let options = "fn info() { #{ wants: \"batch\", provides: \"stream\", options: #{ n: \"int\", on: \"bool\" } } }\n";
+    let body = "fn end_batch(b, opt) { let w = 1 / opt.n; if b[\"x\"] > 2 && opt.on { emit(b.point(#{ w: w })); } \
+                if !(b[\"x\"] > 2).any { emit(b.points()); } }";
+    let found = warnings(&format!("{options}{body}"));
+    assert_eq!(found.len(), 2, "{found:?}");
+    assert!(found[0].contains("1 / opt.n is 0 for every opt.n above 1"), "{found:?}");
+    assert!(
+        found[1].contains("b[\"x\"] > … is a mask, with one answer for each point"),
+        "{found:?}"
+    );
+}
+
+#[test]
+fn a_changed_copy_of_a_part_of_the_state_is_named() {
+    let state = "fn state() { #{ w: moving_stats(3), rows: [#{ x: 1 }] } }\n";
+    check(
+        &format!("{state}fn point(p, opt) {{ let w = this.w; w.push(p[opt.field]); emit(p); }}"),
+        &[
+            "3: 'w' is a copy of this.w, and what changes is lost: change this.w itself, or set this.w = w",
+        ],
+    );
+    check(
+        &format!(
+            "{state}fn point(p, opt) {{ for row in this.rows {{ row.x = 2; }} p.y = opt.field; emit(p); }}"
+        ),
+        &["3: 'row' is a copy of an element of this.rows, and what changes is lost"],
+    );
+    check(
+        &format!("{state}fn point(p, opt) {{ this.w.push(p[opt.field]).push(2); emit(p); }}"),
+        &["3: push changes the copy that push answered with, which is lost"],
+    );
+    // All of these mean what they say.
+    for body in [
+        "let w = this.w; w.push(p[opt.field]); this.w = w;",
+        "let w = this.w; w.push(p[opt.field]); p.mean = w.mean;",
+        "let w = moving_stats(3).push(1).push(2); p.mean = w.push(p[opt.field]).mean;",
+        "for row in this.rows { row.x = 2; p.y = row.x + p[opt.field]; }",
+        "let rows = this.rows; for row in rows { row.x += p[opt.field]; emit(new_point(#{ fields: row })); }",
+        "let n = this.rows.len(); for i in 0..n { this.rows[i].x = p[opt.field]; }",
+    ] {
+        check(&format!("{state}fn point(p, opt) {{ {body} emit(p); }}"), &[]);
+    }
+}

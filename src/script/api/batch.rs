@@ -2,7 +2,7 @@
 
 use super::point::{SharedPoint, set, tags_map, text};
 use super::series::{Mask, Series, place, same_length};
-use super::{Fallible, NativeError, NativeType, NativeTypes, fail};
+use super::{Fallible, Form, NativeError, NativeType, NativeTypes, fail};
 use crate::protocol::frame::{put_frame, split_first};
 use crate::protocol::message::{BeginBatch, EndBatch};
 use crate::protocol::{Batch, Column, FieldValue, Point};
@@ -213,11 +213,13 @@ fn load(mut bytes: &[u8]) -> Result<Batch, NativeError> {
 pub(super) fn register(engine: &mut Engine, host: &Rc<Host>, registry: &mut NativeTypes) {
     registry.add::<SharedBatch>(NativeType {
         name: "batch",
-        write: |value, out| {
-            store(&value.read_lock::<SharedBatch>().ok_or(NativeError::Type)?.0, out);
-            Ok(())
+        form: Form::Bytes {
+            write: |value, out| {
+                store(&value.read_lock::<SharedBatch>().ok_or(NativeError::Type)?.0, out);
+                Ok(())
+            },
+            read: |bytes| load(bytes).map(|batch| Dynamic::from(SharedBatch::new(batch))),
         },
-        read: |bytes| load(bytes).map(|batch| Dynamic::from(SharedBatch::new(batch))),
     });
     engine.register_type_with_name::<SharedBatch>("Batch");
     register_metadata(engine);

@@ -6,7 +6,9 @@ use super::object::{Binder, equally_long};
 use super::series::Mask;
 use super::{Fallible, Native, NativeTypes, fail_in};
 use crate::script::host::Host;
-use crate::stats::decision::{Counter, CounterStep, Debounce, Hysteresis, Rate, Refractory};
+use crate::stats::decision::{
+    Counter, CounterStep, Debounce, Hold, Hysteresis, Rate, Refractory, Timer,
+};
 use crate::stats::error::Result as Stats;
 use rhai::{Dynamic, Engine, Map};
 use std::rc::Rc;
@@ -15,6 +17,8 @@ pub(super) fn register(engine: &mut Engine, host: &Rc<Host>, registry: &mut Nati
     hysteresis(engine, host, registry);
     refractory(engine, host, registry);
     debounce(engine, host, registry);
+    hold(engine, host, registry);
+    timer(engine, host, registry);
     rates(engine, host, registry);
 }
 
@@ -88,6 +92,69 @@ fn debounce(engine: &mut Engine, host: &Rc<Host>, registry: &mut NativeTypes) {
         Ok(s.change().push(flag(&h, "debounce.push", "the input", &input)?).into())
     };
     engine.register_fn("push", push);
+}
+
+fn hold(engine: &mut Engine, host: &Rc<Host>, registry: &mut NativeTypes) {
+    Binder::new(engine, host, registry, "timed_debounce", Hold::reset)
+        .made_by("debounce", &["on_after"], |a| {
+            let on_after = a.nanoseconds()?;
+            Ok(Hold::new(on_after, a.optional_nanoseconds("off_after")?.unwrap_or(0)))
+        })
+        .flag("on", Hold::is_on);
+    let h = host.clone();
+    let push = move |s: &mut Native<Hold>, time: Dynamic, input: Dynamic| -> Fallible<Dynamic> {
+        let function = "debounce.push";
+        if let Some(inputs) = input.read_lock::<Mask>() {
+            let times = times(&h, function, "the times", &time)?;
+            let lengths = (("the times", times.len()), ("the inputs", inputs.0.len()));
+            equally_long(function, lengths.0, lengths.1)?;
+            let state = s.change();
+            let on = times.iter().zip(&*inputs.0).map(|(&time, &input)| state.push(time, input));
+            return Ok(Answer::column(on.collect()));
+        }
+        let time = int(&h, function, "the time", &time)?;
+        let input = flag(&h, function, "the input", &input)?;
+        Ok(s.change().push(time, input).into())
+    };
+    engine.register_fn("push", push);
+    let h = host.clone();
+    engine.register_get("since", move |s: &mut Native<Hold>| -> Dynamic {
+        at(&h, "debounce.since", s.0.since())
+    });
+}
+
+fn timer(engine: &mut Engine, host: &Rc<Host>, registry: &mut NativeTypes) {
+    Binder::new(engine, host, registry, "timer", Timer::reset)
+        .made_by("timer", &["every"], |a| {
+            Ok(Timer::new(a.nanoseconds()?, a.flag_or("align", true)?)?)
+        })
+        .count("periods", Timer::periods);
+    let h = host.clone();
+    let push = move |s: &mut Native<Timer>, time: Dynamic| -> Fallible<Dynamic> {
+        if is_column(&time) {
+            let times = times(&h, "timer.push", "the times", &time)?;
+            let timer = s.change();
+            return Ok(Answer::column(times.into_iter().map(|time| timer.push(time)).collect()));
+        }
+        Ok(s.change().push(int(&h, "timer.push", "the time", &time)?).into())
+    };
+    engine.register_fn("push", push);
+    let times: [(&'static str, fn(&Timer) -> Option<i64>); 2] =
+        [("due", Timer::due), ("next", Timer::next)];
+    for (name, time) in times {
+        let (h, function) = (host.clone(), format!("timer.{name}"));
+        engine.register_get(name, move |s: &mut Native<Timer>| -> Dynamic {
+            at(&h, &function, time(&s.0))
+        });
+    }
+}
+
+/// A time, or `()` with a note.
+fn at(host: &Host, function: &str, time: Option<i64>) -> Dynamic {
+    if time.is_none() {
+        host.note(&format!("{function} does not exist yet"));
+    }
+    time.map_or(Dynamic::UNIT, Into::into)
 }
 
 fn flag(host: &Host, function: &str, name: &str, value: &Dynamic) -> Fallible<bool> {

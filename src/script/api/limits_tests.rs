@@ -11,7 +11,7 @@ use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 /// Expressions over `v`, a series of 300,000 random numbers, `w`, 2,000,000 of them, `short`, the first
-/// 20,000, and `times`, a time for each of `short`.
+/// 20,000, and `times`, a time for each of `short`, and `rows`, maps of them.
 const CALLS: &[&str] = &[
     "moving_stats(1000000).push(w).variance",
     "moving_stats(1000000).push_each(w, \"stddev\")",
@@ -85,6 +85,15 @@ const CALLS: &[&str] = &[
     "hysteresis(1, 0).push(w)",
     "refractory(1).push(times, short > 0)",
     "debounce(2, 2).push(w > 0)",
+    "ring(1000000).extend(w).series().mean",
+    "queue().extend(w).values",
+    "timed_queue(\"1h\").extend(times, short).series().mean",
+    "distinct(\"1h\").extend(times, short)",
+    "tally().extend(short).most_common(3)",
+    "top(1000, \"x\").extend(rows)",
+    "bottom(rows, 10000, \"x\")",
+    "timer(\"1s\").push(times)",
+    "cross_correlation(w, w, 100000)",
     "rate().push(times, short)",
     "counter().push(times, abs(short))",
     "linear_fit(w, w)",
@@ -141,7 +150,8 @@ impl Trial {
         let data = "let v = random(1).series(300000); let w = v; \
                     for i in 0..6 { w = w.concat(v); } w = w.head(2000000); \
                     let short = v.head(20000); let times = []; \
-                    for i in 0..20000 { times.push(i * 1000000000); }";
+                    for i in 0..20000 { times.push(i * 1000000000); } \
+                    let rows = []; for x in short { rows.push(#{ x: x }); }";
         let roomy = Limits { array: 0, operations: 0, ..Limits::default() };
         let mut maker = engine::engine(&roomy, &Pulse::default());
         maker.set_strict_variables(false);

@@ -6,6 +6,7 @@ mod answer;
 mod arguments;
 mod batch;
 mod change;
+mod collection;
 mod columns;
 mod decision;
 mod distance;
@@ -23,6 +24,7 @@ mod options;
 mod order;
 mod point;
 mod random;
+mod rounding;
 mod rows;
 mod season;
 mod series;
@@ -30,6 +32,7 @@ mod series_functions;
 mod tail;
 #[cfg(test)]
 pub(crate) mod tests;
+mod text;
 mod time;
 mod trend;
 
@@ -38,8 +41,9 @@ pub use log::TARGET as LOG_TARGET;
 pub(crate) use options::{Options, register_names};
 pub(crate) use point::{LentPoint, SharedPoint, to_dynamic};
 
+use super::collection::{Held, Holder};
 use super::host::Host;
-use rhai::{Dynamic, Engine, EvalAltResult, Position};
+use rhai::{Array, Dynamic, Engine, EvalAltResult, Position};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::any::TypeId;
@@ -71,6 +75,9 @@ pub(crate) fn register(engine: &mut Engine, host: &Rc<Host>, registry: &mut Nati
     trend::register(engine, host, registry);
     random::register(engine, host, registry);
     model::register(engine, host, registry);
+    collection::register(engine, host, registry);
+    rounding::register(engine, host);
+    text::register(engine, host);
 }
 
 /// Makes a point readable in a condition.
@@ -130,13 +137,29 @@ pub(crate) enum NativeError {
     InsidePoint,
     #[error("its length is no multiple of 8")]
     Length,
+    #[error(transparent)]
+    Damaged(#[from] crate::stats::StatsError),
 }
 
 /// How a native object is stored.
 pub(crate) struct NativeType {
     pub(crate) name: &'static str,
-    pub(crate) write: fn(&Dynamic, &mut Vec<u8>) -> Result<(), NativeError>,
-    pub(crate) read: fn(&[u8]) -> Result<Dynamic, NativeError>,
+    pub(crate) form: Form,
+}
+
+/// What is stored of a native object.
+#[derive(Clone, Copy)]
+pub(crate) enum Form {
+    /// Bytes of its own.
+    Bytes {
+        write: fn(&Dynamic, &mut Vec<u8>) -> Result<(), NativeError>,
+        read: fn(&[u8]) -> Result<Dynamic, NativeError>,
+    },
+    /// Values of the script, which may hold any native object again.
+    Values {
+        parts: fn(&Dynamic) -> Result<Array, NativeError>,
+        join: fn(Array) -> Result<Dynamic, NativeError>,
+    },
 }
 
 /// The native objects that a snapshot can hold.
@@ -164,8 +187,7 @@ impl NativeTypes {
         self.shows.insert(TypeId::of::<Native<T>>(), |value| {
             serde_json::to_value(&*value.read_lock::<Native<T>>()?.0).ok()
         });
-        self.add::<Native<T>>(NativeType {
-            name,
+        let form = Form::Bytes {
             write: |value, out| {
                 let native = value.read_lock::<Native<T>>().ok_or(NativeError::Type)?;
                 let taken = std::mem::take(out);
@@ -181,7 +203,20 @@ impl NativeTypes {
                 Ok(_) => Err(NativeError::LeftOver),
                 Err(error) => Err(error.into()),
             },
-        });
+        };
+        self.add::<Native<T>>(NativeType { name, form });
+    }
+
+    /// Adds an object that holds values of scripts.
+    pub(crate) fn holder<T: Holder>(&mut self) {
+        let form = Form::Values {
+            parts: |value| {
+                let holder = value.read_lock::<Held<T>>().ok_or(NativeError::Type)?;
+                Ok(holder.0.parts())
+            },
+            join: |parts| Ok(Dynamic::from(Held::new(T::join(parts)?))),
+        };
+        self.add::<Held<T>>(NativeType { name: T::NAME, form });
     }
 
     /// The name of the objects of a type.

@@ -1,7 +1,7 @@
 //! A point in a script: fields by name, metadata by property. A value: changing a copy never
 //! changes the original.
 
-use super::{Fallible, NativeError, NativeType, NativeTypes, fail};
+use super::{Fallible, Form, NativeError, NativeType, NativeTypes, fail};
 use crate::protocol::{FieldValue, Point};
 use crate::script::host::Host;
 use rhai::{Array, Dynamic, Engine, ImmutableString, Map};
@@ -190,14 +190,16 @@ fn show(point: &Point) -> String {
 pub(super) fn register(engine: &mut Engine, host: &Rc<Host>, registry: &mut NativeTypes) {
     registry.add::<SharedPoint>(NativeType {
         name: "point",
-        write: |value, out| {
-            let point = value.read_lock::<SharedPoint>().ok_or(NativeError::Type)?;
-            point.read().put_message(out);
-            Ok(())
-        },
-        read: |bytes| match Point::from_message(bytes) {
-            Ok(point) => Ok(Dynamic::from(SharedPoint::new(point))),
-            Err(error) => Err(error.into()),
+        form: Form::Bytes {
+            write: |value, out| {
+                let point = value.read_lock::<SharedPoint>().ok_or(NativeError::Type)?;
+                point.read().put_message(out);
+                Ok(())
+            },
+            read: |bytes| match Point::from_message(bytes) {
+                Ok(point) => Ok(Dynamic::from(SharedPoint::new(point))),
+                Err(error) => Err(error.into()),
+            },
         },
     });
     engine.register_type_with_name::<SharedPoint>("Point");

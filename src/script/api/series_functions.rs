@@ -2,7 +2,7 @@
 
 use super::arguments::number;
 use super::series::{Mask, Series, place, same_length};
-use super::{Fallible, NativeError, NativeType, NativeTypes, fail_in};
+use super::{Fallible, Form, NativeError, NativeType, NativeTypes, fail_in};
 use crate::script::host::Host;
 use rhai::{Array, Dynamic, Engine};
 use std::rc::Rc;
@@ -10,29 +10,33 @@ use std::rc::Rc;
 pub(super) fn register(engine: &mut Engine, host: &Rc<Host>, registry: &mut NativeTypes) {
     registry.add::<Series>(NativeType {
         name: "series",
-        write: |value, out| {
-            let series = value.read_lock::<Series>().ok_or(NativeError::Type)?;
-            out.extend(series.0.iter().flat_map(|v| v.to_le_bytes()));
-            Ok(())
-        },
-        read: |bytes| match bytes.as_chunks::<8>() {
-            (values, []) => {
-                let values = values.iter().map(|v| f64::from_le_bytes(*v)).collect();
-                Ok(Dynamic::from(Series::new(values)))
-            }
-            _ => Err(NativeError::Length),
+        form: Form::Bytes {
+            write: |value, out| {
+                let series = value.read_lock::<Series>().ok_or(NativeError::Type)?;
+                out.extend(series.0.iter().flat_map(|v| v.to_le_bytes()));
+                Ok(())
+            },
+            read: |bytes| match bytes.as_chunks::<8>() {
+                (values, []) => {
+                    let values = values.iter().map(|v| f64::from_le_bytes(*v)).collect();
+                    Ok(Dynamic::from(Series::new(values)))
+                }
+                _ => Err(NativeError::Length),
+            },
         },
     });
     registry.add::<Mask>(NativeType {
         name: "mask",
-        write: |value, out| {
-            let mask = value.read_lock::<Mask>().ok_or(NativeError::Type)?;
-            out.extend(mask.0.iter().map(|v| u8::from(*v)));
-            Ok(())
-        },
-        read: |bytes| {
-            let mask = bytes.iter().map(|b| *b != 0).collect();
-            Ok(Dynamic::from(Mask(Rc::new(mask))))
+        form: Form::Bytes {
+            write: |value, out| {
+                let mask = value.read_lock::<Mask>().ok_or(NativeError::Type)?;
+                out.extend(mask.0.iter().map(|v| u8::from(*v)));
+                Ok(())
+            },
+            read: |bytes| {
+                let mask = bytes.iter().map(|b| *b != 0).collect();
+                Ok(Dynamic::from(Mask(Rc::new(mask))))
+            },
         },
     });
     engine.register_type_with_name::<Series>("Series").register_type_with_name::<Mask>("Mask");

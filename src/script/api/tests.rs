@@ -72,6 +72,16 @@ const OBJECTS: &[(&str, &str, &str)] = &[
     ("series", "series([1, 2.5])", "s[0] = x; s.sum"),
     ("mask", "series([1, 2.5]) > 2", "s.any"),
     ("rows", "rows(3)", "s.push([x, 1.0]); s.values.sum"),
+    ("queue", "queue()", "s.push(x); s.push_front(t); s.pop()"),
+    ("queue", "ring(4)", "s.push([x, moving_stats(3).push(x), #{ t: t }]); s.len + s.first[0]"),
+    ("timed_queue", "timed_queue(\"5s\")", "s.push(t, ring(2).push(x)); [s.count, s.oldest_time]"),
+    ("distinct", "distinct(\"5s\")", "[s.push(t, x.to_int()), s.count]"),
+    ("distinct", "distinct(\"5s\", #{ renew: false })", "[s.push(t, x.to_int() % 4), s.values]"),
+    ("tally", "tally()", "s.push(x.to_int() % 5).push([\"a\", t]).most_common(3)"),
+    ("top", "top(3, \"x\")", "s.push(#{ x: x, t: t }).rows"),
+    ("top", "bottom(3, \"x\", #{ by: \"t\" })", "s.push(#{ x: x, t: t % 7 }).values"),
+    ("timed_debounce", "debounce(\"3s\", #{ off_after: \"1s\" })", "s.push(t, x > 5)"),
+    ("timer", "timer(\"3s\")", "[s.push(t), s.due, s.next, s.periods]"),
 ];
 
 /// Kinds with tests of their own.
@@ -340,7 +350,13 @@ fn mistakes_name_the_function_and_the_argument() {
 
 #[test]
 fn the_examples_of_the_book_are_true() {
-    let book = include_str!("../../../docs/statistics.md");
+    let statistics = include_str!("../../../docs/statistics.md");
+    assert!(run_examples(statistics) > 100);
+    assert!(run_examples(include_str!("../../../docs/rhai-for-python-users.md")) > 25);
+}
+
+/// Runs the examples of a page and gives their number.
+fn run_examples(book: &str) -> usize {
     let (mut engine, _, _) = engine();
     let failures = Rc::new(RefCell::new(Vec::<String>::new()));
     let seen = Rc::new(RefCell::new(0));
@@ -372,7 +388,7 @@ fn the_examples_of_the_book_are_true() {
         }
     }
     assert!(failures.borrow().is_empty(), "{}", failures.borrow().join("\n"));
-    assert!(*seen.borrow() > 100, "{} examples", seen.borrow());
+    *seen.borrow()
 }
 
 /// `expression // => value` as a call that compares; `// => error: message` as one that must fail.
@@ -425,3 +441,6 @@ fn show_number(x: f64) -> String {
 
 #[path = "extremes_tests.rs"]
 mod extremes;
+
+#[path = "collection_tests.rs"]
+mod collections;

@@ -3,12 +3,14 @@
 use super::answer::{map, optional};
 use super::arguments::{function, number, refuse};
 use super::object::{Binder, known};
+use super::series::Series;
 use super::{Fallible, Native, NativeTypes};
 use crate::script::host::Host;
 use crate::stats::Progress;
 use crate::stats::error::Result as Stats;
 use crate::stats::trend::{
-    Line, MovingCorrelation, MovingTrend, linear_fit, pearson, spearman, theil_sen,
+    Line, MovingCorrelation, MovingTrend, cross_correlation, linear_fit, pearson, spearman,
+    theil_sen,
 };
 use rhai::{Dynamic, Engine, Map};
 use std::rc::Rc;
@@ -76,6 +78,18 @@ fn functions(engine: &mut Engine, host: &Rc<Host>) {
             Ok(line_map(&fit(&a.numbers()?, &a.numbers()?, &a.progress())?))
         });
     }
+    function(engine, host, "cross_correlation", &["a", "b", "max_lag"], |a| {
+        let (left, right, max_lag) = (a.numbers()?, a.numbers()?, a.count()?);
+        let found = cross_correlation(&left, &right, max_lag, &a.progress())?;
+        if found.lag.is_none() {
+            a.host().note("cross_correlation: the values of one side do not vary");
+        }
+        Ok(map([
+            ("lag", found.lag.map_or(Dynamic::UNIT, Into::into)),
+            ("value", optional(found.value)),
+            ("values", Dynamic::from(Series::new(found.values))),
+        ]))
+    });
     type Correlation = fn(&[f64], &[f64], &Progress<'_>) -> Stats<Option<f64>>;
     let correlations: [(&'static str, Correlation); 2] =
         [("pearson", |a, b, _| pearson(a, b)), ("spearman", spearman)];

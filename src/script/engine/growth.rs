@@ -13,6 +13,7 @@ use super::lengths::{
     longer_by_one, lower_text, merged, one_more_entry, padded, padded_from_nothing, padded_text,
     pieces, replaced, some_pieces, upper_text, whole_text, words,
 };
+use crate::script::collection;
 use crate::script::config::Limits;
 use rhai::packages::{
     BasicArrayPackage, BasicBlobPackage, BasicMapPackage, CorePackage, MoreStringPackage, Package,
@@ -118,6 +119,18 @@ fn add(value: &Dynamic, most: usize, total: &mut Total) {
         total.text += text.len();
     } else if let Some(blob) = value.read_lock::<Blob>() {
         total.items += blob.len();
+    } else if !value.is_unit() && !value.is_bool() {
+        collection::held(value, &mut |len, values| {
+            total.items += len;
+            for value in values {
+                if total.steps() > most {
+                    return;
+                }
+                if !value.is_float() && !value.is_int() {
+                    add(value, most, total);
+                }
+            }
+        });
     }
 }
 

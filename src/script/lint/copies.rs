@@ -5,7 +5,7 @@ use rhai::{ASTNode, Expr, FnCallExpr, Position, Stmt};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Methods that change what they belong to, and whose results are seldom used.
-const CHANGING: &[&str] = &[
+pub(super) const CHANGING: &[&str] = &[
     "push",
     "append",
     "insert",
@@ -129,7 +129,7 @@ fn parameter(function: &Function, name: &str) -> Option<usize> {
 }
 
 /// Where a variable is changed by a statement that does nothing else.
-fn change(node: &Node<'_, '_>) -> Option<Position> {
+pub(super) fn change(node: &Node<'_, '_>) -> Option<Position> {
     if !node.is_owner() {
         return None;
     }

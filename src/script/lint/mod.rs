@@ -1,7 +1,7 @@
 //! What a script says and cannot mean: found in its syntax tree, without running it.
 //!
 //! [`walk`] makes the tree of a script into a list of nodes by function; [`calls`] knows which functions
-//! there are, [`modules`] those of imported files; [`options`], [`state`], [`emits`], [`copies`] and [`values`] look for one kind of mistake each.
+//! there are, [`modules`] those of imported files; [`options`], [`state`], [`emits`], [`copies`], [`lost`], [`kinds`] and [`values`] look for one kind of mistake each.
 //! [`unset`] finds the name of what was `()` when an operator failed.
 //!
 //! A warning is only given where the mistake is certain: a script without one is not proven right.
@@ -9,6 +9,8 @@
 mod calls;
 mod copies;
 mod emits;
+mod kinds;
+mod lost;
 mod modules;
 mod options;
 mod state;
@@ -54,7 +56,9 @@ pub(super) fn warnings(
         state::check(script, warn);
         emits::check(script, declaration, warn);
         copies::check(script, warn);
-        values::check(script, warn);
+        lost::check(script, warn);
+        kinds::check(script, &declaration.options, warn);
+        values::check(script, &declaration.options, warn);
     });
     // What a module is given, and from where, cannot be known: only what stands in it is looked at.
     for (path, text, ast) in &parsed {
@@ -62,7 +66,9 @@ pub(super) fn warnings(
             calls::check(script, functions, warn);
             modules::check(script, folder, &exports, warn);
             copies::check(script, warn);
-            values::check(script, warn);
+            lost::check(script, warn);
+            kinds::check(script, &BTreeMap::new(), warn);
+            values::check(script, &BTreeMap::new(), warn);
         }));
     }
     all

@@ -15,7 +15,7 @@ pub use signature::{Form, Param, Signature};
 use std::sync::LazyLock;
 
 /// The files, in the order of the page.
-const FILES: [&str; 11] = [
+const FILES: [&str; 12] = [
     include_str!("data.toml"),
     include_str!("series.toml"),
     include_str!("moments.toml"),
@@ -24,6 +24,7 @@ const FILES: [&str; 11] = [
     include_str!("detectors.toml"),
     include_str!("distance.toml"),
     include_str!("decisions.toml"),
+    include_str!("collections.toml"),
     include_str!("models.toml"),
     include_str!("numbers.toml"),
     include_str!("rhai.toml"),

@@ -1,11 +1,11 @@
 //! Script values as bytes: what a snapshot is made of.
 //!
 //! One byte says the type; numbers are varints or eight bytes; text that occurs again (the keys of
-//! every group's map) is written once and referred to. Native objects are written by their own
-//! serde form under their registered name.
+//! every group's map) is written once and referred to. Native objects are written under their registered
+//! name: by their own serde form, or as the values of which they are made.
 
 use crate::protocol::wire::{MAX_VARINT, put_varint, read_varint};
-use crate::script::api::{NativeError, NativeTypes};
+use crate::script::api::{Form, NativeError, NativeTypes};
 use rhai::{Array, Blob, Dynamic, ImmutableString, Map};
 use std::collections::HashMap;
 
@@ -26,6 +26,7 @@ const ARRAY: u8 = 7;
 const MAP: u8 = 8;
 const BLOB: u8 = 9;
 const NATIVE: u8 = 10;
+const HOLDER: u8 = 11;
 
 /// A value that cannot be stored, or bytes that are no value.
 #[derive(Debug, thiserror::Error)]
@@ -125,20 +126,28 @@ impl<'r> Writer<'r> {
             self.bytes.push(BLOB);
             self.slice(&blob);
         } else {
-            self.native(value)?;
+            self.native(value, depth)?;
         }
         Ok(())
     }
 
-    fn native(&mut self, value: &Dynamic) -> Result<(), CodecError> {
+    fn native(&mut self, value: &Dynamic, depth: usize) -> Result<(), CodecError> {
         let Some(native) = self.types.of_value(value) else {
             return Err(CodecError::Unstorable(value.type_name().into()));
+        };
+        let failed = |source| CodecError::Native { name: native.name.into(), source };
+        let write = match native.form {
+            Form::Bytes { write, .. } => write,
+            Form::Values { parts, .. } => {
+                self.bytes.push(HOLDER);
+                self.text(native.name);
+                return self.nested(&parts(value).map_err(failed)?.into(), depth + 1);
+            }
         };
         self.bytes.push(NATIVE);
         self.text(native.name);
         let start = self.bytes.len();
-        (native.write)(value, &mut self.bytes)
-            .map_err(|source| CodecError::Native { name: native.name.into(), source })?;
+        write(value, &mut self.bytes).map_err(failed)?;
         // The length goes before what was just written; most objects are short.
         let body = self.bytes.split_off(start);
         self.slice(&body);
@@ -211,6 +220,11 @@ impl<'b, 'r> Reader<'b, 'r> {
         self.nested(0)
     }
 
+    fn form(&self, name: &str) -> Result<Form, CodecError> {
+        let native = self.types.of_name(name);
+        native.map(|native| native.form).ok_or_else(|| CodecError::UnknownNative(name.to_owned()))
+    }
+
     fn nested(&mut self, depth: usize) -> Result<Dynamic, CodecError> {
         if depth > DEPTH {
             return Err(CodecError::TooDeep);
@@ -251,12 +265,20 @@ impl<'b, 'r> Reader<'b, 'r> {
             NATIVE => {
                 let name = self.text()?;
                 let body = self.slice()?;
-                let native = self
-                    .types
-                    .of_name(&name)
-                    .ok_or_else(|| CodecError::UnknownNative(name.to_string()))?;
-                (native.read)(body)
+                let Form::Bytes { read, .. } = self.form(&name)? else {
+                    return Err(CodecError::UnknownNative(name.to_string()));
+                };
+                read(body)
                     .map_err(|source| CodecError::Native { name: name.to_string(), source })?
+            }
+            HOLDER => {
+                let name = self.text()?;
+                let Form::Values { join, .. } = self.form(&name)? else {
+                    return Err(CodecError::UnknownNative(name.to_string()));
+                };
+                let parts = self.nested(depth + 1)?.try_cast::<Array>();
+                let joined = parts.ok_or(NativeError::Type).and_then(join);
+                joined.map_err(|source| CodecError::Native { name: name.to_string(), source })?
             }
             other => return Err(CodecError::UnknownType(other)),
         })

@@ -1,7 +1,7 @@
 //! A snapshot in a form for people and programs.
 
 use crate::agent::Pulse;
-use crate::script::api::{self, NativeTypes};
+use crate::script::api::{self, Form, NativeTypes};
 use crate::script::config::Limits;
 use crate::script::engine;
 use crate::script::error::ScriptError;
@@ -85,7 +85,11 @@ fn shown(value: &Dynamic, types: &NativeTypes) -> Value {
     } else if let Some(blob) = value.read_lock::<Blob>() {
         json!({ "blob": blob.iter().map(|b| format!("{b:02x}")).collect::<String>() })
     } else if let Some(kind) = types.of_value(value) {
-        let inner = types.show(value).unwrap_or_else(|| value.to_string().into());
+        let inner = match kind.form {
+            Form::Values { parts, .. } => parts(value).ok().map(|p| shown(&p.into(), types)),
+            Form::Bytes { .. } => types.show(value),
+        };
+        let inner = inner.unwrap_or_else(|| value.to_string().into());
         Value::Object([(kind.name.to_owned(), inner)].into_iter().collect())
     } else {
         value.to_string().into()

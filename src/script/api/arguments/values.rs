@@ -99,6 +99,8 @@ fn kind(rust: &str) -> String {
         "Rng" => "random".into(),
         "UnevenEwStats" => "timed_ew_stats".into(),
         "P2Quantile" => "p2_quantile".into(),
+        "Deque" => "queue".into(),
+        "Hold" => "debounce".into(),
         "SharedPoint" => "point".into(),
         "SharedBatch" => "batch".into(),
         other => snake_case(other),

@@ -10,7 +10,7 @@ mod rows;
 mod tensors;
 
 use super::arguments::describe;
-use super::{Fallible, NativeError, NativeType, NativeTypes, fail, fail_in};
+use super::{Fallible, Form, NativeError, NativeType, NativeTypes, fail, fail_in};
 use crate::model::{Labels, Port};
 use crate::script::host::Host;
 use crate::script::library::{Library, Loaded};
@@ -105,25 +105,27 @@ fn short(digest: &str) -> &str {
 pub(super) fn register(engine: &mut Engine, host: &Rc<Host>, registry: &mut NativeTypes) {
     registry.add::<SharedModel>(NativeType {
         name: "model",
-        write: |value, out| {
-            let model = value.read_lock::<SharedModel>().ok_or(NativeError::Type)?;
-            let stored = Stored {
-                name: model.0.name.clone(),
-                digest: model.0.digest(),
-                settings: model.0.settings.clone(),
-            };
-            let taken = std::mem::take(out);
-            *out = postcard::to_extend(&stored, taken)?;
-            Ok(())
-        },
-        read: |bytes| {
-            let stored: Stored = postcard::from_bytes(bytes)?;
-            Ok(Dynamic::from(SharedModel(Rc::new(Handle {
-                name: stored.name,
-                settings: stored.settings,
-                expected: RefCell::new(Some(stored.digest)),
-                found: RefCell::default(),
-            }))))
+        form: Form::Bytes {
+            write: |value, out| {
+                let model = value.read_lock::<SharedModel>().ok_or(NativeError::Type)?;
+                let stored = Stored {
+                    name: model.0.name.clone(),
+                    digest: model.0.digest(),
+                    settings: model.0.settings.clone(),
+                };
+                let taken = std::mem::take(out);
+                *out = postcard::to_extend(&stored, taken)?;
+                Ok(())
+            },
+            read: |bytes| {
+                let stored: Stored = postcard::from_bytes(bytes)?;
+                Ok(Dynamic::from(SharedModel(Rc::new(Handle {
+                    name: stored.name,
+                    settings: stored.settings,
+                    expected: RefCell::new(Some(stored.digest)),
+                    found: RefCell::default(),
+                }))))
+            },
         },
     });
     engine.register_type_with_name::<SharedModel>("Model");
