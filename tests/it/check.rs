@@ -234,7 +234,10 @@ fn what_a_python_user_would_write_is_named() {
     check(
         "fn state() { #{ list: [] } }\nfn point(p, opt) { let list = this.list; if !list.len() || p.tags \
          { p.y = opt.field; emit(p); } }",
-        &["3: list.len() is an int", "3: p.tags is a map, and a condition must be true or false: write !p.tags.is_empty()"],
+        &[
+            "3: list.len() is an int",
+            "3: p.tags is a map, and a condition must be true or false: write !p.tags.is_empty()",
+        ],
     );
     check(
         "fn point(p, opt) { for (k, v) in p.tags { p.y = opt.field; } emit(p); }",
