@@ -33,7 +33,7 @@ impl Vocabulary {
             // Rhai files the reader of a property under `get$NAME`.
             if let Some(property) = name.strip_prefix("get$") {
                 vocabulary.properties.insert(property.into());
-            } else if rhai::is_valid_identifier(&name) {
+            } else if rhai::is_valid_identifier(&name) && !name.starts_with('_') {
                 vocabulary.functions.entry(name).or_default().insert(count);
             }
         }
@@ -50,7 +50,7 @@ mod tests {
         let name = |info: rhai::FuncInfo<'_>| Some(info.metadata.name.to_string());
         let mut names: BTreeSet<String> =
             engine.collect_fn_metadata(None, name, true).into_iter().collect();
-        names.retain(|name| rhai::is_valid_identifier(name) && !name.starts_with("print_"));
+        names.retain(|name| rhai::is_valid_identifier(name) && !name.starts_with('_'));
         names
     }
 

@@ -52,6 +52,11 @@ fn an_option_that_is_not_declared_is_named() {
         ],
     );
     check("fn point(p) { emit(p); }", &["option 'field' is declared in info() and never read"]);
+    // What stands behind a closure is no part of it.
+    check(
+        "fn point(p, opt) {\n let a = [1].map(|e| #{ k: e }).filter(|e| e.k > 0);\n p.y = p[opt.field];\n emit(p); }",
+        &[],
+    );
     check("fn help(o) { o.field }\nfn point(p, opt) { p.y = help(opt); emit(p); }", &[]);
     check("fn point(p, opt) { for name in opt.keys() { p.y = opt[name]; } emit(p); }", &[]);
 }

@@ -36,14 +36,13 @@ fn same(a: &str, b: &str) -> bool {
         })
 }
 
-fn check(name: &str, folder: &Path) {
+fn check(name: &str, script: &str, folder: &Path) {
     let command = std::fs::read_to_string(folder.join("command")).unwrap_or_else(|e| {
         panic!("scripts/{name}.rhai has no example: {}/command: {e}", folder.display())
     });
     let words = words(&command);
     assert_eq!(words[0], "rhai-udf", "{name}: the command is written as a user would");
-    let script = format!("scripts/{name}.rhai");
-    assert!(words.contains(&script), "{name}: the command does not run {script}");
+    assert!(words.contains(&script.to_owned()), "{name}: the command does not run {script}");
     let run = feed(binary().args(&words[1..]).current_dir(repo("")), &[]);
     assert_eq!(run.code, Some(0), "{name}: {}", run.stderr);
     let output = folder.join("output");
@@ -71,7 +70,17 @@ fn scripts() -> Vec<PathBuf> {
 fn every_shipped_script_has_an_example_that_is_true() {
     for script in scripts() {
         let name = script.file_stem().unwrap().to_string_lossy();
-        check(&name, &repo("scripts/examples").join(&*name));
+        check(&name, &format!("scripts/{name}.rhai"), &repo("scripts/examples").join(&*name));
+    }
+}
+
+#[test]
+fn the_small_scripts_do_what_their_examples_show() {
+    for name in ["busiest", "dedupe", "heartbeat", "hold"] {
+        let script = format!("examples/pieces/{name}.rhai");
+        check(name, &script, &repo("examples/pieces").join(name));
+        let run = feed(binary().args(["check", "--deny-warnings"]).arg(repo(&script)), &[]);
+        assert_eq!(run.code, Some(0), "{} {}", run.text(), run.stderr);
     }
 }
 

@@ -266,3 +266,28 @@ fn what_one_call_gathers_beside_a_long_state_ends_by_its_memory() {
         assert!(run.error().contains("more than 60000000 bytes"), "{body}: {}", run.error());
     }
 }
+
+/// A text made of parts in a callback is bounded while a long state is not walked through, and the state costs nothing.
+#[test]
+fn a_long_state_beside_texts_made_of_parts_keeps_the_limit_of_strings() {
+    let folder = Folder::new("parts");
+    folder.write("rhai-udf.toml", "[limits]\nstring = 1000\n");
+    let script = folder.write(
+        "script.rhai",
+        "fn info() { #{ wants: \"stream\", provides: \"stream\" } }
+fn state() { let a = []; a.pad(3000, 0); #{ a: a } }
+fn point(p) {
+    this.a[p.x.to_int()] = 1;
+    p.text = `${p.x} of ${this.a.len()}`;
+    if p.x > 998.0 { let s = \"x\"; loop { s = `${s}${s}`; } }
+    emit(p);
+}",
+    );
+    let points = (0..1000).map(|i| point(i, "g", &[("x", i as f64)]));
+    let requests = std::iter::once(init(&[])).chain(points).collect();
+    let run = run_udf(&script, &stream(requests));
+    assert_eq!(run.code, Some(1), "{}", run.stderr);
+    assert_eq!(run.points().len(), 999);
+    assert!(run.error().contains("script.rhai:6:"), "{}", run.error());
+    assert!(run.error().contains("[limits] string"), "{}", run.error());
+}

@@ -25,6 +25,10 @@ use std::any::TypeId;
 use std::ops::{Range, RangeInclusive};
 use std::rc::Rc;
 
+/// The function that bounds a text made of parts (`${…}`) where Rhai does not look at its length. Calls of it are
+/// put into callbacks; no script writes it.
+pub(crate) const BOUNDED_TEXT: &str = "__bounded_text";
+
 /// The limits of sizes; 0 is no limit.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Sizes {
@@ -273,6 +277,11 @@ fn appending(engine: &mut Engine, sizes: Sizes) {
         Ok(())
     };
     engine.register_fn("push", push).register_fn("+=", push);
+    let bounded = move |text: ImmutableString| -> Checked<ImmutableString> {
+        sizes.text(text.len())?;
+        Ok(text)
+    };
+    engine.register_fn(BOUNDED_TEXT, bounded);
     let append = move |array: &mut Array, more: Array| -> Checked<()> {
         sizes.array(array.len().saturating_add(more.len()))?;
         array.extend(more);

@@ -4,7 +4,7 @@
 //! once for all calls.
 
 use crate::script::host::callback::Callback;
-use crate::script::host::rewrite::Rewrite;
+use crate::script::host::rewrite::{Rewrite, bounded_text};
 use rhai::{
     AST, ASTNode, Caches, Dynamic, Engine, EvalAltResult, EvalContext, Expr, GlobalRuntimeState,
     ImmutableString, Map, Module, Scope, ScriptFuncDef, Stmt, StmtBlock,
@@ -25,6 +25,8 @@ pub(super) struct Body {
     block: Expr,
     /// The options are the last parameter.
     pub(super) takes_options: bool,
+    /// The texts made of parts in it, all of which are bounded.
+    pub(super) texts: usize,
 }
 
 /// The bodies of all callbacks that a script defines.
@@ -35,6 +37,7 @@ pub(super) type Bodies = [Option<Body>; Callback::ALL.len()];
 /// `top` is what the top level has defined.
 pub(super) fn bodies(engine: &Engine, ast: &AST, top: &Scope<'_>, options: Option<&Map>) -> Bodies {
     let functions = ast.iter_functions().map(|function| function.name).collect();
+    let bounded = bounded_text(engine);
     Callback::ALL.map(|callback| {
         // Of two definitions the one with options is called.
         let definitions = ast.iter_fn_def().filter(|f| is_definition(callback, f));
@@ -42,9 +45,10 @@ pub(super) fn bodies(engine: &Engine, ast: &AST, top: &Scope<'_>, options: Optio
         let parameter = definition.params.get(callback.own_parameters());
         let mut block = block(definition);
         let known = parameter.map(ImmutableString::as_str).zip(options);
-        Rewrite::body(&mut block, &functions, known);
+        let texts = Rewrite::body(&mut block, &functions, known, bounded.as_ref());
         let block = optimized(engine, block);
-        Some(Body::new(top, definition.params.to_vec(), parameter.is_some(), block))
+        let params = definition.params.to_vec();
+        Some(Body { texts, ..Body::new(top, params, parameter.is_some(), block) })
     })
 }
 
@@ -102,7 +106,7 @@ impl Body {
         }
         let below = scope.len();
         scope.extend(unset(&parameters));
-        Self { parameters, scope, below, block: Expr::Stmt(block.into()), takes_options }
+        Self { parameters, scope, below, block: Expr::Stmt(block.into()), takes_options, texts: 0 }
     }
 
     /// Evaluates the body. `arguments` are the values of its parameters.

@@ -17,6 +17,7 @@ use crate::script::error::{Problem, ScriptError, eval_problem, parse_problem};
 use crate::script::host::body::{Bodies, bodies, library};
 use crate::script::host::callback::{Callback, function_position, misnamed};
 use crate::script::host::reload::Follow;
+use crate::script::host::rewrite::texts;
 use crate::script::host::{Host, constants};
 use crate::script::lint;
 use crate::script::text::ScriptText;
@@ -40,6 +41,8 @@ pub struct Program {
     sizes: Sizes,
     /// Whether Rhai checks the sizes of values after each call.
     walks: bool,
+    /// Every text made of parts (`${…}`) is in a callback, where its length is looked at.
+    bounds_texts: bool,
     loaded: Loaded,
     pulse: Pulse,
     global: GlobalRuntimeState,
@@ -83,6 +86,7 @@ impl Program {
             types: Rc::new(types),
             sizes: Sizes::of(limits),
             walks: true,
+            bounds_texts: false,
             loaded,
             pulse: pulse.clone(),
             global,
@@ -109,6 +113,8 @@ impl Program {
         ran.map_err(|e| ScriptError::Load(vec![self.problem(&e)])).map(drop)?;
         constants::publish(&mut self.engine, &self.scope);
         self.bodies = bodies(&self.engine, &self.ast, &self.scope, None);
+        let bounded: usize = self.bodies.iter().flatten().map(|body| body.texts).sum();
+        self.bounds_texts = bounded == texts(&self.ast);
         self.hash = self.digest();
         let mut problems = misnamed(&self.ast, &self.source.path, &self.source.text);
         if !self.has(Callback::Info) {
@@ -204,7 +210,8 @@ impl Program {
     /// script joins texts where no check can be put.
     pub(crate) fn stop_walking(&mut self) {
         let joins = |(_, text): &(PathBuf, String)| text.contains("${");
-        if self.walks && !self.texts().iter().any(joins) {
+        let bounds_texts = self.bounds_texts && !self.texts().iter().skip(1).any(joins);
+        if self.walks && bounds_texts {
             growth::trust_own_checks(&mut self.engine);
             self.caches = Caches::new();
         }

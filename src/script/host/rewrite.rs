@@ -2,12 +2,15 @@
 //!
 //! - A call of a name that no function of the script has goes to the native functions at once. The
 //!   interpreter looks for a script's function of that name in every call otherwise, for a method twice.
+//! - A text made of parts is given to [`BOUNDED_TEXT`], which looks at its length.
 //! - `opt.name` and `opt["name"]` become the option's value, which cannot change while a task runs.
 
+use crate::script::engine::growth::BOUNDED_TEXT;
 use rhai::{
-    ASTFlags, ASTNode, BinaryExpr, Dynamic, Expr, FnCallExpr, FnCallHashes, ImmutableString,
+    AST, ASTFlags, ASTNode, BinaryExpr, Dynamic, Expr, FnCallExpr, FnCallHashes, ImmutableString,
 };
-use rhai::{Map, Position, Stmt, StmtBlock};
+use rhai::{Engine, Map, Position, Stmt, StmtBlock};
+use std::cell::Cell;
 use std::collections::BTreeSet;
 
 /// What is changed in a function.
@@ -16,18 +19,25 @@ pub(super) struct Rewrite<'a> {
     functions: &'a BTreeSet<&'a str>,
     /// The parameter that holds the options, and the options.
     options: Option<(&'a str, &'a Map)>,
+    /// A call of [`BOUNDED_TEXT`].
+    bounded: Option<&'a FnCallExpr>,
+    /// The texts that were bounded.
+    count: Cell<usize>,
 }
 
 impl<'a> Rewrite<'a> {
     /// Rewrites a function's body in a script that has `functions`. `options` are the parameter that holds
-    /// the options, and their values.
+    /// the options, and their values; `bounded` is a [`bounded_text`]. Gives the number of texts that are bounded now.
     pub(super) fn body(
         body: &mut StmtBlock,
         functions: &'a BTreeSet<&'a str>,
         options: Option<(&'a str, &'a Map)>,
-    ) {
+        bounded: Option<&'a FnCallExpr>,
+    ) -> usize {
         let options = options.filter(|(name, _)| !is_bound_again(body, name));
-        Self { functions, options }.block(body);
+        let rewrite = Self { functions, options, bounded, count: Cell::new(0) };
+        rewrite.block(body);
+        rewrite.count.get()
     }
 
     fn block(&self, block: &mut StmtBlock) {
@@ -90,6 +100,14 @@ impl<'a> Rewrite<'a> {
             Expr::Dot(..) | Expr::Index(..) => self.place(expression),
             _ => {}
         }
+        if let (Expr::InterpolatedString(_, position), Some(call)) = (&*expression, self.bounded) {
+            let position = *position;
+            let text = std::mem::replace(expression, Expr::Unit(position));
+            let mut call = call.clone();
+            call.args = [text].into_iter().collect();
+            *expression = Expr::FnCall(call.into(), position);
+            self.count.set(self.count.get() + 1);
+        }
     }
 
     /// An expression that may be assigned to: it stays, what it is made of is rewritten.
@@ -135,6 +153,33 @@ impl<'a> Rewrite<'a> {
         };
         constant(options.get(name.as_str())?, expression.start_position())
     }
+}
+
+/// A call of [`BOUNDED_TEXT`], without a text.
+pub(super) fn bounded_text(engine: &Engine) -> Option<FnCallExpr> {
+    let ast = engine.compile_expression(format!("{BOUNDED_TEXT}(0)")).ok()?;
+    let call = match ast.statements().first()? {
+        Stmt::FnCall(call, _) => &**call,
+        Stmt::Expr(whole) => match &**whole {
+            Expr::FnCall(call, _) => call,
+            _ => return None,
+        },
+        _ => return None,
+    };
+    let mut call = call.clone();
+    call.hashes = FnCallHashes::from_native_only(call.hashes.native());
+    Some(call)
+}
+
+/// The number of texts made of parts in a script.
+pub(super) fn texts(ast: &AST) -> usize {
+    let mut count = 0;
+    ast.walk(&mut |path: &[ASTNode<'_>]| {
+        let text = matches!(path.last(), Some(ASTNode::Expr(Expr::InterpolatedString(..))));
+        count += usize::from(text);
+        true
+    });
+    count
 }
 
 /// A value as a literal; `None` for arrays, maps and natives.
@@ -276,7 +321,7 @@ mod tests {
         let statements = ast.statements().iter().skip(2).cloned();
         let mut block = StmtBlock::new(statements, Position::NONE, Position::NONE);
         let options = Map::from([("n".into(), 1_i64.into())]);
-        Rewrite::body(&mut block, &BTreeSet::from(["own"]), Some(("opt", &options)));
+        Rewrite::body(&mut block, &BTreeSet::from(["own"]), Some(("opt", &options)), None);
         let shown = format!("{block:?}");
         assert!(!shown.contains("opt"), "{shown}");
         let natives = ["push", "b"].map(|name| format!("(native only), name: \"{name}\""));

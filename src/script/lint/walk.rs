@@ -61,7 +61,9 @@ pub(super) fn with_script(ast: &AST, look: &mut dyn FnMut(&Script<'_>)) {
         name: function.name.to_string(),
         params: function.params.iter().map(ToString::to_string).collect(),
         start: place(function.body.start_position()).unwrap_or_default(),
-        end: place(function.body.end_position()).unwrap_or((usize::MAX, 0)),
+        // A closure of one expression has no end of its own.
+        end: place(function.body.end_position())
+            .unwrap_or_else(|| place(function.body.start_position()).unwrap_or_default()),
     });
     look(&Script { ast, functions: functions.collect() });
 }
@@ -97,7 +99,9 @@ impl Script<'_> {
                 // A statement may have no place of its own: what it stands in has.
                 let function = path.iter().find_map(|node| {
                     let position = position_of(node);
-                    self.functions.iter().find(|function| function.contains(position))
+                    // A closure stands inside of a function.
+                    let around = self.functions.iter().filter(|f| f.contains(position));
+                    around.max_by_key(|function| function.start)
                 });
                 visit(function, &Node { node, above });
             }

@@ -79,7 +79,7 @@ fn registered() -> BTreeSet<Native> {
 fn is_ours_to_tell(native: &Native, natives: &NativeTypes) -> bool {
     let operator = !rhai::is_valid_identifier(&native.name) && !native.name.contains('$');
     let own = |kind: &&str| natives.of_name(kind).is_some() || **kind == *"options";
-    !COMMON.contains(&native.name.as_str()) && !native.params.contains(&UNKNOWN)
+    !COMMON.contains(&native.name.as_str()) && !native.name.starts_with('_') && !native.params.contains(&UNKNOWN)
         && (!operator || native.params.iter().any(own))
         // `==` of a series and a number makes a mask.
         || ["==", "!="].contains(&native.name.as_str()) && native.params.contains(&"series")
