@@ -216,7 +216,8 @@ impl<L: Lead, R: Fn(usize) -> L + Clone + Send + 'static> Crew<L, R> {
         }
         if !same {
             if !self.workers.is_empty() {
-                self.ask(&Question::Settle)?;
+                let (counts, _) = self.reports()?;
+                self.ended.add(&counts);
                 self.workers.clear();
             }
             (self.count, self.router) = (count, Router::new(count));
@@ -354,7 +355,7 @@ impl<L: Lead, R: Fn(usize) -> L + Clone + Send + 'static> Conversation for Crew<
         self.ask(&Question::Close)?;
         let (counts, parts) = self.reports()?;
         self.lead.handler_ref().ended(&parts);
-        self.ended = counts;
+        self.ended.add(&counts);
         self.workers.clear();
         Ok(())
     }
