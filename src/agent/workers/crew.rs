@@ -370,8 +370,9 @@ impl<L: Lead, R: Fn(usize) -> L + Clone + Send + 'static> Conversation for Crew<
 
     fn counts(&mut self) -> Counts {
         if !self.workers.is_empty()
-            && let Ok((counts, _)) = self.reports()
+            && let Ok((mut counts, _)) = self.reports()
         {
+            counts.add(&self.ended);
             return counts;
         }
         self.ended
