@@ -55,13 +55,13 @@ fn types(info: &InfoResponse) -> BTreeMap<&str, Vec<ValueType>> {
 }
 
 /// What a run wrote, a line an answer, without the signs of life that a busy machine adds.
-fn said(run: &Run) -> Vec<String> {
+fn answered(run: &Run) -> Vec<String> {
     lines(&run.answers()).into_iter().filter(|line| !line.starts_with("keepalive")).collect()
 }
 
 /// The answer to `init` with these options: empty if it is accepted.
 fn refusal(folder: &Folder, options: &[(&str, &[OptionArgument])]) -> String {
-    let lines = said(&udf(folder, &[], vec![init(options)]));
+    let lines = answered(&udf(folder, &[], vec![init(options)]));
     match lines.as_slice() {
         [line] => {
             line.strip_prefix("init").unwrap().strip_prefix(" refused: ").unwrap_or("").into()
@@ -101,7 +101,7 @@ fn a_folder_that_is_not_there_does_not_keep_the_daemon_from_starting() {
     command.args(["run", "--dir"]).arg(folder.path("none"));
     let requests = vec![Request::Info(InfoRequest {}), init(&[("script", &[Text("a")])])];
     let run = feed(&mut command, &stream(requests));
-    let lines = said(&run);
+    let lines = answered(&run);
     assert_eq!(lines[0], "info");
     assert!(
         lines[1].starts_with("init refused: folder ") && lines[1].contains("cannot be read"),
@@ -116,18 +116,18 @@ fn each_use_names_its_script() {
     let scale =
         init(&[("script", &[Text("scale")]), ("field", &[Text("x")]), ("factor", &[Double(2.5)])]);
     let run = udf(&folder, &[], [vec![scale], data()].concat());
-    assert_eq!(said(&run), ["init", "1 m out=7.5 x=3.0", "2 m out=10.0 x=4.0"]);
+    assert_eq!(answered(&run), ["init", "1 m out=7.5 x=3.0", "2 m out=10.0 x=4.0"]);
     // The file's name is the same script.
     let count = init(&[("start", &[Int(5)]), ("script", &[Text("count.rhai")])]);
     let run = udf(&folder, &[], [vec![count], data()].concat());
-    assert_eq!(said(&run), ["init", "1 m n=6.0 x=3.0", "2 m n=7.0 x=4.0"]);
+    assert_eq!(answered(&run), ["init", "1 m n=6.0 x=3.0", "2 m n=7.0 x=4.0"]);
     let sizes = init(&[("script", &[Text("sizes")]), ("size", &[Int(9)])]);
     let run = udf(
         &folder,
         &["--edges", "batch-to-stream"],
         [vec![sizes], batch("", &[1.0, 2.0])].concat(),
     );
-    assert_eq!(said(&run), ["init", "100 m n=2i size=9i"], "{}", run.stderr);
+    assert_eq!(answered(&run), ["init", "100 m n=2i size=9i"], "{}", run.stderr);
 }
 
 #[test]
@@ -207,7 +207,7 @@ fn set_passes_options_that_the_daemon_does_not_know() {
     ]);
     let run = udf(&folder, &[], vec![by_text, point(1, "", &[])]);
     let said = "1 m text=\"2.0 -3 true 300000000000 a, b own [[\\\"x\\\", 1], [\\\"y\\\", 2]]\"";
-    assert_eq!(said(&run), ["init", said]);
+    assert_eq!(answered(&run), ["init", said]);
     let typed = init(&[
         name,
         ("setInt", &[Text("f"), Int(2)]),
@@ -220,7 +220,7 @@ fn set_passes_options_that_the_daemon_does_not_know() {
         ("set", &[Text("two"), Text("y, 2")]),
     ]);
     let run = udf(&folder, &[], vec![typed, point(1, "", &[])]);
-    assert_eq!(said(&run), ["init", said]);
+    assert_eq!(answered(&run), ["init", said]);
     let wrong = refusal(
         &folder,
         &[
@@ -275,7 +275,7 @@ fn a_refused_name_does_not_keep_the_next_one_out() {
     ];
     for workers in ["1", "3"] {
         let run = udf(&folder, &["--workers", workers], requests.clone());
-        let lines = said(&run);
+        let lines = answered(&run);
         assert!(lines[0].starts_with("init refused") && lines[1].starts_with("init refused"));
         assert_eq!(
             lines[2..],
