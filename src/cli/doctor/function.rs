@@ -303,13 +303,20 @@ fn folders(config: &Config, user: &User, about: &str, place: &Place, findings: &
                 .at(place);
         } else if let Err(denied) = user.may(there, Want::Write) {
             let owner = if user.known { user.name.as_str() } else { "$USER" };
+            let fix = match user.may(there, Want::Execute) {
+                Ok(()) => format!("install -d -o {owner} {}", dir.display()),
+                Err(_) => format!(
+                    "choose a folder that {} can reach, as /var/lib/kapacitor/rhai-udf",
+                    user.name
+                ),
+            };
             findings
                 .error(
                     about,
                     format!("[{what}] dir {}: {}", dir.display(), denied.why(user, Want::Write)),
                 )
                 .at(place)
-                .fix(format!("install -d -o {owner} {}", dir.display()));
+                .fix(fix);
         }
     }
 }

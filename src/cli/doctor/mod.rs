@@ -206,10 +206,17 @@ fn versions(args: &Args, findings: &mut Findings) {
     match Command::new(&args.kapacitord).arg("version").output() {
         Ok(output) if output.status.success() => {
             let said = String::from_utf8_lossy(&output.stdout);
-            let version = said.split_whitespace().nth(1).unwrap_or_default();
-            let major = version.split('.').next().and_then(|major| major.parse::<u32>().ok());
-            match major {
-                Some(1) => findings.ok("kapacitord", format!("version {version}")),
+            // "Kapacitor OSS 1.6.2 (git: …)"; a build of one's own may not know its version.
+            let number = |word: &&str| {
+                word.trim_start_matches('v').starts_with(|c: char| c.is_ascii_digit())
+            };
+            match said.split_whitespace().find(number) {
+                Some(version) if version.trim_start_matches('v').starts_with("1.") => {
+                    findings.ok("kapacitord", format!("version {version}"));
+                }
+                None if said.contains("Kapacitor") => {
+                    findings.ok("kapacitord", format!("'{}'", said.trim()));
+                }
                 _ => drop(findings.warning(
                     "kapacitord",
                     format!("'{}' is no version of Kapacitor 1, which UDFs are of", said.trim()),
