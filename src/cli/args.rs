@@ -14,7 +14,7 @@ use rhai_udf::replay::timestamp::calendar;
 use std::path::PathBuf;
 
 /// What `replay` and `listen` take.
-#[derive(Debug, Default, clap::Args)]
+#[derive(Clone, Debug, Default, clap::Args)]
 pub(super) struct ReplayArgs {
     /// The script, or a TICKscript (.tick) with the functions it calls given by --udf
     pub(super) script: PathBuf,

@@ -122,7 +122,7 @@ pub(super) fn run(args: &Args, level: Option<log::LevelFilter>) -> anyhow::Resul
         incoming.iter().for_each(|incoming| incoming.stop());
     })?;
     if let Some((listener, _)) = &listening {
-        stdout::print(&format!("listening on http://{}\n", listener.address()))?;
+        stdout::print(&format!("listening on {}\n", listener.url()))?;
     }
     stdout::print(&format!("open {}\n", lab.url()))?;
     if let Some((_, inbox)) = listening {

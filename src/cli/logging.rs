@@ -1,6 +1,6 @@
 //! Logging to standard error, with the level from the command line, the environment or the config.
 
-use super::manner::{Ink, Stream};
+use super::manner::{self, Ink, Stream};
 use log::{LevelFilter, Log, Metadata, Record};
 use rhai_udf::agent::label;
 use rhai_udf::cases::capture;
@@ -20,6 +20,33 @@ pub(super) fn level(text: &str) -> Result<LevelFilter, String> {
 /// Starts logging: `--log-level` counts before the environment, and that before the config file.
 pub(super) fn start(argument: Option<LevelFilter>, config: &LogConfig, fallback: LevelFilter) {
     begin(argument, config, fallback, false, fallback);
+}
+
+/// Lets lines be JSON objects from now on: `time`, `level`, `message`.
+pub(super) fn use_json() {
+    let _ = JSON.set(());
+}
+
+/// Set where lines are JSON objects.
+static JSON: std::sync::OnceLock<()> = std::sync::OnceLock::new();
+
+/// A line as a JSON object.
+fn json_line(level: &str, message: &str) -> String {
+    let time = jiff::Timestamp::now().to_string();
+    serde_json::json!({ "time": time, "level": level, "message": message }).to_string()
+}
+
+/// Says something on standard error that is no line of the log.
+pub(super) fn say(text: &str) {
+    let text = if JSON.get().is_some() { json_line("info", text) } else { text.to_owned() };
+    let _ = writeln!(std::io::stderr(), "{text}");
+}
+
+/// Says something on standard error that those who want quiet do not want to know.
+pub(super) fn note(text: &str) {
+    if !manner::is_quiet() {
+        say(text);
+    }
 }
 
 /// Starts the logging of a replay, which shows what the script itself logs for people.
@@ -134,6 +161,12 @@ impl Log for Logger {
         if !self.enabled(record.metadata()) || capture::take(record) {
             return;
         }
+        if JSON.get().is_some() {
+            let level = record.level().as_str().to_ascii_lowercase();
+            let line = json_line(&level, &record.args().to_string());
+            let _ = writeln!(std::io::stderr(), "{line}");
+            return;
+        }
         label::with(|label| match label {
             Some(label) if self.names_tasks => {
                 let args = record.args();
@@ -161,6 +194,10 @@ pub(super) fn fatal(error: &anyhow::Error) {
     if FOR_TELEGRAF.get().is_some() {
         let text = chain(error).replace(['\r', '\n'], " ");
         let _ = writeln!(std::io::stderr(), "E! {text}");
+        return;
+    }
+    if JSON.get().is_some() {
+        let _ = writeln!(std::io::stderr(), "{}", json_line("error", &chain(error)));
         return;
     }
     let _ = writeln!(

@@ -105,7 +105,13 @@ pub(crate) fn main() -> ExitCode {
 /// The command line, with what does not apply to a command left out of its help.
 fn arranged() -> clap::Command {
     // What arrives over HTTP is in no file.
-    let listen = |command: clap::Command| command.mut_arg("data", |data| data.hide(true));
+    let listen = |command: clap::Command| {
+        let command = command.mut_arg("data", |data| data.hide(true));
+        // With --tasks there is none.
+        command.mut_arg("script", |script| {
+            script.required(false).default_value(listen::NO_SCRIPT).hide_default_value(true)
+        })
+    };
     // There, --token-file is for those who write to us.
     let replay = |command: clap::Command| {
         command.mut_arg("influxdb_token_file", |token| token.visible_alias("token-file"))

@@ -1,6 +1,7 @@
 //! Plays a plan, and says what happened.
 
 use super::judge::Judge;
+use super::logging;
 use super::manner::{self, Ink, Levels, Stream};
 use super::plan::{Input, Plan};
 use super::stdout::Stdout;
@@ -60,11 +61,7 @@ pub(super) fn run(plan: &Plan, input: &Input) -> anyhow::Result<()> {
 /// Starts the engines of a plan.
 pub(super) fn start(plan: &Plan) -> anyhow::Result<Player> {
     let inputs = plan.reads.iter().map(PathBuf::as_path);
-    let points = match (&plan.output, plan.input.is_some()) {
-        (Some(path), true) => Some(OutputFile::create(path, inputs)?),
-        (Some(path), false) => Some(OutputFile::live(path, inputs)?),
-        (None, _) => None,
-    };
+    let points = plan.output.as_ref().map(|path| OutputFile::create(path, inputs)).transpose()?;
     let out = BufWriter::with_capacity(1 << 16, Stdout);
     let shown: Box<dyn Write> = match Stream::Out.has_colours() && !plan.json {
         true => Box::new(Levels::new(out)),
@@ -73,8 +70,8 @@ pub(super) fn start(plan: &Plan) -> anyhow::Result<Player> {
     let writers = Writers { shown, points };
     let states = plan.from_state.is_some() || plan.save_state.is_some();
     let cores = || std::thread::available_parallelism().map_or(1, usize::from);
-    // What is shown at once, or arrives live, waits for no other group unless that is asked for.
-    let live = plan.input.is_none() || plan.real_clock;
+    // What is shown at once waits for no other group unless that is asked for.
+    let live = plan.real_clock;
     let workers = match plan.workers {
         // All uses are in one graph where the state is kept, since it is one.
         _ if states => 1,
@@ -141,17 +138,16 @@ fn saved(plan: &Plan, source: Box<dyn Source>) -> anyhow::Result<Box<dyn Source>
 
 /// Says on standard error what happened.
 pub(super) fn report(player: &Player, skipped: u64, took: Duration) -> anyhow::Result<()> {
-    let mut err = std::io::stderr();
     for (node, error, times) in player.diagnosed() {
         let times = if times > 1 { format!(" ({times} times)") } else { String::new() };
-        let _ = writeln!(err, "{node}: {error}{times}");
+        logging::say(&format!("{node}: {error}{times}"));
     }
     for (error, points) in player.refused() {
-        let _ = writeln!(err, "{error} ({points} points)");
+        logging::say(&format!("{error} ({points} points)"));
     }
     let mut summary = player.summary();
     (summary.skipped, summary.took) = (skipped, took);
-    manner::note(&summary.to_string());
+    logging::note(&summary.to_string());
     match summary.database {
         Some((_, failed)) if failed > 0 => {
             anyhow::bail!("{failed} points were not written to InfluxDB")

@@ -2,7 +2,7 @@
 
 use super::usage;
 use anyhow::Context;
-use rhai_udf::http::{Credentials, Limits, Secret};
+use rhai_udf::http::{Credentials, Identity, Limits, Secret};
 use rhai_udf::protocol::duration;
 use rhai_udf::replay::listen::ListenOptions;
 use std::net::{IpAddr, SocketAddr};
@@ -28,6 +28,12 @@ pub(super) struct Port {
     /// A file of tokens, one a line
     #[arg(long, value_name = "FILE")]
     token_file: Vec<PathBuf>,
+    /// The certificate of this listener, with those of its authorities (PEM): senders write https:// then
+    #[arg(long, value_name = "FILE", requires = "tls_key")]
+    tls_cert: Option<PathBuf>,
+    /// The private key of the certificate (PEM)
+    #[arg(long, value_name = "FILE", requires = "tls_cert")]
+    tls_key: Option<PathBuf>,
     /// Another name by which senders may call the loopback address, as a proxy does
     #[arg(long, value_name = "NAME")]
     allow_host: Vec<String>,
@@ -110,6 +116,17 @@ impl Port {
                 return usage(&format!("--token-file {}: it holds no token", path.display()));
             }
         }
+        if !self.allow_host.is_empty() && !self.bind.is_loopback() {
+            return usage(
+                "--allow-host does not apply: away from the loopback address, any name is accepted",
+            );
+        }
+        let identity = match (&self.tls_cert, &self.tls_key) {
+            (Some(certificate), Some(key)) => {
+                Some(Identity::read(certificate, key).context("--tls-cert, --tls-key")?)
+            }
+            _ => None,
+        };
         let limits = Limits {
             connections: self.max_connections,
             stall: self.read_timeout,
@@ -123,6 +140,8 @@ impl Port {
             credentials: Credentials { users, tokens },
             allowed_hosts: self.allow_host.clone(),
             limits,
+            identity,
+            ..ListenOptions::default()
         })
     }
 }

@@ -108,6 +108,9 @@ pub enum ReplayError {
     /// A state cannot be used.
     #[error(transparent)]
     State(#[from] state::StateError),
+    /// The folder of a listener's state cannot be used.
+    #[error(transparent)]
+    StateFolder(#[from] listen::StateFolderError),
     /// The output cannot be written.
     #[error("the output cannot be written: {0}")]
     Write(std::io::Error),

@@ -34,7 +34,7 @@ fn a_script_is_fed_over_http_and_ends_cleanly() {
         ("POST /write?precision=s", "", b"m x=1 1", 400, "{\"error\":\"database is required\"}"),
         ("POST /write?db=d&precision=x", "", b"m x=1 1", 400, "invalid precision"),
         ("GET /write?db=d", "", b"", 405, "method not allowed"),
-        ("POST /query", "", b"", 404, "only /write and /ping"),
+        ("POST /query", "", b"", 404, "only /write, /api/v2/write"),
     ] {
         let (got, answer) = send(&mut stream, request, headers, body);
         assert_eq!(got, status, "{answer}");
@@ -56,7 +56,11 @@ fn what_listens_cannot_take_batches() {
     let script = folder.write("b.tick", "batch|query('SELECT x FROM m').period(1m).every(1m)");
     let run = feed(binary().arg("listen").arg(script), &[]);
     assert_eq!(run.code, Some(2), "{}", run.stderr);
-    assert!(run.stderr.contains("replay it with --influxdb"), "{}", run.stderr);
+    assert!(
+        run.stderr.contains("give --influxdb URL, and it is asked on schedule"),
+        "{}",
+        run.stderr
+    );
 }
 
 /// The lines that a listener has printed, as a set.

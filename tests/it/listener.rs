@@ -10,6 +10,8 @@ pub(crate) struct Listening {
     pub(crate) child: Child,
     pub(crate) stderr: BufReader<std::process::ChildStderr>,
     pub(crate) address: String,
+    /// What it said before it listened.
+    pub(crate) early: String,
 }
 
 impl Listening {
@@ -27,12 +29,22 @@ impl Listening {
         let address = loop {
             let mut line = String::new();
             assert!(stderr.read_line(&mut line).unwrap() > 0, "{text}");
-            if let Some(address) = line.trim().strip_prefix("listening on http://") {
-                break address.to_owned();
+            if let Some((_, address)) = line.split_once("listening on http") {
+                let address = address.trim_start_matches('s').trim_start_matches("://");
+                break address.trim().trim_end_matches("\"}").to_owned();
             }
             text += &line;
         };
-        Self { child, stderr, address }
+        Self { child, stderr, address, early: text }
+    }
+
+    /// Ends it as a power cut does; its output.
+    pub(crate) fn kill(mut self) -> String {
+        self.child.kill().unwrap();
+        let mut out = String::new();
+        self.child.stdout.take().unwrap().read_to_string(&mut out).unwrap();
+        self.child.wait().unwrap();
+        out
     }
 
     pub(crate) fn connect(&self) -> TcpStream {

@@ -50,7 +50,8 @@
 //! - `fuzz`: no bytes make anything panic
 //! - `cuts`: a snapshot at any cut, for shipped scripts and random ones
 //! - `fault_injection`: faults of every kind, with a driver that plays the daemon (`daemon`)
-//! - `influxdb`, `influx_versions`: databases of all versions (`house` plays them), TLS, secrets that nothing shows
+//! - `listen_live`, `listen_tasks`, `listen_state`: all three writes, TLS, tasks of a folder, batch tasks on schedule, kills and restarts
+//! - `influxdb`, `influx_versions`, `influx_writing`: databases of all versions (`house` plays them), TLS, secrets that nothing shows
 //! - `execd`: lines of Telegraf in and out, with a driver that plays it
 //! - `workers`: groups spread over threads, and what is asked of all of them
 //! - `watching`: the loop from a save to what changed
@@ -87,12 +88,16 @@ mod fuzz;
 mod house;
 mod import;
 mod influx_versions;
+mod influx_writing;
 mod influxdb;
 mod install;
 mod judging;
 mod lab;
 mod limits;
 mod listen;
+mod listen_live;
+mod listen_state;
+mod listen_tasks;
 mod listener;
 mod lsp;
 mod manners;

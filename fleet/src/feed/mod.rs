@@ -163,6 +163,12 @@ impl Taker for Feed {
     }
 
     fn take(&self, delivery: Delivery) -> std::result::Result<(), Refusal> {
+        if delivery.by_size {
+            return Err(Refusal::new(
+                400,
+                "say the unit of the times: precision=nanosecond or another",
+            ));
+        }
         match self.send(&delivery) {
             Ok(points) => {
                 self.points.fetch_add(points, Ordering::Relaxed);

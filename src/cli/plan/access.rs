@@ -43,7 +43,7 @@ pub(in crate::cli) fn access(args: &InfluxArgs) -> anyhow::Result<Option<Access>
 }
 
 /// Warns of what is not safe in the way that a database is reached.
-pub(super) fn warn(access: &Access) {
+pub(in crate::cli) fn warn(access: &Access) {
     let url = access.url();
     if access.trust == Trust::Blindly {
         log::warn!(

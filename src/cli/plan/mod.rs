@@ -1,12 +1,14 @@
 //! A plan: what will be read, run and shown. Arguments become a plan, and the plan is played.
 
-mod access;
+pub(super) mod access;
 mod files;
 mod input;
+mod live;
 mod refuse;
 mod variants;
 
 pub(super) use input::Input;
+pub(super) use live::LivePlan;
 pub(super) use variants::{Variant, Variants};
 
 use super::args::{FormatName, MeasureArgs, ReplayArgs, ShapeArgs};

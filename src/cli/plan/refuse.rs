@@ -287,8 +287,7 @@ fn of_recorded_data(args: &ReplayArgs) -> Vec<Given<'static>> {
         ("--past", influx.past.is_some(), why),
         ("--start", influx.start.is_some(), why),
         ("--stop", influx.stop.is_some(), why),
-        ("--db", influx.db.is_some(), why),
-        ("--influxdb", influx.influxdb.is_some() && !influx.write, "it is for --write here"),
+        ("--outcome", args.show.outcome.is_some(), why),
     ];
     given.extend(of_text(data, why));
     given.extend(of_archives(data, why));

@@ -126,6 +126,37 @@ impl<D: Database> Queries<D> {
         Ok(Self { database, schedules, waiting: VecDeque::new() })
     }
 
+    /// Returns the time of the next tick, if there is one.
+    pub fn due(&self) -> Option<i64> {
+        self.schedules.iter().map(|schedule| schedule.tick).min().filter(|tick| *tick < i64::MAX)
+    }
+
+    /// Leaves out the ticks of each query that are followed by another before `now`, and says which they were.
+    pub fn skip_missed(&mut self, now: i64) -> Vec<Missed> {
+        let mut all = Vec::new();
+        for schedule in &mut self.schedules {
+            let first = schedule.tick;
+            let mut missed = Missed { count: 0, first, last: first };
+            loop {
+                let next = schedule.pace.after(schedule.tick);
+                if next > now || next <= schedule.tick {
+                    break;
+                }
+                missed.count += 1;
+                missed.last = schedule.tick;
+                schedule.tick = next;
+            }
+            all.extend((missed.count > 0).then_some(missed));
+        }
+        all
+    }
+
+    /// Lets the ticks up to a time be asked; returns for how many queries there is one.
+    pub fn allow_until(&mut self, time: i64) -> u64 {
+        self.schedules.iter_mut().for_each(|schedule| schedule.stop = time);
+        self.schedules.iter().filter(|schedule| schedule.tick <= time).count() as u64
+    }
+
     /// Asks the query whose turn it is; false after the last tick.
     fn ask(&mut self) -> Result<bool, InfluxError> {
         let due = |(_, s): &(usize, &Schedule)| s.tick <= s.stop && s.tick < i64::MAX;
@@ -150,6 +181,17 @@ impl<D: Database> Queries<D> {
         }
         Ok(true)
     }
+}
+
+/// Ticks of a query that were not asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Missed {
+    /// How many.
+    pub count: u64,
+    /// The time of the first.
+    pub first: i64,
+    /// The time of the last.
+    pub last: i64,
 }
 
 /// When a query is asked.

@@ -15,7 +15,7 @@ mod version;
 pub mod writer;
 
 pub use access::{Access, Api, Hidden, Login, Trust};
-pub use batches::{Database, Pace, Queries};
+pub use batches::{Database, Missed, Pace, Queries};
 pub use client::{Client, QueryAnswer, Series};
 pub use rejected::{Rejected, RejectedLine};
 pub use stream::Measurements;

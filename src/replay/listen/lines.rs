@@ -21,6 +21,22 @@ const BLOCK: usize = 64 << 10;
 /// Threads that check lines at a time, however many requests there are.
 const CHECKING: usize = 4;
 
+/// Letters of a bad line that are sent back.
+const SHOWN: usize = 200;
+
+/// Why a request is refused, and the line that is the reason, with its number, if it is one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Unacceptable {
+    pub(super) refusal: Refusal,
+    pub(super) line: Option<(u64, String)>,
+}
+
+impl From<Refusal> for Unacceptable {
+    fn from(refusal: Refusal) -> Self {
+        Self { refusal, line: None }
+    }
+}
+
 /// Checks lines, by reading each into a point that is not kept.
 #[derive(Debug, Default)]
 pub(super) struct Checker {
@@ -52,7 +68,7 @@ impl Checker {
         body: &mut dyn Read,
         reader: Reader,
         share: &mut Share,
-    ) -> Result<(VecDeque<Vec<u8>>, u64), Refusal> {
+    ) -> Result<(VecDeque<Vec<u8>>, u64), Unacceptable> {
         let mut lines = Lines {
             checker: self,
             reader,
@@ -66,11 +82,11 @@ impl Checker {
             let read = lines.fill(body)? as u64;
             total += read;
             if total > BODY {
-                return Err(too_large());
+                return Err(too_large().into());
             }
             if !share.grow(read) {
                 let reason = "too many bytes wait to be played: send it again in a moment";
-                return Err(Refusal::new(503, reason));
+                return Err(Refusal::new(503, reason).into());
             }
             let ended = read == 0;
             lines.check(ended)?;
@@ -104,7 +120,7 @@ impl Lines<'_> {
     }
 
     /// Checks the whole lines, and at the end the last one, which may have no newline.
-    fn check(&mut self, ended: bool) -> Result<(), Refusal> {
+    fn check(&mut self, ended: bool) -> Result<(), Unacceptable> {
         let turn = self.checker.next.fetch_add(1, Ordering::Relaxed) % CHECKING;
         let mut point = self.checker.points[turn].lock().unwrap_or_else(PoisonError::into_inner);
         let mut good = 0;
@@ -121,7 +137,7 @@ impl Lines<'_> {
             }
             match self.reader.read(line, &mut point) {
                 Ok(is_point) => self.points += u64::from(is_point),
-                Err(error) => return Err(bad_line(&error, self.number)),
+                Err(error) => return Err(bad_line(&error, self.number, line)),
             }
             self.number += newlines;
             good += end;
@@ -134,17 +150,23 @@ impl Lines<'_> {
         Ok(())
     }
 
-    fn too_long(&self) -> Refusal {
-        Refusal::new(400, format!("line {} is longer than {LINE} bytes", self.number))
+    fn too_long(&self) -> Unacceptable {
+        let refusal =
+            Refusal::new(400, format!("line {} is longer than {LINE} bytes", self.number));
+        Unacceptable { refusal, line: Some((self.number, String::new())) }
     }
 }
 
-fn bad_line(error: &LineError, number: u64) -> Refusal {
-    if matches!(error, LineError::NotUtf8) {
-        return Refusal::new(400, format!("the body is not UTF-8 (line {number})"));
-    }
-    let down = if let LineError::Syntax { down, .. } = error { *down } else { 0 };
-    Refusal::new(400, format!("{error} (line {})", number + down))
+fn bad_line(error: &LineError, number: u64, text: &[u8]) -> Unacceptable {
+    let (reason, number) = match error {
+        LineError::NotUtf8 => (format!("the body is not UTF-8 (line {number})"), number),
+        error => {
+            let down = if let LineError::Syntax { down, .. } = error { *down } else { 0 };
+            (format!("{error} (line {})", number + down), number + down)
+        }
+    };
+    let shown: String = String::from_utf8_lossy(text).chars().take(SHOWN).collect();
+    Unacceptable { refusal: Refusal::new(400, reason), line: Some((number, shown)) }
 }
 
 fn unreadable(error: &std::io::Error) -> Refusal {
@@ -179,6 +201,7 @@ mod tests {
         let mut share = budget.share();
         let reader = Reader::with_now(Precision::Seconds, 7);
         let read = Checker::default().read(&mut Trickle(body, part), reader, &mut share);
+        let read = read.map_err(|unacceptable| unacceptable.refusal);
         read.map(|(pieces, points)| (pieces.into_iter().flatten().collect(), points))
     }
 
@@ -202,7 +225,7 @@ mod tests {
         let body = line.repeat(20_000);
         let reader = Reader::with_now(Precision::Seconds, 7);
         let refused = Checker::default().read(&mut &body[..], reader, &mut share).unwrap_err();
-        assert_eq!(refused.status, 503);
+        assert_eq!(refused.refusal.status, 503);
         drop(share);
         assert!(budget.share().grow(100_000), "all of it is given back");
         let huge = line.repeat(BODY as usize / line.len() + 1);

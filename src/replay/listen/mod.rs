@@ -1,5 +1,5 @@
-//! Points that arrive over HTTP, as the daemon takes them: `/write` in line protocol, from Telegraf or
-//! from a subscription of InfluxDB, and `/ping`.
+//! Points that arrive over HTTP, as InfluxDB 1, 2 and 3 take them: line protocol from Telegraf or from a subscription
+//! of InfluxDB, each told what is wrong in the words of its API.
 //!
 //! A request is read, unpacked and checked line by line while it arrives, and acknowledged when all of
 //! its lines are good; one with a bad line is refused whole, as the daemon refuses it. What was
@@ -7,20 +7,29 @@
 //! listener ends. The bytes that wait are bounded: when there are too many, senders are asked to try
 //! again (503).
 
+mod checkpoint;
+mod dialect;
 mod inbox;
+mod journal;
 mod lines;
+mod measures;
 mod queue;
 mod service;
 
+pub use checkpoint::{Checkpoint, StateFolder, StateFolderError};
 pub use inbox::Inbox;
-pub use queue::{Delivery, Taker};
+pub use journal::JournalError;
+pub use measures::{Measures, TaskMeasures};
+pub use queue::{Arrival, Delivery, Taker};
 
 use super::ReplayError;
-use crate::http::{Credentials, Doorkeeper, Limits, Server};
+use crate::http::{Credentials, Doorkeeper, Identity, Limits, Server};
 use crate::protocol::line::Reader;
+use journal::{Held, Journal};
 use queue::{ByteBudget, Queue};
-use service::{Counters, Writes};
+use service::Writes;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 /// How requests are taken.
@@ -36,6 +45,12 @@ pub struct ListenOptions {
     pub allowed_hosts: Vec<String>,
     /// The bounds of connections.
     pub limits: Limits,
+    /// The certificate, if connections are encrypted.
+    pub identity: Option<Identity>,
+    /// Where what is acknowledged is kept, and how many points a checkpoint there holds.
+    pub journal: Option<(PathBuf, u64)>,
+    /// Where what happens is counted.
+    pub measures: Arc<Measures>,
 }
 
 impl Default for ListenOptions {
@@ -46,6 +61,9 @@ impl Default for ListenOptions {
             credentials: Credentials::default(),
             allowed_hosts: Vec::new(),
             limits: Limits::default(),
+            identity: None,
+            journal: None,
+            measures: Arc::default(),
         }
     }
 }
@@ -55,7 +73,8 @@ impl Default for ListenOptions {
 pub struct Listener {
     address: SocketAddr,
     stopper: Stopper,
-    counters: Arc<Counters>,
+    measures: Arc<Measures>,
+    is_encrypted: bool,
 }
 
 /// Ends a [`Listener`] from another thread: it takes no more requests, and those that were acknowledged
@@ -71,12 +90,24 @@ impl Listener {
         address: SocketAddr,
         options: ListenOptions,
     ) -> Result<(Self, Inbox), ReplayError> {
-        let queue = Arc::new(Queue::default());
-        let listener = Self::hand_to(address, options, queue.clone())?;
-        Ok((listener, Inbox::new(queue, Reader::default())))
+        let budget = ByteBudget::new(options.max_inflight);
+        let mut held = Held::default();
+        let queue = match &options.journal {
+            None => Queue::default(),
+            Some((folder, played)) => {
+                held = Held::read(folder, *played, &budget).map_err(StateFolderError::from)?;
+                let journal = Journal::start(folder, &mut held).map_err(StateFolderError::from)?;
+                Queue::kept(journal)
+            }
+        };
+        let first = held.first;
+        queue.put_back(held.deliveries);
+        let queue = Arc::new(queue);
+        let listener = Self::open(address, options, queue.clone(), budget)?;
+        Ok((listener, Inbox::new(queue, Reader::default(), first)))
     }
 
-    /// As [`Listener::start`], and hands the requests to something else than an [`Inbox`].
+    /// As [`Listener::start`], and hands the requests to something else than an [`Inbox`], which keeps them itself.
     ///
     /// # Errors
     /// As [`Listener::start`].
@@ -85,13 +116,24 @@ impl Listener {
         options: ListenOptions,
         taker: Arc<dyn Taker>,
     ) -> Result<Self, ReplayError> {
+        let budget = ByteBudget::new(options.max_inflight);
+        Self::open(address, options, taker, budget)
+    }
+
+    fn open(
+        address: SocketAddr,
+        options: ListenOptions,
+        taker: Arc<dyn Taker>,
+        budget: Arc<ByteBudget>,
+    ) -> Result<Self, ReplayError> {
         let failed = |error: std::io::Error| ReplayError::Listen {
             address: address.to_string(),
             message: error.to_string(),
         };
-        let server = Server::bind(address).map_err(failed)?;
+        let is_encrypted = options.identity.is_some();
+        let server = Server::bind(address).map_err(failed)?.with_tls(options.identity);
         let bound = server.address();
-        let counters = Arc::new(Counters::default());
+        let measures = options.measures;
         let doorkeeper = Doorkeeper {
             loopback: bound.ip().is_loopback(),
             names: options.allowed_hosts,
@@ -101,20 +143,26 @@ impl Listener {
             policy: options.policy.into(),
             credentials: options.credentials,
             doorkeeper,
-            budget: ByteBudget::new(options.max_inflight),
+            budget,
             taker,
-            counters: counters.clone(),
+            measures: measures.clone(),
             checker: lines::Checker::default(),
             refusals: Default::default(),
         };
         let stopper = server.stopper();
         server.start(Arc::new(writes), options.limits).map_err(failed)?;
-        Ok(Self { address: bound, stopper, counters })
+        Ok(Self { address: bound, stopper, measures, is_encrypted })
     }
 
     /// Returns the address, with the port that was free if 0 was asked for.
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// Returns its address as senders write it.
+    pub fn url(&self) -> String {
+        let scheme = if self.is_encrypted { "https" } else { "http" };
+        format!("{scheme}://{}", self.address)
     }
 
     /// Returns what ends it.
@@ -124,6 +172,6 @@ impl Listener {
 
     /// Returns how many requests were refused so far.
     pub fn refused(&self) -> u64 {
-        self.counters.refused()
+        self.measures.refused()
     }
 }

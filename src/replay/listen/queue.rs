@@ -1,10 +1,12 @@
 //! What was acknowledged and not played yet, and the bound of its bytes.
 
+use super::journal::{Journal, JournalError};
 use crate::http::Refusal;
 use crate::protocol::line::Precision;
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 /// The bytes that may be in memory at a time.
 #[derive(Debug)]
@@ -28,6 +30,13 @@ impl ByteBudget {
     /// A share of nothing.
     pub(super) fn share(self: &Arc<Self>) -> Share {
         Share { budget: self.clone(), bytes: 0 }
+    }
+}
+
+impl ByteBudget {
+    /// Returns how many bytes are taken.
+    pub(super) fn used(&self) -> u64 {
+        self.used.load(Ordering::Relaxed)
     }
 }
 
@@ -64,8 +73,12 @@ pub struct Delivery {
     pub policy: Arc<str>,
     /// The unit of their times.
     pub precision: Precision,
+    /// The size of each time tells its unit, in place of `precision`.
+    pub by_size: bool,
     /// When it arrived, for points without a time.
     pub now: i64,
+    /// How many points its lines hold.
+    pub points: u64,
     /// Whole lines.
     pub pieces: VecDeque<Vec<u8>>,
     /// What the pieces use.
@@ -95,14 +108,23 @@ pub(super) struct Queue {
 struct Waiting {
     deliveries: VecDeque<Delivery>,
     closed: bool,
+    journal: Option<Journal>,
+}
+
+/// What has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Arrival {
+    /// Points wait.
+    Points,
+    /// Nothing came in time.
+    Nothing,
+    /// Nothing will come any more.
+    End,
 }
 
 impl Taker for Queue {
     fn take(&self, delivery: Delivery) -> Result<(), Refusal> {
-        match self.push(delivery) {
-            true => Ok(()),
-            false => Err(Refusal::new(503, "the listener is ending")),
-        }
+        self.push(delivery)
     }
 
     fn ended(&self) {
@@ -111,15 +133,46 @@ impl Taker for Queue {
 }
 
 impl Queue {
-    /// Adds a request; false if nothing is played any more.
-    pub(super) fn push(&self, delivery: Delivery) -> bool {
+    /// A queue of what is also kept in a journal.
+    pub(super) fn kept(journal: Journal) -> Self {
+        let waiting = Waiting { journal: Some(journal), ..Waiting::default() };
+        Self { waiting: Mutex::new(waiting), changed: Condvar::new() }
+    }
+
+    /// Adds a request.
+    ///
+    /// # Errors
+    /// Nothing is played any more, or it cannot be kept.
+    pub(super) fn push(&self, delivery: Delivery) -> Result<(), Refusal> {
         let mut waiting = self.lock();
         if waiting.closed {
-            return false;
+            return Err(Refusal::new(503, "the listener is ending"));
+        }
+        if let Some(journal) = &mut waiting.journal {
+            // The order in the journal is that of the queue.
+            journal.append(&delivery).map_err(|error| Refusal::new(503, error.to_string()))?;
         }
         waiting.deliveries.push_back(delivery);
         self.changed.notify_one();
-        true
+        Ok(())
+    }
+
+    /// Adds what was acknowledged by an earlier process.
+    pub(super) fn put_back(&self, deliveries: Vec<Delivery>) {
+        self.lock().deliveries.extend(deliveries);
+    }
+
+    /// Begins a new part of the journal: what was played so far is in a checkpoint.
+    pub(super) fn turn_journal(&self, played: u64) -> Result<(), JournalError> {
+        match &mut self.lock().journal {
+            Some(journal) => journal.turn(played),
+            None => Ok(()),
+        }
+    }
+
+    /// Returns how many bytes the journal has.
+    pub(super) fn journal_bytes(&self) -> u64 {
+        self.lock().journal.as_ref().map_or(0, Journal::bytes)
     }
 
     /// Nothing more will be added.
@@ -133,11 +186,16 @@ impl Queue {
         self.lock().deliveries.pop_front()
     }
 
-    /// Waits for a request; false if none will come.
-    pub(super) fn wait(&self) -> bool {
+    /// Waits for a request, so long at most.
+    pub(super) fn wait(&self, most: Duration) -> Arrival {
         let empty = |waiting: &mut Waiting| waiting.deliveries.is_empty() && !waiting.closed;
-        let waiting = self.changed.wait_while(self.lock(), empty);
-        !waiting.unwrap_or_else(PoisonError::into_inner).deliveries.is_empty()
+        let waited = self.changed.wait_timeout_while(self.lock(), most, empty);
+        let (waiting, _) = waited.unwrap_or_else(PoisonError::into_inner);
+        match (waiting.deliveries.is_empty(), waiting.closed) {
+            (false, _) => Arrival::Points,
+            (true, true) => Arrival::End,
+            (true, false) => Arrival::Nothing,
+        }
     }
 
     fn lock(&self) -> MutexGuard<'_, Waiting> {
@@ -170,14 +228,19 @@ mod tests {
             database: "d".into(),
             policy: "p".into(),
             precision: Precision::default(),
+            by_size: false,
             now: 0,
+            points: 1,
             pieces: VecDeque::new(),
             share: ByteBudget::new(1).share(),
         };
-        assert!(queue.push(delivery()) && queue.wait());
+        let soon = Duration::from_millis(1);
+        assert_eq!(queue.wait(soon), Arrival::Nothing);
+        assert!(queue.push(delivery()).is_ok());
+        assert_eq!(queue.wait(soon), Arrival::Points);
         queue.close();
-        assert!(!queue.push(delivery()), "not acknowledged");
-        assert!(queue.wait() && queue.pop().is_some());
-        assert!(!queue.wait() && queue.pop().is_none());
+        assert!(queue.push(delivery()).is_err(), "not acknowledged");
+        assert!(queue.wait(soon) == Arrival::Points && queue.pop().is_some());
+        assert!(queue.wait(soon) == Arrival::End && queue.pop().is_none());
     }
 }

@@ -1,30 +1,20 @@
 //! The answers to requests.
 
-use super::lines::{BODY, Checker, too_large};
+use super::dialect::{Dialect, Target, Unit};
+use super::lines::{BODY, Checker, Unacceptable, too_large};
+use super::measures::Measures;
 use super::queue::{ByteBudget, Delivery, Taker};
 use crate::http::{Credentials, Doorkeeper, Head, Refusal, Request, Response, Service};
-use crate::protocol::line::{Precision, Reader};
+use crate::protocol::line::Reader;
 use crate::script::throttle::{Throttle, held_back};
 use flate2::read::MultiGzDecoder;
+use serde_json::json;
 use std::io::Read;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 /// What a request takes besides its lines.
 const OVERHEAD: u64 = 1 << 10;
-
-/// What happened so far.
-#[derive(Debug, Default)]
-pub(super) struct Counters {
-    refused: AtomicU64,
-}
-
-impl Counters {
-    pub(super) fn refused(&self) -> u64 {
-        self.refused.load(Ordering::Relaxed)
-    }
-}
 
 /// Takes what is written.
 #[derive(Debug)]
@@ -34,25 +24,77 @@ pub(super) struct Writes {
     pub(super) doorkeeper: Doorkeeper,
     pub(super) budget: Arc<ByteBudget>,
     pub(super) taker: Arc<dyn Taker>,
-    pub(super) counters: Arc<Counters>,
+    pub(super) measures: Arc<Measures>,
     pub(super) checker: Checker,
     /// Lines in the log about refused requests.
     pub(super) refusals: Mutex<Throttle>,
 }
 
-impl Service for Writes {
-    fn respond(&self, request: &mut Request<'_>) -> Response {
-        match self.answer(request) {
-            Ok(()) => stamped(Response::new(204)),
-            // The query is not shown: it may hold a password.
-            Err(refusal) => {
-                self.refused(&refusal, &format!("{} {}", request.head.method, request.head.path))
-            }
+/// What is served, by its path.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Endpoint {
+    Write(Dialect),
+    Ping,
+    Health,
+    Metrics,
+    Nothing,
+}
+
+impl Endpoint {
+    fn of(head: &Head) -> Self {
+        // Clients of the daemon write there.
+        match head.path.strip_prefix("/kapacitor/v1").unwrap_or(&head.path) {
+            "/write" => Self::Write(Dialect::One),
+            "/api/v2/write" => Self::Write(Dialect::Two),
+            "/api/v3/write_lp" => Self::Write(Dialect::Three),
+            "/ping" => Self::Ping,
+            "/health" | "/ready" => Self::Health,
+            "/metrics" => Self::Metrics,
+            _ => Self::Nothing,
         }
     }
 
+    fn name(self) -> &'static str {
+        match self {
+            Self::Write(Dialect::One) => "/write",
+            Self::Write(Dialect::Two) => "/api/v2/write",
+            Self::Write(Dialect::Three) => "/api/v3/write_lp",
+            Self::Ping => "/ping",
+            Self::Health => "/health",
+            Self::Metrics => "/metrics",
+            Self::Nothing => "other",
+        }
+    }
+
+    /// How whoever asks there reads errors.
+    fn dialect(self, head: &Head) -> Dialect {
+        match self {
+            Self::Write(dialect) => dialect,
+            _ if head.path.starts_with("/api/v2/") => Dialect::Two,
+            _ if head.path.starts_with("/api/v3/") => Dialect::Three,
+            _ => Dialect::One,
+        }
+    }
+}
+
+impl Service for Writes {
+    fn respond(&self, request: &mut Request<'_>) -> Response {
+        let endpoint = Endpoint::of(request.head);
+        let response = match self.answer(endpoint, request) {
+            Ok(response) => stamped(response),
+            Err(why) => {
+                // The query is not shown: it may hold a password.
+                let what = format!("{} {}", request.head.method, request.head.path);
+                self.refused(&why, &what, endpoint.dialect(request.head))
+            }
+        };
+        self.measures.answered(endpoint.name(), response.status);
+        response
+    }
+
     fn refuse(&self, refusal: &Refusal) -> Response {
-        self.refused(refusal, "a request")
+        self.measures.answered("other", refusal.status);
+        self.refused(&refusal.clone().into(), "a request", Dialect::One)
     }
 
     fn ended(&self) {
@@ -61,38 +103,56 @@ impl Service for Writes {
 }
 
 impl Writes {
-    fn answer(&self, request: &mut Request<'_>) -> Result<(), Refusal> {
+    fn answer(
+        &self,
+        endpoint: Endpoint,
+        request: &mut Request<'_>,
+    ) -> Result<Response, Unacceptable> {
         let head = request.head;
         self.doorkeeper.check(head)?;
-        let path = head.path.strip_prefix("/kapacitor/v1").unwrap_or(&head.path);
-        match (path, &*head.method) {
-            ("/ping", "GET" | "HEAD") => Ok(()),
-            ("/write", "POST") if !self.credentials.admit(head) => {
-                Err(Refusal::new(401, "authorization failed"))
+        let known = |known: bool| {
+            if known { Ok(()) } else { Err(Refusal::new(401, "authorization failed")) }
+        };
+        match (endpoint, &*head.method) {
+            (Endpoint::Ping, "GET" | "HEAD") => Ok(ping(head)),
+            (Endpoint::Health, "GET" | "HEAD") => Ok(health()),
+            (Endpoint::Metrics, "GET" | "HEAD") => {
+                known(self.credentials.admit(head))?;
+                let page = self.measures.page(self.budget.used());
+                let kind = "text/plain; version=0.0.4; charset=utf-8";
+                let response = Response { body: page.into_bytes(), ..Response::new(200) };
+                Ok(response.with_header("Content-Type", kind))
             }
-            ("/write", "POST") => self.write(request),
-            ("/ping" | "/write", _) => Err(Refusal::new(405, "method not allowed")),
-            _ => {
-                let reason = format!("{path} is not served here: only /write and /ping are");
-                Err(Refusal::new(404, reason))
+            (Endpoint::Write(dialect), "POST") => {
+                known(self.credentials.admit(head))?;
+                self.write(dialect, request)?;
+                Ok(Response::new(204))
             }
+            (Endpoint::Nothing, _) => {
+                let reason = format!(
+                    "{} is not served here: only /write, /api/v2/write, /api/v3/write_lp, /ping, /health and /metrics are",
+                    head.path
+                );
+                Err(Refusal::new(404, reason).into())
+            }
+            _ => Err(Refusal::new(405, "method not allowed").into()),
         }
     }
 
     /// Takes points; they are acknowledged only when all of them are in the queue.
-    fn write(&self, request: &mut Request<'_>) -> Result<(), Refusal> {
+    fn write(&self, dialect: Dialect, request: &mut Request<'_>) -> Result<(), Unacceptable> {
         let head = request.head;
-        let target = Target::of(head, &self.policy)?;
+        let target = Target::of(head, dialect, &self.policy)?;
         if request.body.length().is_some_and(|length| length > BODY) {
-            return Err(too_large());
+            return Err(too_large().into());
         }
         let mut share = self.budget.share();
         if !share.grow(OVERHEAD) {
-            return Err(Refusal::new(503, "too many requests wait to be played"));
+            return Err(Refusal::new(503, "too many requests wait to be played").into());
         }
         let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |t| t.as_nanos());
         let now = i64::try_from(now).unwrap_or(i64::MAX);
-        let reader = Reader::with_now(target.precision, now);
+        let reader = Reader::with_now(target.precision.read_as(), now);
         let packed = is_packed(head)?;
         // One byte more tells a body that is too large from one that ends there.
         let mut body = (&mut request.body).take(BODY + 1);
@@ -102,67 +162,65 @@ impl Writes {
             self.checker.read(&mut body, reader, &mut share)
         };
         if body.limit() == 0 {
-            return Err(too_large());
+            return Err(too_large().into());
         }
         let (pieces, points) = read?;
         if points == 0 {
             return Ok(());
         }
+        let Target { database, policy, precision } = target;
         self.taker.take(Delivery {
-            database: target.database,
-            policy: target.policy,
-            precision: target.precision,
+            database,
+            policy,
+            precision: precision.read_as(),
+            by_size: precision == Unit::BySize,
             now,
+            points,
             pieces,
             share,
-        })
+        })?;
+        self.measures.received(points);
+        Ok(())
     }
 
-    fn refused(&self, refusal: &Refusal, what: &str) -> Response {
-        self.counters.refused.fetch_add(1, Ordering::Relaxed);
+    fn refused(&self, why: &Unacceptable, what: &str, dialect: Dialect) -> Response {
         let held = self.refusals.lock().unwrap_or_else(PoisonError::into_inner).pass();
-        let Refusal { status, reason } = refusal;
+        let Refusal { status, reason } = &why.refusal;
         if let Some(held) = held {
             log::warn!("{what} refused with {status}: {reason}{}", held_back(held));
         }
-        let body = serde_json::json!({ "error": reason }).to_string().into_bytes();
-        let response = Response { body, ..stamped(Response::new(*status)) };
-        match status {
-            401 => response.with_header("WWW-Authenticate", "Basic realm=\"InfluxDB\""),
-            503 => response.with_header("Retry-After", "1"),
-            _ => response,
-        }
+        stamped(dialect.refusal(why))
     }
 }
+
+/// Says that it is there, as InfluxDB does: for load balancers in words.
+fn ping(head: &Head) -> Response {
+    let words =
+        head.parameter("verbose").is_some_and(|value| !matches!(&*value, "" | "0" | "false"));
+    if !words {
+        return Response::new(204);
+    }
+    let body = json!({ "version": VERSION }).to_string().into_bytes();
+    Response { body, ..Response::new(200) }
+}
+
+fn health() -> Response {
+    let body = json!({
+        "name": "rhai-udf",
+        "message": "ready for writes",
+        "status": "pass",
+        "checks": [],
+        "version": env!("CARGO_PKG_VERSION"),
+    });
+    Response { body: body.to_string().into_bytes(), ..Response::new(200) }
+}
+
+const VERSION: &str = concat!("rhai-udf-", env!("CARGO_PKG_VERSION"));
 
 fn stamped(response: Response) -> Response {
-    let version = concat!("rhai-udf-", env!("CARGO_PKG_VERSION"));
-    response
-        .with_header("Content-Type", "application/json")
-        .with_header("X-Influxdb-Version", version)
-}
-
-/// Where points are written to, as the query says.
-struct Target {
-    database: String,
-    policy: Arc<str>,
-    precision: Precision,
-}
-
-impl Target {
-    fn of(head: &Head, policy: &Arc<str>) -> Result<Self, Refusal> {
-        let parameter = |name| head.parameter(name).filter(|value| !value.is_empty());
-        let database = parameter("db").ok_or_else(|| Refusal::new(400, "database is required"))?;
-        let policy = parameter("rp").map_or_else(|| policy.clone(), Arc::from);
-        let precision = match parameter("precision") {
-            None => Precision::Nanoseconds,
-            Some(name) => Precision::by_name(&name).ok_or_else(|| {
-                let known = "use n, u, ms, s, m or h";
-                Refusal::new(400, format!("invalid precision \"{name}\" ({known})"))
-            })?,
-        };
-        Ok(Self { database, policy, precision })
-    }
+    let has_kind = response.headers.iter().any(|(name, _)| *name == "Content-Type");
+    let response = response.with_header("X-Influxdb-Version", VERSION);
+    if has_kind { response } else { response.with_header("Content-Type", "application/json") }
 }
 
 fn is_packed(head: &Head) -> Result<bool, Refusal> {

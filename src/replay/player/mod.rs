@@ -4,6 +4,7 @@
 //! What comes out does not depend on how the data was read or on the number of threads: items are
 //! counted, chunks end after a fixed number of them, and lines are brought into the order of the items.
 
+mod live;
 mod rest;
 mod resuming;
 #[cfg(test)]

@@ -45,7 +45,10 @@ impl Player {
     }
 
     /// Returns the state between two items.
-    pub(super) fn state(&mut self) -> Result<TaskState, ReplayError> {
+    ///
+    /// # Errors
+    /// A function that cannot say its state, or engines on several threads.
+    pub fn state(&mut self) -> Result<TaskState, ReplayError> {
         let runs = self.only_engine()?.states()?;
         let file = self.task.file().file_name().unwrap_or_default();
         Ok(TaskState {

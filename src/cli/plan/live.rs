@@ -1,0 +1,64 @@
+//! What is run of data that arrives.
+
+use super::Plan;
+use crate::cli::manner::{Levels, Stream};
+use crate::cli::stdout::Stdout;
+use rhai_udf::replay::Player;
+use rhai_udf::replay::output_file::OutputFile;
+use rhai_udf::replay::player::Writers;
+use rhai_udf::replay::task::Task;
+use std::io::{BufWriter, Write};
+use std::path::PathBuf;
+
+/// What is run of data that arrives: a plan that can be handed to another thread.
+#[derive(Clone, Debug)]
+pub(in crate::cli) struct LivePlan {
+    pub(in crate::cli) task: Task,
+    measurement: Option<String>,
+    output: Option<PathBuf>,
+    reads: Vec<PathBuf>,
+    workers: Option<usize>,
+    json: bool,
+    /// Whether the state is asked for while data comes.
+    pub(in crate::cli) keeps_state: bool,
+}
+
+impl From<Plan> for LivePlan {
+    fn from(plan: Plan) -> Self {
+        let Plan { task, measurement, output, reads, workers, json, .. } = plan;
+        Self { task, measurement, output, reads, workers, json, keeps_state: false }
+    }
+}
+
+impl LivePlan {
+    /// Starts the engines.
+    pub(in crate::cli) fn start(&self) -> anyhow::Result<Player> {
+        let inputs = self.reads.iter().map(PathBuf::as_path);
+        let points = self.output.as_ref().map(|path| OutputFile::live(path, inputs)).transpose()?;
+        let out = BufWriter::with_capacity(1 << 16, Stdout);
+        let shown: Box<dyn Write> = match Stream::Out.has_colours() && !self.json {
+            true => Box::new(Levels::new(out)),
+            false => Box::new(out),
+        };
+        let workers = match self.workers {
+            // The state is that of one engine.
+            _ if self.keeps_state => 1,
+            Some(workers) => workers,
+            // What arrives waits for no other group, unless that is asked for.
+            None if self.task.parts() < 2 => 1,
+            None => std::thread::available_parallelism().map_or(1, usize::from),
+        };
+        let writers = Writers { shown, points };
+        let mut player = Player::start_on(self.task.clone(), writers, workers)?;
+        let alone = if self.keeps_state {
+            Some("the state is kept by one engine")
+        } else {
+            player.alone_because()
+        };
+        if let (Some(asked @ 2..), Some(why)) = (self.workers, alone) {
+            log::warn!("one worker, not {asked}: {why}");
+        }
+        player.only(self.measurement.clone());
+        Ok(player)
+    }
+}
