@@ -17,8 +17,8 @@ cp "$script" .
 port=$((20000 + RANDOM % 10000))
 feed=$((port + 1))
 printf '%s\n' 'name = "bench"' "servers = [\"nats://127.0.0.1:$port\"]" 'script = "moving_avg.rhai"' \
-    "partitions = $partitions" '[set]' 'field = "x"' 'size = 10' '[streams]' 'input_bytes = 4000000000' \
-    'output_bytes = 4000000000' >bench.toml
+    "partitions = $partitions" '[set]' 'field = "x"' 'size = 10' '[streams]' 'input_bytes = 600000000' \
+    'output_bytes = 1000000000' >bench.toml
 nats-server -js -a 127.0.0.1 -p "$port" -sd "$folder/js" >nats.log 2>&1 & pids+=($!)
 sleep 1
 "$binary" --log-level warn create -c bench.toml

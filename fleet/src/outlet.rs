@@ -28,6 +28,8 @@ const RECORD: usize = 4 << 10;
 const PAUSE: Duration = Duration::from_millis(5);
 /// How often a journal is read again before what is missing is believed to be.
 const READ_AGAIN: u32 = 8;
+/// After this long without a record a journal is read again from where we are.
+const SILENCE: Duration = Duration::from_secs(10);
 /// How long to wait before it is read again the first time.
 const MISREAD: Duration = Duration::from_millis(100);
 
@@ -62,6 +64,8 @@ struct JournalSource {
     misread: u32,
     /// Not to be read before.
     not_before: Instant,
+    /// When something came last.
+    heard: Instant,
 }
 
 /// Writes the first record: nothing is copied.
@@ -243,7 +247,7 @@ impl Outlet {
         // Checkpoints are read too, and passed over: servers that were killed have left messages out where only
         // some subjects were asked for.
         let reading = self.transport.read(&self.names.journal(of), from);
-        JournalSource { of, reading, misread: 0, not_before: Instant::now() }
+        JournalSource { of, reading, misread: 0, not_before: Instant::now(), heard: Instant::now() }
     }
 
     /// Copies what has come.
@@ -258,6 +262,12 @@ impl Outlet {
             }
             let records = self.sources[i].reading.next(Duration::ZERO)?;
             any |= !records.is_empty();
+            if !records.is_empty() {
+                self.sources[i].heard = Instant::now();
+            } else if self.sources[i].heard.elapsed() > SILENCE {
+                // A consumer may have died with its server.
+                self.sources[i] = self.source(self.sources[i].of);
+            }
             self.copy_records(i, &records)?;
         }
         if !any {
