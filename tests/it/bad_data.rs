@@ -71,7 +71,7 @@ fn files_that_are_no_recordings_are_named() {
         (
             "data.dat",
             "x",
-            &["data.dat: what it holds is told by its name: .lp (line protocol)"][..],
+            &["data.dat: its name does not tell what it holds: .lp (line protocol)"][..],
         ),
         ("text.brpl", "hello", &["text.brpl: not a batch recording (a zip with"]),
         ("cut.srpl", "db\nrp\n", &["cut.srpl:2: the recording ends inside a point"]),

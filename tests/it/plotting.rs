@@ -202,7 +202,8 @@ fn the_pictures_of_the_book_are_what_is_drawn() {
         let again = folder.path(&format!("{name}.svg"));
         let command = command.replacen("rhai-udf", &binary().get_program().to_string_lossy(), 1);
         let command =
-            command.replace("--format json", "").replace("--format lp", "").replace('\n', " ");
+            command.replace("--format json", "").replace("--format lp", "").replace("\\\n", " ");
+        let command = command.trim_end();
         let command = format!("{command} --plot {} > /dev/null", text(again.clone()));
         let run = feed(
             std::process::Command::new("sh").args(["-c", &command]).current_dir(repo("")),

@@ -2,7 +2,7 @@
 //!
 //! Lines stay as their author broke them. What changes is white space between tokens only: indentation by the brackets
 //! that are open, one blank line at most, spaces around operators and after commas. Comments behind code stay in their
-//! column. The tokens of the result are compared with those of the script before it is given back.
+//! column. Before the result is given back, its tokens are compared with those of the script, and the interpreter reads it.
 
 mod spacing;
 #[cfg(test)]
@@ -31,7 +31,8 @@ pub fn format(path: &Path, text: &str) -> Result<String, ScriptError> {
     let formatted = format_tokens(text);
     let same = |a: &Token<'_>, b: &Token<'_>| a.kind == b.kind && a.text == b.text;
     let (before, after) = (tokens(text), tokens(&formatted));
-    if before.len() == after.len() && before.iter().zip(&after).all(|(a, b)| same(a, b)) {
+    let equal = before.len() == after.len() && before.iter().zip(&after).all(|(a, b)| same(a, b));
+    if equal && engine.compile(formatted.trim_start_matches('\u{feff}')).is_ok() {
         return Ok(formatted);
     }
     let message =

@@ -35,6 +35,7 @@ fn tokens_are_spaced() {
     check("let s=`a ${ x+1 } b`;", "let s = `a ${ x+1 } b`;\n");
     check("switch x{1=>2,_=>{3}}", "switch x { 1 => 2, _ => { 3 } }\n");
     check("return(1);", "return (1);\n");
+    check("let a=b!in[1];let c = !in_range;", "let a = b !in [1]; let c = !in_range;\n");
     check("let a=b??c?.d;", "let a = b ?? c?.d;\n");
 }
 

@@ -166,6 +166,12 @@ impl<'a> Cursor<'a> {
     }
 
     pub(super) fn symbol(&mut self) {
+        // An operator that ends like a word.
+        let word = |c: char| c.is_alphanumeric() || c == '_';
+        if self.rest().strip_prefix("!in").is_some_and(|rest| !rest.starts_with(word)) {
+            self.at += "!in".len();
+            return;
+        }
         match SYMBOLS.iter().find(|symbol| self.starts_with(symbol)) {
             Some(symbol) => self.at += symbol.len(),
             None => drop(self.next()),
