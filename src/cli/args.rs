@@ -134,7 +134,7 @@ impl MadeArgs {
 #[derive(Clone, Debug, Default, clap::Args)]
 pub(super) struct ShapeArgs {
     /// An option, as a TICKscript would write .NAME(VALUE); several arguments with commas between, where
-    /// \\, is a comma within one; or JSON: 'band=[1.5, 2]', 'tag=["a", "b"]'
+    /// \, is a comma within one; or JSON: 'band=[1.5, 2]', 'tag=["a", "b"]'
     #[arg(long = "set", value_name = "NAME=VALUE", value_parser = assignment)]
     pub(super) options: Vec<(String, String)>,
     /// Group by these tags; * for all of them

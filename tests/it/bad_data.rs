@@ -39,6 +39,7 @@ fn a_bad_line_is_named_and_may_be_skipped() {
     assert!(run.stderr.contains("data.lp:4: skipped: not line protocol"), "{}", run.stderr);
     assert!(run.stderr.contains("data.lp:6: skipped: the line has no time"), "{}", run.stderr);
     assert!(run.stderr.contains("; 2 bad lines skipped;"), "{}", run.stderr);
+    assert!(run.stderr.contains("2 points in, 0 batches; "), "{}", run.stderr);
 }
 
 #[test]

@@ -44,6 +44,7 @@ impl Graph {
             if let Flowing::Message(message) = &message {
                 if id == self.watched {
                     tell_row(message, outside);
+                    self.batches += u64::from(matches!(message, Message::Batch(_)));
                 }
                 slot.received += 1;
             }

@@ -33,6 +33,8 @@ pub struct Graph {
     home: Option<(String, String)>,
     /// The node whose input [`Outside::row`] is told of.
     watched: usize,
+    /// Batches that it was given.
+    batches: u64,
     /// The item of the data at hand.
     item: u64,
     pool: Pool,
@@ -106,6 +108,7 @@ impl Graph {
         }
         Ok(Self {
             watched: watched(&definitions),
+            batches: 0,
             clock: Clock::new(&definitions),
             scalers: definitions.iter().filter(|definition| definition.scales()).count(),
             slots,
@@ -200,6 +203,7 @@ impl Graph {
         }
         self.reach(batch.tmax, outside)?;
         self.slots[id].received += 1;
+        self.batches += u64::from(id == self.watched);
         self.sent.push((self.item, batch.into()));
         self.deliver(id, outside)?;
         self.settle_eagerly(outside)
@@ -220,7 +224,10 @@ impl Graph {
                     }
                 }
             }
-            Ok(Request::Begin(_)) => self.slots[self.watched].received += 1,
+            Ok(Request::Begin(_)) => {
+                self.slots[self.watched].received += 1;
+                self.batches += 1;
+            }
             Ok(Request::End(end)) => outside.row(end.tmax, end.tmax),
             _ => {}
         }
@@ -278,9 +285,9 @@ impl Graph {
         unseen
     }
 
-    /// Returns how many batches the watched node took, if it takes batches.
+    /// Returns how many batches the watched node took.
     pub fn batches(&self) -> u64 {
-        self.slots[self.watched].received
+        self.batches
     }
 
     fn wanted(&self, point: &Point) -> bool {
