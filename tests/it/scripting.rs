@@ -106,6 +106,15 @@ fn messages_say_what_where_and_what_to_do() {
         ),
         ("fn point(p) { median(moving_stats(3)); }", "not a moving_stats"),
         (
+            "fn point(p) { p.y = moving_stats(3).meann; }",
+            "moving_stats has no property 'meann'; did you mean mean?",
+        ),
+        (
+            "fn point(p) { p.y = timed_queue(\"5m\").width; }",
+            "timed_queue has no property 'width'; timed_queue has ",
+        ),
+        ("fn point(p) { tally().add(1); }", "no function add (tally, i64); tally has contains"),
+        (
             "fn point(p) { let s = moving_stat(3); }",
             "no function moving_stat (i64); did you mean moving_stats?",
         ),

@@ -20,6 +20,7 @@ use crate::script::host::reload::Follow;
 use crate::script::host::rewrite::texts;
 use crate::script::host::{Host, constants};
 use crate::script::lint;
+use crate::script::reference::{self, Form};
 use crate::script::text::ScriptText;
 use rhai::{AST, Caches, Dynamic, Engine, EvalAltResult, GlobalRuntimeState, Map, Position, Scope};
 use sha2::{Digest, Sha256};
@@ -291,6 +292,8 @@ impl Program {
         });
         if let Some(signature) = problem.message.strip_prefix("no function ").map(str::to_owned) {
             problem.message = self.not_found(&signature, &problem);
+        } else if let Some(message) = unknown_property(&problem.message) {
+            problem.message = message;
         }
         problem
     }
@@ -317,7 +320,12 @@ impl Program {
         if functions.iter().any(|(other, _)| other == name) {
             return message.clone();
         }
-        format!("{message}{}", did_you_mean(name, known))
+        let near = did_you_mean(name, known);
+        let kind = signature.split_once('(').and_then(|(_, rest)| rest.split([',', ')']).next());
+        match kind {
+            Some(kind) if near.is_empty() => format!("{message}{}", has(kind, Form::Method)),
+            _ => format!("{message}{near}"),
+        }
     }
 
     /// The native functions, with the number of their parameters.
@@ -362,4 +370,23 @@ fn panicked(panic: &(dyn Any + Send)) -> Box<EvalAltResult> {
     let message =
         format!("the host panicked, which is a mistake in rhai-udf; please report: {text}");
     Box::new(EvalAltResult::ErrorRuntime(message.into(), Position::NONE))
+}
+
+/// The message for a property that a native object does not have: the name that was meant, or those that there are.
+fn unknown_property(message: &str) -> Option<String> {
+    let (name, rest) = message.strip_prefix("unknown property '")?.split_once('\'')?;
+    let kind = rest.split_once("for type '")?.1.split('\'').next()?;
+    let mut known = reference::members(kind, Form::Property);
+    known.extend(reference::members(kind, Form::Method));
+    let near = did_you_mean(name, known);
+    let near = if near.is_empty() { has(kind, Form::Property) } else { near };
+    Some(format!("{kind} has no property '{name}'{near}"))
+}
+
+/// `; tally has count, distinct`, or nothing for a type that has none.
+fn has(kind: &str, form: Form) -> String {
+    match reference::members(kind, form).join(", ") {
+        names if names.is_empty() => names,
+        names => format!("; {kind} has {names}"),
+    }
 }

@@ -105,6 +105,16 @@ pub fn named(name: &str) -> impl Iterator<Item = (&'static Signature, &'static E
         .filter(move |(signature, _)| signature.name == name)
 }
 
+/// The names of what a type has in a form, such as its methods; empty for a type that is not ours.
+pub fn members(of: &str, form: Form) -> Vec<&'static str> {
+    let signatures = entries().flat_map(|entry| &entry.signatures);
+    let its = signatures.filter(|one| one.form == form && one.of.as_deref() == Some(of));
+    let mut names: Vec<_> = its.map(|signature| signature.name.as_str()).collect();
+    names.sort_unstable();
+    names.dedup();
+    names
+}
+
 fn read(text: &str) -> Section {
     let file: File = toml::from_str(text).expect("the tests read every file");
     Section { title: file.title, entries: file.entry.into_iter().map(entry).collect() }
