@@ -188,6 +188,18 @@ fn doctor_says_what_is_wrong_and_the_line() {
             "timeout = \"10s\"",
         ),
         (good.replace("10s", "ten"), 6, "timeout = \"ten\": ", "timeout = \"10s\""),
+        (
+            good.replace("\"10s\"", "3"),
+            6,
+            "timeout is written in another form",
+            "timeout = \"10s\"",
+        ),
+        (
+            good.replace("\"DIR/a.rhai\"", "7"),
+            5,
+            "args is written in another form",
+            "args = [\"run\"",
+        ),
         (good.replace("\"10s\"", "\"500us\""), 6, "its timeout is too small", "timeout = \"10s\""),
         (good.replace("timeout", "timeuot"), 6, "did you mean timeout?", "a function has prog"),
         (good.replace("prog = \"BIN\"", "prog = \"DIR/none\""), 4, "DIR/none is not there", ""),

@@ -110,17 +110,8 @@ impl Journal {
         worker: &str,
     ) -> Result<(Self, Standing)> {
         let standing = standing(&*transport, names, of)?;
-        let mut journal = Self {
-            stream: names.journal(of),
-            transport,
-            names: names.clone(),
-            of,
-            mark: Mark { worker: worker.into(), ..standing.mark.clone() },
-            under_way: VecDeque::new(),
-            keep_from: 0,
-            latest_checkpoint: 0,
-            latest_output: standing.latest_output,
-        };
+        let mark = Mark { worker: worker.into(), ..standing.mark.clone() };
+        let mut journal = Self::new(transport, names, of, mark, standing.latest_output);
         journal.append("epoch", Bytes::new())?;
         journal.settle()?;
         Ok((journal, standing))
@@ -136,19 +127,7 @@ impl Journal {
         of: Partition,
         checkpoint: &Checkpoint,
     ) -> Result<()> {
-        let mut journal = Self {
-            stream: names.journal(of),
-            transport,
-            names: names.clone(),
-            of,
-            mark: Mark { worker: "-".into(), ..Mark::default() },
-            under_way: VecDeque::new(),
-            keep_from: 0,
-            latest_checkpoint: 0,
-            latest_output: 0,
-        };
-        journal.checkpoint(checkpoint)?;
-        Ok(())
+        Self::restart(transport, names, of, Mark::default(), 0, checkpoint)
     }
 
     /// Lets a journal go on from a checkpoint that a person has decided on, behind what `mark` says, whose number is
@@ -164,18 +143,28 @@ impl Journal {
         latest_output: u64,
         checkpoint: &Checkpoint,
     ) -> Result<()> {
-        let mut journal = Self {
+        let mark = Mark { worker: "-".into(), ..mark };
+        Self::new(transport, names, of, mark, latest_output).checkpoint(checkpoint).map(drop)
+    }
+
+    fn new(
+        transport: Arc<dyn Transport>,
+        names: &Names,
+        of: Partition,
+        mark: Mark,
+        latest_output: u64,
+    ) -> Self {
+        Self {
             stream: names.journal(of),
             transport,
             names: names.clone(),
             of,
-            mark: Mark { worker: "-".into(), ..mark },
+            mark,
             under_way: VecDeque::new(),
             keep_from: 0,
             latest_checkpoint: 0,
             latest_output,
-        };
-        journal.checkpoint(checkpoint).map(drop)
+        }
     }
 
     /// Sends lines that came out, cut into records where they are too many; `through` is the last message

@@ -1,8 +1,7 @@
 //! `conf --dir`: the functions of the daemon for all scripts of a folder.
 
 use super::tickscript::options;
-use super::{Args, STATE_DIR, absolute, load, quoted};
-use anyhow::Context;
+use super::{Args, STATE_DIR, absolute, load, own_path, quoted};
 use rhai_udf::protocol::message::EdgeType;
 use rhai_udf::script::folder::{Edges, ScriptFolder};
 use rhai_udf::script::{Declaration, Program};
@@ -77,8 +76,7 @@ fn section(args: &Args, dir: &Path, edges: Edges, text: &mut String) -> anyhow::
             let _ = writeln!(text, "  socket = {}", quoted(&socket));
         }
         None => {
-            let program = std::env::current_exe().context("the path of rhai-udf itself")?;
-            let _ = writeln!(text, "  prog = {}", quoted(&program));
+            let _ = writeln!(text, "  prog = {}", quoted(&own_path()?));
             let state = quoted(Path::new(STATE_DIR));
             let _ = writeln!(
                 text,

@@ -124,6 +124,11 @@ fn absolute(path: &Path) -> anyhow::Result<PathBuf> {
     std::path::absolute(path).with_context(|| format!("{}: no such path", path.display()))
 }
 
+/// Where this program is.
+fn own_path() -> anyhow::Result<PathBuf> {
+    std::env::current_exe().context("the path of rhai-udf itself")
+}
+
 fn section(args: &Args, script: &Path, name: &str) -> anyhow::Result<String> {
     let script = absolute(script)?;
     let mut text = format!("[udf]\n[udf.functions]\n[udf.functions.{name}]\n");
@@ -138,8 +143,7 @@ fn section(args: &Args, script: &Path, name: &str) -> anyhow::Result<String> {
             let _ = writeln!(text, "  socket = {}", quoted(&absolute(socket)?));
         }
         None => {
-            let program = std::env::current_exe().context("the path of rhai-udf itself")?;
-            let _ = writeln!(text, "  prog = {}", quoted(&program));
+            let _ = writeln!(text, "  prog = {}", quoted(&own_path()?));
             let state = quoted(Path::new(STATE_DIR));
             let _ = writeln!(
                 text,
@@ -155,9 +159,8 @@ fn section(args: &Args, script: &Path, name: &str) -> anyhow::Result<String> {
 
 /// The section for telegraf.conf.
 fn telegraf(script: &Path, program: &Program) -> anyhow::Result<String> {
-    let own = std::env::current_exe().context("the path of rhai-udf itself")?;
-    let script = std::path::absolute(script)
-        .with_context(|| format!("{}: no such path", script.display()))?;
+    let own = own_path()?;
+    let script = absolute(script)?;
     let declaration = program.declaration();
     let mut words = vec![quoted(&own), "\"execd\"".into(), quoted(&script)];
     let mut text = |word: &str| words.push(toml::Value::String(word.into()).to_string());

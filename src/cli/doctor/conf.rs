@@ -129,16 +129,7 @@ fn function(
             .fix(format!("write [{about}] and its keys below"));
         return None;
     };
-    for (key, _) in table {
-        if !KEYS.contains(&key.get_ref().as_ref()) {
-            let near = nearest(key.get_ref(), KEYS);
-            let near = near.map_or_else(String::new, |near| format!("; did you mean {near}?"));
-            findings
-                .warning(&about, format!("the daemon does not know '{}'{near}", key.get_ref()))
-                .at(&at.place(key))
-                .fix(format!("a function has {}", KEYS.join(", ")));
-        }
-    }
+    check_keys(table, &about, at, findings);
     let text = |key: &str| {
         let value = table.get(key)?;
         let place = at.place(value);
@@ -172,4 +163,41 @@ fn function(
         timeout,
         name,
     })
+}
+
+/// Tells keys that the daemon does not know, and values in a form that it does not read.
+fn check_keys(table: &DeTable<'_>, about: &str, at: &Text<'_>, findings: &mut Findings) {
+    for (key, value) in table {
+        let written = value.get_ref();
+        let (fits, example) = match key.get_ref().as_ref() {
+            "args" => (is_texts(written), r#"args = ["run", "/etc/rhai-udf/my.rhai"]"#),
+            "env" => (written.as_table().is_some(), r#"env = { NAME = "value" }"#),
+            "timeout" => (written.as_str().is_some(), r#"timeout = "10s""#),
+            "prog" => (written.as_str().is_some(), r#"prog = "/usr/bin/rhai-udf""#),
+            "socket" => (written.as_str().is_some(), r#"socket = "/run/rhai-udf/my.sock""#),
+            _ => (true, ""),
+        };
+        if !fits {
+            findings
+                .error(
+                    about,
+                    format!("{} is written in another form than the daemon reads", key.get_ref()),
+                )
+                .at(&at.place(value))
+                .fix(example);
+        }
+        if !KEYS.contains(&key.get_ref().as_ref()) {
+            let near = nearest(key.get_ref(), KEYS);
+            let near = near.map_or_else(String::new, |near| format!("; did you mean {near}?"));
+            findings
+                .warning(about, format!("the daemon does not know '{}'{near}", key.get_ref()))
+                .at(&at.place(key))
+                .fix(format!("a function has {}", KEYS.join(", ")));
+        }
+    }
+}
+
+/// Whether a value is a list of texts.
+fn is_texts(value: &DeValue<'_>) -> bool {
+    value.as_array().is_some_and(|all| all.iter().all(|one| one.get_ref().as_str().is_some()))
 }

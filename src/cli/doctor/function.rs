@@ -30,7 +30,10 @@ pub(super) fn check(
     match &function.timeout {
         None => drop(
             findings
-                .error(&about, "it has no timeout, and the daemon does not start without one")
+                .error(
+                    &about,
+                    "it has no timeout that can be read, and the daemon does not start without one",
+                )
                 .at(&function.place)
                 .fix("timeout = \"10s\""),
         ),

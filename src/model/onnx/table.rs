@@ -53,13 +53,20 @@ impl Table {
 }
 
 impl Node<'_> {
+    /// Remembers what the operator does with a table, for a pipeline.
+    fn remember(
+        &mut self,
+        change: impl Fn(&mut Table, &Run<'_>) -> Result<()> + Send + Sync + 'static,
+    ) -> Change {
+        self.change.insert(Arc::new(change)).clone()
+    }
+
     /// A kernel that changes a table; a list is one row.
     pub(super) fn changing(
         &mut self,
         change: impl Fn(&mut Table, &Run<'_>) -> Result<()> + Send + Sync + 'static,
     ) -> Kernel {
-        let change: Change = Arc::new(change);
-        self.change = Some(change.clone());
+        let change = self.remember(change);
         Box::new(move |inputs| {
             let mut table = Table::of(inputs.tensor(0)?)?;
             change(&mut table, inputs.run)?;
@@ -72,8 +79,7 @@ impl Node<'_> {
         &mut self,
         change: impl Fn(&mut Table, &Run<'_>) -> Result<()> + Send + Sync + 'static,
     ) -> Kernel {
-        let change: Change = Arc::new(change);
-        self.change = Some(change.clone());
+        let change = self.remember(change);
         Box::new(move |inputs| {
             let tensor = inputs.tensor(0)?;
             let columns = tensor.shape().last().copied().unwrap_or(1);
