@@ -1,16 +1,14 @@
 //! The arguments that replays have in common: what is read, what is run and what is shown.
 
 use super::plot::PlotArgs;
+use super::values;
 use clap::ValueEnum;
 use rhai_udf::protocol::duration;
 use rhai_udf::protocol::group::Shard;
 use rhai_udf::protocol::line::Precision;
-use rhai_udf::protocol::time::{TimeError, read_rfc3339};
 use rhai_udf::replay::format::Format;
 use rhai_udf::replay::influxdb::Api;
 use rhai_udf::replay::source::DataFormat;
-use rhai_udf::replay::task::database_and_policy;
-use rhai_udf::replay::timestamp::calendar;
 use std::path::PathBuf;
 
 /// What `replay` and `listen` take.
@@ -30,7 +28,7 @@ pub(super) struct ReplayArgs {
     pub(super) show: ShowArgs,
     /// Only the groups that fall to process I of N (from 0), by a hash of the group: N processes do one
     /// replay together
-    #[arg(long, value_name = "I/N", value_parser = shard)]
+    #[arg(long, value_name = "I/N", value_parser = values::shard)]
     pub(super) shard: Option<Shard>,
     #[command(flatten)]
     pub(super) state: StateArgs,
@@ -59,10 +57,10 @@ pub(super) struct DataArgs {
     #[arg(long, value_enum, value_name = "FORMAT")]
     pub(super) data_format: Option<DataFormatName>,
     /// Only data from this time on, as in 2026-01-31 or 2026-01-31T12:00:00Z
-    #[arg(long, value_name = "TIME", value_parser = moment)]
+    #[arg(long, value_name = "TIME", value_parser = values::moment)]
     pub(super) from: Option<i64>,
     /// Only data before this time
-    #[arg(long, value_name = "TIME", value_parser = moment)]
+    #[arg(long, value_name = "TIME", value_parser = values::moment)]
     pub(super) to: Option<i64>,
     /// Play the files one after the other, as they are given, whatever their times
     #[arg(long)]
@@ -72,7 +70,7 @@ pub(super) struct DataArgs {
     pub(super) measurement: Option<String>,
     /// The unit of times that are numbers: ns, u, ms, s, m, h; default: ns in line protocol, in CSV
     /// by their size
-    #[arg(long, value_parser = precision)]
+    #[arg(long, value_parser = values::precision)]
     pub(super) precision: Option<Precision>,
     /// The column of times in CSV; default: the one with a usual name, else the first with dates
     #[arg(long, value_name = "COLUMN")]
@@ -135,7 +133,7 @@ impl MadeArgs {
 pub(super) struct ShapeArgs {
     /// An option, as a TICKscript would write .NAME(VALUE); several arguments with commas between, where
     /// \, is a comma within one; or JSON: 'band=[1.5, 2]', 'tag=["a", "b"]'
-    #[arg(long = "set", value_name = "NAME=VALUE", value_parser = assignment)]
+    #[arg(long = "set", value_name = "NAME=VALUE", value_parser = values::assignment)]
     pub(super) options: Vec<(String, String)>,
     /// Group by these tags; * for all of them
     #[arg(long, value_name = "TAG,…", value_delimiter = ',')]
@@ -175,7 +173,7 @@ pub(super) struct JudgeArgs {
     /// Run side by side with each value of an option, as several UDFs in a TICKscript; with a
     /// TICKscript, NAME is var:VARIABLE or udf:FUNCTION.OPTION. --labels and --sweep count the alerts
     /// of all values together
-    #[arg(long, value_name = "NAME=V1,V2,…", value_parser = assignment)]
+    #[arg(long, value_name = "NAME=V1,V2,…", value_parser = values::assignment)]
     pub(super) each: Option<(String, String)>,
     /// Say how good the alerts are: a JSON file with the intervals of true anomalies, as
     /// [["2026-01-31 12:00:00", "2026-01-31 13:00:00"], …], or {"file.csv": [[from, to], …], …} for
@@ -185,7 +183,7 @@ pub(super) struct JudgeArgs {
     /// Try several values of an option side by side and print a table; or of a condition, with ;
     /// between: 'crit=score > 3; score > 4'; with a TICKscript, NAME is var:VARIABLE or
     /// udf:FUNCTION.OPTION. Several sweeps multiply
-    #[arg(long, value_name = "NAME=V1,V2,…", value_parser = assignment)]
+    #[arg(long, value_name = "NAME=V1,V2,…", value_parser = values::assignment)]
     pub(super) sweep: Vec<(String, String)>,
 }
 
@@ -230,19 +228,19 @@ pub(super) struct ShowArgs {
 #[command(next_help_heading = "With a TICKscript")]
 pub(super) struct TickArgs {
     /// What @NAME() runs: a script, 'exec: COMMAND' or 'socket: PATH'
-    #[arg(long, value_name = "NAME=PROGRAM", value_parser = program)]
+    #[arg(long, value_name = "NAME=PROGRAM", value_parser = values::program)]
     pub(super) udf: Vec<(String, String)>,
     /// Where alert logs, points and endpoints are written as files
     #[arg(long, value_name = "DIR")]
     pub(super) out: Option<PathBuf>,
     /// The database and retention policy of data that does not say; default: the script's dbrp
-    #[arg(long, value_name = "DB.RP", value_parser = dbrp)]
+    #[arg(long, value_name = "DB.RP", value_parser = values::dbrp)]
     pub(super) dbrp: Option<(String, String)>,
     /// A variable of the script, its value written as the script would: 5m, 1.0, 'text'
-    #[arg(long = "var", value_name = "NAME=VALUE", value_parser = variable)]
+    #[arg(long = "var", value_name = "NAME=VALUE", value_parser = values::variable)]
     pub(super) variables: Vec<(String, String)>,
     /// How many replicas an autoscale node finds of a resource at the beginning; default: its .min()
-    #[arg(long, value_name = "RESOURCE=N", value_parser = replicas)]
+    #[arg(long, value_name = "RESOURCE=N", value_parser = values::replicas)]
     pub(super) replicas: Vec<(String, i64)>,
     /// The task's id, as alerts and UDFs see it; default: the script's name
     #[arg(long, value_name = "ID")]
@@ -258,7 +256,7 @@ pub(super) struct InfluxArgs {
     #[arg(long, value_name = "URL")]
     pub(super) influxdb: Option<String>,
     /// The version of InfluxDB; default: as it says itself
-    #[arg(long, value_name = "1|2|3", value_parser = api, requires = "influxdb")]
+    #[arg(long, value_name = "1|2|3", value_parser = values::api, requires = "influxdb")]
     pub(super) influxdb_api: Option<Api>,
     /// A file with the token of InfluxDB; default: the variable INFLUX_TOKEN
     #[arg(long, value_name = "FILE", requires = "influxdb")]
@@ -276,10 +274,10 @@ pub(super) struct InfluxArgs {
     #[arg(long, value_name = "DURATION", value_parser = duration::parse, conflicts_with = "start")]
     pub(super) past: Option<i64>,
     /// Where to start, as in 2026-01-31T12:00:00Z
-    #[arg(long, value_name = "TIME", value_parser = time)]
+    #[arg(long, value_name = "TIME", value_parser = values::time)]
     pub(super) start: Option<i64>,
     /// Where to stop; default: now
-    #[arg(long, value_name = "TIME", value_parser = time)]
+    #[arg(long, value_name = "TIME", value_parser = values::time)]
     pub(super) stop: Option<i64>,
     /// The database of a stream (of InfluxDB 2, also a bucket); default: that of the TICKscript's dbrp. Of batches, the
     /// database of queries that name none
@@ -353,63 +351,4 @@ impl From<FormatName> for Format {
             FormatName::Lp => Self::LineProtocol,
         }
     }
-}
-
-pub(super) fn assignment(text: &str) -> Result<(String, String), String> {
-    match text.split_once('=') {
-        Some((name, value)) if !name.is_empty() => Ok((name.into(), value.into())),
-        _ => Err("write NAME=VALUE".into()),
-    }
-}
-
-fn api(text: &str) -> Result<Api, String> {
-    Api::by_number(text).ok_or_else(|| "write 1, 2 or 3".into())
-}
-
-fn precision(name: &str) -> Result<Precision, String> {
-    Precision::by_name(name).ok_or_else(|| "write ns, u, ms, s, m or h".into())
-}
-
-pub(super) fn program(text: &str) -> Result<(String, String), String> {
-    match text.split_once('=') {
-        Some((name, program)) if !name.is_empty() && !program.is_empty() => {
-            Ok((name.into(), program.into()))
-        }
-        _ => Err("write NAME=script.rhai, NAME='exec: COMMAND' or NAME='socket: PATH'".into()),
-    }
-}
-
-fn variable(text: &str) -> Result<(String, String), String> {
-    match text.split_once('=') {
-        Some((name, value)) if !name.is_empty() => Ok((name.trim().into(), value.into())),
-        _ => Err("write NAME=VALUE, as in period=5m or host=\"'a'\"".into()),
-    }
-}
-
-fn replicas(text: &str) -> Result<(String, i64), String> {
-    let parsed = text.split_once('=').map(|(name, count)| (name.trim(), count.trim().parse()));
-    match parsed {
-        Some((name, Ok(count @ 0..))) if !name.is_empty() => Ok((name.into(), count)),
-        _ => Err("write RESOURCE=NUMBER, as in web=3".into()),
-    }
-}
-
-pub(super) fn dbrp(text: &str) -> Result<(String, String), String> {
-    let message = || "write DATABASE.RETENTION_POLICY, as in telegraf.autogen".into();
-    database_and_policy(text).ok_or_else(message)
-}
-
-fn shard(text: &str) -> Result<Shard, String> {
-    Shard::parse(text).ok_or_else(|| "write I/N with I from 0 to N - 1, as in 0/4".into())
-}
-
-fn moment(text: &str) -> Result<i64, String> {
-    calendar(text).ok_or_else(|| "write a time as in 2026-01-31 or 2026-01-31T12:00:00Z".into())
-}
-
-fn time(text: &str) -> Result<i64, String> {
-    read_rfc3339(text).map_err(|error| match error {
-        TimeError::Range(_) => "the time is out of range".into(),
-        _ => "write a time as in 2026-01-31T12:00:00Z".into(),
-    })
 }

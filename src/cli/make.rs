@@ -1,6 +1,6 @@
 //! `make`: points by a recipe, as line protocol.
 
-use super::args::assignment;
+use super::values::assignment;
 use super::{stdout, usage};
 use anyhow::Context;
 use rhai_udf::protocol::line::Writer;

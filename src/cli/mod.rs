@@ -33,6 +33,7 @@ mod signals;
 mod state;
 mod stdout;
 mod test;
+mod values;
 mod watch;
 
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};

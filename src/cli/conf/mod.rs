@@ -3,9 +3,9 @@
 mod folder;
 mod tickscript;
 
-use super::args::{assignment, dbrp};
 use super::check::option_text;
 use super::run;
+use super::values::{assignment, dbrp};
 use super::{stdout, usage};
 use anyhow::Context;
 use rhai_udf::agent::Pulse;

@@ -2,11 +2,10 @@
 
 mod revision;
 
-use super::args::{
-    AlertArgs, DataArgs, JudgeArgs, ReplayArgs, ShapeArgs, TickArgs, assignment, program,
-};
+use super::args::{AlertArgs, DataArgs, JudgeArgs, ReplayArgs, ShapeArgs, TickArgs};
 use super::manner;
 use super::plan::{Input, Plan};
+use super::values::{assignment, program};
 use super::{logging, run, stdout, usage};
 use anyhow::Context;
 use revision::Version;

@@ -3,6 +3,7 @@
 use super::query::Expression;
 use super::{NotUnderstood, Row};
 use crate::protocol::FieldValue;
+use serde_json::Value as Json;
 use std::cmp::Ordering;
 
 /// A value while an expression is evaluated.
@@ -13,6 +14,17 @@ pub(super) enum Value {
     Number(f64),
     Text(String),
     Bool(bool),
+}
+
+impl From<Value> for Json {
+    fn from(value: Value) -> Self {
+        match value {
+            Value::Missing => Self::Null,
+            Value::Number(x) => x.into(),
+            Value::Text(text) => text.into(),
+            Value::Bool(flag) => flag.into(),
+        }
+    }
 }
 
 impl From<&FieldValue<'_>> for Value {

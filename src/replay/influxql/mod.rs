@@ -10,6 +10,7 @@ mod condition;
 mod lexer;
 mod parser;
 mod query;
+mod reduced;
 mod select;
 
 use crate::protocol::duration::SECOND;

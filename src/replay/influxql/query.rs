@@ -57,6 +57,17 @@ pub(super) enum Expression {
     Binary(&'static str, Box<Expression>, Box<Expression>),
 }
 
+impl Expression {
+    /// Tells whether a function is called in it.
+    pub(super) fn calls(&self) -> bool {
+        match self {
+            Self::Call(..) => true,
+            Self::Binary(_, left, right) => left.calls() || right.calls(),
+            _ => false,
+        }
+    }
+}
+
 /// What an interval without points holds.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum Fill {
