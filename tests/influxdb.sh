@@ -73,6 +73,21 @@ curl -sS --fail-with-body -XPOST "$url/write?db=printer" --data-binary \
     'kinds,host=a\ b n=3i,x=4,on=true,s="say \"hi\"" 1500000000000000000'
 span=(--start 2000-01-01T00:00:00Z --stop 2030-01-01T00:00:00Z)
 
+echo "== the commands of docs/influxdb.md"
+awk '$0 == "```" && on {exit} on {print} $0 == "```tick batch.tick" {on = 1}' docs/influxdb.md >"$scratch/batch.tick"
+# The blocks `sh` that this database can answer.
+awk '$0 == "```" && on {on = 0} on {print} $0 == "```sh" && kept {on = 1} {kept = /tests.influxdb.sh runs it/}' docs/influxdb.md |
+    sed "s#http://localhost:8086#$url#" >"$scratch/page.sh"
+for value in 1 2 3; do
+    curl -sS --fail-with-body -XPOST "$url/write?db=printer" --data-binary "temperatures hotend=22$value,bed=90,air=70"
+done
+ln -s "$PWD/scripts" "$scratch/scripts"
+(cd "$scratch" && PATH="$(dirname "$udf"):$PATH" bash -euo pipefail page.sh) >"$scratch/book.out" 2>"$scratch/book.err" ||
+    fail "a command of docs/influxdb.md"
+[ "$(grep -c hotend=22 "$scratch/book.out")" = 3 ] || fail "the points of the page's stream"
+[ -s "$scratch/printer.srpl" ] && [ -s "$scratch/queries.brpl" ] || fail "what the page's commands save"
+curl -sS --fail-with-body -XPOST "$url/query?db=printer" --data-urlencode "q=DELETE FROM temperatures WHERE time > '2020-01-01'" >/dev/null
+
 echo "== a stream, in order, with its types"
 "$udf" replay scripts/mirror.rhai --influxdb "$url" --db printer --measurement kinds "${span[@]}" \
     --format lp 2>"$scratch/kinds.err" >"$scratch/kinds.lp" || fail "stream"

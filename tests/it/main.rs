@@ -13,7 +13,7 @@
 //! - `install`: completions, man pages, new projects, and what doctor finds
 //! - `lab`: what the page of a script is told, and who is not answered
 //! - `listen`: points that arrive over HTTP, from honest senders and others (`listener` starts one)
-//! - `commands`: every command of the book runs and prints what the book shows
+//! - `commands`: every command of the book runs and prints what the book shows (`pages` reads the blocks and compares)
 //! - `printer`: the main job, the alerts of the guide
 //! - `replay`, `judging`: recorded data through a script; CSV, labels, sweeps, detectors on bad input
 //! - `replay_options`: every option of a replay has its effect in both modes, or is refused by name
@@ -107,6 +107,7 @@ mod names;
 mod nodes;
 mod on_error;
 mod options;
+mod pages;
 mod parquet;
 // Pictures of replays.
 mod plotting;
