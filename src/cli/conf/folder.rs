@@ -1,10 +1,11 @@
 //! `conf --dir`: the functions of the daemon for all scripts of a folder.
 
-use super::tickscript::options;
+use super::comment::Shown;
+use super::tickscript::{arguments, literal, properties, written_options};
 use super::{Args, STATE_DIR, absolute, load, own_path, quoted};
 use rhai_udf::protocol::message::EdgeType;
-use rhai_udf::script::folder::{Edges, ScriptFolder};
-use rhai_udf::script::{Declaration, Program};
+use rhai_udf::script::folder::{Edges, Entry, Known, ScriptFolder};
+use rhai_udf::script::{Declaration, OptionSpec, Program};
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::Path;
@@ -32,14 +33,32 @@ pub(super) fn text(args: &Args, dir: &Path) -> anyhow::Result<String> {
         section(args, dir, *edges, &mut text)?;
     }
     text.push_str("\n// A TICKscript:\n");
+    let known = known(&scripts);
     for edges in entries {
+        let entry = Entry::new(dir, edges);
+        let clashes = entry.clashes(&known, &entry.info(&known, None));
+        let clashing = |script: &str, option: &str| {
+            clashes.iter().any(|clash| clash.script == script && clash.option == option)
+        };
         let mut own = scripts.iter().filter(|(_, p)| edges_of(p.declaration()) == edges);
         if let Some((script, program)) = own.next() {
-            example(&name(args, edges), script, program, &mut text);
+            example(&name(args, edges), script, program, &clashing, &mut text)?;
         }
-        let others: Vec<_> = own.map(|(name, _)| name.as_str()).collect();
+        let others: Vec<_> = own.collect();
         if !others.is_empty() {
-            let _ = writeln!(text, "// and so with {}", others.join(", "));
+            let names: Vec<_> = others.iter().map(|(name, _)| name.as_str()).collect();
+            let _ = writeln!(text, "// and so with {}", names.join(", "));
+        }
+        for (script, program) in others {
+            for (option, spec) in &program.declaration().options {
+                if clashing(script, option) {
+                    let property = by_set(option, spec, &Shown::of(program));
+                    let _ = writeln!(
+                        text,
+                        "// option '{option}' of {script}, which others declare otherwise: {property}"
+                    );
+                }
+            }
         }
     }
     Ok(text)
@@ -89,14 +108,42 @@ fn section(args: &Args, dir: &Path, edges: Edges, text: &mut String) -> anyhow::
     Ok(())
 }
 
+/// The scripts as the entries know them.
+fn known(scripts: &BTreeMap<String, Program>) -> BTreeMap<String, Known> {
+    let known = |program: &Program| Known { info: program.declaration().info(), usable: true };
+    scripts.iter().map(|(name, program)| (name.clone(), known(program))).collect()
+}
+
 /// How a task calls a script by an entry.
-fn example(name: &str, script: &str, program: &Program, text: &mut String) {
+fn example(
+    name: &str,
+    script: &str,
+    program: &Program,
+    clashing: &dyn Fn(&str, &str) -> bool,
+    text: &mut String,
+) -> anyhow::Result<()> {
     let declaration = program.declaration();
     text.push_str("\nstream\n    |from()\n        .measurement('my_measurement')\n");
     if declaration.wants == EdgeType::Batch {
         text.push_str("    |window()\n        .period(5m)\n        .every(5m)\n");
     }
     let _ = writeln!(text, "    @{name}()\n        .script('{script}')");
-    options(declaration, text);
+    let shown = Shown::of(program);
+    let given = written_options(declaration, &shown.options)?;
+    for (option, spec) in &declaration.options {
+        if clashing(script, option) {
+            let _ = writeln!(text, "        {}", by_set(option, spec, &shown));
+        } else {
+            properties(option, spec, &given, text);
+        }
+    }
     let _ = writeln!(text, "    |httpOut('{script}')");
+    Ok(())
+}
+
+/// An option that the daemon knows with the types of another script.
+fn by_set(option: &str, spec: &OptionSpec, shown: &Shown) -> String {
+    let values = shown.options.iter().find(|(name, _)| name == option).map(|(_, v)| v.clone());
+    let values = values.unwrap_or_else(|| arguments(spec).replace(['\'', ' '], ""));
+    format!(".set('{option}', {})", literal(&values))
 }

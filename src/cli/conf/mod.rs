@@ -1,5 +1,6 @@
 //! `conf`: what to write into kapacitor.conf, into a TICKscript or into telegraf.conf to use a script.
 
+mod comment;
 mod folder;
 mod tickscript;
 

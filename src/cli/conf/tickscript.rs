@@ -1,6 +1,7 @@
 //! The TICKscript of `conf`: a whole task that uses the script.
 
 use super::TaskArgs;
+use super::comment::Shown;
 use crate::cli::check::option_text;
 use crate::cli::usage;
 use regex::Regex;
@@ -26,31 +27,45 @@ pub(super) fn write(args: &TaskArgs, program: &Program, name: &str) -> anyhow::R
         text.push_str("    |window()\n        .period(5m)\n        .every(5m)\n");
     }
     let _ = writeln!(text, "    @{name}()");
-    let given = given(args, program)?;
+    // What is wrong in the user's options is told without those of the comment.
+    written_options(declaration, &args.options)?;
+    let shown = Shown::of(program).with(&args.options);
+    let given = written_options(declaration, &shown.options)?;
     for (option, spec) in &declaration.options {
-        let mut set = given.iter().filter(|(name, _)| name == option).peekable();
-        if set.peek().is_some() {
-            for (_, values) in set {
-                let _ = writeln!(text, "        .{option}({values})");
-            }
-            continue;
-        }
-        property(option, spec, &mut text);
+        properties(option, spec, &given, &mut text);
     }
+    let crit = args.crit.as_ref().or(shown.crit.as_ref());
     let batches = declaration.provides == EdgeType::Batch;
-    alert(&mut text, name, args.crit.as_deref(), &shown_field(program), batches);
+    let field = shown_field(program, &shown.options);
+    alert(&mut text, name, crit.map(String::as_str), &field, batches);
     Ok(text)
 }
 
-/// The options of a script as properties.
-pub(super) fn options(declaration: &Declaration, text: &mut String) {
-    declaration.options.iter().for_each(|(option, spec)| property(option, spec, text));
+/// An option as properties: as it is given, or with an example of what it takes.
+pub(super) fn properties(
+    option: &str,
+    spec: &OptionSpec,
+    given: &[(String, String)],
+    text: &mut String,
+) {
+    let mut set = given.iter().filter(|(name, _)| name == option).peekable();
+    if set.peek().is_none() {
+        property(option, spec, text);
+    }
+    for (_, values) in set {
+        let _ = writeln!(text, "        .{option}({values})  // {}", about(spec));
+    }
+}
+
+/// What is said of an option behind its property, on one line.
+fn about(spec: &OptionSpec) -> String {
+    option_text(spec).split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 /// An option as a property; one that has a default as a comment, since leaving it out means the same.
 fn property(option: &str, spec: &OptionSpec, text: &mut String) {
     let comment = if spec.default.is_some() { "// " } else { "" };
-    let (values, about) = (arguments(spec), option_text(spec));
+    let (values, about) = (arguments(spec), about(spec));
     let _ = writeln!(text, "        {comment}.{option}({values})  // {about}");
 }
 
@@ -81,10 +96,13 @@ enum Field {
     Value(String),
 }
 
-/// A field that the script sets, by its text and its options.
-fn shown_field(program: &Program) -> Field {
+/// A field that the script sets, by its text and its options: those that are given, else their defaults.
+fn shown_field(program: &Program, given: &[(String, String)]) -> Field {
     let text = &program.source().text;
     let default = |name: &str| {
+        if let Some((_, value)) = given.iter().find(|(given, _)| given == name) {
+            return Some(value.clone());
+        }
         let spec = program.declaration().options.get(name)?;
         spec.default_text().map(|text| text.trim_matches('\'').to_owned())
     };
@@ -106,8 +124,11 @@ fn shown_field(program: &Program) -> Field {
 }
 
 /// The options that are given, as a TICKscript writes them.
-fn given(args: &TaskArgs, program: &Program) -> anyhow::Result<Vec<(String, String)>> {
-    let request = match program.declaration().request(&args.options) {
+pub(super) fn written_options(
+    declaration: &Declaration,
+    options: &[(String, String)],
+) -> anyhow::Result<Vec<(String, String)>> {
+    let request = match declaration.request(options) {
         Ok(request) => request,
         Err(problems) => return usage(&problems.join("; ")),
     };
@@ -144,7 +165,7 @@ fn groups(tags: &[String]) -> String {
 }
 
 /// A string in single quotes.
-fn literal(text: &str) -> String {
+pub(super) fn literal(text: &str) -> String {
     format!("'{}'", text.replace('\\', "\\\\").replace('\'', "\\'"))
 }
 

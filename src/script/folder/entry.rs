@@ -49,6 +49,8 @@ pub struct Known {
 pub struct Clash {
     /// The script.
     pub script: String,
+    /// Its option.
+    pub option: String,
     /// What is the matter and what to write.
     pub message: String,
 }
@@ -138,7 +140,7 @@ impl Entry {
                     self.edges,
                     writing(name, types)
                 );
-                clashes.push(Clash { script: script.clone(), message });
+                clashes.push(Clash { script: script.clone(), option: name.clone(), message });
             }
         }
         clashes
