@@ -79,7 +79,8 @@ fn the_tickscript_runs() {
         let path = script.to_string_lossy().into_owned();
         let (_, tick) = parts(&conf(&[&path, "--name", "mine"]));
         let names = fields(&tick);
-        let data = folder.write("data.lp", &hosts(if names.is_empty() { &["value"] } else { &names }));
+        let data =
+            folder.write("data.lp", &hosts(if names.is_empty() { &["value"] } else { &names }));
         let tick = folder.write("task.tick", &tick);
         let udf = format!("mine={path}");
         let mut command = binary();
@@ -104,7 +105,8 @@ fn the_call_in_the_comment_is_the_example() {
     assert!(tick.contains("\"hotend_pvalue\" < 0.001 OR \"bed_pvalue\" < 0.001"), "{tick}");
     let own = conf(&[&script, "--tick", "--set", "field=a,b,c", "--set", "size=60"]);
     assert!(own.contains(".field('a', 'b', 'c')") && own.contains(".size(60)"), "{own}");
-    let crit = ".crit(lambda: \"a_pvalue\" < 0.001 OR \"b_pvalue\" < 0.001 OR \"c_pvalue\" < 0.001)";
+    let crit =
+        ".crit(lambda: \"a_pvalue\" < 0.001 OR \"b_pvalue\" < 0.001 OR \"c_pvalue\" < 0.001)";
     assert!(own.contains(crit), "{own}");
     let folder = Folder::new("conf-comment");
     let old = "//     @old()\n//         .gone(1)\nfn info() { #{ wants: \"stream\", provides: \"stream\", \
