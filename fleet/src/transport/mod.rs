@@ -8,6 +8,7 @@
 mod inbox;
 mod nats;
 mod reading;
+mod trimming;
 
 pub(crate) use nats::Nats;
 
@@ -85,7 +86,7 @@ pub(crate) trait Transport: Send + Sync + 'static {
     /// Reads a stream from a number on.
     fn read(&self, stream: &str, from: u64) -> Box<dyn Reading>;
 
-    /// Removes the messages below a number.
+    /// Removes the messages below a number, or begins to: those that stay for a while do no harm.
     fn forget(&self, stream: &str, below: u64) -> Result<()>;
 
     /// Bytes of a message at most, its headers included.
@@ -113,7 +114,7 @@ pub(crate) struct Heard {
 
 /// A stream that is being read.
 pub(crate) trait Reading {
-    /// Waits for messages; none come back when none arrived in that time. They are in order, but may begin again earlier, or later
-    /// where some are missing: the caller checks.
+    /// Waits for messages; none come back when none arrived in that time. They come in order, and what the stream holds
+    /// comes, whichever server is down. Where numbers are left out, the stream does not have these messages.
     fn next(&mut self, wait: Duration) -> Result<Vec<Record>>;
 }

@@ -2,6 +2,7 @@
 
 use super::inbox;
 use super::reading::NatsReading;
+use super::trimming::Trimmer;
 use super::{Ends, Heard, Reading, StreamPlan, Ticket, Transport};
 use crate::config::{Config, Security};
 use crate::error::{FleetError, Result};
@@ -27,6 +28,7 @@ pub(crate) struct Nats {
     runtime: Arc<Runtime>,
     client: Client,
     context: Context,
+    trimmer: Trimmer,
 }
 
 impl Nats {
@@ -58,7 +60,8 @@ impl Nats {
         let guard = runtime.enter();
         let context = ContextBuilder::new().timeout(PATIENCE).build(client.clone());
         drop(guard);
-        Ok(Self { runtime: Arc::new(runtime), client, context })
+        let trimmer = Trimmer::new(runtime.handle().clone(), context.clone());
+        Ok(Self { runtime: Arc::new(runtime), client, context, trimmer })
     }
 
     fn block<T>(&self, future: impl Future<Output = T>) -> T {
@@ -243,16 +246,7 @@ impl Transport for Nats {
     }
 
     fn forget(&self, stream: &str, below: u64) -> Result<()> {
-        // Servers take a purge up to message 1 for one of all messages.
-        if below <= 1 {
-            return Ok(());
-        }
-        let purged = self.block(async {
-            let found = self.stream(stream).await?;
-            let purged = found.purge().sequence(below).await;
-            purged.map_err(|error| FleetError::nats(format!("purge {stream}"), error))
-        });
-        purged.map(drop)
+        self.block(self.trimmer.forget(stream, below))
     }
 
     fn largest(&self) -> usize {

@@ -1,13 +1,16 @@
-//! Reading a stream: a consumer that the servers keep in memory only, pulled by bytes, made again from
-//! where we are after any trouble.
+//! Reading a stream: a consumer that the servers keep in memory only is the fast way. It is not trusted: it may
+//! live on a server that is behind the others, or that has lost messages. What it leaves out, and what it
+//! keeps silent about, is read by number from the leader of the stream.
 
 use super::Reading;
-use super::nats::nanoseconds;
+use super::nats::{nanoseconds, stored};
 use crate::error::{FleetError, Result};
 use crate::message::Record;
 use async_nats::jetstream::consumer::{AckPolicy, DeliverPolicy, PullConsumer, pull};
+use async_nats::jetstream::stream::RawMessageErrorKind;
 use async_nats::jetstream::{Context, Message};
-use futures_util::StreamExt;
+use futures_util::{StreamExt, TryStreamExt};
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::runtime::Runtime;
@@ -19,12 +22,17 @@ use tokio::task::JoinHandle;
 const PULL: usize = 4 << 20;
 /// Messages that are asked for at a time.
 const MESSAGES: usize = 4096;
-/// How long the servers keep a pull that finds nothing.
-const EXPIRES: Duration = Duration::from_secs(3);
+/// How long the servers keep a pull that finds nothing. After that the leader is asked whether there is nothing.
+const EXPIRES: Duration = Duration::from_secs(2);
+/// Messages that are asked for by number at a time.
+const BY_NUMBER: usize = 16;
 /// Messages that are handed over together.
 const TOGETHER: usize = 256;
 /// How long to wait after trouble.
 const PAUSE: Duration = Duration::from_millis(200);
+
+/// What something brings, or why reading begins again from where we are.
+type Trouble<T> = std::result::Result<T, String>;
 
 /// A stream that is being read.
 pub(super) struct NatsReading {
@@ -98,7 +106,7 @@ impl Puller {
         }
     }
 
-    async fn consumer(&self) -> std::result::Result<PullConsumer, String> {
+    async fn consumer(&self) -> Trouble<PullConsumer> {
         let config = pull::Config {
             deliver_policy: DeliverPolicy::ByStartSequence { start_sequence: self.next.max(1) },
             ack_policy: AckPolicy::None,
@@ -114,36 +122,108 @@ impl Puller {
     /// Hands messages over until there is trouble; returns what it was.
     async fn pull(&mut self, consumer: &PullConsumer) -> String {
         loop {
-            let asked = consumer.batch().max_bytes(self.bytes).max_messages(MESSAGES);
-            let batch = match asked.expires(EXPIRES).messages().await {
-                Ok(batch) => batch,
-                Err(error) => return error.to_string(),
-            };
-            let mut chunks = std::pin::pin!(batch.ready_chunks(TOGETHER));
-            while let Some(chunk) = chunks.next().await {
-                let mut records = Vec::with_capacity(chunk.len());
-                let mut trouble = None;
-                for message in chunk {
-                    match message.map_err(|error| error.to_string()).and_then(record) {
-                        Ok(record) => records.push(record),
-                        Err(why) => trouble = Some(why),
-                    }
-                }
-                let last = records.last().map(|record: &Record| record.sequence);
-                if !records.is_empty() && self.sender.send(Ok(records)).await.is_err() {
-                    return "nobody reads".into();
-                }
-                self.next = last.map_or(self.next, |last| last + 1);
-                // The end of a pull by its bytes is no trouble.
-                if let Some(why) = trouble.filter(|why| !why.contains("MaxBytes")) {
-                    return why;
-                }
+            match self.pull_once(consumer).await {
+                // Nothing may mean that there is nothing, or that this consumer does not get it.
+                Ok(0) => match self.by_number(None).await {
+                    Ok(0) => {}
+                    Ok(found) => return format!("the consumer was silent about {found} messages"),
+                    Err(why) => return why,
+                },
+                Ok(_) => {}
+                Err(why) => return why,
             }
         }
     }
+
+    /// Asks for messages once; returns how many were new.
+    async fn pull_once(&mut self, consumer: &PullConsumer) -> Trouble<usize> {
+        let asked = consumer.batch().max_bytes(self.bytes).max_messages(MESSAGES);
+        let batch = asked.expires(EXPIRES).messages().await.map_err(|error| error.to_string())?;
+        let mut chunks = std::pin::pin!(batch.ready_chunks(TOGETHER));
+        let mut new = 0;
+        while let Some(chunk) = chunks.next().await {
+            let mut records = Vec::with_capacity(chunk.len());
+            let mut trouble = None;
+            for message in chunk {
+                match message.map_err(|error| error.to_string()).and_then(record) {
+                    Ok(record) => records.push(record),
+                    Err(why) => trouble = Some(why),
+                }
+            }
+            new += self.hand_over(records).await?;
+            // The end of a pull by its bytes is no trouble.
+            if let Some(why) = trouble.filter(|why| !why.contains("MaxBytes")) {
+                return Err(why);
+            }
+        }
+        Ok(new)
+    }
+
+    /// Hands over what a consumer brings: what is known is passed over, and what is missing before the rest is asked
+    /// for by number. Returns how many messages were new.
+    async fn hand_over(&mut self, records: Vec<Record>) -> Trouble<usize> {
+        let mut new = 0;
+        let mut ready: Vec<Record> = Vec::with_capacity(records.len());
+        for record in records {
+            let next = self.next + ready.len() as u64;
+            if record.sequence < next {
+                continue;
+            }
+            if record.sequence > next {
+                self.send(std::mem::take(&mut ready)).await?;
+                new += self.by_number(Some(record.sequence - 1)).await?;
+                // What the leader does not have either is missing: whoever reads sees it by the numbers.
+                self.next = record.sequence;
+            }
+            ready.push(record);
+            new += 1;
+        }
+        self.send(ready).await?;
+        Ok(new)
+    }
+
+    /// Asks the leader of the stream for what comes next, up to a number, or for all that it has; returns how many
+    /// messages were found.
+    async fn by_number(&mut self, through: Option<u64>) -> Trouble<usize> {
+        let stream = self.context.get_stream(&self.stream).await.map_err(|e| e.to_string())?;
+        let state = &stream.cached_info().state;
+        let from = self.next.max(state.first_sequence);
+        let numbers: RangeInclusive<u64> = from..=through.unwrap_or(state.last_sequence);
+        if numbers.is_empty() || state.messages == 0 {
+            return Ok(0);
+        }
+        let asked = numbers.map(|number| {
+            let stream = &stream;
+            async move {
+                match stream.get_raw_message(number).await {
+                    Ok(message) => Ok(Some(stored(message))),
+                    Err(error) if error.kind() == RawMessageErrorKind::NoMessageFound => Ok(None),
+                    Err(error) => Err(error.to_string()),
+                }
+            }
+        });
+        let mut answers = futures_util::stream::iter(asked).buffered(BY_NUMBER);
+        let mut found = 0;
+        while let Some(answer) = answers.try_next().await? {
+            if let Some(record) = answer {
+                found += 1;
+                self.send(vec![record]).await?;
+            }
+        }
+        Ok(found)
+    }
+
+    async fn send(&mut self, records: Vec<Record>) -> Trouble<()> {
+        let Some(last) = records.last().map(|record| record.sequence) else { return Ok(()) };
+        if self.sender.send(Ok(records)).await.is_err() {
+            return Err("nobody reads".into());
+        }
+        self.next = last + 1;
+        Ok(())
+    }
 }
 
-fn record(message: Message) -> std::result::Result<Record, String> {
+fn record(message: Message) -> Trouble<Record> {
     let info = message.info().map_err(|error| error.to_string())?;
     let (sequence, stored) =
         (info.stream_sequence, nanoseconds(info.published.unix_timestamp_nanos()));
