@@ -5,21 +5,19 @@
 //! JetStream's own copying (`sources`) refuses records that were written with a fence.
 
 use crate::error::{FleetError, Result, believed};
-use crate::journal::{Kind, Mark, output_kind};
+use crate::journal::{Kind, Mark, output_kind, room};
 use crate::message::Record;
 use crate::names::{Names, Partition};
 use crate::transport::{Reading, Ticket, Transport};
 use async_nats::HeaderMap;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// The header that names the record which says how far all journals were copied.
 const SINCE: &str = "Since";
-/// Records that may be under way.
-const UNDER_WAY: usize = 64;
 /// Bytes after which the progress of all journals is noted.
 const NOTED: usize = 4 << 20;
 /// What a record counts besides its bytes: at most a thousand lie between two notes.
@@ -28,8 +26,6 @@ const RECORD: usize = 4 << 10;
 const PAUSE: Duration = Duration::from_millis(5);
 /// How often a journal is read again before what is missing is believed to be.
 const READ_AGAIN: u32 = 8;
-/// After this long without a record a journal is read again from where we are.
-const SILENCE: Duration = Duration::from_secs(10);
 /// How long to wait before it is read again the first time.
 const MISREAD: Duration = Duration::from_millis(100);
 
@@ -53,7 +49,8 @@ pub(crate) struct Outlet {
     sent: Copied,
     /// How far they are stored.
     pub(crate) copied: Copied,
-    under_way: VecDeque<(u64, Partition, u64, Ticket)>,
+    /// The record that is under way; one at a time, as in a journal.
+    under_way: Option<(Partition, u64, Ticket)>,
     sources: Vec<JournalSource>,
 }
 
@@ -64,8 +61,14 @@ struct JournalSource {
     misread: u32,
     /// Not to be read before.
     not_before: Instant,
-    /// When something came last.
-    heard: Instant,
+}
+
+/// Lines of records that follow each other, which are copied as one record.
+struct Run {
+    kind: Kind,
+    lines: Vec<u8>,
+    /// The mark of the last of them.
+    mark: Mark,
 }
 
 /// Writes the first record: nothing is copied.
@@ -232,7 +235,7 @@ impl Outlet {
             bytes_since: 0,
             sent: copied.clone(),
             copied,
-            under_way: VecDeque::new(),
+            under_way: None,
             sources: Vec::new(),
         };
         for of in partitions {
@@ -244,10 +247,9 @@ impl Outlet {
 
     fn source(&self, of: Partition) -> JournalSource {
         let from = self.sent.get(&of).copied().unwrap_or_default() + 1;
-        // Checkpoints are read too, and passed over: servers that were killed have left messages out where only
-        // some subjects were asked for.
+        // Checkpoints are read too, and passed over, so that the numbers of the messages leave no gap.
         let reading = self.transport.read(&self.names.journal(of), from);
-        JournalSource { of, reading, misread: 0, not_before: Instant::now(), heard: Instant::now() }
+        JournalSource { of, reading, misread: 0, not_before: Instant::now() }
     }
 
     /// Copies what has come.
@@ -262,16 +264,10 @@ impl Outlet {
             }
             let records = self.sources[i].reading.next(Duration::ZERO)?;
             any |= !records.is_empty();
-            if !records.is_empty() {
-                self.sources[i].heard = Instant::now();
-            } else if self.sources[i].heard.elapsed() > SILENCE {
-                // A consumer may have died with its server.
-                self.sources[i] = self.source(self.sources[i].of);
-            }
             self.copy_records(i, &records)?;
         }
         if !any {
-            self.settle(0)?;
+            self.settle()?;
             std::thread::sleep(PAUSE);
         }
         Ok(())
@@ -279,20 +275,34 @@ impl Outlet {
 
     fn copy_records(&mut self, source: usize, records: &[Record]) -> Result<()> {
         let of = self.sources[source].of;
+        let room = room(&*self.transport);
+        let mut run: Option<Run> = None;
         for record in records {
             let Some(kind) = self.kind(of, record) else { continue };
             let mark = Mark::of(record)?;
-            let known = self.sent.get(&of).copied().unwrap_or_default();
+            let sent = || self.sent.get(&of).copied().unwrap_or_default();
+            let known = run.as_ref().map_or_else(sent, |run| run.mark.own);
             if mark.own <= known {
                 continue;
             }
             if mark.previous != known {
+                self.send(of, run)?;
                 return self.misread(source, known, mark.previous);
             }
             self.sources[source].misread = 0;
-            self.send(of, kind, record, &mark)?;
+            match &mut run {
+                Some(run) if run.kind == kind && run.lines.len() + record.payload.len() <= room => {
+                    run.lines.extend_from_slice(&record.payload);
+                    run.mark = mark;
+                }
+                _ => {
+                    let next = Run { kind, lines: record.payload.to_vec(), mark };
+                    let before = run.replace(next);
+                    self.send(of, before)?;
+                }
+            }
         }
-        Ok(())
+        self.send(of, run)
     }
 
     /// What lines a record of a journal holds, if it holds any.
@@ -326,41 +336,43 @@ impl Outlet {
         Ok(())
     }
 
-    fn send(&mut self, of: Partition, kind: Kind, record: &Record, mark: &Mark) -> Result<()> {
+    fn send(&mut self, of: Partition, run: Option<Run>) -> Result<()> {
+        let Some(Run { kind, lines, mark }) = run else { return Ok(()) };
+        self.settle()?;
         if self.bytes_since >= NOTED {
-            self.settle(0)?;
             note(&*self.transport, &self.names, &self.copied, self.last)?()?;
             self.last += 1;
             self.since = self.last;
             self.bytes_since = 0;
         }
-        self.settle(UNDER_WAY - 1)?;
-        let subject =
-            format!("{}.{}.{}", self.names.output_subject(kind.name()), of.generation, of.number);
         let mut headers = mark.headers();
         headers.insert(SINCE, self.since.to_string());
-        let (stream, payload) = (self.names.output(), record.payload.clone());
-        self.bytes_since += payload.len() + RECORD;
-        let ticket = self.transport.append(&stream, subject, headers, payload, Some(self.last))?;
+        self.bytes_since += lines.len() + RECORD;
+        let (stream, subject) = (self.names.output(), line_subject(&self.names, kind, of));
+        let ticket = self.transport.append(
+            &stream,
+            subject,
+            headers,
+            Bytes::from(lines),
+            Some(self.last),
+        )?;
         self.last += 1;
         self.sent.insert(of, mark.own);
-        self.under_way.push_back((self.last, of, mark.own, ticket));
+        self.under_way = Some((of, mark.own, ticket));
         Ok(())
     }
 
-    /// Waits until at most so many records are under way.
-    fn settle(&mut self, left: usize) -> Result<()> {
-        while self.under_way.len() > left {
-            let Some((expected, of, own, ticket)) = self.under_way.pop_front() else { break };
-            let stored = ticket()?;
-            if stored != expected {
-                return Err(FleetError::Stop {
-                    what: format!("record {expected} of the output was stored as {stored}"),
-                    choice: "Somebody has changed the stream: look at it before it goes on".into(),
-                });
-            }
-            self.copied.insert(of, own);
+    /// Waits until what was sent is stored.
+    fn settle(&mut self) -> Result<()> {
+        let Some((of, own, ticket)) = self.under_way.take() else { return Ok(()) };
+        let (stored, expected) = (ticket()?, self.last);
+        if stored != expected {
+            return Err(FleetError::Stop {
+                what: format!("record {expected} of the output was stored as {stored}"),
+                choice: "Somebody has changed the stream: look at it before it goes on".into(),
+            });
         }
+        self.copied.insert(of, own);
         Ok(())
     }
 }

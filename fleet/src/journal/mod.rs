@@ -1,6 +1,7 @@
 //! A partition's journal: who owns it (`epoch`), what came out (`out`), and its state (`checkpoint`), in one
 //! sequence in which only the owner can write: each record is stored only if the last one is
-//! the one that the writer knows.
+//! the one that the writer knows. The servers compare numbers and not records, so a writer has one record under way:
+//! the second of two would be stored behind a stranger's record that took the number of the first.
 
 mod mark;
 
@@ -12,11 +13,8 @@ use crate::transport::{Ticket, Transport};
 use bytes::Bytes;
 use rhai_udf::replay::state::RunState;
 use serde::{Deserialize, Serialize};
-use std::collections::VecDeque;
 use std::sync::Arc;
 
-/// Records that may be under way.
-const UNDER_WAY: usize = 32;
 /// Bytes that a record keeps free for its headers.
 const HEAD: usize = 1024;
 /// Bytes of a record at most, where servers would take more.
@@ -86,7 +84,7 @@ pub(crate) struct Journal {
     stream: String,
     /// What the last record says that was sent.
     pub(crate) mark: Mark,
-    under_way: VecDeque<(u64, Ticket)>,
+    under_way: Option<Ticket>,
     /// The first record of the last checkpoint.
     latest_checkpoint: u64,
     /// The first record of the checkpoint before it. What is needed never is the first message of the stream, the
@@ -160,7 +158,7 @@ impl Journal {
             names: names.clone(),
             of,
             mark,
-            under_way: VecDeque::new(),
+            under_way: None,
             keep_from: 0,
             latest_checkpoint: 0,
             latest_output,
@@ -173,7 +171,7 @@ impl Journal {
     /// # Errors
     /// A journal that belongs to somebody else.
     pub(crate) fn write(&mut self, points: &[u8], alerts: &[u8], through: u64) -> Result<()> {
-        let room = self.room();
+        let room = room(&*self.transport);
         let of =
             |kind, lines| pieces(kind, lines, room).into_iter().map(move |piece| (kind, piece));
         let all: Vec<_> = of(Kind::Points, points).chain(of(Kind::Alerts, alerts)).collect();
@@ -200,7 +198,7 @@ impl Journal {
         let first = self.mark.own + 1;
         let bytes = encode(checkpoint)?;
         let (length, crc) = (bytes.len() as u64, crc32fast::hash(&bytes));
-        let room = self.room();
+        let room = room(&*self.transport);
         let mut manifest = Manifest {
             position: checkpoint.position,
             version: checkpoint.version.clone(),
@@ -244,41 +242,36 @@ impl Journal {
     /// # Errors
     /// A record that was refused, or of which nobody knows: the journal must be taken over again.
     pub(crate) fn settle(&mut self) -> Result<()> {
-        self.wait_for(0)
-    }
-
-    fn wait_for(&mut self, left: usize) -> Result<()> {
-        while self.under_way.len() > left {
-            let Some((expected, ticket)) = self.under_way.pop_front() else { return Ok(()) };
-            let stored = ticket()?;
-            if stored != expected {
-                return Err(FleetError::Stop {
-                    what: format!(
-                        "record {expected} of the journal {} was stored as {stored}",
-                        self.stream
-                    ),
-                    choice: "Somebody has changed the stream: look at it before it goes on".into(),
-                });
-            }
+        let Some(ticket) = self.under_way.take() else { return Ok(()) };
+        let (stored, expected) = (ticket()?, self.mark.own);
+        if stored == expected {
+            return Ok(());
         }
-        Ok(())
+        Err(FleetError::Stop {
+            what: format!(
+                "record {expected} of the journal {} was stored as {stored}",
+                self.stream
+            ),
+            choice: "Somebody has changed the stream: look at it before it goes on".into(),
+        })
     }
 
     fn append(&mut self, kind: &str, payload: Bytes) -> Result<()> {
-        self.wait_for(UNDER_WAY - 1)?;
+        self.settle()?;
         let after = self.mark.own;
         self.mark.previous = self.latest_output;
         self.mark.own += 1;
         let subject = self.names.journal_subject(self.of, kind);
         let headers = self.mark.headers();
         let ticket = self.transport.append(&self.stream, subject, headers, payload, Some(after))?;
-        self.under_way.push_back((self.mark.own, ticket));
+        self.under_way = Some(ticket);
         Ok(())
     }
+}
 
-    fn room(&self) -> usize {
-        self.transport.largest().saturating_sub(HEAD).clamp(1024, LARGEST)
-    }
+/// Bytes of lines that have room in a record.
+pub(crate) fn room(transport: &dyn Transport) -> usize {
+    transport.largest().saturating_sub(HEAD).clamp(1024, LARGEST)
 }
 
 /// Reads how a partition stands.
