@@ -17,7 +17,7 @@ impl Dice {
 }
 
 /// Three servers and three workers; every few seconds one of them is killed or stopped for a while.
-fn chaos(seconds: u64) {
+fn chaos(seconds: u64, seed: u64) {
     let Some(mut servers) = Servers::start(3) else { return };
     let rest = format!(
         "partitions = {PARTITIONS}\nreplicas = 3\n[streams]\nkeep_input = true\n[checkpoint]\nseconds = 2"
@@ -25,7 +25,10 @@ fn chaos(seconds: u64) {
     let fleet = Fleet::create(servers.urls(), &rest);
     let feed = fleet.feed();
     let mut workers: Vec<Process> = ["a", "b", "c"].map(|id| fleet.worker(id)).into();
-    let mut dice = Dice(0x5eed_1234_5678);
+    let mut dice = Dice(0x5eed_1234_5678 ^ seed.wrapping_mul(0x9e37_79b9_7f4a_7c15));
+    for _ in 0..8 {
+        dice.roll(2);
+    }
     let began = Instant::now();
     let mut events = Vec::new();
     let mut sent = 0;
@@ -42,7 +45,7 @@ fn chaos(seconds: u64) {
         while began.elapsed() < Duration::from_secs(seconds) {
             std::thread::sleep(Duration::from_millis(1500));
             let which = dice.roll(3);
-            let event = match dice.roll(4) {
+            let event = match dice.roll(5) {
                 0 => {
                     let id = ["a", "b", "c"][which];
                     let new = fleet.worker(id);
@@ -55,7 +58,7 @@ fn chaos(seconds: u64) {
                     workers[which].signal("-CONT");
                     format!("stop worker {which}")
                 }
-                2 => {
+                2 | 3 => {
                     servers.kill(which);
                     std::thread::sleep(Duration::from_millis(1000));
                     servers.restart(which);
@@ -122,9 +125,10 @@ fn tell_of_stops(fleet: &Fleet, client: &Client) {
     }
 }
 
-/// `RHAI_UDF_CHAOS=300` lets it go on for five minutes.
+/// `RHAI_UDF_CHAOS=300` lets it go on for five minutes, `RHAI_UDF_CHAOS_SEED=7` lets other things happen, and with
+/// `RHAI_UDF_KEEP=1` the logs and the streams stay where it fails.
 #[test]
 fn nothing_is_lost_or_doubled_when_workers_and_servers_die() {
-    let seconds = std::env::var("RHAI_UDF_CHAOS").ok().and_then(|text| text.parse().ok());
-    chaos(seconds.unwrap_or(30));
+    let number = |name| std::env::var(name).ok().and_then(|text| text.parse().ok());
+    chaos(number("RHAI_UDF_CHAOS").unwrap_or(20), number("RHAI_UDF_CHAOS_SEED").unwrap_or(1));
 }

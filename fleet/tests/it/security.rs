@@ -11,8 +11,8 @@ authorization {
         subscribe: ["_INBOX.>"] } }
     { user: worker, password: w, permissions: {
         publish: ["t.j.>", "t.out.>", "t.beat", "_INBOX.>", "$JS.API.STREAM.INFO.*", "$JS.API.STREAM.MSG.GET.*",
-                  "$JS.API.STREAM.PURGE.*", "$JS.API.CONSUMER.CREATE.*", "$JS.API.CONSUMER.CREATE.*.>",
-                  "$JS.API.CONSUMER.MSG.NEXT.*.*"]
+                  "$JS.API.STREAM.PURGE.*", "$JS.API.STREAM.MSG.DELETE.*", "$JS.API.CONSUMER.CREATE.*",
+                  "$JS.API.CONSUMER.CREATE.*.>", "$JS.API.CONSUMER.MSG.NEXT.*.*"]
         subscribe: ["t.beat", "t.control", "_INBOX.>"] } }
   ]
 }

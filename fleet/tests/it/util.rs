@@ -77,6 +77,14 @@ impl Drop for Process {
     }
 }
 
+/// With `RHAI_UDF_KEEP` set, keeps the folder of a test that fails, with all logs, and says where it is.
+fn keep_if_failed(folder: &mut TempDir) {
+    if std::thread::panicking() && std::env::var_os("RHAI_UDF_KEEP").is_some() {
+        folder.disable_cleanup(true);
+        let _ = writeln!(std::io::stderr(), "kept: {}", folder.path().display());
+    }
+}
+
 /// One server, or three that are a cluster.
 pub(crate) struct Servers {
     program: PathBuf,
@@ -155,6 +163,12 @@ impl Servers {
     }
 }
 
+impl Drop for Servers {
+    fn drop(&mut self) {
+        keep_if_failed(&mut self.folder);
+    }
+}
+
 /// Waits until something holds.
 pub(crate) fn wait_for(what: &str, mut holds: impl FnMut() -> bool) {
     let began = Instant::now();
@@ -211,7 +225,10 @@ impl Fleet {
     }
 
     pub(crate) fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_rhai-udf-nats"));
+        let built = || env!("CARGO_BIN_EXE_rhai-udf-nats").into();
+        // Another build of the program, such as the optimized one.
+        let program = std::env::var_os("RHAI_UDF_NATS").unwrap_or_else(built);
+        let mut command = Command::new(program);
         command.args(arguments).args(["-c", "f.toml"]).current_dir(self.folder.path());
         command
     }
@@ -291,6 +308,12 @@ impl Fleet {
 
     pub(crate) fn script(&self) -> PathBuf {
         self.folder.path().join("count.rhai")
+    }
+}
+
+impl Drop for Fleet {
+    fn drop(&mut self) {
+        keep_if_failed(&mut self.folder);
     }
 }
 
