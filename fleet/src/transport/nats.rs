@@ -97,7 +97,8 @@ fn options(security: &Security) -> Result<ConnectOptions> {
     }
     if let Some(path) = &security.credentials {
         let wrong = |e: std::io::Error| FleetError::Read { path: path.clone(), source: e };
-        options = options.credentials(&read(path)?).map_err(wrong)?;
+        // A line that does not end is not found by the client's parser.
+        options = options.credentials(&(read(path)? + "\n")).map_err(wrong)?;
     }
     if let Some(user) = &security.user {
         let password = match (&security.password, &security.password_file) {

@@ -70,3 +70,60 @@ fn a_message_that_was_removed_in_the_middle_is_noticed() {
     let _worker = fleet.worker("b");
     wait_for_stop(&fleet, "messages 3 to 3 of the input t_IN_1_0 are missing");
 }
+
+#[test]
+fn output_that_was_not_copied_is_missed_until_it_is_given_up() {
+    let Some(servers) = Servers::start(1) else { return };
+    let fleet = Fleet::create(servers.urls(), "partitions = 1");
+    let feed = fleet.feed();
+    let worker = fleet.worker("a");
+    feed.send_until_taken(&points(0, 100, 5));
+    fleet.output(100);
+    assert_eq!(worker.end(), Some(0));
+    let client = Client::new(&servers.urls());
+    // The stream of all output comes back from a backup that is older than the journal.
+    client.block(async {
+        let output = client.context.get_stream("t_OUT").await.unwrap();
+        let config = output.cached_info().config.clone();
+        let first = output.get_raw_message(1).await.unwrap();
+        client.context.delete_stream("t_OUT").await.unwrap();
+        client.context.create_stream(config).await.unwrap();
+        let sent = client.context.publish_with_headers(first.subject, first.headers, first.payload);
+        sent.await.unwrap().await.unwrap();
+        let journal = client.context.get_stream("t_J_1_0").await.unwrap();
+        let state = journal.cached_info().state.clone();
+        journal.purge().sequence(state.last_sequence).await.unwrap();
+    });
+    let _worker = fleet.worker("b");
+    feed.send_until_taken(&points(100, 200, 5));
+    wait_for("a stop", || {
+        let status = fleet.status();
+        status["output_stopped"].as_str().is_some_and(|why| why.contains("was not copied"))
+    });
+    assert!(fleet.ok(&["status"]).contains("resume --output --accept-gap"));
+    fleet.ok(&["resume", "--output", "--accept-gap"]);
+    let output = fleet.output(100);
+    assert_eq!(output.lines().count(), 100, "the lines before are given up");
+    assert!(output.lines().all(|line| !line.contains("n=20i")), "{output}");
+    let refused = fleet.run(&["resume", "--output", "--accept-gap"]);
+    assert_eq!(refused.status.code(), Some(2), "nothing is missing any more");
+}
+
+#[test]
+fn a_version_that_is_not_stored_any_more_stops_its_partition() {
+    let Some(servers) = Servers::start(1) else { return };
+    let (fleet, client) = at_rest(&servers);
+    let bundles = |client: &Client| {
+        client.block(async {
+            let stream = client.context.get_stream("t_META").await.unwrap();
+            stream.purge().filter("t.meta.bundle.>").await.unwrap();
+        });
+    };
+    bundles(&client);
+    let _worker = fleet.worker("b");
+    wait_for_stop(&fleet, "is not stored");
+    // The file that it was made of stores it again.
+    let deployed = fleet.ok(&["deploy", "count.rhai"]);
+    assert!(deployed.contains("is what the fleet runs"), "{deployed}");
+    assert_eq!(fleet.output(300).lines().count(), 300);
+}

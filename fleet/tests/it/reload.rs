@@ -1,4 +1,5 @@
-use crate::util::{Fleet, Servers, by_group, points, text, wait_for};
+use crate::util::{Client, Fleet, Servers, by_group, points, text, wait_for};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// The script that numbers points, as version `number`, which it writes too.
 fn version(number: u32) -> String {
@@ -29,7 +30,12 @@ fn versions_change_between_two_points_and_keep_the_state() {
     }
     let output = fleet.output(sent as usize);
     assert_eq!(output.lines().count() as u64, sent);
-    for (group, lines) in by_group(&output) {
+    assert_numbered(&output, 4);
+}
+
+/// Each group is numbered without a gap, versions only rise, and the last one is reached.
+fn assert_numbered(output: &str, newest: u32) {
+    for (group, lines) in by_group(output) {
         let mut last = 0;
         for (i, line) in lines.iter().enumerate() {
             assert!(line.contains(&format!("n={}i", i + 1)), "{group}: line {i}: {line}");
@@ -40,8 +46,48 @@ fn versions_change_between_two_points_and_keep_the_state() {
             assert!(version >= last, "{group}: version {version} after {last}");
             last = version;
         }
-        assert_eq!(last, 4, "{group}");
+        assert_eq!(last, newest, "{group}");
     }
+}
+
+#[test]
+fn versions_are_deployed_while_workers_and_servers_are_killed() {
+    let Some(mut servers) = Servers::start(3) else { return };
+    let rest =
+        "partitions = 3\nreplicas = 3\n[streams]\nkeep_input = true\n[checkpoint]\nseconds = 1";
+    let fleet = Fleet::create(servers.urls(), rest);
+    let feed = fleet.feed();
+    let mut workers = ["a", "b"].map(|id| fleet.worker(id));
+    fleet.wait_until_running();
+    let feeding = AtomicBool::new(true);
+    std::thread::scope(|scope| {
+        let feeder = scope.spawn(|| {
+            let mut next = 0;
+            while feeding.load(Ordering::Acquire) {
+                feed.send_until_taken(&points(next, next + 100, 20));
+                next += 100;
+                std::thread::sleep(std::time::Duration::from_millis(20));
+            }
+            // Each group gets points of the last version.
+            feed.send_until_taken(&points(next, next + 100, 20));
+        });
+        for number in 1..=3u32 {
+            let which = number as usize % 2;
+            std::fs::write(fleet.script(), version(number)).unwrap();
+            servers.kill(number as usize % 3);
+            let id = ["a", "b"][which];
+            std::mem::replace(&mut workers[which], fleet.worker(id)).kill();
+            // It may be refused while partitions have no owner, and is then deployed nowhere.
+            wait_for("a deployment", || fleet.run(&["deploy", "count.rhai"]).status.success());
+            servers.restart(number as usize % 3);
+        }
+        feeding.store(false, Ordering::Release);
+        feeder.join().unwrap();
+    });
+    let stored = Client::new(&servers.urls()).fed(1, 3).lines().count();
+    let output = fleet.output(stored);
+    assert_eq!(output.lines().count(), stored);
+    assert_numbered(&output, 3);
 }
 
 #[test]

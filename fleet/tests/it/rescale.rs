@@ -36,7 +36,7 @@ fn workers_come_and_go() {
 #[test]
 fn groups_are_spread_over_more_and_fewer_partitions() {
     let Some(servers) = Servers::start(1) else { return };
-    let fleet = Fleet::create(servers.urls(), "partitions = 4");
+    let fleet = Fleet::create(servers.urls(), "partitions = 16");
     let (feed, _worker) = (fleet.feed(), fleet.worker("a"));
     let mut all = String::new();
     let mut sent = 0;
@@ -47,7 +47,7 @@ fn groups_are_spread_over_more_and_fewer_partitions() {
         sent += 3000;
     };
     more();
-    for partitions in ["8", "3"] {
+    for partitions in ["32", "5"] {
         let told = fleet.ok(&["repartition", "--partitions", partitions]);
         assert!(
             told.contains(&format!("{partitions} partitions; workers and feeds follow")),

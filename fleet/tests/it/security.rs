@@ -1,4 +1,5 @@
 use crate::util::{Fleet, Servers, points, text};
+use data_encoding::BASE64URL_NOPAD;
 use std::process::Command;
 
 /// The accounts that docs/fleet.md shows.
@@ -43,6 +44,89 @@ fn feeds_and_workers_need_few_rights() {
     let refused = as_user("feed", "wrong").run(&["status"]);
     assert_eq!(refused.status.code(), Some(1));
     assert!(text(&refused.stderr).to_lowercase().contains("auth"), "{}", text(&refused.stderr));
+}
+
+/// A token as `nsc` makes it: claims that a key has signed.
+fn token(by: &nkeys::KeyPair, of: &nkeys::KeyPair, claims: serde_json::Value) -> String {
+    let part = |value: serde_json::Value| BASE64URL_NOPAD.encode(value.to_string().as_bytes());
+    let head = part(serde_json::json!({"typ": "JWT", "alg": "ed25519-nkey"}));
+    let body = part(serde_json::json!({
+        "jti": "t", "iat": 1_700_000_000, "iss": by.public_key(), "sub": of.public_key(), "name": "t", "nats": claims,
+    }));
+    let signature = by.sign(format!("{head}.{body}").as_bytes()).unwrap();
+    format!("{head}.{body}.{}", BASE64URL_NOPAD.encode(&signature))
+}
+
+#[test]
+fn credentials_of_an_account_are_asked_for() {
+    use nkeys::KeyPair;
+    use serde_json::json;
+    let (operator, account, system) =
+        (KeyPair::new_operator(), KeyPair::new_account(), KeyPair::new_account());
+    let limits = json!({"subs": -1, "data": -1, "payload": -1, "imports": -1, "exports": -1, "wildcards": true,
+        "conn": -1, "leaf": -1, "mem_storage": -1, "disk_storage": -1, "streams": -1, "consumer": -1});
+    let claims = |limits| json!({"type": "account", "version": 2, "limits": limits});
+    let plain = json!({"subs": -1, "data": -1, "payload": -1, "conn": -1, "leaf": -1});
+    let text = format!(
+        "operator: {}\nsystem_account: {}\nresolver: MEMORY\nresolver_preload: {{ {}: {}, {}: {} }}\n",
+        token(&operator, &operator, json!({"type": "operator", "version": 2})),
+        system.public_key(),
+        account.public_key(),
+        token(&operator, &account, claims(limits)),
+        system.public_key(),
+        token(&operator, &system, claims(plain)),
+    );
+    let Some(servers) = Servers::start_with(1, &text) else { return };
+    let fleet =
+        Fleet::new(servers.urls(), "partitions = 1\n[security]\ncredentials = \"user.creds\"\n");
+    let write = |signer: &KeyPair| {
+        let user = KeyPair::new_user();
+        let claims = json!({"type": "user", "version": 2, "subs": -1, "data": -1, "payload": -1});
+        let creds = format!(
+            "-----BEGIN NATS USER JWT-----\n{}\n------END NATS USER JWT------\n\n\
+             -----BEGIN USER NKEY SEED-----\n{}\n------END USER NKEY SEED------\n",
+            token(signer, &user, claims),
+            user.seed().unwrap()
+        );
+        std::fs::write(fleet.folder.path().join("user.creds"), creds).unwrap();
+    };
+    write(&account);
+    fleet.ok(&["create"]);
+    let (feed, _worker) = (fleet.feed(), fleet.worker("a"));
+    feed.send_until_taken(&points(0, 100, 5));
+    assert_eq!(fleet.output(100).lines().count(), 100);
+    write(&KeyPair::new_account());
+    let refused = fleet.run(&["status"]);
+    assert_eq!(refused.status.code(), Some(1));
+    assert!(crate::util::text(&refused.stderr).contains("auth"), "{}", crate::util::text(&refused.stderr));
+}
+
+#[test]
+fn a_client_without_its_certificate_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    if !["server", "client", "other"].iter().all(|name| certificate(folder.path(), name)) {
+        assert!(std::env::var_os("RHAI_UDF_FLEET").is_none(), "openssl is not installed");
+        return;
+    }
+    let path = |name: &str| folder.path().join(name).to_string_lossy().into_owned();
+    let tls = format!(
+        "tls {{ cert_file: \"{}\", key_file: \"{}\", ca_file: \"{}\", verify: true }}\n",
+        path("server.pem"),
+        path("server.key"),
+        path("client.pem")
+    );
+    let Some(servers) = Servers::start_with(1, &tls) else { return };
+    let with = |who: &str| {
+        let own = format!("cert = \"{}\"\nkey = \"{}\"\n", path(&format!("{who}.pem")), path(&format!("{who}.key")));
+        let own = if who.is_empty() { String::new() } else { own };
+        format!("partitions = 1\n[security]\nca = \"{}\"\n{own}", path("server.pem"))
+    };
+    let fleet = Fleet::create(servers.urls(), &with("client"));
+    assert!(fleet.ok(&["status"]).contains("no owner"));
+    for who in ["other", ""] {
+        let refused = Fleet::new(servers.urls(), &with(who)).run(&["status"]);
+        assert_eq!(refused.status.code(), Some(1), "as '{who}'");
+    }
 }
 
 /// Makes a key and a certificate; returns false where openssl is not installed.
