@@ -94,6 +94,15 @@ fn text(fleet: &str, beat: &Beat) -> String {
     }
     let counters = &beat.counters;
     let copies = beat.partitions.iter().any(|status| status.number == OUTLET);
+    let lag = beat.partitions.iter().find(|status| status.number == OUTLET);
+    if let Some(PartitionStatus { lag_seconds, .. }) = lag {
+        let _ = writeln!(
+            text,
+            "# HELP rhai_udf_fleet_output_lag_seconds how long the latest output had waited to be copied\n\
+             # TYPE rhai_udf_fleet_output_lag_seconds gauge\n\
+             rhai_udf_fleet_output_lag_seconds{{fleet=\"{fleet}\",worker=\"{worker}\"}} {lag_seconds}"
+        );
+    }
     for (name, kind, help, value) in [
         ("takeovers_total", "counter", "partitions that were taken over", counters.takeovers),
         (

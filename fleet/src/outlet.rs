@@ -9,6 +9,7 @@ use crate::journal::{Kind, Mark, output_kind, room};
 use crate::message::Record;
 use crate::names::{Names, Partition};
 use crate::transport::{Reading, Ticket, Transport};
+use crate::worker::status::now;
 use async_nats::HeaderMap;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
@@ -52,6 +53,8 @@ pub(crate) struct Outlet {
     /// The record that is under way; one at a time, as in a journal.
     under_way: Option<(Partition, u64, Ticket)>,
     sources: Vec<JournalSource>,
+    /// How long the latest record had waited, in seconds; 0 where nothing waits.
+    pub(crate) lag_seconds: f64,
 }
 
 /// A journal that is being copied.
@@ -237,6 +240,7 @@ impl Outlet {
             copied,
             under_way: None,
             sources: Vec::new(),
+            lag_seconds: 0.0,
         };
         for of in partitions {
             let source = outlet.source(of);
@@ -264,10 +268,14 @@ impl Outlet {
             }
             let records = self.sources[i].reading.next(Duration::ZERO)?;
             any |= !records.is_empty();
+            if let Some(record) = records.last() {
+                self.lag_seconds = (now() - record.stored as f64 / 1e9).max(0.0);
+            }
             self.copy_records(i, &records)?;
         }
         if !any {
             self.settle()?;
+            self.lag_seconds = 0.0;
             std::thread::sleep(PAUSE);
         }
         Ok(())

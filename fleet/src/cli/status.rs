@@ -5,6 +5,7 @@ use crate::error::Result;
 use crate::journal::standing;
 use crate::meta::Meta;
 use crate::names::OUTLET;
+use crate::outlet;
 use crate::worker::status::{Beat, PartitionStatus, Stage, now};
 use clap::ValueEnum;
 use serde::Serialize;
@@ -47,6 +48,10 @@ struct Report {
     partitions: Vec<Row>,
     /// Messages of the output stream.
     output_messages: u64,
+    /// Records of the journals, at most, that are not in the output stream yet.
+    output_lag: u64,
+    /// How long the latest record that was copied had waited.
+    output_lag_seconds: f64,
     /// The worker that copies the output.
     output_copied_by: Option<String>,
     /// Why it is not copied, if somebody has to do something.
@@ -105,6 +110,15 @@ fn look(fleet: &Fleet) -> Result<Report> {
         partitions.push(Row { worker, status });
     }
     let copier = holder(&beats, layout.generation, OUTLET);
+    let copied = match &copier {
+        Some((_, status)) if status.stage == Stage::Running => status.copied.clone(),
+        _ => stored_progress(fleet, layout.generation),
+    };
+    let behind = |row: &Row| {
+        let copied = copied.get(&row.status.number).copied().unwrap_or_default();
+        row.status.written.saturating_sub(copied)
+    };
+    let output_lag = partitions.iter().map(behind).sum();
     let output = fleet.transport.ends(&fleet.names.output())?.unwrap_or_default();
     let (version, script) =
         wanted.map(|wanted| (wanted.version, wanted.script)).unwrap_or_default();
@@ -116,10 +130,20 @@ fn look(fleet: &Fleet) -> Result<Report> {
         script,
         partitions,
         output_messages: output.messages,
+        output_lag,
+        output_lag_seconds: copier.as_ref().map_or(0.0, |(_, status)| status.lag_seconds),
         output_stopped: copier.as_ref().and_then(|(_, status)| status.why.clone()),
         output_copied_by: copier.map(|(worker, _)| worker),
         workers: beats.into_values().collect(),
     })
+}
+
+/// How far journals are copied, as the output stream itself says.
+fn stored_progress(fleet: &Fleet, generation: u64) -> BTreeMap<u32, u64> {
+    let copied = outlet::progress(&*fleet.transport, &fleet.names);
+    let copied = copied.map(|(_, copied)| copied).unwrap_or_default();
+    let own = copied.into_iter().filter(|(of, _)| of.generation == generation);
+    own.map(|(of, record)| (of.number, record)).collect()
 }
 
 /// Who says that it has a partition; of two, the one that is further.
@@ -143,6 +167,7 @@ fn orphan(fleet: &Fleet, of: crate::names::Partition) -> PartitionStatus {
             status.version = standing.checkpoint.version;
             status.position = standing.mark.through;
             status.checkpoint_position = standing.checkpoint.position;
+            status.written = standing.latest_output;
             status.checkpoint_at = standing.stored as f64 / 1e9;
             status.checkpoint_bytes = standing.size;
         }
@@ -156,13 +181,14 @@ fn orphan(fleet: &Fleet, of: crate::names::Partition) -> PartitionStatus {
 
 fn table(report: &Report) -> String {
     let mut text = format!(
-        "fleet {}  layout {}  version {} of {}  {} workers  output: {} messages, copied by {}\n",
+        "fleet {}  layout {}  version {} of {}  {} workers  output: {} messages, {} records behind, copied by {}\n",
         report.fleet,
         report.generation,
         report.version,
         report.script,
         report.workers.len(),
         report.output_messages,
+        report.output_lag,
         report.output_copied_by.as_deref().unwrap_or("nobody"),
     );
     let _ = writeln!(

@@ -91,7 +91,7 @@ pub(crate) struct Journal {
     /// one that servers are most likely to lose when they are killed after a purge.
     keep_from: u64,
     /// The last record of output.
-    latest_output: u64,
+    pub(crate) latest_output: u64,
 }
 
 impl Journal {

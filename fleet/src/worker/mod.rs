@@ -1,9 +1,13 @@
 //! A worker: hears the others, takes the partitions that are its own, gives others away, and
 //! follows layouts and versions.
 
+mod copying;
 mod partition;
 pub(crate) mod peers;
 pub(crate) mod status;
+mod told;
+
+pub(crate) use told::{Proof, Told};
 
 use crate::config::Config;
 use crate::error::{FleetError, Result};
@@ -12,7 +16,6 @@ use crate::names::{Names, OUTLET, Partition};
 use crate::transport::{Heard, Transport};
 use partition::{Command, Ground, Shared};
 use peers::Peers;
-use serde::{Deserialize, Serialize};
 use status::{Beat, Counters, PartitionStatus, Stage};
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -31,42 +34,6 @@ const LOOK: Duration = Duration::from_secs(2);
 const LISTENS: Duration = Duration::from_millis(2500);
 /// How long a partition that is stopped stands still at least before it is tried again.
 const AGAIN: Duration = Duration::from_secs(3);
-/// How long a proof may take.
-const PROOF: Duration = Duration::from_secs(20);
-
-/// What workers are told.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-#[serde(tag = "kind", rename_all = "lowercase")]
-pub(crate) enum Told {
-    /// Try a version on the state of each partition, and answer for each.
-    Prove {
-        /// The version.
-        version: String,
-    },
-    /// Keep the states now.
-    Keep,
-    /// Look for another layout or version now.
-    Look,
-    /// Give all partitions away and end.
-    Drain {
-        /// The worker; `None` for all.
-        worker: Option<String>,
-    },
-}
-
-/// What a worker answers for a partition.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub(crate) struct Proof {
-    /// The layout.
-    pub(crate) generation: u64,
-    /// The partition.
-    pub(crate) partition: u32,
-    /// The worker.
-    pub(crate) worker: String,
-    /// Why it cannot take the version.
-    pub(crate) refused: Option<String>,
-}
-
 /// A partition that runs, or that ended and may run again.
 struct Slot {
     shared: Arc<Shared>,
@@ -204,43 +171,6 @@ impl Worker {
                 }
             }
         }
-    }
-
-    /// Asks all partitions for a proof, and answers from a thread of its own.
-    fn prove(&self, version: &str, reply: Option<String>) {
-        let Some(reply) = reply else { return };
-        let (transport, meta) = (self.ground.transport.clone(), self.ground.meta.clone());
-        let (worker, version) = (self.ground.worker.clone(), version.to_owned());
-        let generation = self.layout.generation;
-        let asked: Vec<_> =
-            self.slots.iter().map(|(of, slot)| (of.number, slot.commands.clone())).collect();
-        std::thread::spawn(move || {
-            let version = match meta.version(&version) {
-                Ok(Some(version)) => Ok(version),
-                Ok(None) => Err("the version is not stored".to_owned()),
-                Err(error) => Err(error.to_string()),
-            };
-            for (partition, commands) in asked {
-                let refused = match (&version, commands) {
-                    (Err(why), _) => Some(why.clone()),
-                    // A partition that is stopped tries it on its last checkpoint when it begins again.
-                    (Ok(_), None) => None,
-                    (Ok(version), Some(commands)) => {
-                        let (sender, answer) = channel();
-                        let _ = commands.send(Command::Prove(version.clone(), sender));
-                        match answer.recv_timeout(PROOF) {
-                            Ok(proved) => proved.err(),
-                            Err(_) => Some("it has not answered: try again".to_owned()),
-                        }
-                    }
-                };
-                let proof = Proof { generation, partition, worker: worker.clone(), refused };
-                let text = serde_json::to_vec(&proof).unwrap_or_default();
-                if let Err(error) = transport.tell(reply.clone(), text.into()) {
-                    log::warn!("{error}");
-                }
-            }
-        });
     }
 
     /// Looks for another layout or version, and whether somebody has helped partitions that are stopped.
@@ -393,7 +323,7 @@ impl Worker {
         let thread = std::thread::Builder::new().name(format!("partition-{}", of.number));
         let partitions = self.layout.partitions;
         let thread = thread.spawn(move || match of.number {
-            OUTLET => partition::copy(&ground, partitions, of, &given, &commands),
+            OUTLET => copying::copy(&ground, partitions, of, &given, &commands),
             _ => partition::run(&ground, of, &given, &commands),
         });
         let not_before = Instant::now() + TICK;

@@ -77,6 +77,9 @@ pub(crate) struct PartitionStatus {
     /// Of the outlet: how far each journal is copied.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub(crate) copied: BTreeMap<u32, u64>,
+    /// The last record of output in its journal.
+    #[serde(default)]
+    pub(crate) written: u64,
     /// Points that were played.
     pub(crate) points_in: u64,
     /// Points that came out and were written.

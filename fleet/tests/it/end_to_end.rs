@@ -107,6 +107,9 @@ fn metrics_and_status_say_what_happens() {
     );
     let status = fleet.status();
     assert_eq!(status["output_copied_by"], "a");
+    assert!(status["output_lag"].is_u64(), "{status}");
+    wait_for("the end of the lag", || fleet.status()["output_lag"] == 0);
+    assert!(metrics.contains("rhai_udf_fleet_output_lag_seconds{"), "{metrics}");
     assert!(fleet.ok(&["drain", "--worker", "a"]).contains("drained"));
     assert_eq!(worker.wait().unwrap().code(), Some(0));
 }

@@ -98,7 +98,11 @@ fn credentials_of_an_account_are_asked_for() {
     write(&KeyPair::new_account());
     let refused = fleet.run(&["status"]);
     assert_eq!(refused.status.code(), Some(1));
-    assert!(crate::util::text(&refused.stderr).contains("auth"), "{}", crate::util::text(&refused.stderr));
+    assert!(
+        crate::util::text(&refused.stderr).contains("auth"),
+        "{}",
+        crate::util::text(&refused.stderr)
+    );
 }
 
 #[test]
@@ -117,7 +121,11 @@ fn a_client_without_its_certificate_is_refused() {
     );
     let Some(servers) = Servers::start_with(1, &tls) else { return };
     let with = |who: &str| {
-        let own = format!("cert = \"{}\"\nkey = \"{}\"\n", path(&format!("{who}.pem")), path(&format!("{who}.key")));
+        let own = format!(
+            "cert = \"{}\"\nkey = \"{}\"\n",
+            path(&format!("{who}.pem")),
+            path(&format!("{who}.key"))
+        );
         let own = if who.is_empty() { String::new() } else { own };
         format!("partitions = 1\n[security]\nca = \"{}\"\n{own}", path("server.pem"))
     };

@@ -1,16 +1,22 @@
 //! A partition at work, on a thread of its own: takes the journal over, plays the input from the last
 //! checkpoint, drops what came out before, and writes what is new.
 
+mod input;
+mod keeping;
+mod output;
+mod versions;
+
 use super::status::{Counters, PartitionStatus, Stage, now};
-use crate::error::{FleetError, Result, believed};
-use crate::journal::{Checkpoint, Journal, Kind, Lines, Mark, Standing};
+use crate::error::{FleetError, Result};
+use crate::journal::{Journal, Kind, Lines, Mark, Standing};
 use crate::message::{Batch, Record, Texts};
 use crate::meta::Meta;
 use crate::names::{Names, Partition};
-use crate::outlet::Outlet;
 use crate::session::{Output, Session};
 use crate::task::Version;
 use crate::transport::{Reading, Transport};
+use input::check_input;
+use output::take;
 use std::collections::BTreeMap;
 use std::sync::mpsc::{Receiver, Sender, TryRecvError};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -22,8 +28,6 @@ const GATHERED: usize = 256 << 10;
 const WAIT: Duration = Duration::from_millis(100);
 /// How often the end of the input is looked at.
 const LOOK: Duration = Duration::from_secs(2);
-/// How often a gap is read again before it is believed: servers that were killed have gone back.
-const READ_AGAIN: u32 = 5;
 
 /// What a partition is asked.
 pub(super) enum Command {
@@ -129,6 +133,7 @@ pub(super) fn run(
         status.checkpoint_at = stored as f64 / 1e9;
         status.checkpoint_bytes = size;
         status.checkpoint_position = checkpoint.position;
+        status.written = journal.latest_output;
     }
     shared.counters().takeovers += 1;
     log::info!(
@@ -158,86 +163,6 @@ pub(super) fn run(
         began,
     };
     owner.work(commands)
-}
-
-/// Copies what comes out of all partitions into the stream of all output, until it is asked to end or is fenced
-/// off.
-///
-/// # Errors
-/// Why it ends, if nobody asked for it.
-pub(super) fn copy(
-    ground: &Ground,
-    partitions: u32,
-    of: Partition,
-    shared: &Shared,
-    commands: &Receiver<Command>,
-) -> Result<()> {
-    let began = Instant::now();
-    let all = (0..partitions).map(|number| Partition { number, ..of });
-    let mut outlet = Outlet::take_over(ground.transport.clone(), &ground.names, all)?;
-    log::info!("the output is copied by this worker");
-    shared.counters().takeovers += 1;
-    {
-        let mut status = shared.status();
-        status.stage = Stage::Running;
-        status.takeover_seconds = began.elapsed().as_secs_f64();
-    }
-    loop {
-        match commands.try_recv() {
-            Ok(Command::Prove(_, answer)) => {
-                let _ = answer.send(Ok(()));
-            }
-            Ok(Command::Keep) | Err(TryRecvError::Empty) => {}
-            Ok(Command::End) | Err(TryRecvError::Disconnected) => return Ok(()),
-        }
-        outlet.copy()?;
-        let copied = outlet.copied.iter().filter(|(copied, _)| copied.generation == of.generation);
-        let mut status = shared.status();
-        status.copied.clear();
-        status.copied.extend(copied.map(|(copied, own)| (copied.number, *own)));
-    }
-}
-
-/// Says what is missing if the input begins behind the next message.
-fn check_input(ground: &Ground, of: Partition, position: u64) -> Result<()> {
-    believed(|| look_at_input(ground, of, position))
-}
-
-fn look_at_input(ground: &Ground, of: Partition, position: u64) -> Result<()> {
-    let stream = ground.names.input(of);
-    let ends = ground.transport.ends(&stream)?;
-    match ends {
-        Some(ends) if ends.first <= position + 1 && ends.last >= position => Ok(()),
-        Some(ends) if ends.first > position + 1 => {
-            Err(gap(&stream, of, position + 1, ends.first - 1))
-        }
-        Some(ends) => Err(FleetError::Stop {
-            what: format!(
-                "the input {stream} ends at {} and the state goes through {position}: it was made again, or restored \
-                 from an old backup",
-                ends.last
-            ),
-            choice: choice(of),
-        }),
-        None => Err(FleetError::Stop {
-            what: format!("the input {stream} does not exist"),
-            choice: choice(of),
-        }),
-    }
-}
-
-fn gap(stream: &str, of: Partition, from: u64, to: u64) -> FleetError {
-    FleetError::Stop {
-        what: format!("messages {from} to {to} of the input {stream} are missing"),
-        choice: choice(of),
-    }
-}
-
-fn choice(of: Partition) -> String {
-    format!(
-        "Restore the stream from a backup; or go on without them: `resume --partition {} --accept-gap`",
-        of.number
-    )
 }
 
 impl Owner<'_> {
@@ -277,24 +202,6 @@ impl Owner<'_> {
     fn read_again(&self, stream: &str) -> Box<dyn Reading> {
         std::thread::sleep(WAIT);
         self.ground.transport.read(stream, self.position + 1)
-    }
-
-    /// A message was not the next one: where it is missing, the partition stops.
-    fn misread(&self, record: &Record, times: u32) -> Result<()> {
-        self.shared.counters().gaps += 1;
-        log::warn!(
-            "{}: message {} came after {}: read again",
-            self.of.label(),
-            record.sequence,
-            self.position
-        );
-        check_input(self.ground, self.of, self.position)?;
-        let stream = self.ground.names.input(self.of);
-        let next = self.position + 1;
-        if times < READ_AGAIN || self.ground.transport.get(&stream, next)?.is_some() {
-            return Ok(());
-        }
-        Err(gap(&stream, self.of, next, next.max(record.sequence - 1)))
     }
 
     /// Plays messages as far as each is the next one; returns how many.
@@ -394,6 +301,7 @@ impl Owner<'_> {
             points.clear();
             alerts.clear();
             let mut status = self.shared.status();
+            status.written = self.journal.latest_output;
             status.points_out += self.journal.mark.points.count - was.0;
             status.alerts_out += self.journal.mark.alerts.count - was.1;
         }
@@ -404,113 +312,6 @@ impl Owner<'_> {
             status.stage = Stage::Running;
             status.takeover_seconds = took;
             log::info!("{}: at work after {took:.2} s", self.of.label());
-        }
-        Ok(())
-    }
-
-    fn keep_if_due(&mut self) -> Result<()> {
-        let due =
-            self.kept.elapsed() >= self.ground.every || self.bytes_since >= self.ground.every_bytes;
-        if due && self.position > self.kept_position && self.caught_up() {
-            self.keep()?;
-        }
-        Ok(())
-    }
-
-    fn keep_now(&mut self) -> Result<()> {
-        if self.position > self.kept_position && self.caught_up() {
-            self.write()?;
-            self.keep()?;
-        }
-        Ok(())
-    }
-
-    /// Stores a checkpoint, after which what is before it is not needed any more.
-    fn keep(&mut self) -> Result<()> {
-        self.journal.settle()?;
-        let checkpoint = Checkpoint {
-            position: self.position,
-            version: self.session.version.hash.clone(),
-            points: self.points,
-            alerts: self.alerts,
-            state: Some(self.session.state()?),
-        };
-        let size = self.journal.checkpoint(&checkpoint)?;
-        self.kept = Instant::now();
-        self.kept_position = self.position;
-        self.bytes_since = 0;
-        {
-            let mut status = self.shared.status();
-            status.checkpoint_at = now();
-            status.checkpoint_bytes = size;
-            status.checkpoint_position = self.position;
-        }
-        // Streams that stay longer than needed do no harm; a sealed one refuses.
-        let input = self.ground.names.input(self.of);
-        let copied = {
-            let all = self.ground.copied.lock().unwrap_or_else(PoisonError::into_inner);
-            all.get(&self.of).copied().unwrap_or_default()
-        };
-        let mut forgotten = vec![self.journal.forget(copied)];
-        if !self.ground.keep_input {
-            // The last message stays, so that the stream knows how far it was.
-            forgotten.push(self.ground.transport.forget(&input, self.position));
-        }
-        for error in forgotten.into_iter().filter_map(Result::err) {
-            log::debug!("{}: {error}", self.of.label());
-        }
-        Ok(())
-    }
-
-    fn end(&mut self) -> Result<()> {
-        self.write()?;
-        self.journal.settle()?;
-        self.keep_now()?;
-        log::info!("{}: given away at message {}", self.of.label(), self.position);
-        Ok(())
-    }
-
-    /// Tries a version on the state at hand.
-    fn prove(&mut self, version: Arc<Version>) -> std::result::Result<Session, String> {
-        let state = self.session.state().map_err(|error| error.to_string())?;
-        let mut tried = Session::start(version, Some(&state)).map_err(|error| error.to_string())?;
-        tried.state().map_err(|error| error.to_string())?;
-        Ok(tried)
-    }
-
-    /// Takes the version that is wanted, between two messages, in a checkpoint: a takeover goes on with the
-    /// version that was used.
-    fn follow_version(&mut self) -> Result<()> {
-        let wanted = self.ground.wanted.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        let Some(wanted) = wanted.filter(|wanted| *wanted != self.session.version.hash) else {
-            return Ok(());
-        };
-        if self.refused.as_ref() == Some(&wanted) || !self.caught_up() {
-            return Ok(());
-        }
-        self.write()?;
-        let version = self.ground.meta.version(&wanted).and_then(|version| {
-            version.ok_or_else(|| FleetError::nats(&wanted, "the version is not stored"))
-        });
-        let proved =
-            version.map_err(|error| error.to_string()).and_then(|version| self.prove(version));
-        match proved {
-            Ok(session) => {
-                let bad_lines = self.session.bad_lines;
-                let before = std::mem::replace(&mut self.session, session);
-                self.session.bad_lines = bad_lines;
-                self.keep()?;
-                let now = &self.session.version.hash;
-                log::info!("{}: version {} → {now}", self.of.label(), before.version.hash);
-                let mut status = self.shared.status();
-                status.version.clone_from(now);
-                status.refused = None;
-            }
-            Err(why) => {
-                log::error!("{}: version {wanted} cannot be taken: {why}", self.of.label());
-                self.shared.status().refused = Some((wanted.clone(), why));
-                self.refused = Some(wanted);
-            }
         }
         Ok(())
     }
@@ -529,35 +330,4 @@ impl Owner<'_> {
             }
         }
     }
-}
-
-/// Counts the lines from `from` on, and removes those that were written before; `None` if they are not the
-/// same lines.
-fn take(
-    kind: Kind,
-    mut lines: Lines,
-    before: &Lines,
-    output: &mut Vec<u8>,
-    from: usize,
-) -> Option<Lines> {
-    if lines.count >= before.count {
-        lines.add(kind, &output[from..]);
-        return Some(lines);
-    }
-    let mut known = from;
-    let mut rest = &output[from..];
-    for line in kind.each(&output[from..]) {
-        if lines.count == before.count {
-            break;
-        }
-        lines.add(kind, line);
-        known += line.len();
-        rest = &output[known..];
-    }
-    if lines.count == before.count && lines.crc != before.crc {
-        return None;
-    }
-    lines.add(kind, rest);
-    output.drain(from..known);
-    Some(lines)
 }

@@ -1,0 +1,82 @@
+//! What workers are told by commands, and how they prove a version.
+
+use super::Worker;
+use super::partition::Command;
+use serde::{Deserialize, Serialize};
+use std::sync::mpsc::channel;
+use std::time::Duration;
+
+/// How long a proof may take.
+const PROOF: Duration = Duration::from_secs(20);
+
+/// What workers are told.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "lowercase")]
+pub(crate) enum Told {
+    /// Try a version on the state of each partition, and answer for each.
+    Prove {
+        /// The version.
+        version: String,
+    },
+    /// Keep the states now.
+    Keep,
+    /// Look for another layout or version now.
+    Look,
+    /// Give all partitions away and end.
+    Drain {
+        /// The worker; `None` for all.
+        worker: Option<String>,
+    },
+}
+
+/// What a worker answers for a partition.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Proof {
+    /// The layout.
+    pub(crate) generation: u64,
+    /// The partition.
+    pub(crate) partition: u32,
+    /// The worker.
+    pub(crate) worker: String,
+    /// Why it cannot take the version.
+    pub(crate) refused: Option<String>,
+}
+
+impl Worker {
+    /// Asks all partitions for a proof, and answers from a thread of its own.
+    pub(super) fn prove(&self, version: &str, reply: Option<String>) {
+        let Some(reply) = reply else { return };
+        let (transport, meta) = (self.ground.transport.clone(), self.ground.meta.clone());
+        let (worker, version) = (self.ground.worker.clone(), version.to_owned());
+        let generation = self.layout.generation;
+        let asked: Vec<_> =
+            self.slots.iter().map(|(of, slot)| (of.number, slot.commands.clone())).collect();
+        std::thread::spawn(move || {
+            let version = match meta.version(&version) {
+                Ok(Some(version)) => Ok(version),
+                Ok(None) => Err("the version is not stored".to_owned()),
+                Err(error) => Err(error.to_string()),
+            };
+            for (partition, commands) in asked {
+                let refused = match (&version, commands) {
+                    (Err(why), _) => Some(why.clone()),
+                    // A partition that is stopped tries it on its last checkpoint when it begins again.
+                    (Ok(_), None) => None,
+                    (Ok(version), Some(commands)) => {
+                        let (sender, answer) = channel();
+                        let _ = commands.send(Command::Prove(version.clone(), sender));
+                        match answer.recv_timeout(PROOF) {
+                            Ok(proved) => proved.err(),
+                            Err(_) => Some("it has not answered: try again".to_owned()),
+                        }
+                    }
+                };
+                let proof = Proof { generation, partition, worker: worker.clone(), refused };
+                let text = serde_json::to_vec(&proof).unwrap_or_default();
+                if let Err(error) = transport.tell(reply.clone(), text.into()) {
+                    log::warn!("{error}");
+                }
+            }
+        });
+    }
+}
