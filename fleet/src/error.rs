@@ -31,7 +31,7 @@ pub(crate) enum FleetError {
         journal: String,
     },
     /// A stream takes no more.
-    #[error("the stream {stream} is full")]
+    #[error("the stream {stream} is full: see `status` for workers that are behind or missing")]
     Full {
         /// The stream.
         stream: String,

@@ -1,6 +1,7 @@
 //! What Telegraf and InfluxDB's subscriptions write to: requests of line protocol, split by the hash of each
 //! line's group into the inputs of the partitions, and acknowledged after the servers have them.
 
+mod room;
 mod split;
 
 use crate::error::{FleetError, Result};
@@ -11,6 +12,7 @@ use crate::transport::{Ticket, Transport};
 use bytes::Bytes;
 use rhai_udf::http::Refusal;
 use rhai_udf::replay::listen::{Delivery, Taker};
+use room::Room;
 use split::Splitter;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, PoisonError, RwLock};
@@ -36,6 +38,7 @@ pub(crate) struct Feed {
 struct Current {
     layout: Layout,
     splitter: Splitter,
+    room: Room,
 }
 
 impl std::fmt::Debug for Feed {
@@ -74,8 +77,10 @@ impl Feed {
         self.current.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Follows another layout, if there is one.
+    /// Follows another layout, if there is one, and looks how full the inputs are.
     pub(crate) fn look(&self) {
+        let now = self.current();
+        now.room.look(&*self.transport, &self.names, &now.layout);
         match self.meta.layout() {
             Ok(layout) if layout.generation != self.current().layout.generation => {
                 match current(&self.meta) {
@@ -99,7 +104,7 @@ impl Feed {
     fn send(&self, delivery: &Delivery) -> Result<u64> {
         let current = self.current();
         let mut parts: Vec<Vec<u8>> = vec![Vec::new(); current.layout.partitions as usize];
-        let mut tickets = Vec::new();
+        let mut messages = Vec::new();
         let mut points = 0;
         for piece in &delivery.pieces {
             points += current.splitter.split(piece, delivery.precision, |number, line| {
@@ -109,16 +114,14 @@ impl Feed {
                     part.push(b'\n');
                 }
                 if part.len() >= MESSAGE {
-                    let lines = std::mem::take(part);
-                    tickets.push(self.publish(&current.layout, number, lines, delivery));
+                    messages.push((number, std::mem::take(part)));
                 }
             });
         }
-        for (number, lines) in (0u32..).zip(parts) {
-            if !lines.is_empty() {
-                tickets.push(self.publish(&current.layout, number, lines, delivery));
-            }
-        }
+        messages.extend((0u32..).zip(parts).filter(|(_, lines)| !lines.is_empty()));
+        current.room.admit(&*self.transport, &self.names, &current.layout, &messages)?;
+        let send = |(number, lines)| self.publish(&current.layout, number, lines, delivery);
+        let tickets: Vec<_> = messages.into_iter().map(send).collect();
         // All are waited for, also after one was refused: what is under way is then known.
         let stored: Vec<Result<u64>> =
             tickets.into_iter().map(|sent| sent.and_then(|ticket| ticket())).collect();
@@ -152,7 +155,8 @@ fn current(meta: &Meta) -> Result<Current> {
     let wanted = meta.wanted()?.ok_or_else(missing)?;
     let version = meta.version(&wanted.version)?.ok_or_else(missing)?;
     let splitter = Splitter::new(version.grouping.clone(), layout.partitions);
-    Ok(Current { layout, splitter })
+    let room = Room::new(layout.partitions);
+    Ok(Current { layout, splitter, room })
 }
 
 impl Taker for Feed {
@@ -176,6 +180,9 @@ impl Taker for Feed {
             }
             Err(error) => {
                 self.refused.fetch_add(1, Ordering::Relaxed);
+                if matches!(error, FleetError::Usage(_)) {
+                    return Err(Refusal::new(413, error.to_string()));
+                }
                 if matches!(error, FleetError::Sealed { .. }) {
                     self.look();
                 }

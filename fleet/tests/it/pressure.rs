@@ -1,4 +1,4 @@
-use crate::util::{Fleet, Servers, assert_same, by_group, points, replayed};
+use crate::util::{Client, Fleet, Servers, assert_same, by_group, points, replayed};
 
 #[test]
 fn senders_get_503_while_streams_are_full_and_nothing_is_lost() {
@@ -25,6 +25,10 @@ fn senders_get_503_while_streams_are_full_and_nothing_is_lost() {
         }
     }
     assert!(sent > 0);
+    // What was refused is not stored in part, and one that never has room is told so.
+    let stored = Client::new(&servers.urls()).fed(1, 1);
+    assert_eq!(stored, all);
+    assert_eq!(feed.send(&points(0, 5000, 20)), 413);
     let _worker = fleet.worker("a");
     for _ in 0..10 {
         let lines = points(sent, sent + 1000, 20);

@@ -8,7 +8,7 @@ authorization {
   users: [
     { user: admin, password: a }
     { user: feed, password: f, permissions: {
-        publish: ["t.in.>", "$JS.API.STREAM.INFO.t_META", "$JS.API.STREAM.MSG.GET.t_META"]
+        publish: ["t.in.>", "$JS.API.STREAM.INFO.*", "$JS.API.STREAM.MSG.GET.t_META"]
         subscribe: ["_INBOX.>"] } }
     { user: worker, password: w, permissions: {
         publish: ["t.j.>", "t.out.>", "t.beat", "_INBOX.>", "$JS.API.STREAM.INFO.*", "$JS.API.STREAM.MSG.GET.*",
