@@ -63,7 +63,7 @@ impl Control {
         self.0.attention.load(Ordering::Relaxed)
     }
 
-    /// Takes the request for attention: what is asked for after this is not missed. A request to end
+    /// Takes the request for attention. A request that comes after this call is not missed. A request to end
     /// stays, since the session may have more to do before it can end.
     pub(crate) fn attend(&self) {
         self.0.attention.store(false, Ordering::SeqCst);

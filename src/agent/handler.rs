@@ -44,8 +44,8 @@ pub trait Handler {
     /// Options that are missing or wrong; the text should name all of them.
     fn init(&mut self, request: &InitRequest) -> Result<(), HandlerError>;
 
-    /// A point of the stream or of the current batch. The handler may take it out of its place:
-    /// what is left is used for the next one.
+    /// A point of the stream or of the current batch. The handler may take the point out of its
+    /// place; the memory that is left there is reused for the next point.
     ///
     /// # Errors
     /// Whatever should end the session.

@@ -83,7 +83,7 @@ pub enum AgentError {
         /// The batch.
         name: String,
     },
-    /// The daemon no longer takes what is written.
+    /// The daemon no longer reads the output.
     #[error("the output is closed: {0}")]
     Closed(std::io::Error),
     /// The watchdog cannot be started.
@@ -146,7 +146,7 @@ pub fn run<H: Handler>(
     end(&channel, &mut session, result)
 }
 
-/// Ends a session after its loop, and writes what is left.
+/// Ends a session after its loop, and writes the output that is left.
 fn end(
     channel: &Channel,
     session: &mut impl Conversation,

@@ -175,7 +175,7 @@ impl Output {
         self.open_before
     }
 
-    /// Drops what was written, committed or not, since there were so many bytes of committed output.
+    /// Drops everything that was written after the given length of committed output, committed or not.
     pub(super) fn cut(&mut self, bytes: usize) {
         self.bytes.truncate(bytes);
         self.commit();

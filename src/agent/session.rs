@@ -121,7 +121,7 @@ impl<H: Handler> Session<H> {
         self.refused.then_some(self.heard)
     }
 
-    /// Takes back that `init` was accepted: what was answered since there were so many bytes of output is
+    /// Takes back that `init` was accepted: the answers after the first `answered` bytes of output are
     /// replaced by a refusal.
     pub(super) fn refuse(&mut self, answered: usize, error: String) {
         log::error!("init is refused: {error}");
@@ -162,7 +162,7 @@ impl<H: Handler> Session<H> {
     ///
     /// The point must carry what the daemon would send: in a stream its name, tags, dimensions and
     /// group id; in a batch (after [`Session::handle`] of its begin) tags, fields and time. The handler may
-    /// take it out of its place: what is left is memory for the next one
+    /// take the point out of its place; the memory that is left there is reused for the next point
     /// ([`Point::reset`], [`Point::parse`]), not a copy.
     ///
     /// A handler may keep points back until [`Session::ready`] is called, which a source does when it

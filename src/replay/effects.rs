@@ -34,11 +34,11 @@ pub struct Show {
     pub record: bool,
     /// How what happens is traced, to be drawn.
     pub trace: Option<TraceSettings>,
-    /// Whether what comes out is kept, to be compared.
+    /// Whether the output is kept, to be compared.
     pub outcome: bool,
 }
 
-/// What an alert or output node stands for.
+/// The place of an alert or output node: its variant, and its use of the script.
 #[derive(Clone, Debug, Default)]
 pub struct Place {
     /// Tells several variants apart; may be empty.
@@ -49,7 +49,7 @@ pub struct Place {
     pub number: usize,
 }
 
-/// Takes what is shown in place of the lines, and may look at more.
+/// Receives the effects in place of printed lines.
 pub trait Audience {
     /// Takes an event of an alert; `label` tells several variants apart.
     ///
@@ -148,7 +148,7 @@ impl Effects {
         self.trace = self.show.trace.map(|settings| Tracer::new(settings, taps, first));
     }
 
-    /// Ends what is kept to be compared and returns it, if it is kept.
+    /// Completes the output that is kept for the comparison and returns it, if there is any.
     pub fn take_outcome(&mut self) -> Option<Outcome> {
         self.recorder.take().map(Recorder::finish)
     }
@@ -158,7 +158,7 @@ impl Effects {
         self.trace.take().map(Tracer::finish)
     }
 
-    /// Writes what is buffered for files and databases.
+    /// Writes the buffered output for files and databases.
     ///
     /// # Errors
     /// A file that cannot be written.

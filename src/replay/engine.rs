@@ -21,7 +21,7 @@ pub struct Engine {
     pub runs: Vec<Run>,
     /// Batches of all queries go to the only one there is.
     pub any_query: bool,
-    /// Why the data cannot be taken, which is told when there is any.
+    /// Why the engine cannot take data; reported when data arrives.
     pub unfit: Option<&'static str>,
     /// A copy of the point for all graphs but the last.
     spare: Point,
@@ -114,7 +114,7 @@ impl Engine {
         self.flush()
     }
 
-    /// Writes what is buffered for files and databases.
+    /// Writes the buffered output for files and databases.
     ///
     /// # Errors
     /// A file that cannot be written.

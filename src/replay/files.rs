@@ -85,7 +85,7 @@ impl Files {
         self.append(path, &format!("{json}\n"))
     }
 
-    /// Writes what is buffered.
+    /// Writes the buffered output.
     ///
     /// # Errors
     /// A file that cannot be written.

@@ -1,4 +1,4 @@
-//! Recorded data through a script or a TICKscript, with no daemon.
+//! Plays recorded data through a script or a TICKscript, without a daemon.
 //!
 //! A [`source`] reads data. A [`task`] says what is run: a TICKscript, or a plain script with what
 //! stands around it; both become a graph of `crate::tick`. An [`engine`] is made of it; the [`player`]
@@ -121,7 +121,7 @@ fn place(line: &Option<u64>) -> String {
 }
 
 impl From<crate::tick::TickError> for ReplayError {
-    /// What an adapter of this room reported through a graph is told as it is.
+    /// An error that an adapter of this module reported through a graph is passed on unchanged.
     fn from(error: crate::tick::TickError) -> Self {
         match error {
             crate::tick::TickError::Outside(error) => match error.downcast::<Self>() {

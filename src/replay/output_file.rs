@@ -181,7 +181,7 @@ impl Write for Target {
     }
 }
 
-/// Removes what runs left that were killed: temporary files for the same output that no process holds.
+/// Removes the files of runs that were killed: temporary files for the same output that no process holds.
 fn remove_stale(folder: &Path, prefix: &OsStr) {
     let Ok(entries) = folder.read_dir() else { return };
     for entry in entries.flatten() {

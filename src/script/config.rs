@@ -30,7 +30,7 @@ pub enum ConfigError {
         path: PathBuf,
         /// The line, from 1.
         line: usize,
-        /// What is wrong, and what is known.
+        /// What is wrong, and the keys that are known.
         message: String,
     },
 }
@@ -272,7 +272,7 @@ fn duration<'de, D: Deserializer<'de>>(d: D) -> Result<Duration, D::Error> {
     Ok(Duration::from_nanos(ns))
 }
 
-/// Makes the error of a file in TOML, with its line; a key that is unknown is told with the nearest one.
+/// Makes the error of a file in TOML, with its line; for an unknown key, with the nearest known key.
 pub fn toml_error(path: &Path, text: &str, error: &toml::de::Error) -> ConfigError {
     let start = error.span().map_or(0, |span| span.start);
     let line = text.bytes().take(start).filter(|b| *b == b'\n').count() + 1;
@@ -289,7 +289,7 @@ impl Config {
     /// Reads a file.
     ///
     /// # Errors
-    /// A file that cannot be read, or says what is not known.
+    /// A file that cannot be read, or that has unknown keys or values.
     pub fn read(path: &Path) -> Result<Self, ConfigError> {
         let text = std::fs::read_to_string(path)
             .map_err(|source| ConfigError::Read { path: path.into(), source })?;

@@ -158,7 +158,7 @@ fn pointed(text: &str, problem: &Problem) -> String {
     }
 }
 
-/// Words and signs of other languages, with what is written here.
+/// Words and operators of other languages, each with the one to write here.
 const FOREIGN: &[(&str, &str)] =
     &[("AND", "&&"), ("OR", "||"), ("NOT", "!"), ("and", "&&"), ("or", "||"), ("not", "!")];
 
@@ -204,7 +204,7 @@ fn variables(ast: &AST) -> Vec<String> {
     names.into_iter().collect()
 }
 
-/// What a comparison says of a field, if it compares one with a number.
+/// The field and the number of a comparison, if it compares a field with a number.
 fn compared(field: &Expr, number: &Expr) -> Vec<(String, f64)> {
     let number = match number {
         Expr::IntegerConstant(number, _) => *number as f64,

@@ -16,7 +16,7 @@ const CONTRACTION: f64 = 0.5;
 ///
 /// The search begins at `start` with a simplex whose edges have the length `scale`, and ends when the
 /// values at its vertices have a standard deviation below `epsilon`, or after 1000 steps. NaN and
-/// infinite values are allowed: what is not less than another value is not taken for better.
+/// infinite values are allowed: a value counts as better only if it is less than the other.
 pub fn minimize(
     function: &mut dyn FnMut(&mut [f64]) -> f64,
     start: &[f64],

@@ -6,7 +6,7 @@
 //! file. Blocks of a page run in their order, in one folder. Folders of the system stand for folders
 //! in it, and the port 9092 for one that is free. [`pages`](crate::pages) tells of the remarks above blocks.
 
-use crate::pages::{Block, Remark, blocks, is_line, is_output};
+use crate::pages::{Block, Remark, blocks, file, is_line, is_output};
 use crate::util::*;
 use std::io::{BufRead, BufReader};
 use std::os::unix::process::CommandExt;
@@ -172,7 +172,7 @@ struct Page {
 impl Page {
     fn block(&mut self, block: &Block) -> Result<(), String> {
         let Block { label, text, remark, .. } = block;
-        if let Some((_, file)) = label.split_once(' ').filter(|(_, file)| is_file(file)) {
+        if let Some(file) = file(label) {
             self.place.folder.write(file, &self.place.here(text, "9092"));
         }
         let port = self.server.as_ref().map_or("9092", |server| &server.port).to_owned();
@@ -256,11 +256,6 @@ impl Drop for Page {
 fn changes(text: &str) -> bool {
     let text = SYSTEM.iter().fold(text.to_owned(), |text, name| text.replace(name, ""));
     CHANGES.iter().any(|word| text.contains(word))
-}
-
-/// Whether the word after a block's language is a file's name.
-fn is_file(word: &str) -> bool {
-    word.contains('.') && word.chars().all(|c| c.is_ascii_alphanumeric() || "._-".contains(c))
 }
 
 /// Runs a page; returns how many commands ran, and what is wrong.

@@ -48,11 +48,21 @@ pub(crate) struct Block {
     pub(crate) remark: Option<Remark>,
 }
 
+/// The file that a block is written to: the word after its language. A reader of the page does not see it.
+pub(crate) fn file(label: &str) -> Option<&str> {
+    let is_file = |word: &str| {
+        let is_part = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
+        word.contains('.') && word.chars().all(is_part)
+    };
+    label.split_once(' ').map(|(_, word)| word).filter(|word| is_file(word))
+}
+
 /// The blocks of a page, and what is wrong with how it shows code.
 pub(crate) fn blocks(page: &str, text: &str) -> (Vec<Block>, Vec<String>) {
     let (mut blocks, mut faults) = (Vec::new(), Vec::new());
     let mut open: Option<(String, Block)> = None;
     let (mut before, mut list) = ("", false);
+    let mut prose = String::new();
     for (line, text) in text.lines().enumerate().map(|(i, text)| (i + 1, text)) {
         let ticks: String = text.chars().take_while(|c| *c == '`').collect();
         if let Some((fence, block)) = &mut open {
@@ -66,6 +76,10 @@ pub(crate) fn blocks(page: &str, text: &str) -> (Vec<Block>, Vec<String>) {
             if label.is_empty() {
                 faults.push(format!("{page}:{line}: a block says what it is: sh, text, rhai …"));
             }
+            if let Some(file) = file(&label).filter(|file| !prose.contains(&format!("`{file}`"))) {
+                faults.push(format!("{page}:{line}: the text above does not name {file}"));
+            }
+            prose.clear();
             let remark = Remark::of(before).unwrap_or_else(|()| {
                 faults.push(format!("{page}:{line}: the remark above is none that is known"));
                 None
@@ -80,6 +94,9 @@ pub(crate) fn blocks(page: &str, text: &str) -> (Vec<Block>, Vec<String>) {
             list = text.starts_with("- ")
                 || text.starts_with("  ")
                 || text.starts_with(|c: char| c.is_ascii_digit());
+        }
+        if open.is_none() {
+            prose += text;
         }
         if !text.trim().is_empty() {
             before = text;
@@ -124,6 +141,8 @@ fn what_the_book_shows_wrongly_is_found() {
     assert_eq!(faults("- a\n\n    b\n"), 0);
     assert_eq!(faults("```\na\n```\n"), 1);
     assert_eq!(faults("```sh\na\n```\n"), 0);
+    assert_eq!(faults("Save it:\n```rhai a.rhai\n```\n"), 1);
+    assert_eq!(faults("Save `a.rhai`:\n```rhai a.rhai\n```\n"), 0);
     assert_eq!(faults("<!-- not ran -->\n```sh\na\n```\n"), 1);
     let remark = |text: &str| blocks("p", text).0.remove(0).remark;
     let daemon = Some(Remark::NotRun("it needs a daemon".into()));

@@ -10,7 +10,7 @@ use std::os::unix::net::UnixStream;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// Waits for connections until its [`Stopper`] is told to stop.
+/// Waits for connections until its [`Stopper`] stops it.
 #[derive(Debug)]
 pub struct Acceptor {
     /// The end of a pipe that is closed to end the wait.

@@ -161,7 +161,7 @@ fn is_live(path: &Path) -> bool {
     matches!(tried, Ok(()) | Err(rustix::io::Errno::AGAIN | rustix::io::Errno::INPROGRESS))
 }
 
-/// Says what is wrong with the place of a socket that does not exist yet.
+/// Returns what is wrong with the path of a socket that does not exist yet.
 fn check_place(path: &Path) -> Result<(), SocketError> {
     if SocketAddrUnix::new(path).is_err() {
         return Err(SocketError::TooLong(path.into()));

@@ -118,7 +118,7 @@ impl<L: Lead, R: Fn(usize) -> L + Clone + Send + 'static> Crew<L, R> {
         self.look()
     }
 
-    /// Ends the session if a worker has failed: what was read before the first failing message is
+    /// Ends the session if a worker has failed: everything that was read before the first failing message is
     /// handled first.
     pub(super) fn look(&mut self) -> Result<(), AgentError> {
         if !self.workers.iter().any(Worker::has_failed) {
@@ -130,7 +130,7 @@ impl<L: Lead, R: Fn(usize) -> L + Clone + Send + 'static> Crew<L, R> {
         Err(first.map_or(AgentError::WorkerGone, |(_, error)| error))
     }
 
-    /// Lets all workers handle what was read.
+    /// Waits until all workers have handled everything that was read.
     fn drain(&mut self) {
         for place in 0..self.workers.len() {
             if self.router.has(place) {

@@ -288,7 +288,7 @@ impl<M: Member> Desk<M> {
         }
     }
 
-    /// A failure ends the session: the reader is told which message failed.
+    /// A failure ends the session. The reading thread gets the number of the message that failed.
     fn settle(&mut self, number: u64, handled: Result<(), AgentError>) {
         let Err(error) = handled else { return };
         if self.dead {

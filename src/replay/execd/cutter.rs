@@ -34,7 +34,7 @@ impl Cutter {
         Self { reader, ..Self::default() }
     }
 
-    /// Appends what was read.
+    /// Appends the bytes that were read.
     pub(super) fn push(&mut self, bytes: &[u8]) {
         if self.start > 0 {
             self.bytes.drain(..self.start);

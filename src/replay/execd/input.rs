@@ -35,7 +35,7 @@ pub struct Input<R> {
 
 impl<R: Read> Input<R> {
     /// Makes an input that begins with the options of a script and with the state that was kept of it.
-    /// `reader` must fail with [`ErrorKind::WouldBlock`] when the desk's control wakes it.
+    /// `reader` must fail with [`ErrorKind::WouldBlock`] when the desk's control interrupts it.
     ///
     /// # Errors
     /// Windows that cannot go on where they were.

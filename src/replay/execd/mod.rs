@@ -59,7 +59,7 @@ impl Desk {
         &self.0.control
     }
 
-    /// Ends the input: what was read is processed, and the state is kept.
+    /// Ends the input: everything that was read is processed, and the state is written.
     pub fn end(&self) {
         self.0.ends.store(true, Ordering::SeqCst);
         self.0.control.wake();

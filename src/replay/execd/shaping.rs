@@ -27,7 +27,7 @@ impl Shaping {
         Self { graph, frames: Frames::default(), item: 0 }
     }
 
-    /// The requests so far; taken by whoever hands them on.
+    /// The requests so far; the caller takes them and passes them on.
     pub(super) fn frames(&mut self) -> &mut Vec<u8> {
         &mut self.frames.0
     }

@@ -54,7 +54,7 @@ impl StateKeeper {
         expected.push_back((windows, points));
     }
 
-    /// Keeps a snapshot with what was noted for it. A disk that is full is told, and stops nothing.
+    /// Writes a snapshot with the notes that belong to it. A full disk is reported, and stops nothing.
     pub(super) fn keep(&self, snapshot: Vec<u8>) {
         let expected = self.expected.lock().unwrap_or_else(PoisonError::into_inner).pop_front();
         let (mut nodes, points) = expected.unwrap_or_default();

@@ -27,7 +27,7 @@ impl Client {
     /// Makes the bucket of a database and a retention policy, unless it is there.
     ///
     /// # Errors
-    /// No organization is named, or whoever asks may not do that.
+    /// No organization is named, or the credentials do not allow it.
     pub(super) fn create_bucket(&self, database: &str, policy: &str) -> Result<(), InfluxError> {
         let name = super::client::bucket(database, policy);
         let organization = self.organization()?;

@@ -64,7 +64,7 @@ pub struct Series {
 }
 
 impl QueryAnswer {
-    /// Returns the answer unless it tells of an error.
+    /// Returns the answer, unless it is an error.
     fn checked(self, query: &str, access: &Access) -> Result<Self, InfluxError> {
         let error = self.results.iter().find_map(|result| result.error.as_ref());
         match self.error.as_ref().or(error) {
@@ -124,7 +124,7 @@ impl Client {
     /// Returns what the server is; it is asked once, unless it was said.
     ///
     /// # Errors
-    /// A server that is away, or that tells nothing to whoever asks.
+    /// A server that cannot be reached, or that refuses to answer.
     pub fn api(&self) -> Result<Api, InfluxError> {
         match self.api.get() {
             Some(api) => Ok(*api),
@@ -318,7 +318,7 @@ impl Client {
         Err(error)
     }
 
-    /// Reads the text of an answer, as much as is needed of one that tells of an error.
+    /// Reads the text of an answer, of an error only its beginning.
     pub(super) fn text_of(&self, response: Response<ureq::Body>) -> String {
         let mut bytes = Vec::new();
         let _ = response.into_body().into_reader().take(ERROR_BYTES).read_to_end(&mut bytes);

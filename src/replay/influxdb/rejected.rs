@@ -33,7 +33,7 @@ pub struct Rejected {
     pub points: Option<u64>,
 }
 
-/// An answer that tells of an error.
+/// An answer that reports an error.
 #[derive(Debug, Default)]
 pub(super) struct Said {
     pub(super) message: Option<String>,

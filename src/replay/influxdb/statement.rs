@@ -31,7 +31,7 @@ pub enum StatementError {
     /// It writes.
     #[error("a query for a task must not write: leave out INTO")]
     Into,
-    /// A comment hides what is added.
+    /// A comment would hide the condition that is added.
     #[error("a comment to the end of the line hides what is added: use /* */")]
     Comment,
     /// It ends with a semicolon.
@@ -203,7 +203,7 @@ fn clause(word: &str, after: &str, found: &[Clause]) -> Option<&'static str> {
     }
 }
 
-/// Where what is opened here by a quote or a slash closes.
+/// The end of the text that a quote or a slash opens here.
 fn closing(bytes: &[u8], open: usize) -> Option<usize> {
     let mut i = open + 1;
     while i < bytes.len() {

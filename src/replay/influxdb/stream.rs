@@ -11,7 +11,7 @@ use crate::replay::source::{Item, Scratch, Source};
 use serde_json::Value;
 use std::collections::{HashMap, HashSet, VecDeque};
 
-/// Rows in a chunk of the answer: what is in memory of each measurement.
+/// Rows in a chunk of the answer, which are in memory for each measurement.
 const ROWS: usize = 10_000;
 
 /// What is read.

@@ -17,7 +17,7 @@ struct About {
 /// Asks a server what it is.
 ///
 /// # Errors
-/// A server that is away, or that tells nothing to whoever asks.
+/// A server that cannot be reached, or that refuses to answer.
 pub(super) fn find_out(client: &Client) -> Result<Api, InfluxError> {
     let (status, known, text) = look(client, "/ping")?;
     if let Some(api) = known {

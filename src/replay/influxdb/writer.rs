@@ -7,7 +7,7 @@ use super::{Api, InfluxError};
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-/// Lines that were refused and are told one by one.
+/// The number of refused lines that are reported one by one.
 const LINES_TOLD: usize = 20;
 
 /// The longest pause that a server is granted when it asks for one.

@@ -1,4 +1,4 @@
-//! Reduces the points of a group by functions: all together, or interval by interval, and fills what is missing.
+//! Reduces the points of a group by functions: all together, or interval by interval, and fills missing intervals.
 
 use super::condition::{Value, arithmetic, literal_time, operand};
 use super::query::{Column, Expression, Fill, Select};
@@ -196,7 +196,7 @@ fn one(value: &Expression, rows: &[&Row]) -> Result<Value, NotUnderstood> {
     })
 }
 
-/// Fills what is missing in the rows of intervals.
+/// Fills missing values in the rows of intervals.
 fn filled(fill: Fill, mut rows: Vec<Vec<Json>>) -> Vec<Vec<Json>> {
     let width = rows.first().map_or(0, Vec::len);
     match fill {

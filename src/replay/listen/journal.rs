@@ -143,7 +143,7 @@ fn begin(folder: &Path, next: u64) -> Result<(PathBuf, File), JournalError> {
 }
 
 impl Held {
-    /// Reads what was acknowledged after the point `played`, which a checkpoint holds.
+    /// Reads the points that were acknowledged after the point `played`; the points before it are in a checkpoint.
     pub(super) fn read(
         folder: &Path,
         played: u64,

@@ -1,5 +1,5 @@
 //! Points that arrive over HTTP, as InfluxDB 1, 2 and 3 take them: line protocol from Telegraf or from a subscription
-//! of InfluxDB, each told what is wrong in the words of its API.
+//! of InfluxDB, with errors in the form of each API.
 //!
 //! A request is read, unpacked and checked line by line while it arrives, and acknowledged when all of
 //! its lines are good; one with a bad line is refused whole, as the daemon refuses it. What was
@@ -47,7 +47,7 @@ pub struct ListenOptions {
     pub limits: Limits,
     /// The certificate, if connections are encrypted.
     pub identity: Option<Identity>,
-    /// Where what is acknowledged is kept, and how many points a checkpoint there holds.
+    /// Where acknowledged points are kept, and how many of them a checkpoint there covers.
     pub journal: Option<(PathBuf, u64)>,
     /// Where what happens is counted.
     pub measures: Arc<Measures>,

@@ -133,7 +133,7 @@ impl Taker for Queue {
 }
 
 impl Queue {
-    /// A queue of what is also kept in a journal.
+    /// A queue whose points are also written to a journal.
     pub(super) fn kept(journal: Journal) -> Self {
         let waiting = Waiting { journal: Some(journal), ..Waiting::default() };
         Self { waiting: Mutex::new(waiting), changed: Condvar::new() }
@@ -157,12 +157,12 @@ impl Queue {
         Ok(())
     }
 
-    /// Adds what was acknowledged by an earlier process.
+    /// Adds points that an earlier process has acknowledged.
     pub(super) fn put_back(&self, deliveries: Vec<Delivery>) {
         self.lock().deliveries.extend(deliveries);
     }
 
-    /// Begins a new part of the journal: what was played so far is in a checkpoint.
+    /// Begins a new part of the journal, because everything played so far is in a checkpoint.
     pub(super) fn turn_journal(&self, played: u64) -> Result<(), JournalError> {
         match &mut self.lock().journal {
             Some(journal) => journal.turn(played),

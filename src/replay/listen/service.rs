@@ -16,7 +16,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 /// What a request takes besides its lines.
 const OVERHEAD: u64 = 1 << 10;
 
-/// Takes what is written.
+/// Accepts the lines of writes.
 #[derive(Debug)]
 pub(super) struct Writes {
     pub(super) policy: Arc<str>,
@@ -66,7 +66,7 @@ impl Endpoint {
         }
     }
 
-    /// How whoever asks there reads errors.
+    /// The form of errors for senders on that path.
     fn dialect(self, head: &Head) -> Dialect {
         match self {
             Self::Write(dialect) => dialect,

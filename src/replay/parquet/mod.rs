@@ -25,7 +25,7 @@ pub fn is_parquet(path: &Path) -> bool {
 /// Opens a file.
 ///
 /// # Errors
-/// A file that is not Parquet, or that lacks what is asked for.
+/// A file that is not Parquet, or that lacks a requested column.
 #[cfg(feature = "parquet")]
 pub(super) fn open(path: &Path, reading: &Reading) -> Result<Box<dyn Source>, ReplayError> {
     Ok(Box::new(read::Parquet::open(path, reading)?))

@@ -67,7 +67,7 @@ impl Parquet {
     /// Opens a file.
     ///
     /// # Errors
-    /// A file that is not Parquet, or that lacks what is asked for.
+    /// A file that is not Parquet, or that lacks a requested column.
     pub(super) fn open(path: &Path, reading: &Reading) -> Result<Self, ReplayError> {
         let data = |message: String| ReplayError::Data { path: path.into(), line: None, message };
         let file = Seekable::of(path).and_then(|whole| whole.open());

@@ -144,7 +144,7 @@ impl Player {
         self.chunk = 1;
     }
 
-    /// Plays a source to its end; `on_item` is told the time of each item before it is played.
+    /// Plays a source to its end; `on_item` gets the time of each item before it is played.
     ///
     /// # Errors
     /// Data that cannot be read or do not fit, a function that fails, an output that takes no more.
@@ -253,7 +253,7 @@ impl Player {
         Ok(())
     }
 
-    /// Writes what is buffered.
+    /// Writes the buffered output.
     ///
     /// # Errors
     /// An output that takes no more.
@@ -351,7 +351,7 @@ impl Player {
         Ok(())
     }
 
-    /// Returns what the engines did that have ended, and what was read.
+    /// Returns the results of the engines that have ended, and the counts of the data that was read.
     pub fn summary(&self) -> Summary {
         Summary { points_in: self.points_in, ..self.ended.clone() }
     }

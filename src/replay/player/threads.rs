@@ -51,7 +51,7 @@ enum Request {
     Restart,
 }
 
-/// What a thread answers: its lines, and what is left if the data has ended.
+/// The answer of a thread: its lines, and the rest of its results if the data has ended.
 struct Answer {
     shown: Vec<Lines>,
     points: Vec<Lines>,
@@ -71,7 +71,7 @@ struct Worker {
 /// Engines on threads.
 pub(super) struct Threads {
     workers: Vec<Worker>,
-    /// Where each takes the data of its groups, how they are told apart; else all take all data.
+    /// If each engine takes the data of its groups: how groups are assigned. Otherwise all engines take all data.
     lanes: Option<(Lanes, Owners)>,
     /// The chunk at hand, or that of each thread.
     chunks: Vec<Chunk>,
@@ -263,7 +263,7 @@ impl Drop for Worker {
     }
 }
 
-/// What a thread does until nobody asks any more. After an error it does nothing but answer.
+/// The loop of a thread, until the player has no more requests. After an error it only answers.
 fn work(task: &Task, parts: Range<usize>, asked: &Receiver<Request>, answer: &Sender<Answer>) {
     let mut engine = None;
     let make = |engine: &mut Option<Engine>| match task.engine(parts.clone()) {

@@ -1,4 +1,4 @@
-//! How good alerts are, where the true anomalies are known.
+//! How good alerts are, compared with known anomalies.
 //!
 //! An alert begins when the level of a group leaves OK and lasts until it is OK again. An anomaly is
 //! hit when an alert lasts or begins in it, after a delay from its begin to the first such row; an

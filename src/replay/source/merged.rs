@@ -19,7 +19,7 @@ const KEPT: usize = 16;
 
 /// Files in the order of time.
 pub(super) struct Merged {
-    /// Those whose time has not come, the first one last.
+    /// The sources whose time has not come, with the earliest at the end.
     waiting: Vec<Waiting>,
     open: Vec<Option<Open>>,
     /// The time of the next item of each open file, and its place: of one time, the first file is first.

@@ -155,7 +155,7 @@ fn open_whole(path: &Path, reading: &Reading) -> Result<Box<dyn Source>, ReplayE
     })
 }
 
-/// Says that a name does not tell what the file holds, and what does.
+/// The error for a name that does not say what the file holds, with the names that do.
 fn unknown(path: &Path) -> ReplayError {
     let is_script = path.extension().is_some_and(|e| e == "rhai" || e == "tick");
     let message = if is_script {

@@ -51,7 +51,7 @@ pub(super) fn open(path: &Path, reading: &Reading) -> Result<Box<dyn BufRead>, R
     Ok(Box::new(Unpacked::start(unpacked, count, bytes).map_err(error)?))
 }
 
-/// Counts what is read.
+/// Counts the bytes that are read.
 struct Counted {
     inner: File,
     count: Arc<AtomicU64>,

@@ -1,4 +1,4 @@
-//! What is run: a plain script with its groups, windows and alerts, or a TICKscript. A task is a value that can
+//! The task of a replay: a plain script with its groups, windows and alerts, or a TICKscript. A task is a value that can
 //! be sent to another thread; engines are made of it there.
 
 mod script;
@@ -103,7 +103,7 @@ impl Task {
     }
 }
 
-/// How the groups of a task are told apart, where they are spread over several engines.
+/// How groups are assigned to engines, if a task is spread over several of them.
 #[derive(Clone, Debug)]
 pub enum Lanes {
     /// By these tags of points.

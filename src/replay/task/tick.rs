@@ -189,7 +189,7 @@ impl TickTask {
         Ok((definitions, task))
     }
 
-    /// Refuses what is said of outputs that the script does not have.
+    /// Refuses options for outputs that the script does not have.
     fn check_outputs(&self, definitions: &Definitions) -> Result<(), ReplayError> {
         if self.is_one_of_many {
             return Ok(());

@@ -1,4 +1,4 @@
-//! What a replay did, as values that can be drawn: for each group the fields of its input, the fields of
+//! The course of a replay, as values that can be drawn: for each group the fields of its input, the fields of
 //! the output and the levels of its alerts over time; thresholds, as far as conditions say them, and
 //! labels. Everything is kept in bounded memory and without losing a spike (see `series`), whatever
 //! the length of the data.
@@ -60,7 +60,7 @@ use std::collections::BTreeSet;
 pub struct TraceSettings {
     /// How many columns of pixels a series is drawn in: of each, at most four values are kept twice.
     pub columns: usize,
-    /// Only what is within these times, to look at a part more closely.
+    /// If set, only data within these times is kept, for a closer look at a part.
     pub span: Option<Interval>,
 }
 

@@ -102,7 +102,7 @@ impl Series {
         }
     }
 
-    /// Returns what is left, in the order of the times, at most four values a column and one for each
+    /// Returns the kept values, in the order of their times, at most four values a column and one for each
     /// place where the line is broken: where there was no number, or nothing for long.
     pub(super) fn finish(mut self, limit: usize) -> Vec<Sample> {
         if self.raw.len() > RAW * limit {

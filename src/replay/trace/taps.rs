@@ -6,7 +6,7 @@ use crate::tick::definition::{Definition, Definitions, NodeKind};
 use crate::tick::flow::Edge;
 use std::collections::BTreeSet;
 
-/// Nodes that pass their input on as it is, so that what an alert watches is what comes before them.
+/// Nodes that pass their input on unchanged, so that an alert after them watches the node before them.
 const PASSING: [&str; 4] = ["alert", "log", "httpOut", "influxDBOut"];
 
 /// A place of the graph that is looked into by an output node.
@@ -68,7 +68,7 @@ impl Taps {
         self
     }
 
-    /// Adds output nodes to a graph. `label` tells what a function is called among several.
+    /// Adds output nodes to a graph. `label` is the name of a function if there are several.
     pub(in crate::replay) fn add(
         definitions: &mut Definitions,
         label: impl Fn(usize) -> Option<String>,

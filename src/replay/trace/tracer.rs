@@ -221,7 +221,7 @@ impl Tracer {
         }
     }
 
-    /// Returns what was collected.
+    /// Returns the collected trace.
     pub(in crate::replay) fn finish(self) -> Trace {
         let Self { settings, taps, groups, left_out, series, keeps_input, .. } = self;
         let limit = (COLUMNS / series.max(1)).clamp(FEWEST, settings.columns.max(FEWEST));

@@ -129,7 +129,7 @@ impl LocalUdf {
         handled.map_err(ReplayError::from).and(drained).map_err(|error| self.error(error))
     }
 
-    /// Hands out what was written.
+    /// Returns the output that was written.
     fn drain(&mut self, answers: &mut Answers<'_>) -> Result<(), ReplayError> {
         let Self { session, batch, asked, .. } = self;
         let output = session.output();

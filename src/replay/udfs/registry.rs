@@ -43,7 +43,7 @@ pub struct UdfRegistry {
     declared: BTreeMap<String, InfoResponse>,
     /// Scripts that were loaded to be asked and not started yet.
     loaded: BTreeMap<String, ScriptHandler>,
-    /// Errors are told without the function's name: there is one script and no TICKscript.
+    /// Errors do not name the function, because there is one script and no TICKscript.
     plain: bool,
     /// A captured session brings the options.
     captured: bool,

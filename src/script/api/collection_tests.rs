@@ -168,7 +168,7 @@ fn a_series_of_values_that_is_refused_changes_nothing() {
     }
 }
 
-/// Two snapshots of the same object, and one of what was restored, are the same bytes.
+/// Two snapshots of the same object, and one of the restored object, have the same bytes.
 #[test]
 fn a_restored_collection_is_stored_as_the_same_bytes() {
     let (engine, registry, _) = engine();

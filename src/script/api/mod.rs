@@ -1,4 +1,4 @@
-//! What a script can touch: one file for each thing, and the registry of the objects that a
+//! The functions and types of scripts: one file for each type, and the registry of the objects that a
 //! snapshot can hold.
 
 mod anomaly;

@@ -1,4 +1,4 @@
-//! Medians, quantiles and what is built on them: of a window, of all, of values at hand.
+//! Medians, quantiles and statistics built on them: of a window, of all values of a stream, of a given array.
 
 use super::answer::{Step, number_map};
 use super::arguments::{Refusal, function, number};

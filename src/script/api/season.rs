@@ -12,7 +12,7 @@ use crate::stats::season::{
 use rhai::{Array, Dynamic, Engine};
 use std::rc::Rc;
 
-/// The values a slot remembers unless it is told otherwise.
+/// The number of values that a slot remembers by default.
 const MEMORY: usize = 30;
 
 pub(super) fn register(engine: &mut Engine, host: &Rc<Host>, registry: &mut NativeTypes) {

@@ -47,7 +47,7 @@ impl Distinct {
         }
     }
 
-    /// Moves the window to a time, if that is newer, and forgets what is too old.
+    /// Moves the window to a time, if that is newer, and drops the values that are too old.
     pub(crate) fn move_to(&mut self, time: i64) {
         let newest = self.newest.map_or(time, |newest| newest.max(time));
         self.newest = Some(newest);

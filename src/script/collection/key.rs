@@ -8,7 +8,7 @@ const DEPTH: usize = 8;
 /// The largest whole number up to which every double is one int.
 const EXACT: f64 = 9_007_199_254_740_992.0;
 
-/// A value by which things are told apart. Two values are one key exactly if `==` says so in a script: 1 and 1.0
+/// A value as a key. Two values are one key exactly if `==` says so in a script: 1 and 1.0
 /// are one, as 0.0 and -0.0 are.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Key {

@@ -1,4 +1,4 @@
-//! An option of a script: its types, its default, and what is allowed.
+//! An option of a script: its types, its default, and the values that are allowed.
 
 use super::values::{a_type, number, same, show, type_name};
 use crate::protocol::arguments;
@@ -84,7 +84,7 @@ impl OptionSpec {
         }
     }
 
-    /// Checks a value against what is allowed.
+    /// Checks whether a value is allowed.
     pub(super) fn check(&self, value: &Dynamic) -> Result<(), OptionProblem> {
         if !self.one_of.is_empty() && !self.one_of.iter().any(|v| same(v, value)) {
             let allowed: Vec<_> = self.one_of.iter().map(show).collect();

@@ -1,12 +1,12 @@
 //! Which functions make a value longer, and by how much: what would go beyond `[limits] string`,
 //! `array` or `map` is refused before anything is allocated.
 //!
-//! Rhai checks the sizes of values too, after each call, and walks through the whole value for it:
-//! exact, nested values included, and dear for long ones. So there are two ways to keep the limits. As long as states are
-//! small, Rhai checks. A script whose state has become long goes on with the checks of this file alone
-//! ([`trust_own_checks`]): each function looks at the length of what it makes, which costs nothing; what
-//! is nested in a state is counted now and then, between calls; and what one call gathers in variables is
-//! bounded by `[limits] memory`.
+//! Rhai checks the sizes of values too. After each call it walks through the whole value, nested values
+//! included. That is exact, and slow for long values. So there are two ways to keep the limits. As long as
+//! states are small, Rhai checks. When the state of a script has become long, only the checks of this file
+//! are used ([`trust_own_checks`]): each function checks the length of its result, which costs nothing; nested
+//! values of a state are counted from time to time, between calls; and values that one call collects in
+//! variables are bounded by `[limits] memory`.
 
 use super::lengths::{
     as_many_items, chars, decoded_text, escaped_text, joined, joined_text, longer_by_a_char,

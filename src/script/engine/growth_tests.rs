@@ -156,7 +156,7 @@ const NOT_GROWING: &str = "\
     sort_desc start starts_with sub_string tag take to_binary to_hex to_int to_octal trim truncate \
     write_ascii write_be write_le write_utf8 zip |";
 
-/// A new version of the interpreter may bring functions that nobody has thought about.
+/// A new version of the interpreter may have new functions that make values longer.
 #[test]
 fn every_function_of_the_interpreter_is_bounded_or_known_not_to_grow() {
     let engine = packages();

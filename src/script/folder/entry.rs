@@ -31,7 +31,7 @@ pub const RESERVED: [(&str, &[ValueType]); 6] = [
 pub struct Entry {
     /// The scripts.
     pub folder: ScriptFolder,
-    /// What the daemon is told of its edges.
+    /// The edges that the declaration names.
     pub edges: Edges,
 }
 

@@ -2,7 +2,7 @@
 //! for an error one file that runs to the same error.
 //!
 //! A file is a gzipped stream of requests as the daemon sends them: `init`, `restore` with the state
-//! at its beginning, then the data. The comment in the gzip header says what it is.
+//! at its beginning, then the data. The comment in the gzip header describes the file.
 
 use crate::protocol::message::{InitRequest, RequestMessage, RestoreRequest, request};
 use crate::protocol::{Batch, Point};
@@ -176,7 +176,7 @@ impl FlightRecorder {
         self.write();
     }
 
-    /// Writes what is in memory; a disk that is full ends the recording, not the task.
+    /// Writes the buffered requests. A full disk ends the recording, not the task.
     fn write(&mut self) {
         let Some(file) = &mut self.file else {
             self.bytes.clear();

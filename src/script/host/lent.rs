@@ -75,7 +75,7 @@ impl Emission {
         }
     }
 
-    /// Takes back what was emitted since [`Emission::len`] gave `len`.
+    /// Drops everything that was emitted since [`Emission::len`] returned `len`.
     pub(crate) fn truncate(&mut self, len: Option<usize>) {
         if let Self::Batch { pending, .. } = self {
             match (len, pending.as_mut()) {
@@ -185,7 +185,7 @@ impl Host {
         }
     }
 
-    /// Remembers a field that was read and is not there, for the message of whoever needs it.
+    /// Remembers a field that was read and does not exist, so that a later error can name it.
     pub(crate) fn miss(&self, field: &str, point: &Point) {
         let mut note = self.note.borrow_mut();
         note.set = true;

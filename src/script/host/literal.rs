@@ -1,7 +1,7 @@
 //! Reads the map that `fn info()` shows in a script's text, without running or even compiling it: what
 //! the daemon is told of a script that is broken in that very function.
 //!
-//! Only literals are understood; whatever else stands for a value is passed over.
+//! Only literals are understood; other expressions are skipped.
 
 use crate::agent::Info;
 use crate::protocol::message::{EdgeType, ValueType};

@@ -1,4 +1,4 @@
-//! A script at work.
+//! A running script: the compiled program, its states and its reloads.
 //!
 //! [`program`] compiles a script and calls its [`callback`]s, whose bodies [`body`] and [`rewrite`] prepare; [`instance`] is a program with its options and
 //! states; [`handler`] takes the daemon's requests; [`guard`] and [`journal`] undo what failed;

@@ -200,7 +200,7 @@ impl Watch {
         }
     }
 
-    /// Compares the files with what is known of them.
+    /// Compares the files with their last known versions.
     fn look(&mut self) {
         for (follow, gone) in &mut self.follows {
             let Some(shared) = follow.upgrade() else { continue };

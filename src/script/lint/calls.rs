@@ -1,4 +1,4 @@
-//! Calls of functions that nobody has, or with another number of arguments.
+//! Calls of functions that do not exist, or with a wrong number of arguments.
 
 use super::walk::{Script, Warn};
 use crate::nearest::did_you_mean;

@@ -152,7 +152,7 @@ pub(super) fn change(node: &Node<'_, '_>) -> Option<Position> {
     }
 }
 
-/// Whether the node is a statement of its own, or what is returned.
+/// Whether the node is a statement of its own, or the value that is returned.
 fn is_returned(node: &Node<'_, '_>) -> bool {
     matches!(node.parent(), Some(ASTNode::Stmt(Stmt::Return(..) | Stmt::Expr(_))))
 }

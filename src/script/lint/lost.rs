@@ -1,4 +1,4 @@
-//! Changes of copies that nobody reads: of what a variable or a loop was given, and behind a call in a chain.
+//! Changes of copies that are never read: of the value of a variable or a loop, and after a call in a chain.
 
 use super::copies::change;
 use super::walk::{Function, Script, Warn, variable};

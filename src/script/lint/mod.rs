@@ -1,4 +1,4 @@
-//! What a script says and cannot mean: found in its syntax tree, without running it.
+//! Mistakes of a script that can be found in its syntax tree, without running it.
 //!
 //! [`walk`] makes the tree of a script into a list of nodes by function; [`calls`] knows which functions
 //! there are, [`modules`] those of imported files; [`options`], [`state`], [`emits`], [`copies`], [`lost`], [`kinds`] and [`values`] look for one kind of mistake each.

@@ -1,4 +1,4 @@
-//! Arithmetic with ints that is not what it looks like, for whoever comes from Python.
+//! Arithmetic with ints that gives other results than in Python.
 
 use super::kinds::{Kind, Options, kind_of};
 use super::walk::{Function, Script, Warn, variable};

@@ -1,4 +1,5 @@
-//! What scripts can call, in words: signatures with types, a sentence, errors, what NaN does, and an example.
+//! The description of every function that scripts can call: signatures with types, a sentence, errors, the effect of
+//! NaN, and an example.
 //!
 //! The entries are in the `*.toml` files beside this one; [`signature`] says how signatures are written. Completion,
 //! hover and signature help of the language server, the page of the lab and `docs/functions.md` are all made of them, so they cannot

@@ -35,7 +35,7 @@ pub struct Token<'a> {
     pub text: &'a str,
     /// Where it begins, in bytes.
     pub start: usize,
-    /// Whether what is in front of it belongs to an interpolated string, so that it stands inside of one.
+    /// Whether the token before it belongs to an interpolated string, so that this token is inside of the string.
     pub glued: bool,
     /// Whether its end is missing.
     pub unfinished: bool,

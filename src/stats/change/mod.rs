@@ -1,4 +1,4 @@
-//! Change and drift: has the stream become another?
+//! Change and drift: whether the distribution of a stream has changed.
 
 mod adwin;
 mod bayes;

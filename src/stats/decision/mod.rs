@@ -1,4 +1,4 @@
-//! From a score to an event: when to raise an alarm, and when to let go; rates of change.
+//! From a score to an event: when an alarm begins and when it ends; rates of change.
 
 mod counter;
 mod debounce;

@@ -1,4 +1,4 @@
-//! Far from the others: nearest neighbours, random partitions, patterns, principal components.
+//! Distance from the other values: nearest neighbours, random partitions, patterns, principal components.
 
 mod discord;
 mod half_space;

@@ -1,4 +1,4 @@
-//! Tests of a hypothesis: is this window like that one?
+//! Statistical tests: whether two windows differ.
 //!
 //! All p-values are two-sided where a test has two sides, come from upper tails, and are right to
 //! 1e-10 relative in the far tail.

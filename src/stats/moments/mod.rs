@@ -1,4 +1,4 @@
-//! Mean, variance and their kin: unbounded, sliding by count, sliding by time, exponentially weighted.
+//! Mean, variance and higher moments: of all values, of a window by count or by time, and exponentially weighted.
 //!
 //! Sample conventions everywhere: the variance divides by n - 1; skewness is g1 = m3 / m2^1.5 and
 //! kurtosis the excess g2 = m4 / m2² - 3, both with population moments (SciPy's defaults). Sums of squares

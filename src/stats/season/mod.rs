@@ -1,4 +1,4 @@
-//! What comes back every day, week or period.
+//! Seasons: values that repeat every day, week or period.
 
 mod holt_winters;
 mod hybrid_esd;

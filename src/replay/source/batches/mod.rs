@@ -88,7 +88,7 @@ impl Recording {
     }
 }
 
-/// Sends every batch of an entry until nobody listens. Batches without points are left out, as the
+/// Sends every batch of an entry, until the receiver is gone. Batches without points are left out, as the
 /// daemon leaves them out.
 fn unpack(
     mut archive: ZipArchive<BufReader<File>>,

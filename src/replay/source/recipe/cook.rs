@@ -28,7 +28,7 @@ pub(super) struct Cooking {
     next: usize,
 }
 
-/// A series with what is random in it.
+/// A series with its random numbers.
 struct Series {
     tags: Vec<(String, String)>,
     /// One for each field.

@@ -1,4 +1,4 @@
-//! Reading arguments, with messages that name the function, the argument and what was there.
+//! Reading arguments, with messages that name the function, the argument and the given value.
 
 mod values;
 
@@ -274,7 +274,7 @@ impl<'a> Arguments<'a> {
         }
     }
 
-    /// Refuses settings that nobody asked for.
+    /// Refuses settings that the function does not have.
     fn finish(&self) -> Fallible<()> {
         let Some(settings) = &self.settings else { return Ok(()) };
         match settings.keys().find(|key| !self.known.contains(&key.as_str())) {

@@ -1,4 +1,4 @@
-//! Single values that a function is given, with messages that say what was there in their place.
+//! Reading single arguments, with messages that name the value that was given instead.
 
 use crate::protocol::duration;
 use crate::script::api::{Fallible, fail, fail_in};

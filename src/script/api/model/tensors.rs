@@ -31,7 +31,7 @@ pub(super) fn tensors(model: &Model, inputs: &Map) -> Fallible<Vec<(String, Valu
     inputs.iter().map(tensor).collect()
 }
 
-/// Takes nested lists apart; the first element of each says how long its level is.
+/// Flattens nested lists; the first element of each list gives the length of its level.
 fn flatten(
     name: &str,
     value: &Dynamic,

@@ -2,8 +2,8 @@
 //! and stored.
 //!
 //! `push` takes one value, a series or an array (all of it or nothing); an object made with
-//! `#{ nan: "skip" }` leaves out NaN, infinities and `()`. What does not exist yet is `()`, with a
-//! note for the message of whoever needs it.
+//! `#{ nan: "skip" }` leaves out NaN, infinities and `()`. A result that does not exist yet is `()`, with a
+//! note, so that an error of a function that gets it can give the reason.
 
 mod feeding;
 
@@ -47,7 +47,7 @@ impl Told for Stats<Option<f64>> {
     }
 }
 
-/// What a statistic can tell of a value, before it takes it in.
+/// A statistic of a value, computed before the value is added.
 pub(super) type Scores<T> = &'static [(&'static str, fn(&T, f64) -> Option<f64>)];
 
 /// Registers the functions of one kind of object.

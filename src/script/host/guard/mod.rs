@@ -31,7 +31,7 @@ pub(crate) struct Guard {
     /// Every message is kept, not only what undoes a chunk that failed.
     full: bool,
     previous: Option<Previous>,
-    /// The version before was brought back, and nobody has asked yet.
+    /// The version before was brought back, and this has not been reported yet.
     went_back: bool,
     message: Current,
 }
@@ -140,7 +140,7 @@ impl Guard {
         self.rewind(instance, place, None);
     }
 
-    /// A chunk has been handled for good.
+    /// A chunk has been handled and will not be repeated.
     pub(crate) fn finish_chunk(
         &mut self,
         instance: &mut Instance,

@@ -94,7 +94,7 @@ impl ScriptHandler {
         self.watch_files(watcher, control, false);
     }
 
-    /// Where the handler is part of a crew, what wakes its session when files change.
+    /// If the handler is part of a crew: notifies its session when files change.
     pub(super) fn waker(&self, control: &Control) -> impl Fn() + Send + Sync + 'static {
         let control = control.clone();
         let changed = self.crew.as_ref().map(|crew| crew.changed.clone());

@@ -126,7 +126,7 @@ impl ScriptHandler {
         }
     }
 
-    /// What the daemon is told of all scripts of the folder.
+    /// The declaration that covers all scripts of the folder.
     pub(super) fn folder_info(&self) -> Info {
         let Some(Seat { entry, .. }) = &self.seat else { return super::nothing() };
         let scripts = entry.folder.scripts().unwrap_or_else(|error| {
