@@ -124,8 +124,15 @@ impl Config {
         let table: toml::Table = text.parse().map_err(|e: toml::de::Error| wrong(e.to_string()))?;
         let (own, task): (toml::Table, toml::Table) =
             table.into_iter().partition(|(key, _)| OWN.contains(&key.as_str()));
-        let mut config: Self = own.try_into().map_err(|e| wrong(e.to_string()))?;
-        config.task = task.try_into().map_err(|e: toml::de::Error| wrong(e.to_string()))?;
+        // A key that is written wrong is told before the one that is missing.
+        let task = task.try_into().map_err(|error: toml::de::Error| {
+            let text = error.to_string().trim_end().to_owned();
+            let others =
+                if text.contains("unknown field") { OWN.join("`, `") } else { String::new() };
+            wrong(if others.is_empty() { text } else { format!("{text}, `{others}`") })
+        })?;
+        let mut config: Self = own.try_into().map_err(|e: toml::de::Error| wrong(e.to_string()))?;
+        config.task = task;
         let folder = path.parent().unwrap_or(Path::new(""));
         config.resolve(folder);
         config.check().map_err(|error| wrong(error.to_string()))?;
@@ -146,6 +153,11 @@ impl Config {
         let usage = |text: &str| Err(FleetError::Usage(text.into()));
         if self.servers.is_empty() {
             return usage("servers = []: name at least one, as in [\"nats://127.0.0.1:4222\"]");
+        }
+        for server in &self.servers {
+            if let Err(why) = server.parse::<async_nats::ServerAddr>() {
+                return usage(&format!("servers: \"{server}\": {why}; write nats://HOST:4222"));
+            }
         }
         if !(1..=MOST_PARTITIONS).contains(&self.partitions) {
             return usage("partitions: write a number from 1 to 1024");

@@ -36,6 +36,14 @@ pub(crate) enum FleetError {
         /// The stream.
         stream: String,
     },
+    /// The servers have no space for any stream.
+    #[error(
+        "the servers have no space left for {stream}: raise max_file_store, or free their disks"
+    )]
+    NoSpace {
+        /// The stream.
+        stream: String,
+    },
     /// A stream belongs to an earlier partitioning and takes nothing any more.
     #[error("the stream {stream} is sealed")]
     Sealed {
@@ -56,6 +64,25 @@ pub(crate) enum FleetError {
     /// The configuration of the script.
     #[error(transparent)]
     Config(#[from] rhai_udf::script::config::ConfigError),
+    /// An address that cannot be listened at.
+    #[error("{what} {address}: {source}")]
+    Port {
+        /// The argument.
+        what: &'static str,
+        /// The address.
+        address: std::net::SocketAddr,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// Another worker has the same name.
+    #[error("another worker is called {worker} and was there first: give each its own --id")]
+    Twin {
+        /// The name.
+        worker: String,
+    },
+    /// A certificate for the port.
+    #[error("--tls-cert, --tls-key: {0}")]
+    Identity(#[from] rhai_udf::http::IdentityError),
     /// A file or a thread.
     #[error(transparent)]
     Io(#[from] std::io::Error),
@@ -75,7 +102,12 @@ pub(crate) type Result<T> = std::result::Result<T, FleetError>;
 impl FleetError {
     /// A refusal by a server, or no answer.
     pub(crate) fn nats(what: impl Into<String>, why: impl std::fmt::Display) -> Self {
-        Self::Nats { what: what.into(), why: why.to_string() }
+        let mut why = why.to_string();
+        if let Some((_, advice)) = ADVICE.iter().find(|(sign, _)| why.contains(sign)) {
+            why.push_str(". ");
+            why.push_str(advice);
+        }
+        Self::Nats { what: what.into(), why }
     }
 
     /// Whether the same would happen again, so that only a person can help.
@@ -85,11 +117,31 @@ impl FleetError {
             Self::Nats { .. }
                 | Self::Fenced { .. }
                 | Self::Full { .. }
+                | Self::NoSpace { .. }
                 | Self::Io(_)
                 | Self::Sealed { .. }
         )
     }
 }
+
+/// What an operator can do about what servers and the client say.
+const ADVICE: [(&str, &str); 9] = [
+    ("Connection refused", "No server listens there: start `nats-server -js`, or mend `servers`"),
+    ("failed to lookup", "Mend `servers`: a name in it is not known"),
+    ("uthorization", "Mend [security]: the servers do not admit us"),
+    ("JetStream resource does not exist", "Start the servers with JetStream: `nats-server -js`"),
+    ("not enabled", "Start the servers with JetStream: `nats-server -js`"),
+    ("10074", "Write `replicas = 1`, or make a cluster of as many servers"),
+    ("10005", "Start as many servers with JetStream as `replicas` says, or write a smaller number"),
+    (
+        "10047",
+        "All inputs (partitions x input_bytes x replicas) and the output must fit into max_file_store of the servers",
+    ),
+    (
+        "10058",
+        "It is left of another `create`, with other settings: take those, or delete it (`nats stream rm`)",
+    ),
+];
 
 /// How often something that is missing is looked for before it is believed to be gone.
 const LOOKS: u32 = 6;

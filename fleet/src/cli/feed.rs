@@ -3,8 +3,10 @@
 use super::{ConfigArgs, logging, stdout};
 use crate::error::{FleetError, Result};
 use crate::feed::Feed;
+use rhai_udf::http::{Credentials, Identity, Secret};
 use rhai_udf::replay::listen::{ListenOptions, Listener};
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::sync::mpsc::RecvTimeoutError;
@@ -20,13 +22,60 @@ pub(super) struct Args {
     /// The address that is listened on
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:9092")]
     bind: SocketAddr,
+    /// A user who may write; others may not (other users of this machine see it: prefer --token-file)
+    #[arg(long, value_name = "NAME:PASSWORD")]
+    user: Vec<String>,
+    /// A file of tokens that let their holders write, one a line
+    #[arg(long, value_name = "FILE")]
+    token_file: Option<PathBuf>,
+    /// The certificate of this port, with those of its authorities (PEM): senders write https:// then
+    #[arg(long, value_name = "FILE", requires = "tls_key")]
+    tls_cert: Option<PathBuf>,
+    /// The private key of the certificate (PEM)
+    #[arg(long, value_name = "FILE", requires = "tls_cert")]
+    tls_key: Option<PathBuf>,
+    /// Another name by which senders may call the loopback address, as a proxy does
+    #[arg(long, value_name = "NAME")]
+    allow_host: Vec<String>,
+}
+
+/// Who may write, and how.
+fn options(args: &Args) -> Result<ListenOptions> {
+    let is_named = |user: &String| user.split_once(':').is_some_and(|(name, _)| !name.is_empty());
+    if !args.user.iter().all(is_named) {
+        return Err(FleetError::Usage("--user: write NAME:PASSWORD".into()));
+    }
+    let mut tokens = Vec::new();
+    if let Some(path) = &args.token_file {
+        let text = std::fs::read_to_string(path)
+            .map_err(|source| FleetError::Read { path: path.clone(), source })?;
+        tokens.extend(text.lines().map(str::trim).filter(|line| !line.is_empty()).map(Secret::new));
+        if tokens.is_empty() {
+            let path = path.display();
+            return Err(FleetError::Usage(format!("--token-file {path}: it holds no token")));
+        }
+    }
+    let identity = match (&args.tls_cert, &args.tls_key) {
+        (Some(certificate), Some(key)) => Some(Identity::read(certificate, key)?),
+        _ => None,
+    };
+    Ok(ListenOptions {
+        credentials: Credentials {
+            users: args.user.iter().map(|user| Secret::new(user)).collect(),
+            tokens,
+        },
+        allowed_hosts: args.allow_host.clone(),
+        identity,
+        ..ListenOptions::default()
+    })
 }
 
 pub(super) fn run(args: &Args) -> Result<()> {
+    let options = options(args)?;
     let fleet = args.config.connect()?;
     let feed = Arc::new(Feed::join(fleet.transport, fleet.names)?);
-    let listener = Listener::hand_to(args.bind, ListenOptions::default(), feed.clone())?;
-    stdout::print(&format!("listening on http://{}\n", listener.address()))?;
+    let listener = Listener::hand_to(args.bind, options, feed.clone())?;
+    stdout::print(&format!("listening on {}\n", listener.url()))?;
     let mut signals = super::worker::signals()?;
     let stopper = listener.stopper();
     let (sender, ended) = std::sync::mpsc::channel();

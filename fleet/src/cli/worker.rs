@@ -1,7 +1,7 @@
 //! `worker`: owns partitions until it is asked to leave.
 
 use super::ConfigArgs;
-use crate::error::Result;
+use crate::error::{FleetError, Result};
 use crate::metrics;
 use crate::worker::Worker;
 use signal_hook::consts::{SIGINT, SIGTERM};
@@ -42,7 +42,9 @@ pub(super) fn run(args: &Args) -> Result<()> {
     });
     let mut worker = Worker::join(&fleet.config, fleet.transport, id, leaving)?;
     if let Some(address) = args.metrics {
-        let address = metrics::serve(address, fleet.names.fleet(), worker.latest.clone())?;
+        let served = metrics::serve(address, fleet.names.fleet(), worker.latest.clone());
+        let address =
+            served.map_err(|source| FleetError::Port { what: "--metrics", address, source })?;
         log::info!("metrics on http://{address}/metrics");
     }
     worker.run()

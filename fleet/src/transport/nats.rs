@@ -291,9 +291,15 @@ fn refused(stream: &str, error: &async_nats::error::Error<PublishErrorKind>) -> 
                 .into(),
         },
         (_, Some(ErrorCode::STREAM_SEALED)) => FleetError::Sealed { stream: stream.into() },
-        (_, Some(ErrorCode::STREAM_STORE_FAILED | ErrorCode::STORAGE_RESOURCES_EXCEEDED)) => {
-            FleetError::Full { stream: stream.into() }
-        }
+        (_, Some(ErrorCode::STREAM_STORE_FAILED)) => FleetError::Full { stream: stream.into() },
+        (
+            _,
+            Some(
+                ErrorCode::STORAGE_RESOURCES_EXCEEDED
+                | ErrorCode::INSUFFICIENT_RESOURCES
+                | ErrorCode::ACCOUNT_RESOURCES_EXCEEDED,
+            ),
+        ) => FleetError::NoSpace { stream: stream.into() },
         _ => {
             let why = error.source().map_or_else(String::new, |source| format!(": {source}"));
             FleetError::nats(format!("write to {stream}"), format!("{error}{why}"))

@@ -22,7 +22,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 /// How often a worker looks around.
 const TICK: Duration = Duration::from_millis(100);
@@ -32,6 +32,8 @@ const BEAT: Duration = Duration::from_secs(1);
 const LOOK: Duration = Duration::from_secs(2);
 /// How long it listens before it takes anything.
 const LISTENS: Duration = Duration::from_millis(2500);
+/// How many heartbeats of an older worker with the same name are passed over.
+const TWIN: u32 = 2;
 /// How long a partition that is stopped stands still at least before it is tried again.
 const AGAIN: Duration = Duration::from_secs(3);
 /// A partition that runs, or that ended and may run again.
@@ -59,6 +61,8 @@ pub(crate) struct Worker {
     beats: Receiver<Heard>,
     leaving: Arc<AtomicBool>,
     began: Instant,
+    /// The same as a time, which tells it from another worker with its name.
+    born: u64,
     /// The latest heartbeat, for metrics.
     pub(crate) latest: Arc<Mutex<Beat>>,
 }
@@ -106,6 +110,9 @@ impl Worker {
             beats,
             leaving,
             began: Instant::now(),
+            born: SystemTime::now()
+                .duration_since(UNIX_EPOCH)
+                .map_or(0, |time| time.as_nanos() as u64),
             latest: Arc::default(),
         })
     }
@@ -113,18 +120,24 @@ impl Worker {
     /// Works until it is asked to leave and has given all away.
     ///
     /// # Errors
-    /// Nothing that passes: what servers refuse is tried again.
+    /// Another worker with the same name. What servers refuse is tried again.
     pub(crate) fn run(&mut self) -> Result<()> {
+        let mut twin = 0;
         let (mut beat, mut look) = (None::<Instant>, Instant::now());
         loop {
             let told = self.told.try_iter().collect::<Vec<_>>();
             told.iter().for_each(|heard| self.obey(heard, &mut look));
             for heard in self.beats.try_iter().collect::<Vec<_>>() {
-                if let Ok(beat) = serde_json::from_slice::<Beat>(&heard.payload)
-                    && beat.worker != self.ground.worker
-                {
+                let Ok(beat) = serde_json::from_slice::<Beat>(&heard.payload) else { continue };
+                if beat.worker != self.ground.worker {
                     self.peers.hear(beat);
+                } else if beat.began < self.born && !beat.leaving {
+                    // One that was just killed may be heard a last time.
+                    twin += 1;
                 }
+            }
+            if twin > TWIN {
+                return Err(FleetError::Twin { worker: self.ground.worker.clone() });
             }
             self.peers.forget();
             self.note_copied();
@@ -356,6 +369,7 @@ impl Worker {
         }
         let beat = Beat {
             worker: self.ground.worker.clone(),
+            began: self.born,
             generation: self.layout.generation,
             leaving: self.leaving(),
             partitions,

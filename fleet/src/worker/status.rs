@@ -9,6 +9,9 @@ use std::time::{SystemTime, UNIX_EPOCH};
 pub(crate) struct Beat {
     /// The worker.
     pub(crate) worker: String,
+    /// When it began, in nanoseconds since the epoch: of two with one name, the later one leaves.
+    #[serde(default)]
+    pub(crate) began: u64,
     /// The layout that it knows.
     pub(crate) generation: u64,
     /// It gives its partitions away and takes no others.

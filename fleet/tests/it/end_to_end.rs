@@ -128,6 +128,8 @@ fn wrong_usage_says_what_to_do_and_ends_with_2() {
     };
     for (config, part) in [
         ("name = \"a.b\"\nservers = [\"nats://x\"]\nscript = \"s.rhai\"", "letters, digits"),
+        ("name = \"a\"\nservers = [\"a b\"]\nscript = \"s.rhai\"", "write nats://HOST:4222"),
+        ("name = \"a\"\nserver = [\"nats://x\"]\nscript = \"s.rhai\"", "unknown field `server`"),
         ("name = \"a\"\nservers = []\nscript = \"s.rhai\"", "name at least one"),
         ("name = \"a\"\nservers = [\"nats://x\"]\nscript = \"s.rhai\"\nfeild = 1", "feild"),
         ("name = \"a\"\nservers = [\"nats://x\"]\nscript = \"s.rhai\"\nreplicas = 2", "1, 3 or 5"),

@@ -58,6 +58,18 @@ fn of_two_writers_one_wins_on_three_servers() {
 }
 
 #[test]
+fn of_two_workers_with_one_name_the_later_one_leaves() {
+    let Some(servers) = Servers::start(1) else { return };
+    let fleet = Fleet::create(servers.urls(), "partitions = 1");
+    let _first = fleet.worker("same");
+    fleet.wait_until_running();
+    let second = fleet.run(&["worker", "--id", "same"]);
+    assert_eq!(second.status.code(), Some(1));
+    assert!(crate::util::text(&second.stderr).contains("another worker is called same"));
+    fleet.wait_until_running();
+}
+
+#[test]
 fn a_worker_that_was_stopped_and_wakes_writes_nothing() {
     let Some(servers) = Servers::start(1) else { return };
     let fleet = Fleet::create(servers.urls(), "partitions = 2");

@@ -106,6 +106,30 @@ fn credentials_of_an_account_are_asked_for() {
 }
 
 #[test]
+fn senders_to_the_feed_need_a_token_and_may_speak_tls() {
+    let Some(servers) = Servers::start(1) else { return };
+    let fleet = Fleet::create(servers.urls(), "partitions = 1");
+    std::fs::write(fleet.folder.path().join("tokens"), "secret\n").unwrap();
+    let feed = fleet.feed_with(&["--token-file", "tokens", "--user", "me:word"]);
+    let line = points(0, 1, 1);
+    assert_eq!(feed.send(&line), 401);
+    assert_eq!(feed.send_with("Authorization: Token wrong\r\n", &line), 401);
+    assert_eq!(feed.send_with("Authorization: Token secret\r\n", &line), 204);
+    assert_eq!(feed.send_with("Authorization: Basic bWU6d29yZA==\r\n", &line), 204);
+    let refused = fleet.run(&["feed", "--user", "me"]);
+    assert_eq!(refused.status.code(), Some(2));
+    if certificate(fleet.folder.path(), "port") {
+        let feed = fleet.feed_with(&["--tls-cert", "port.pem", "--tls-key", "port.key"]);
+        let url = format!("https://{}/write?db=d", feed.address);
+        let sent = Command::new("curl")
+            .args(["-sf", "--cacert", "port.pem", "--data-binary", &line, &url])
+            .current_dir(fleet.folder.path())
+            .status();
+        assert!(sent.unwrap().success());
+    }
+}
+
+#[test]
 fn a_client_without_its_certificate_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     if !["server", "client", "other"].iter().all(|name| certificate(folder.path(), name)) {

@@ -259,12 +259,17 @@ impl Fleet {
     }
 
     pub(crate) fn feed(&self) -> Feed {
-        let process = self.start(&["feed", "--bind", "127.0.0.1:0"], "feed");
+        self.feed_with(&[])
+    }
+
+    pub(crate) fn feed_with(&self, more: &[&str]) -> Feed {
+        let process = self.start(&[&["feed", "--bind", "127.0.0.1:0"], more].concat(), "feed");
         let mut address = None;
         wait_for("the feed", || {
             let log = process.log();
-            let line = log.lines().find_map(|line| line.strip_prefix("listening on http://"));
-            address = line.and_then(|text| text.trim().parse().ok());
+            let line =
+                log.lines().find_map(|line| line.split_once("listening on ")?.1.split_once("://"));
+            address = line.and_then(|(_, text)| text.trim().parse().ok());
             address.is_some()
         });
         Feed { _process: process, address: address.unwrap() }
@@ -324,18 +329,23 @@ pub(crate) fn text(bytes: &[u8]) -> String {
 /// A port for line protocol.
 pub(crate) struct Feed {
     _process: Process,
-    address: SocketAddr,
+    pub(crate) address: SocketAddr,
 }
 
 impl Feed {
     /// Sends lines; returns the status.
     pub(crate) fn send(&self, lines: &str) -> u16 {
+        self.send_with("", lines)
+    }
+
+    /// Sends lines with more headers, each with its end.
+    pub(crate) fn send_with(&self, headers: &str, lines: &str) -> u16 {
         let answer = || -> std::io::Result<u16> {
             let mut stream = TcpStream::connect(self.address)?;
             stream.set_read_timeout(Some(Duration::from_secs(60)))?;
             write!(
                 stream,
-                "POST /write?db=d HTTP/1.1\r\nHost: localhost\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{lines}",
+                "POST /write?db=d HTTP/1.1\r\nHost: localhost\r\nContent-Length: {}\r\nConnection: close\r\n{headers}\r\n{lines}",
                 lines.len()
             )?;
             let mut line = String::new();
