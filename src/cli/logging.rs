@@ -25,6 +25,25 @@ pub(super) fn start(argument: Option<LevelFilter>, config: &LogConfig, fallback:
 /// Lets lines be JSON objects from now on: `time`, `level`, `message`.
 pub(super) fn use_json() {
     let _ = JSON.set(());
+    std::panic::set_hook(Box::new(|panic| say_as("error", &panic.to_string())));
+}
+
+/// Uses JSON if the arguments ask for it, so that what is wrong with them is told so, too.
+pub(super) fn use_json_if_asked(arguments: impl Iterator<Item = std::ffi::OsString>) {
+    let arguments: Vec<_> = arguments.collect();
+    let pairs = arguments.windows(2).any(|pair| pair[0] == "--log-format" && pair[1] == "json");
+    if pairs || arguments.iter().any(|argument| argument == "--log-format=json") {
+        use_json();
+    }
+}
+
+/// Says what is wrong with the arguments as a JSON object; false if people read it.
+pub(super) fn tell_in_json(text: &str) -> bool {
+    let json = JSON.get().is_some();
+    if json {
+        say_as("error", text.trim());
+    }
+    json
 }
 
 /// Set where lines are JSON objects.
@@ -38,7 +57,11 @@ fn json_line(level: &str, message: &str) -> String {
 
 /// Says something on standard error that is no line of the log.
 pub(super) fn say(text: &str) {
-    let text = if JSON.get().is_some() { json_line("info", text) } else { text.to_owned() };
+    say_as("info", text);
+}
+
+fn say_as(level: &str, text: &str) {
+    let text = if JSON.get().is_some() { json_line(level, text) } else { text.to_owned() };
     let _ = writeln!(std::io::stderr(), "{text}");
 }
 
@@ -197,7 +220,7 @@ pub(super) fn fatal(error: &anyhow::Error) {
         return;
     }
     if JSON.get().is_some() {
-        let _ = writeln!(std::io::stderr(), "{}", json_line("error", &chain(error)));
+        say_as("error", &chain(error));
         return;
     }
     let _ = writeln!(

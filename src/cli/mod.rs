@@ -125,6 +125,7 @@ fn arranged() -> clap::Command {
 }
 
 fn command() -> ExitCode {
+    logging::use_json_if_asked(std::env::args_os());
     let parsed = arranged().try_get_matches().and_then(|matches| Cli::from_arg_matches(&matches));
     let cli = match parsed {
         Ok(cli) => cli,
@@ -183,7 +184,11 @@ fn told(error: &clap::Error) -> ExitCode {
     let wanted = u8::try_from(error.exit_code()).unwrap_or(2);
     // An address with a password may be where no argument was expected.
     let text = error.render().to_string();
-    if let (true, Some(hidden)) = (error.use_stderr(), without_passwords(&text)) {
+    let hidden = without_passwords(&text);
+    if error.use_stderr() && logging::tell_in_json(hidden.as_ref().unwrap_or(&text)) {
+        return ExitCode::from(wanted);
+    }
+    if let (true, Some(hidden)) = (error.use_stderr(), hidden) {
         let _ = std::io::Write::write_all(&mut std::io::stderr(), hidden.as_bytes());
         return ExitCode::from(wanted);
     }

@@ -109,7 +109,11 @@ impl Port {
         for path in &self.token_file {
             let text = std::fs::read_to_string(path)
                 .with_context(|| format!("--token-file {}: cannot be read", path.display()))?;
-            let lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
+            let lines = text
+                .trim_start_matches('\u{feff}')
+                .lines()
+                .map(str::trim)
+                .filter(|line| !line.is_empty());
             let before = tokens.len();
             tokens.extend(lines.map(Secret::new));
             if tokens.len() == before {

@@ -108,11 +108,7 @@ impl Head {
 
     /// Returns the value of a parameter of the query, decoded; the first, if there are several.
     pub fn parameter(&self, name: &str) -> Option<String> {
-        let pairs = self.query.split('&').map(|pair| pair.split_once('=').unwrap_or((pair, "")));
-        let decoded = |text: &str| {
-            percent_decode_str(&text.replace('+', " ")).decode_utf8_lossy().into_owned()
-        };
-        pairs.into_iter().find(|(key, _)| decoded(key) == name).map(|(_, value)| decoded(value))
+        parameter(&self.query, name)
     }
 
     /// Tells whether the sender waits for a `100 Continue` before it sends the body.
@@ -199,6 +195,14 @@ impl Head {
             (None, Some(_)) => Err(Refusal::new(501, "Transfer-Encoding can only be 'chunked'")),
         }
     }
+}
+
+/// Returns the value of a parameter of a query or a form, decoded; the first, if there are several.
+pub fn parameter(text: &str, name: &str) -> Option<String> {
+    let mut pairs = text.split('&').map(|pair| pair.split_once('=').unwrap_or((pair, "")));
+    let decoded =
+        |text: &str| percent_decode_str(&text.replace('+', " ")).decode_utf8_lossy().into_owned();
+    pairs.find(|(key, _)| decoded(key) == name).map(|(_, value)| decoded(value))
 }
 
 #[cfg(test)]

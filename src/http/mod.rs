@@ -28,7 +28,7 @@ pub use body::Body;
 pub use connection::serve_link;
 pub use credentials::{Credentials, Secret};
 pub use doorkeeper::Doorkeeper;
-pub use head::{Framing, Head, Refusal};
+pub use head::{Framing, Head, Refusal, parameter};
 pub use limits::Limits;
 pub use response::Response;
 pub use server::{Server, Stopper};

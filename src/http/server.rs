@@ -2,7 +2,7 @@
 
 use super::connection::serve;
 use super::places::{Place, Places};
-use super::tls::{Encrypted, HANDSHAKE};
+use super::tls::{Encrypted, HANDSHAKE, LOOK};
 use super::wire::{Link, Tcp};
 use super::{Identity, Limits, Refusal, Request, Response, Service};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -91,7 +91,11 @@ impl Server {
 
     fn accept(&self, service: &Arc<dyn Service>, places: &Arc<Places>, limits: Limits) {
         let mut told: Option<Instant> = None;
-        while self.wait(true, None) {
+        let pace = self.identity.as_ref().map(|_| LOOK);
+        while self.wait(true, pace) {
+            if let Some(identity) = &self.identity {
+                identity.look();
+            }
             let started = match self.listener.accept() {
                 Ok((stream, _)) => begin(stream, service, places, limits, self.identity.clone()),
                 Err(error) => Err(error),

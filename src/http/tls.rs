@@ -7,15 +7,39 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::{ServerConfig, ServerConnection};
 use std::io::{self, ErrorKind, Read, Write};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
+
+/// How often the files of a certificate are looked at.
+pub(super) const LOOK: Duration = Duration::from_secs(1);
 
 /// The first byte of whoever speaks TLS.
 pub(super) const HANDSHAKE: u8 = 0x16;
 
-/// The certificate of a server and its key.
+/// The certificate of a server and its key, read again when their files change.
 #[derive(Clone, Debug)]
-pub struct Identity(Arc<ServerConfig>);
+pub struct Identity(Arc<Files>);
+
+#[derive(Debug)]
+struct Files {
+    certificate: PathBuf,
+    key: PathBuf,
+    used: Mutex<Used>,
+}
+
+/// What is used of the files, and what they were when they were looked at.
+#[derive(Debug)]
+struct Used {
+    config: Arc<ServerConfig>,
+    /// The checksums of the files that were read last, whether they could be used or not.
+    tried: Sums,
+    /// The checksums at the last look.
+    seen: Sums,
+    looked: Instant,
+}
+
+/// The checksums of the two files; `None` for one that cannot be read.
+type Sums = [Option<u32>; 2];
 
 /// Why a certificate cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -55,32 +79,73 @@ impl Identity {
     /// # Errors
     /// Files that hold something else, or a key that belongs to another certificate.
     pub fn read(certificate: &Path, key: &Path) -> Result<Self, IdentityError> {
-        let pem = |path: &Path, message: String| IdentityError::Pem { path: path.into(), message };
-        let text = read(certificate)?;
-        let chain: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&text).collect();
-        let chain = chain.map_err(|error| pem(certificate, format!("not PEM: {error}")))?;
-        if chain.is_empty() {
-            let message = "it holds no certificate (-----BEGIN CERTIFICATE-----)";
-            return Err(pem(certificate, message.into()));
+        let sums = sums(certificate, key);
+        let config = config(certificate, key)?;
+        let used = Used { config, tried: sums, seen: sums, looked: Instant::now() };
+        let (certificate, key, used) = (certificate.into(), key.into(), Mutex::new(used));
+        Ok(Self(Arc::new(Files { certificate, key, used })))
+    }
+
+    /// Looks from time to time whether the files have changed, and uses the new pair once it has stayed the same for a
+    /// moment; one that cannot be used is told, and the pair before stays in use.
+    pub(super) fn look(&self) {
+        let Files { certificate, key, .. } = &*self.0;
+        let mut used = self.used();
+        if used.looked.elapsed() < LOOK {
+            return;
         }
-        // What the error would quote might be a part of the key.
-        let secret = PrivateKeyDer::from_pem_slice(&read(key)?).map_err(|_| {
+        used.looked = Instant::now();
+        let now = sums(certificate, key);
+        let settled = std::mem::replace(&mut used.seen, now) == now;
+        if now == used.tried || !settled {
+            return;
+        }
+        used.tried = now;
+        match config(certificate, key) {
+            Ok(config) => {
+                used.config = config;
+                log::info!("{}: the new certificate is used from now on", certificate.display());
+            }
+            Err(error) => log::error!("{error}; the certificate before stays in use"),
+        }
+    }
+
+    fn used(&self) -> MutexGuard<'_, Used> {
+        self.0.used.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn sums(certificate: &Path, key: &Path) -> Sums {
+    [certificate, key].map(|path| Some(crc32fast::hash(&std::fs::read(path).ok()?)))
+}
+
+/// Reads a pair of files.
+fn config(certificate: &Path, key: &Path) -> Result<Arc<ServerConfig>, IdentityError> {
+    let pem = |path: &Path, message: String| IdentityError::Pem { path: path.into(), message };
+    let text = read(certificate)?;
+    let chain: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&text).collect();
+    let chain = chain.map_err(|error| pem(certificate, format!("not PEM: {error}")))?;
+    if chain.is_empty() {
+        let message = "it holds no certificate (-----BEGIN CERTIFICATE-----)";
+        return Err(pem(certificate, message.into()));
+    }
+    // What the error would quote might be a part of the key.
+    let secret = PrivateKeyDer::from_pem_slice(&read(key)?).map_err(|_| {
             let message = "it holds no private key that can be used (-----BEGIN PRIVATE KEY-----, without a password)";
             pem(key, message.into())
         })?;
-        let provider = Arc::new(ring::default_provider());
-        let pair = |error: rustls::Error| IdentityError::Pair {
-            certificate: certificate.into(),
-            key: key.into(),
-            message: error.to_string(),
-        };
-        let builder =
-            ServerConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
-        let builder = builder.map_err(pair)?.with_no_client_auth();
-        let mut config = builder.with_single_cert(chain, secret).map_err(pair)?;
-        config.alpn_protocols = vec![b"http/1.1".to_vec()];
-        Ok(Self(Arc::new(config)))
-    }
+    let provider = Arc::new(ring::default_provider());
+    let pair = |error: rustls::Error| IdentityError::Pair {
+        certificate: certificate.into(),
+        key: key.into(),
+        message: error.to_string(),
+    };
+    let builder =
+        ServerConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
+    let builder = builder.map_err(pair)?.with_no_client_auth();
+    let mut config = builder.with_single_cert(chain, secret).map_err(pair)?;
+    config.alpn_protocols = vec![b"http/1.1".to_vec()];
+    Ok(Arc::new(config))
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, IdentityError> {
@@ -97,7 +162,8 @@ pub(super) struct Encrypted {
 
 impl Encrypted {
     pub(super) fn new(below: Tcp, identity: &Identity) -> io::Result<Self> {
-        let session = ServerConnection::new(identity.0.clone()).map_err(io::Error::other)?;
+        let session =
+            ServerConnection::new(identity.used().config.clone()).map_err(io::Error::other)?;
         Ok(Self { below, session, until: Instant::now() })
     }
 

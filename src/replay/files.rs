@@ -4,7 +4,7 @@
 //! (`DIR/httpPost.jsonl`, `DIR/autoscale.jsonl`). Earlier files are replaced.
 
 use std::collections::BTreeMap;
-use std::fs::{self, File};
+use std::fs::{self, File, OpenOptions};
 use std::io::{BufWriter, Write as _};
 use std::path::{Path, PathBuf};
 
@@ -18,13 +18,15 @@ pub struct Files {
     /// The files that the replay reads, which are not written.
     reads: Vec<PathBuf>,
     open: BTreeMap<PathBuf, BufWriter<File>>,
+    /// Files that are there are gone on with, and not replaced.
+    pub(super) appends: bool,
 }
 
 impl Files {
     /// Makes a directory that is created when something is written; `reads` are the files that the
     /// replay reads.
     pub fn new(directory: PathBuf, reads: Vec<PathBuf>) -> Self {
-        Self { directory, reads, open: BTreeMap::new() }
+        Self { directory, reads, open: BTreeMap::new(), appends: false }
     }
 
     /// Appends a line to an alert log.
@@ -103,7 +105,11 @@ impl Files {
             }
             refuse_input(&path, self.reads.iter().map(PathBuf::as_path))
                 .map_err(|error| TickError::Outside(Box::new(error)))?;
-            let file = File::create(&path).map_err(|error| TickError::io(&path, error))?;
+            let opened = match self.appends {
+                true => OpenOptions::new().append(true).create(true).open(&path),
+                false => File::create(&path),
+            };
+            let file = opened.map_err(|error| TickError::io(&path, error))?;
             self.open.insert(path.clone(), BufWriter::new(file));
         }
         match self.open.get_mut(&path) {

@@ -196,20 +196,36 @@ impl TaskState {
         resumed: &Resumed,
         path: &Path,
         refuses: bool,
+        whose: Whose,
     ) -> Result<(), StateError> {
         let why = || resumed.fresh.join("; ");
         let (path, task) = (path.to_owned(), self.task.clone());
-        if resumed.nodes == 0 && !resumed.fresh.is_empty() {
+        if whose == Whose::Unknown && resumed.nodes == 0 && !resumed.fresh.is_empty() {
             return Err(StateError::OtherTask { path, task, why: why() });
         }
         if refuses && !resumed.fresh.is_empty() {
             return Err(StateError::Changed { path, why: why() });
         }
         for why in &resumed.fresh {
-            log::warn!("state: {why}; it starts fresh");
+            match whose {
+                Whose::Its { trial: true } => {}
+                _ => log::warn!("state: {why}; it starts fresh"),
+            }
         }
         Ok(())
     }
+}
+
+/// Whose state it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Whose {
+    /// That of the task as it was, however much has changed; what starts fresh is told unless this is a trial.
+    Its {
+        /// The task is only tried out.
+        trial: bool,
+    },
+    /// One that fits in nothing is that of another task.
+    Unknown,
 }
 
 #[cfg(test)]

@@ -34,6 +34,8 @@ pub(crate) struct Manners {
     pub(crate) headers: Vec<(&'static str, String)>,
     /// How often a write is refused with 503 at first.
     pub(crate) busy: u32,
+    /// All rows are told to be followed by more.
+    pub(crate) cut_short: bool,
 }
 
 /// A server in this process.
@@ -63,6 +65,17 @@ impl House {
         let rooms = Arc::new(Rooms { manners: Mutex::new(manners), seen: Mutex::default() });
         server.start(rooms.clone(), Limits::default()).unwrap();
         Self { url, rooms, stopper }
+    }
+
+    /// Answers so at a path from now on.
+    pub(crate) fn answer_instead(&self, path: &'static str, status: u16, body: String) {
+        self.rooms.manners.lock().unwrap().instead = vec![(path, status, body)];
+    }
+
+    /// Says of all rows that more are to come, from now on.
+    pub(crate) fn cut_short(&self) {
+        let mut manners = self.rooms.manners.lock().unwrap();
+        (manners.instead, manners.cut_short) = (Vec::new(), true);
     }
 
     pub(crate) fn seen(&self) -> Vec<Seen> {
@@ -167,6 +180,11 @@ impl Manners {
             ["q=SHOW", "RETENTION"] if self.api == 1 => {
                 series(json!(["name", "default"]), json!([["autogen", true]]))
             }
+            ["q=SELECT", _] if self.cut_short => answer(
+                200,
+                &json!({"results": [{"partial": true, "series": [
+                    {"name": "m", "columns": ["time", "x"], "values": [[1, 1]]}]}]}),
+            ),
             ["q=SELECT", _] => series(
                 json!(["time", "host", "n", "x"]),
                 json!([[1_000_000_000, "a", 1, 1], [2_000_000_000, "b", null, 2.5]]),

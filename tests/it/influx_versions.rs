@@ -26,7 +26,8 @@ fn mirror() -> String {
 fn each_version_is_read_over_tls_by_whoever_it_knows() {
     let folder = Folder::new("influx-versions");
     let ca = text(certificate("ca.pem"));
-    let file = text(folder.write("token", "\n  t0ken-secret \n"));
+    // As Windows' editors write it.
+    let file = text(folder.write("token", "\u{feff}\r\n  t0ken-secret \r\n"));
     let basic = "Basic YW5uOnMzY3JldA==";
     let by_file = ["--token-file", &file];
     for (api, authorization, arguments, variables) in [
@@ -144,6 +145,29 @@ fn rows_of_sql_that_are_odd_are_named() {
         let run = replay(&folder, &[&[&*script, "--sql", sql], &common[..], &SPAN].concat(), &[]);
         assert_eq!(run.code, Some(1), "{body}: {}", run.stderr);
         assert!(run.stderr.contains(why), "{body}: {}", run.stderr);
+    }
+}
+
+#[test]
+fn an_answer_that_was_cut_short_is_an_error() {
+    let folder = Folder::new("influx-partial");
+    let script =
+        folder.write("b.tick", "batch|query('SELECT x FROM d.r.m').period(1h).every(1h)|log()");
+    let batch = text(script);
+    let stream = mirror();
+    let rows = "{\"results\":[{\"series\":[{\"name\":\"m\",\"columns\":[\"time\",\"x\"],\"values\":[[1,1]],\"partial\":true}]}]}";
+    let house = House::new(Manners { api: 1, ..Manners::default() });
+    for (script, instead, why) in [
+        (&batch, rows, "the server has left out rows beyond its limit"),
+        (&stream, "", "the answer ends before all rows have come"),
+    ] {
+        house.answer_instead("/query", 200, instead.to_owned());
+        if instead.is_empty() {
+            house.cut_short();
+        }
+        let arguments = [&[script, "--influxdb", &*house.url, "--db", "d"], &SPAN[..]].concat();
+        let run = replay(&folder, &arguments, &[]);
+        assert!(run.code == Some(1) && run.stderr.contains(why), "{}", run.stderr);
     }
 }
 

@@ -28,13 +28,19 @@ fn a_script_is_fed_over_http_and_ends_cleanly() {
     let gzip = "Content-Encoding: gzip\r\n";
     assert_eq!(send(&mut listening.connect(), write, gzip, &packed).0, 204);
     for (request, headers, body, status, why) in [
-        (write, "", &b"m x=4 13\nnonsense\n"[..], 400, "{\"error\":\"not line protocol"),
+        (
+            write,
+            "",
+            &b"m x=4 13\nnonsense\n"[..],
+            400,
+            "{\"error\":\"unable to parse 'nonsense': not line protocol",
+        ),
         (write, "", b"\xff\xfe", 400, "not UTF-8"),
         (write, gzip, b"not gzip", 400, "cannot be read"),
         ("POST /write?precision=s", "", b"m x=1 1", 400, "{\"error\":\"database is required\"}"),
         ("POST /write?db=d&precision=x", "", b"m x=1 1", 400, "invalid precision"),
         ("GET /write?db=d", "", b"", 405, "method not allowed"),
-        ("POST /query", "", b"", 404, "only /write, /api/v2/write"),
+        ("POST /queries", "", b"", 404, "only /write, /api/v2/write"),
     ] {
         let (got, answer) = send(&mut stream, request, headers, body);
         assert_eq!(got, status, "{answer}");
@@ -48,19 +54,6 @@ fn a_script_is_fed_over_http_and_ends_cleanly() {
     assert!(err.contains("7 requests refused") && err.contains("3 points in"), "{err}");
     let text = String::from_utf8(gunzip(saved.as_ref())).unwrap();
     assert!(text.starts_with("d b\nrp\nm,h=a x=1i 10000000000\n"), "{text}");
-}
-
-#[test]
-fn what_listens_cannot_take_batches() {
-    let folder = Folder::new("listen-batch");
-    let script = folder.write("b.tick", "batch|query('SELECT x FROM m').period(1m).every(1m)");
-    let run = feed(binary().arg("listen").arg(script), &[]);
-    assert_eq!(run.code, Some(2), "{}", run.stderr);
-    assert!(
-        run.stderr.contains("give --influxdb URL, and it is asked on schedule"),
-        "{}",
-        run.stderr
-    );
 }
 
 /// The lines that a listener has printed, as a set.

@@ -1,21 +1,16 @@
-//! `listen` with the writes of all versions, TLS, metrics, and options that are refused.
+//! `listen` with the writes of all versions, what senders ask first, metrics, and options that are refused.
 
-use crate::house::certificate;
 use crate::listener::{Listening, send};
 use crate::util::*;
-use rustls::pki_types::CertificateDer;
-use rustls::pki_types::pem::PemObject;
-use std::io::Write;
-use std::sync::Arc;
+use std::io::{Read, Write};
 use std::time::Instant;
-use ureq::tls::{Certificate, RootCerts, TlsConfig};
 
-fn mirror(arguments: &[&str]) -> Listening {
+pub(crate) fn mirror(arguments: &[&str]) -> Listening {
     let script = repo("scripts/mirror.rhai");
     Listening::start(&[&[script.to_str().unwrap(), "--format", "lp"], arguments].concat())
 }
 
-fn sorted(text: &str) -> Vec<&str> {
+pub(crate) fn sorted(text: &str) -> Vec<&str> {
     let mut lines: Vec<_> = text.lines().collect();
     lines.sort_unstable();
     lines
@@ -44,7 +39,7 @@ fn the_writes_of_all_versions_are_taken_and_refused_as_their_clients_read_it() {
     }
     let bearer = "Authorization: Bearer t0ken\r\n";
     for (request, headers, body, status, why) in [
-        (V1, auth, "m x=", 400, "{\"error\":\"not line protocol"),
+        (V1, auth, "m x=", 400, "{\"error\":\"unable to parse 'm x=': not line protocol"),
         (V2, auth, "m x=1 1\nm x=", 400, "{\"code\":\"invalid\",\"message\":\"not line protocol"),
         (V2, auth, "m x=1 1\nm x=", 400, "\"line\":2}"),
         (
@@ -69,6 +64,7 @@ fn the_writes_of_all_versions_are_taken_and_refused_as_their_clients_read_it() {
         ("POST /api/v3/write_lp?db=d&precision=minute", auth, "m x=1", 400, "use auto, nanosecond"),
         ("GET /api/v2/write", auth, "", 405, "\"code\":\"method not allowed\""),
         ("POST /api/v2/query", auth, "", 404, "\"code\":\"not found\""),
+        ("GET /query?q=SHOW+DATABASES", "", "", 401, "authorization failed"),
         (
             V2,
             "Authorization: Token t0ken\r\nContent-Encoding: zstd\r\n",
@@ -128,99 +124,80 @@ fn the_writes_of_all_versions_are_taken_and_refused_as_their_clients_read_it() {
     assert!(text.contains("d\nautogen\nm x=3"), "{text}");
 }
 
-/// A client that believes our authority only.
-fn client() -> ureq::Agent {
-    let ca = CertificateDer::from_pem_file(certificate("ca.pem")).unwrap();
-    let roots = RootCerts::from(vec![Certificate::from_der(&ca).to_owned()]);
-    let tls = TlsConfig::builder()
-        .unversioned_rustls_crypto_provider(Arc::new(rustls::crypto::ring::default_provider()))
-        .root_certs(roots);
-    let config = ureq::Agent::config_builder().http_status_as_error(false).proxy(None);
-    config.tls_config(tls.build()).build().into()
-}
-
 #[test]
-fn senders_with_tls_are_served_and_all_others_are_told_or_left() {
-    let (cert, key) = (certificate("server.pem"), certificate("server.key"));
-    let tls = ["--tls-cert", cert.to_str().unwrap(), "--tls-key", key.to_str().unwrap()];
-    let listening =
-        mirror(&[&tls[..], &["--read-timeout", "2s", "--max-connections", "20"]].concat());
-    let url = format!("https://{}", listening.address);
-    // A handshake that stops in the middle, garbage, and silence, more of them than there are places.
-    let kinds: [&[u8]; 4] = [
-        b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03",
-        b"\x16garbage that goes on and on",
-        b"",
-        b"\x16\x03\x01",
-    ];
-    let open: Vec<_> = (0..40)
-        .map(|i| {
-            let mut stream = listening.connect();
-            let _ = stream.write_all(kinds[i % kinds.len()]);
-            stream
-        })
-        .collect();
-    let write = |body: &str| {
-        let request = client().post(format!("{url}/api/v2/write?bucket=d&precision=s"));
-        request.send(body).map(|response| response.status().as_u16())
-    };
-    let ends = Instant::now() + crate::daemon::NEVER;
-    while !matches!(write("m x=1 1"), Ok(204)) {
-        assert!(Instant::now() < ends, "no place is ever free");
-    }
-    assert_eq!(write("m x=2 2\nbad").unwrap(), 400);
-    let large = "m x=3 3\n".repeat(200_000);
-    assert_eq!(write(&large).unwrap(), 204);
-    // Many requests over one connection.
-    let agent = client();
-    for _ in 0..20 {
-        let answer = agent.get(format!("{url}/health")).call().unwrap();
-        assert_eq!(answer.status().as_u16(), 200);
-    }
-    let (status, answer) = send(&mut listening.connect(), "POST /write?db=d", "", b"m x=4 4");
-    assert!(status == 400 && answer.contains("this port speaks TLS only"), "{answer}");
-    drop(open);
-    let (out, err, code) = listening.stop();
-    assert_eq!(code, Some(0), "{err}");
-    let mut lines = sorted(&out);
-    lines.dedup();
-    assert_eq!(lines, ["m x=1 1000000000", "m x=3 3000000000"], "{err}");
-    assert!(!err.contains("panicked"), "{err}");
-}
-
-#[test]
-fn certificates_that_cannot_be_used_are_told_before_anything_is_taken() {
-    let folder = Folder::new("listen-certificates");
-    let empty = folder.write("empty.pem", "");
-    let other = folder
-        .write("other.key", "-----BEGIN PRIVATE KEY-----\ns3cret\n-----END PRIVATE KEY-----\n");
-    let script = repo("scripts/mirror.rhai");
-    let [cert, key] = [certificate("server.pem"), certificate("server.key")];
-    for (cert, key, why) in [
-        (&cert, &empty, "it holds no private key"),
-        (&cert, &other, "failed to parse private key"),
-        (&empty, &key, "it holds no certificate"),
-        (&certificate("ca.pem"), &key, "ca.pem and "),
-        (&folder.path("no"), &key, "cannot be read"),
+fn what_telegraf_and_other_clients_ask_before_they_write_is_answered() {
+    let listening = mirror(&[]);
+    let mut stream = listening.connect();
+    let form = "Content-Type: application/x-www-form-urlencoded\r\n";
+    for (request, headers, body, status, answer) in [
+        (
+            "POST /query",
+            form,
+            "q=CREATE+DATABASE+%22tele+graf%22",
+            200,
+            "{\"results\":[{\"statement_id\":0}]}\n",
+        ),
+        (
+            "POST /query?q=CREATE%20DATABASE%20b",
+            "",
+            "",
+            200,
+            "{\"results\":[{\"statement_id\":0}]}\n",
+        ),
+        ("POST /write?db=w&rp=r", "", "m x=1 1", 204, ""),
+        (
+            "GET /query?q=SHOW+DATABASES&db=",
+            "",
+            "",
+            200,
+            "\"values\":[[\"b\"],[\"tele graf\"],[\"w\"]]",
+        ),
+        (
+            "GET /query?q=SHOW+RETENTION+POLICIES&db=w",
+            "",
+            "",
+            200,
+            "[\"r\",\"0s\",\"168h0m0s\",1,false]",
+        ),
+        ("GET /kapacitor/v1/ping", "", "", 204, ""),
+        ("HEAD /ping", "", "", 204, ""),
+        ("GET /query?q=SELECT+1", "", "", 200, "stores nothing"),
+        ("GET /query", "", "", 400, "missing required parameter"),
+        ("PUT /query?q=SHOW+DATABASES", "", "", 405, "Allow: GET, POST"),
     ] {
-        let mut command = binary();
-        command
-            .arg("listen")
-            .arg(&script)
-            .args(["--port", "0", "--tls-cert"])
-            .arg(cert)
-            .arg("--tls-key")
-            .arg(key);
-        let run = feed(&mut command, &[]);
-        assert_eq!(run.code, Some(1), "{}", run.stderr);
-        assert!(
-            run.stderr.contains(why) && !run.stderr.contains("s3cret"),
-            "{why}: {}",
-            run.stderr
-        );
+        let (got, text) = send(&mut stream, request, headers, body.as_bytes());
+        assert!(got == status && text.contains(answer), "{request}: {text}");
     }
-    let run = feed(binary().arg("listen").arg(&script).arg("--tls-cert").arg(&cert), &[]);
-    assert_eq!(run.code, Some(2), "{}", run.stderr);
+    // A body without a length would not be read.
+    let mut raw = listening.connect();
+    raw.write_all(
+        b"POST /write?db=d HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\nm x=1 1",
+    )
+    .unwrap();
+    let mut text = String::new();
+    let _ = raw.read_to_string(&mut text);
+    assert!(text.starts_with("HTTP/1.1 411 Length Required"), "{text}");
+    let large = format!("q={}", "x".repeat(70_000));
+    assert_eq!(send(&mut stream, "POST /query", form, large.as_bytes()).0, 413);
+    assert_eq!(listening.stop().2, Some(0));
+}
+
+#[test]
+fn what_is_wrong_before_it_listens_is_told_in_json_too() {
+    for arguments in [
+        &["--log-format", "json", "--port", "x"][..],
+        &["--log-format=json"],
+        &["--log-format=json", "no-such.tick"],
+        &["--log-format", "json", "--influxdb", "http://ann:s3cret@h", "--nosuch"],
+    ] {
+        let run = feed(binary().arg("listen").args(arguments), &[]);
+        assert!(matches!(run.code, Some(1 | 2)), "{}", run.stderr);
+        for line in run.stderr.lines() {
+            let line: serde_json::Value = serde_json::from_str(line).unwrap();
+            assert_eq!(line["level"], "error", "{line}");
+        }
+        assert!(!run.stderr.is_empty() && !run.stderr.contains("s3cret"), "{}", run.stderr);
+    }
 }
 
 #[test]

@@ -122,13 +122,87 @@ fn a_folder_that_is_damaged_or_in_use_or_of_another_task_is_told() {
     let run = arguments("task.tick");
     assert!(run.code == Some(1) && run.stderr.contains("it is damaged"), "{}", run.stderr);
     std::fs::write(&checkpoint, good).unwrap();
+    // The state is that of the task, however much its script has changed.
     folder.write("task.tick", "stream|from()|window().period(1m).every(1m)|log()");
-    let run = arguments("task.tick");
-    assert!(
-        run.code == Some(1) && run.stderr.contains("the state of another task"),
-        "{}",
-        run.stderr
-    );
+    let listening = start(&folder, Some(&state), &[]);
+    assert!(listening.early.contains("it starts fresh"), "{}", listening.early);
+    assert_eq!(listening.stop().2, Some(0));
+    // A task of another name begins anew, and the state of the first waits.
+    folder.write("other.tick", "stream|from()|log()");
+    let script = folder.path("other.tick");
+    let arguments = [script.to_str().unwrap(), "--state-dir", state.to_str().unwrap()];
+    let listening = Listening::start(&arguments);
+    assert!(listening.early.contains("the state of a task 'task', which"), "{}", listening.early);
+    assert_eq!(listening.stop().2, Some(0));
+}
+
+#[test]
+fn a_task_that_is_refused_keeps_its_state_until_it_is_mended() {
+    let folder = folder("listen-state-refused");
+    std::fs::create_dir(folder.path("tasks")).unwrap();
+    let task = "stream|from()|alert().crit(lambda: \"x\" > 10.0).stateChangesOnly().message('{{ .Level }}')";
+    folder.write("tasks/a.tick", task);
+    folder.write("tasks/b.tick", "stream|from()|log()");
+    let (tasks, state) = (folder.path("tasks"), folder.path("state"));
+    let arguments = [
+        "--tasks",
+        tasks.to_str().unwrap(),
+        "--state-dir",
+        state.to_str().unwrap(),
+        "--checkpoint",
+        "50ms",
+        "--log-level",
+        "info",
+    ];
+    let listening = Listening::start(&arguments);
+    write(&listening, "m x=20 1\n");
+    let (mut told, err, code) = listening.stop();
+    assert_eq!(code, Some(0), "{err}");
+    folder.write("tasks/a.tick", "stream|nosuch()");
+    let mut listening = Listening::start(&arguments);
+    assert!(listening.early.contains("the state of a task 'a', which is not at work"));
+    write(&listening, "m x=21 2\n");
+    // Checkpoints are written meanwhile.
+    std::thread::sleep(std::time::Duration::from_millis(300));
+    folder.write("tasks/a.tick", task);
+    listening.early.clear();
+    listening.wait_for("task a: the version that was saved is at work");
+    write(&listening, "m x=22 3\nm x=1 4\n");
+    let (out, err, code) = listening.stop();
+    assert_eq!(code, Some(0), "{err}");
+    told += &out;
+    let levels: Vec<_> = told
+        .lines()
+        .filter(|line| line.contains("  a "))
+        .map(|line| line.split_whitespace().nth(1).unwrap())
+        .collect();
+    assert_eq!(levels, ["CRITICAL", "OK"], "{told}{err}");
+}
+
+#[test]
+fn a_checkpoint_that_cannot_be_written_ends_nothing_and_is_tried_again() {
+    let folder = folder("listen-state-stuck");
+    let state = folder.path("state");
+    let mut listening = start(&folder, Some(&state), &["--checkpoint", "50ms"]);
+    let checkpoint = state.join("checkpoint");
+    write(&listening, "m,host=a x=20 1\n");
+    // The name is taken by a folder.
+    let ends = std::time::Instant::now() + crate::daemon::NEVER;
+    while !checkpoint.is_file() {
+        assert!(std::time::Instant::now() < ends);
+        std::thread::sleep(std::time::Duration::from_millis(10));
+    }
+    std::fs::remove_file(&checkpoint).unwrap();
+    std::fs::create_dir(&checkpoint).unwrap();
+    write(&listening, "m,host=a x=0 2\n");
+    listening.wait_for("it is tried again in 50ms");
+    let (_, page) = send(&mut listening.connect(), "GET /metrics", "", b"");
+    assert!(!page.contains("rhai_udf_checkpoints_failed_total 0\n"), "{page}");
+    std::fs::remove_dir(&checkpoint).unwrap();
+    write(&listening, "m,host=a x=20 3\n");
+    let (out, err, code) = listening.stop();
+    assert_eq!((out.matches(" x a ").count(), code), (3, Some(0)), "{out}{err}");
+    assert!(checkpoint.is_file());
 }
 
 #[test]

@@ -39,12 +39,34 @@ impl Listening {
     }
 
     /// Ends it as a power cut does; its output.
-    pub(crate) fn kill(mut self) -> String {
+    pub(crate) fn kill(self) -> String {
+        self.kill_with_log().0
+    }
+
+    /// As [`Listening::kill`]; its output and its errors.
+    pub(crate) fn kill_with_log(mut self) -> (String, String) {
         self.child.kill().unwrap();
-        let mut out = String::new();
+        let (mut out, mut err) = (String::new(), String::new());
         self.child.stdout.take().unwrap().read_to_string(&mut out).unwrap();
+        self.stderr.read_to_string(&mut err).unwrap();
         self.child.wait().unwrap();
-        out
+        (out, err)
+    }
+
+    /// Reads lines until one has this in it; all of them.
+    pub(crate) fn wait_for(&mut self, text: &str) -> String {
+        let mut all = std::mem::take(&mut self.early);
+        if all.contains(text) {
+            return all;
+        }
+        loop {
+            let mut line = String::new();
+            assert!(self.stderr.read_line(&mut line).unwrap() > 0, "no '{text}' in {all}");
+            all += &line;
+            if line.contains(text) {
+                return all;
+            }
+        }
     }
 
     pub(crate) fn connect(&self) -> TcpStream {

@@ -50,7 +50,7 @@
 //! - `fuzz`: no bytes make anything panic
 //! - `cuts`: a snapshot at any cut, for shipped scripts and random ones
 //! - `fault_injection`: faults of every kind, with a driver that plays the daemon (`daemon`)
-//! - `listen_live`, `listen_tasks`, `listen_state`: all three writes, TLS, tasks of a folder, batch tasks on schedule, kills and restarts
+//! - `listen_live`, `listen_tls`, `listen_tasks`, `listen_batch`, `listen_state`: all three writes, TLS, tasks of a folder, batch tasks on schedule, kills and restarts
 //! - `influxdb`, `influx_versions`, `influx_writing`: databases of all versions (`house` plays them), TLS, secrets that nothing shows
 //! - `execd`: lines of Telegraf in and out, with a driver that plays it
 //! - `workers`: groups spread over threads, and what is asked of all of them
@@ -95,9 +95,11 @@ mod judging;
 mod lab;
 mod limits;
 mod listen;
+mod listen_batch;
 mod listen_live;
 mod listen_state;
 mod listen_tasks;
+mod listen_tls;
 mod listener;
 mod lsp;
 mod manners;

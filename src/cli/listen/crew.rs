@@ -6,9 +6,9 @@ use rhai_udf::protocol::Point;
 use rhai_udf::replay::listen::{Checkpoint, Inbox, Measures, StateFolder, TaskMeasures};
 use rhai_udf::replay::save::RecordingWriter;
 use rhai_udf::replay::source::{Item, Scratch, Source};
-use rhai_udf::replay::state::{StateFile, TaskState};
+use rhai_udf::replay::state::{TaskState, Whose};
 use rhai_udf::replay::{Player, ReplayError};
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -36,7 +36,9 @@ pub(super) struct Crew {
     latest: VecDeque<Point>,
     /// How many latest points are kept.
     keeps: usize,
-    pub(super) folder: Option<StateFolder>,
+    folder: Option<StateFolder>,
+    /// States of tasks that are not at work: they may be refused now, and be mended.
+    waiting: BTreeMap<String, TaskState>,
     pub(super) recorder: Option<RecordingWriter>,
     /// A task that fails is given up, and the others go on.
     pub(super) is_many: bool,
@@ -51,8 +53,8 @@ impl Fed {
     }
 
     /// Goes on where a state was left.
-    pub(super) fn resume(&mut self, state: TaskState, place: &Path) -> Result<(), ReplayError> {
-        self.player.resume(&StateFile::Task(state), place)
+    fn resume(&mut self, state: &TaskState, place: &Path) -> Result<(), ReplayError> {
+        self.player.take_up(state, place, Whose::Its { trial: false })
     }
 
     pub(super) fn measure(&self, measures: &Measures) {
@@ -70,8 +72,15 @@ impl Fed {
 }
 
 impl Crew {
-    pub(super) fn new(measures: Arc<Measures>, folder: Option<StateFolder>, is_many: bool) -> Self {
+    pub(super) fn new(
+        measures: Arc<Measures>,
+        mut folder: Option<StateFolder>,
+        is_many: bool,
+    ) -> Self {
+        let kept = folder.as_mut().and_then(|folder| folder.checkpoint.as_mut());
+        let waiting = kept.map(|kept| std::mem::take(&mut kept.tasks)).unwrap_or_default();
         Self {
+            waiting: waiting.into_iter().collect(),
             tasks: Vec::new(),
             measures,
             round: Vec::new(),
@@ -86,18 +95,21 @@ impl Crew {
 
     /// Adds a task, which goes on where the checkpoint left it.
     pub(super) fn add(&mut self, mut task: Fed) -> anyhow::Result<()> {
-        if let Some(folder) = &mut self.folder {
-            let place = folder.path().join("checkpoint");
-            let states = folder.checkpoint.iter_mut().flat_map(|checkpoint| &mut checkpoint.tasks);
-            let state = states.into_iter().find(|(name, _)| *name == task.name);
-            if let Some((_, state)) = state {
-                task.resume(std::mem::take(state), &place)?;
+        if let Some(folder) = &self.folder {
+            if let Some(state) = self.waiting.get(&task.name) {
+                task.resume(state, &folder.path().join("checkpoint"))?;
+                self.waiting.remove(&task.name);
             }
             task.player.goes_on();
         }
         task.measure(&self.measures);
         self.tasks.push(task);
         Ok(())
+    }
+
+    /// Tells of states in the folder whose tasks are not at work.
+    pub(super) fn tell_waiting(&self) {
+        self.waiting.keys().for_each(|name| tell_waiting(name));
     }
 
     /// Plays what waits, a round at a time, until nothing does or `pause` says so.
@@ -164,7 +176,7 @@ impl Crew {
                 Err(error @ ReplayError::Write(_)) => return Err(error),
                 Err(error) if self.is_many => {
                     log::error!(
-                        "task {}: {error}; it has ended, until its file is saved",
+                        "task {}: {error}; it has ended, and begins anew when its file is saved",
                         task.name
                     );
                     failed.push(i);
@@ -175,6 +187,7 @@ impl Crew {
         for i in failed.into_iter().rev() {
             let task = self.tasks.remove(i);
             self.measures.forget(&task.name);
+            self.measures.ails(&task.name, false);
         }
         for point in &self.round[count.saturating_sub(self.keeps)..count] {
             if self.latest.len() == self.keeps {
@@ -192,14 +205,13 @@ impl Crew {
         };
         let state = self.tasks[at].player.state()?;
         let place = Path::new(name);
-        let mut trial = Fed::start(name, plan)?;
-        trial.resume(state.clone(), place)?;
-        trial.player.show_on(Box::new(std::io::sink()));
+        let mut trial = plan.unseen()?;
+        trial.take_up(&state, place, Whose::Its { trial: true })?;
         let latest = self.latest.make_contiguous();
-        trial.player.play(&mut Points { points: latest, at: 0 }, &mut |_| {})?;
+        trial.play(&mut Points { points: latest, at: 0 }, &mut |_| {})?;
         drop(trial);
         let mut next = Fed::start(name, plan)?;
-        next.resume(state, place)?;
+        next.resume(&state, place)?;
         if self.folder.is_some() {
             next.player.goes_on();
         }
@@ -218,6 +230,7 @@ impl Crew {
                 log::error!("task {name}: {error}");
             }
         }
+        self.waiting.remove(name);
         self.measures.forget(name);
     }
 
@@ -233,6 +246,7 @@ impl Crew {
         for task in &mut self.tasks {
             tasks.push((task.name.clone(), task.player.state()?));
         }
+        tasks.extend(self.waiting.iter().map(|(name, state)| (name.clone(), state.clone())));
         folder.write(&Checkpoint { points, tasks })?;
         inbox.turn_journal(points)?;
         self.changed = false;
@@ -265,6 +279,13 @@ impl Crew {
         }
         Ok(())
     }
+}
+
+/// Tells of a state in the folder whose task is not at work.
+pub(super) fn tell_waiting(name: &str) {
+    log::warn!(
+        "--state-dir holds the state of a task '{name}', which is not at work; it is kept until there is one of that name"
+    );
 }
 
 /// Points in memory.

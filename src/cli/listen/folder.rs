@@ -1,13 +1,15 @@
 //! The tasks of a folder: TICKscripts that come, change and go.
 
+use super::called::Called;
 use super::crew::Crew;
+use super::ticks::{Batches, Start};
 use crate::cli::args::ReplayArgs;
 use crate::cli::plan::{LivePlan, Plan};
 use anyhow::Context;
 use rhai_udf::replay::task::{Task, id_by_file};
 use rhai_udf::script::config::Config;
 use rhai_udf::tick::flow::Edge;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 /// The tasks of a folder.
@@ -15,8 +17,12 @@ pub(super) struct Folder {
     path: PathBuf,
     args: ReplayArgs,
     config: Config,
-    /// The texts of each task and of the scripts that it may call, as they were looked at last.
+    /// The scripts that tasks may call.
+    called: Called,
+    /// The checksums of each task's text and of those of the scripts that it calls, as they were at the last look.
     seen: BTreeMap<PathBuf, Vec<u32>>,
+    /// The files that were missing at the last look: some editors take a file away for a moment when they save it.
+    missing: BTreeSet<PathBuf>,
 }
 
 /// What is to be done about a task.
@@ -31,7 +37,9 @@ impl Folder {
     /// Looks into a folder.
     pub(super) fn open(path: &Path, args: &ReplayArgs, config: Config) -> anyhow::Result<Self> {
         path.read_dir().with_context(|| format!("--tasks {}", path.display()))?;
-        Ok(Self { path: path.into(), args: args.clone(), config, seen: BTreeMap::new() })
+        let called = Called::new(&args.tick.udf, &config);
+        let (path, args) = (path.to_owned(), args.clone());
+        Ok(Self { path, args, config, called, seen: BTreeMap::new(), missing: BTreeSet::new() })
     }
 
     /// Finds what has changed since the last look.
@@ -41,26 +49,37 @@ impl Folder {
             // A folder that is being replaced is no reason to end its tasks.
             return Vec::new();
         };
-        let called =
-            self.args.tick.udf.iter().filter_map(|(_, program)| digest(Path::new(program)));
-        let called: Vec<u32> = called.collect();
+        self.called.look();
         for path in entries.filter_map(|entry| Some(entry.ok()?.path())) {
             if path.extension().is_some_and(|extension| extension == "tick")
-                && let Some(text) = digest(&path)
+                && let Ok(text) = std::fs::read(&path)
             {
-                now.insert(path, [&[text], &called[..]].concat());
+                let sums = [&[crc32fast::hash(&text)][..], &self.called.by(&text)].concat();
+                now.insert(path, sums);
             }
         }
-        let gone = self.seen.keys().filter(|path| !now.contains_key(*path));
-        let mut changes: Vec<Change> = gone.map(|path| Change::Gone(path.clone())).collect();
+        let mut changes = Vec::new();
+        let mut missing = BTreeSet::new();
+        for (path, sums) in &self.seen {
+            if now.contains_key(path) {
+                continue;
+            }
+            if self.missing.contains(path) {
+                changes.push(Change::Gone(path.clone()));
+            } else {
+                missing.insert(path.clone());
+                now.insert(path.clone(), sums.clone());
+            }
+        }
+        self.missing = missing;
         let saved = now.iter().filter(|(path, texts)| self.seen.get(*path) != Some(texts));
         changes.extend(saved.map(|(path, _)| Change::Saved(path.clone())));
         self.seen = now;
         changes
     }
 
-    /// Makes a plan of a task.
-    pub(super) fn plan(&self, path: &Path) -> anyhow::Result<LivePlan> {
+    /// Makes a plan of a task; the files of one that is not the first go on.
+    fn plan(&self, path: &Path, first: bool) -> anyhow::Result<LivePlan> {
         let mut args = self.args.clone();
         args.script = path.into();
         let name = id_by_file(path);
@@ -74,46 +93,29 @@ impl Folder {
                 variant.label.clone_from(&name);
             }
         }
+        if !first {
+            plan.go_on();
+        }
         Ok(plan)
     }
 
     /// Does what the changes ask for; tells what is wrong, and goes on.
-    pub(super) fn follow(
-        &mut self,
-        crew: &mut Crew,
-        batches: &mut super::ticks::Batches,
-        first: bool,
-    ) -> bool {
+    pub(super) fn follow(&mut self, crew: &mut Crew, batches: &mut Batches, first: bool) -> bool {
         let changes = self.look();
         let any = !changes.is_empty();
         for change in changes {
             match change {
                 Change::Gone(path) => {
                     let name = id_by_file(&path);
-                    log::info!("task {name}: its file has gone, and it has ended");
                     crew.remove(&name);
-                    batches.remove(&name);
+                    batches.forget(&name);
+                    crew.measures.is_well(&name);
+                    log::info!("task {name}: its file has gone, and it has ended");
                 }
                 Change::Saved(path) => {
                     let name = id_by_file(&path);
-                    match self.start(crew, batches, &path, &name) {
-                        Ok(()) if first => log::info!("task {name}: started"),
-                        Ok(()) => log::info!("task {name}: the version that was saved is at work"),
-                        Err(error) => {
-                            let old = crew.tasks.iter_mut().find(|task| task.name == name);
-                            let goes_on = old.is_some() || batches.has(&name);
-                            if let Some(old) = old {
-                                old.reloads.1 += 1;
-                                old.measure(&crew.measures);
-                            }
-                            let what = if goes_on {
-                                "the version before goes on"
-                            } else {
-                                "it is not started"
-                            };
-                            log::error!("task {name}: {error:#}; {what}");
-                        }
-                    }
+                    let started = self.start(crew, batches, &path, first);
+                    tell(&name, started, crew, batches, first);
                 }
             }
         }
@@ -123,27 +125,53 @@ impl Folder {
     fn start(
         &self,
         crew: &mut Crew,
-        batches: &mut super::ticks::Batches,
+        batches: &mut Batches,
         path: &Path,
-        name: &str,
-    ) -> anyhow::Result<()> {
-        let plan = self.plan(path)?;
+        first: bool,
+    ) -> anyhow::Result<Start> {
+        let (plan, name) = (self.plan(path, first)?, id_by_file(path));
         let is_batch = match &plan.task {
             Task::Tick(task) => task.definitions()?.edge() == Edge::Batch,
             Task::Script(_) => false,
         };
         if is_batch {
-            batches.start(name, plan)?;
-            crew.remove(name);
+            let start = batches.start(&name, plan)?;
+            crew.remove(&name);
+            Ok(start)
         } else {
-            crew.succeed(name, &plan)?;
-            batches.remove(name);
+            crew.succeed(&name, &plan)?;
+            batches.remove(&name);
+            Ok(Start::Done)
         }
-        Ok(())
     }
 }
 
-/// What tells whether a text has changed.
-fn digest(path: &Path) -> Option<u32> {
-    Some(crc32fast::hash(&std::fs::read(path).ok()?))
+/// Tells what became of a task whose file was saved.
+fn tell(
+    name: &str,
+    started: anyhow::Result<Start>,
+    crew: &mut Crew,
+    batches: &mut Batches,
+    first: bool,
+) {
+    let error = match started {
+        Ok(Start::Handed) => return,
+        Ok(Start::Done) => {
+            crew.measures.is_well(name);
+            let what = if first { "started" } else { "the version that was saved is at work" };
+            return log::info!("task {name}: {what}");
+        }
+        Err(error) => error,
+    };
+    let old = crew.tasks.iter_mut().find(|task| task.name == name);
+    let goes_on = old.is_some() || batches.has(name);
+    crew.measures.ails(name, goes_on);
+    if let Some(old) = old {
+        old.reloads.1 += 1;
+        old.measure(&crew.measures);
+    } else {
+        batches.refused(name);
+    }
+    let what = if goes_on { "the version before goes on" } else { "it is not started" };
+    log::error!("task {name}: {what}: {error:#}");
 }

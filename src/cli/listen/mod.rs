@@ -1,8 +1,10 @@
 //! `listen`: data that arrives over HTTP, and answers of a database on schedule, through scripts and TICKscripts, with no
 //! daemon.
 
+mod called;
 mod crew;
 mod folder;
+mod ticking;
 mod ticks;
 
 use super::args::ReplayArgs;
@@ -76,42 +78,16 @@ pub(super) fn run(args: &Args, level: Option<log::LevelFilter>) -> anyhow::Resul
     refuse(args)?;
     let config = read_config(args)?;
     logging::start(level, &config.log, log::LevelFilter::Warn);
-    let folder = args.state_dir.as_deref().map(StateFolder::open).transpose()?;
-    let access = access::access(&replay.influx)?;
-    if let Some(access) = &access {
-        access::warn(access);
-    }
-    let single = match &args.tasks {
-        Some(_) => None,
-        None => Some(single(args, config.clone())?),
-    };
-    if let Some(folder) = &folder {
-        let kept = folder.checkpoint.as_ref().map_or(0, |checkpoint| checkpoint.points);
-        options.journal = Some((folder.path().to_owned(), kept));
+    let state = args.state_dir.as_deref().map(StateFolder::open).transpose()?;
+    if let Some(state) = &state {
+        let kept = state.checkpoint.as_ref().map_or(0, |checkpoint| checkpoint.points);
+        options.journal = Some((state.path().to_owned(), kept));
     }
     files::allow_many();
     let open = options.credentials.admit_everybody();
     let signals = signals::listen()?;
     // The tasks are made before the port is opened: nothing is acknowledged that cannot be played.
-    let measures = std::sync::Arc::default();
-    let mut crew = Crew::new(measures, folder, args.tasks.is_some());
-    let mut batches = Batches::new(crew.measures.clone(), args.tasks.is_some());
-    batches.home = (replay.influx.db.clone(), replay.influx.rp.clone());
-    (batches.access, batches.folder) = (access, args.state_dir.clone());
-    if let Some(path) = replay.influx.save.as_deref() {
-        crew.recorder = Some(RecordingWriter::create(path, std::slice::from_ref(&replay.script))?);
-    }
-    let mut folder = None;
-    match (single, &args.tasks) {
-        (Some((plan, name, true)), _) => batches.start(&name, plan)?,
-        (Some((plan, name, false)), _) => crew.add(Fed::start(&name, &plan)?)?,
-        (None, Some(path)) => {
-            let mut tasks = Folder::open(path, replay, config)?;
-            tasks.follow(&mut crew, &mut batches, true);
-            folder = Some(tasks);
-        }
-        (None, None) => {}
-    }
+    let (crew, batches, folder) = tasks(args, config, state)?;
     options.measures = crew.measures.clone();
     let (listener, inbox) = Listener::start(args.port.address(), options)?;
     logging::say(&format!("listening on {}", listener.url()));
@@ -125,6 +101,50 @@ pub(super) fn run(args: &Args, level: Option<log::LevelFilter>) -> anyhow::Resul
         .and_then(|time| u64::try_from(time).ok())
         .map_or(CHECKPOINT, Duration::from_nanos);
     Work { listener, inbox, crew, batches, folder, every }.run()
+}
+
+/// Makes all tasks: those that are fed, those that ask, and the folder that they come from.
+fn tasks(
+    args: &Args,
+    config: Config,
+    state: Option<StateFolder>,
+) -> anyhow::Result<(Crew, Batches, Option<Folder>)> {
+    let replay = &args.replay;
+    let access = access::access(&replay.influx)?;
+    if let Some(access) = &access {
+        access::warn(access);
+    }
+    let is_many = args.tasks.is_some();
+    let mut crew = Crew::new(std::sync::Arc::default(), state, is_many);
+    let mut batches = Batches::new(crew.measures.clone(), is_many);
+    batches.home = (replay.influx.db.clone(), replay.influx.rp.clone());
+    (batches.access, batches.folder) = (access, args.state_dir.clone());
+    if let Some(path) = &args.tasks {
+        let mut tasks = Folder::open(path, replay, config)?;
+        record(replay, &mut crew)?;
+        tasks.follow(&mut crew, &mut batches, true);
+        crew.tell_waiting();
+        batches.tell_waiting();
+        return Ok((crew, batches, Some(tasks)));
+    }
+    let (plan, name, is_batch) = single(args, config)?;
+    record(replay, &mut crew)?;
+    if is_batch {
+        batches.start(&name, plan)?;
+    } else {
+        crew.add(Fed::start(&name, &plan)?)?;
+    }
+    crew.tell_waiting();
+    batches.tell_waiting();
+    Ok((crew, batches, None))
+}
+
+/// Begins the recording of what arrives, if it is wanted.
+fn record(replay: &ReplayArgs, crew: &mut Crew) -> anyhow::Result<()> {
+    if let Some(path) = replay.influx.save.as_deref() {
+        crew.recorder = Some(RecordingWriter::create(path, std::slice::from_ref(&replay.script))?);
+    }
+    Ok(())
 }
 
 /// A listener at work.
@@ -175,7 +195,12 @@ impl Work {
             }
             let large = self.inbox.journal_bytes() > JOURNAL;
             if reloaded || large || kept.elapsed() >= self.every {
-                self.crew.checkpoint(&self.inbox, reloaded)?;
+                let kept_now = self.crew.checkpoint(&self.inbox, reloaded);
+                if let Err(error) = kept_now {
+                    // A disk that is full ends nothing: the journal holds what came since, or requests are refused.
+                    self.crew.measures.checkpoint_failed();
+                    log::error!("{error:#}; it is tried again in {:?}", self.every);
+                }
                 kept = Instant::now();
             }
         }

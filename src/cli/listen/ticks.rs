@@ -1,23 +1,22 @@
-//! Batch tasks live: each asks its queries on schedule, in a thread of its own, so that a slow database holds nobody up.
+//! Batch tasks live: each asks its queries on schedule, in a thread of its own ([`super::ticking`]), so that a slow database
+//! holds nobody up.
 
+use super::ticking::{Order, Ticking, now, queries};
 use crate::cli::plan::{LivePlan, access};
-use crate::cli::play;
 use anyhow::Context;
-use rhai_udf::protocol::time::rfc3339;
-use rhai_udf::replay::influxdb::{Access, Client, Queries};
-use rhai_udf::replay::listen::{Checkpoint, Measures, TaskMeasures};
-use rhai_udf::replay::state::{StateFile, TaskState};
-use rhai_udf::replay::task::Task;
-use rhai_udf::replay::{Player, ReplayError};
+use rhai_udf::replay::influxdb::Access;
+use rhai_udf::replay::listen::{BatchCheckpoint, Measures};
+use rhai_udf::replay::state::Whose;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, TryRecvError, channel};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Sender, channel};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-/// The longest sleep: a clock may be set.
-const SLEEP: Duration = Duration::from_secs(1);
+/// How long the end waits for answers of databases.
+const FAREWELL: Duration = Duration::from_secs(5);
 
 /// Batch tasks at work.
 pub(super) struct Batches {
@@ -30,10 +29,22 @@ pub(super) struct Batches {
     pub(super) is_many: bool,
 }
 
+/// A task in its thread.
 struct Running {
     /// Dropped, the thread ends.
-    stop: Sender<()>,
+    orders: Sender<Order>,
+    /// Once it is set, an answer that still comes is played no more.
+    left: Arc<AtomicBool>,
     thread: JoinHandle<anyhow::Result<()>>,
+}
+
+/// What became of a task that was to start.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Start {
+    /// It is at work.
+    Done,
+    /// The version before takes care of it between two of its ticks, and tells what comes of it.
+    Handed,
 }
 
 impl Batches {
@@ -49,43 +60,87 @@ impl Batches {
     }
 
     pub(super) fn has(&self, name: &str) -> bool {
-        self.running.contains_key(name)
+        self.running.get(name).is_some_and(|running| !running.thread.is_finished())
     }
 
-    /// Starts a task, or a new version of it in place of the old.
-    pub(super) fn start(&mut self, name: &str, plan: LivePlan) -> anyhow::Result<()> {
+    /// Starts a task, or hands a new version of it to the one that is at work.
+    pub(super) fn start(&mut self, name: &str, plan: LivePlan) -> anyhow::Result<Start> {
         let Some(access) = &self.access else {
             anyhow::bail!("it asks a database for batches: give --influxdb URL");
         };
         let client = access::client(access)?;
         let client = client.at_home_in(self.home.0.as_deref(), self.home.1.as_deref());
-        // What is wrong is told before the version before is ended: it is made here once, and again in its thread.
-        drop(plan.start()?);
+        // What is wrong is told here; the task is made again in its thread.
+        let mut trial = plan.unseen()?;
         drop(queries(&client, &plan, now())?);
+        if self.has(name)
+            && let Some(running) = self.running.get(name)
+            && running.orders.send(Order::Succeed(Box::new(plan.clone()))).is_ok()
+        {
+            return Ok(Start::Handed);
+        }
+        let state = self.state_of(name);
+        let mut kept = None;
+        if let Some(path) = &state {
+            kept = BatchCheckpoint::read(path)?;
+            if let Some(kept) = &kept {
+                trial.take_up(&kept.state, path, Whose::Its { trial: true })?;
+            }
+        }
+        drop(trial);
         self.remove(name);
-        let (stop, stopped) = channel();
-        let task = Ticking {
-            name: name.to_owned(),
-            plan,
-            client,
-            measures: self.measures.clone(),
-            state: self.folder.as_ref().map(|folder| folder.join(format!("batch-{name}.state"))),
-            counts: (0, 0, 0),
-        };
+        let (orders, received) = channel();
+        let left = Arc::new(AtomicBool::new(false));
+        let task = Ticking::new(name, plan, client, self.measures.clone(), state, left.clone());
         let thread = std::thread::Builder::new()
             .name("batches".into())
             .stack_size(rhai_udf::agent::socket::STACK)
-            .spawn(move || task.run(&stopped))
+            .spawn(move || task.run(kept, &received))
             .context("the thread of a batch task cannot be started")?;
-        self.running.insert(name.to_owned(), Running { stop, thread });
-        Ok(())
+        self.running.insert(name.to_owned(), Running { orders, left, thread });
+        Ok(Start::Done)
     }
 
-    /// Ends a task.
+    /// Counts a version of a task that is refused before it is handed over.
+    pub(super) fn refused(&self, name: &str) {
+        if let Some(running) = self.running.get(name) {
+            // A thread that has just ended counts nothing any more.
+            let _ = running.orders.send(Order::CountRefusal);
+        }
+    }
+
+    /// Ends a task; an answer of its database that is still awaited is not waited for.
     pub(super) fn remove(&mut self, name: &str) {
         if let Some(running) = self.running.remove(name) {
-            end(name, running);
+            end(name, running, Instant::now());
+            self.measures.forget(name);
         }
+    }
+
+    /// Ends a task whose file has gone, with what it remembers.
+    pub(super) fn forget(&mut self, name: &str) {
+        self.remove(name);
+        if let Some(path) = self.state_of(name)
+            && let Err(error) = std::fs::remove_file(&path)
+            && error.kind() != std::io::ErrorKind::NotFound
+        {
+            log::error!("{}: cannot be deleted: {error}", path.display());
+        }
+    }
+
+    /// Tells of states in the folder whose tasks are not at work.
+    pub(super) fn tell_waiting(&self) {
+        let entries = self.folder.iter().filter_map(|folder| folder.read_dir().ok()).flatten();
+        for name in entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok()) {
+            let task = name.strip_prefix("batch-").and_then(|name| name.strip_suffix(".state"));
+            if let Some(task) = task.filter(|task| !self.running.contains_key(*task)) {
+                super::crew::tell_waiting(task);
+            }
+        }
+    }
+
+    fn state_of(&self, name: &str) -> Option<PathBuf> {
+        Some(self.folder.as_ref()?.join(format!("batch-{name}.state")))
     }
 
     /// Looks whether a task has ended by itself, which is told; if it is the only one, it is an error.
@@ -93,8 +148,10 @@ impl Batches {
         let ended = self.running.iter().find(|(_, running)| running.thread.is_finished());
         let Some(name) = ended.map(|(name, _)| name.clone()) else { return Ok(()) };
         let Some(running) = self.running.remove(&name) else { return Ok(()) };
+        self.measures.forget(&name);
+        self.measures.ails(&name, false);
         if self.is_many {
-            end(&name, running);
+            end(&name, running, Instant::now());
             return Ok(());
         }
         match running.thread.join() {
@@ -105,142 +162,34 @@ impl Batches {
 
     /// Ends all tasks.
     pub(super) fn finish(&mut self) {
-        for (name, running) in std::mem::take(&mut self.running) {
-            end(&name, running);
+        let until = Instant::now() + FAREWELL;
+        let mut all = Vec::new();
+        // All are told first, so that they end side by side.
+        for (name, Running { orders, left, thread }) in std::mem::take(&mut self.running) {
+            drop(orders);
+            all.push((name, left, thread));
+        }
+        for (name, left, thread) in all {
+            let (orders, _) = channel();
+            end(&name, Running { orders, left, thread }, until);
         }
     }
 }
 
-fn end(name: &str, Running { stop, thread }: Running) {
-    drop(stop);
+/// Ends a thread, and waits for it until then at most.
+fn end(name: &str, Running { orders, left, thread }: Running, until: Instant) {
+    drop(orders);
+    while !thread.is_finished() {
+        if Instant::now() >= until {
+            left.store(true, Ordering::SeqCst);
+            log::warn!("task {name}: it has ended, and the answer that it waits for is not played");
+            return;
+        }
+        std::thread::sleep(Duration::from_millis(5));
+    }
     match thread.join() {
         Ok(Ok(())) => {}
         Ok(Err(error)) => log::error!("task {name}: {error:#}"),
         Err(_) => log::error!("task {name}: its thread has failed"),
-    }
-}
-
-/// A task in its thread.
-struct Ticking {
-    name: String,
-    plan: LivePlan,
-    client: Client,
-    measures: Arc<Measures>,
-    state: Option<PathBuf>,
-    /// Ticks that were asked, that failed and that were missed.
-    counts: (u64, u64, u64),
-}
-
-fn now() -> i64 {
-    i64::try_from(jiff::Timestamp::now().as_nanosecond()).unwrap_or(i64::MAX)
-}
-
-fn queries(client: &Client, plan: &LivePlan, from: i64) -> Result<Queries<Client>, ReplayError> {
-    let Task::Tick(task) = &plan.task else {
-        return Err(ReplayError::Unfit("only a TICKscript has |query()".into()));
-    };
-    let definitions = task.definitions()?;
-    let all = definitions.queries();
-    Queries::until(client.clone(), all.iter(), from, |_| i64::MIN)
-}
-
-impl Ticking {
-    fn run(mut self, stopped: &Receiver<()>) -> anyhow::Result<()> {
-        let started = Instant::now();
-        let mut player = self.plan.start()?;
-        let mut from = now();
-        if let Some(path) = &self.state
-            && let Some(Checkpoint { points: clock, mut tasks }) = Checkpoint::read(path)?
-            && let Some((_, state)) = tasks.pop()
-        {
-            // The ticks since then are missed, and not asked late.
-            from = i64::try_from(clock).unwrap_or(from).min(from);
-            player.resume(&StateFile::Task(state), path)?;
-        }
-        if self.state.is_some() {
-            player.goes_on();
-        }
-        let mut queries = queries(&self.client, &self.plan, from)?;
-        self.measure(&player);
-        let mut last = from;
-        while let Some(due) = queries.due() {
-            if !sleep_until(due, stopped) {
-                break;
-            }
-            last = now();
-            self.tick(&mut queries, &mut player)?;
-        }
-        player.finish(&[])?;
-        if let Some(state) = player.left() {
-            self.checkpoint(state.clone(), last)?;
-        }
-        self.measures.forget(&self.name);
-        play::report(&player, 0, started.elapsed())
-    }
-
-    /// Asks what is due now, and tells what is overdue.
-    fn tick(&mut self, queries: &mut Queries<Client>, player: &mut Player) -> anyhow::Result<()> {
-        for missed in queries.skip_missed(now()) {
-            self.counts.2 += missed.count;
-            log::warn!(
-                "task {}: {} tick{} missed, from {} to {}: the answers before took too long, or the listener was away",
-                self.name,
-                missed.count,
-                if missed.count == 1 { " was" } else { "s were" },
-                rfc3339(missed.first),
-                rfc3339(missed.last)
-            );
-        }
-        let upto = queries.allow_until(now());
-        self.counts.0 += upto;
-        let asked = now();
-        match player.play(queries, &mut |_| {}).and_then(|()| player.flush()) {
-            Ok(()) => {}
-            Err(ReplayError::Influx(error)) => {
-                self.counts.1 += 1;
-                log::error!("task {}: {error}; this tick has no answer", self.name);
-            }
-            Err(error) => return Err(error.into()),
-        }
-        self.measure(player);
-        if self.state.is_some() {
-            self.checkpoint(player.state()?, asked)?;
-        }
-        Ok(())
-    }
-
-    fn measure(&self, player: &Player) {
-        let (summary, errors) = player.so_far();
-        let of = TaskMeasures {
-            points: summary.points_in,
-            alerts: summary.alerts,
-            errors,
-            reloads: (0, 0),
-            ticks: Some(self.counts),
-            time: player.time(),
-        };
-        self.measures.task(&self.name, of);
-    }
-
-    /// Keeps what the task remembers after the ticks of a time.
-    fn checkpoint(&self, state: TaskState, clock: i64) -> anyhow::Result<()> {
-        let Some(path) = &self.state else { return Ok(()) };
-        let points = u64::try_from(clock).unwrap_or(0);
-        Ok(Checkpoint { points, tasks: vec![(self.name.clone(), state)] }.write(path)?)
-    }
-}
-
-/// Sleeps until a time of the clock; false if it is time to end.
-fn sleep_until(due: i64, stopped: &Receiver<()>) -> bool {
-    loop {
-        let left = due.saturating_sub(now());
-        let Ok(left @ 1..) = u64::try_from(left) else {
-            return !matches!(stopped.try_recv(), Ok(()) | Err(TryRecvError::Disconnected));
-        };
-        let left = Duration::from_nanos(left).min(SLEEP);
-        match stopped.recv_timeout(left) {
-            Err(RecvTimeoutError::Timeout) => {}
-            Ok(()) | Err(RecvTimeoutError::Disconnected) => return false,
-        }
     }
 }

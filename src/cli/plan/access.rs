@@ -68,7 +68,8 @@ pub(in crate::cli) fn client(access: &Access) -> anyhow::Result<Client> {
 fn token(path: &Path) -> anyhow::Result<Hidden> {
     let text = std::fs::read_to_string(path)
         .with_context(|| format!("--influxdb-token-file {}: cannot be read", path.display()))?;
-    let mut lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
+    let mut lines =
+        text.trim_start_matches('\u{feff}').lines().map(str::trim).filter(|line| !line.is_empty());
     let refuse = |why: &str| usage(&format!("--influxdb-token-file {}: {why}", path.display()));
     match (lines.next(), lines.next()) {
         (Some(token), None) if is_sendable(token) => Ok(Hidden::new(token)),
@@ -105,6 +106,32 @@ fn variable(name: &str) -> Option<String> {
 
 /// Tells whether an address is on this machine.
 fn is_near(url: &str) -> bool {
-    let host = url.split("://").nth(1).unwrap_or_default().split('/').next().unwrap_or_default();
-    ["localhost", "127.", "[::1]"].iter().any(|near| host.starts_with(near))
+    let place = url.split("://").nth(1).unwrap_or_default().split('/').next().unwrap_or_default();
+    let host = match place.strip_prefix('[') {
+        Some(rest) => rest.split(']').next().unwrap_or_default(),
+        None => place.split(':').next().unwrap_or_default(),
+    };
+    host == "localhost" || host.parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_this_machine_is_near() {
+        for url in [
+            "http://localhost",
+            "http://localhost:8086/x",
+            "http://127.1.2.3:1",
+            "http://[::1]:8086",
+        ] {
+            assert!(is_near(url), "{url}");
+        }
+        for url in
+            ["http://localhost.example", "http://127.0.0.1.example:1", "http://[::2]", "http://db"]
+        {
+            assert!(!is_near(url), "{url}");
+        }
+    }
 }

@@ -25,12 +25,34 @@ pub(in crate::cli) struct LivePlan {
 
 impl From<Plan> for LivePlan {
     fn from(plan: Plan) -> Self {
-        let Plan { task, measurement, output, reads, workers, json, .. } = plan;
+        let Plan { mut task, measurement, output, reads, workers, json, .. } = plan;
+        if let Task::Tick(task) = &mut task {
+            task.is_live = true;
+        }
         Self { task, measurement, output, reads, workers, json, keeps_state: false }
     }
 }
 
 impl LivePlan {
+    /// As it is, and nothing of what it does is seen outside: a new version is tried out so.
+    pub(in crate::cli) fn unseen(&self) -> anyhow::Result<Player> {
+        let mut plan = self.clone();
+        if let Task::Tick(task) = &mut plan.task {
+            (task.out, task.database) = (None, None);
+        }
+        plan.output = None;
+        let mut player = plan.start()?;
+        player.show_on(Box::new(std::io::sink()));
+        Ok(player)
+    }
+
+    /// Lets the files of `--out` go on where an earlier version left them.
+    pub(in crate::cli) fn go_on(&mut self) {
+        if let Task::Tick(task) = &mut self.task {
+            task.appends = true;
+        }
+    }
+
     /// Starts the engines.
     pub(in crate::cli) fn start(&self) -> anyhow::Result<Player> {
         let inputs = self.reads.iter().map(PathBuf::as_path);

@@ -1,9 +1,10 @@
 //! Where a database is, who asks it, and whom it is trusted to be.
 
 use super::InfluxError;
+use super::hide::hide;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use percent_encoding::{NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
+use percent_encoding::percent_decode_str;
 use std::fmt;
 use std::path::PathBuf;
 
@@ -125,7 +126,7 @@ impl Access {
         let place = place.trim_end_matches('/');
         let odd = |c: char| matches!(c, '?' | '#' | '\\') || c.is_whitespace() || c.is_control();
         let host = place.split('/').next().unwrap_or_default();
-        if host.is_empty() || host.starts_with(':') || place.contains(odd) {
+        if !is_host(host) || place.contains(odd) {
             return Err(refuse());
         }
         let decode = |text: &str| percent_decode_str(text).decode_utf8_lossy().into_owned();
@@ -163,15 +164,29 @@ impl Access {
         if secret.len() < 3 {
             return text.to_owned();
         }
-        let encoded = utf8_percent_encode(secret, NON_ALPHANUMERIC).to_string();
-        let text = text.replace(secret, "***").replace(&encoded, "***");
-        if basic.is_empty() { text } else { text.replace(&basic, "***") }
+        let text = hide(text, secret);
+        if basic.is_empty() { text } else { hide(&text, &basic) }
     }
 }
 
 /// A user and a password as basic authorization sends them.
 pub(super) fn basic(name: &str, password: &Hidden) -> String {
     STANDARD.encode(format!("{name}:{}", password.reveal()))
+}
+
+/// Tells whether this is a host, or the address of one, perhaps with a port.
+fn is_host(text: &str) -> bool {
+    let (host, port) = match text.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
+        Some((address, port)) => {
+            (address.parse::<std::net::Ipv6Addr>().map_or("", |_| address), port.strip_prefix(':'))
+        }
+        None => match text.split_once(':') {
+            Some((host, port)) => (host, Some(port)),
+            None => (text, None),
+        },
+    };
+    let is_port = |port: &str| port.parse::<u16>().is_ok_and(|port| port > 0);
+    !host.is_empty() && !host.contains('[') && port.is_none_or(is_port)
 }
 
 /// An address as it may be shown, though it cannot be read.
@@ -189,6 +204,11 @@ mod tests {
         assert_eq!(access.url(), "http://db:8086");
         assert_eq!(access.login, Login::User("ann".into(), Hidden("p@ss".into())));
         assert!(!format!("{access:?}").contains("p@ss"));
+        for url in
+            ["http://[::1]", "http://[::1]:8086", "http://db.example:1/a", "http://10.0.0.1:65535"]
+        {
+            assert_eq!(Access::parse(url).unwrap().url(), url);
+        }
         let access = Access::parse("https://example.org/influx/").unwrap();
         assert_eq!((access.url(), access.is_encrypted()), ("https://example.org/influx", true));
         for url in [
@@ -199,6 +219,13 @@ mod tests {
             "http://ann:secret@",
             "http://db/?u=x",
             "http://d b",
+            "http://db:99999",
+            "http://db:",
+            "http://db:0",
+            "http://db:80:80",
+            "http://[::1",
+            "http://[db]:80",
+            "http://::1",
             "ann:secret@db",
         ] {
             let error = Access::parse(url).unwrap_err().to_string();
@@ -210,7 +237,7 @@ mod tests {
     fn what_comes_back_is_shown_without_the_secret() {
         let mut access = Access::parse("http://db").unwrap();
         access.login = Login::Token(Hidden("a+b/c==".into()));
-        let text = access.scrub("the token a+b/c== (a%2Bb%2Fc%3D%3D) has expired");
+        let text = access.scrub("the token a+b/c== (a%2Bb%2fc==) has expired");
         assert_eq!(text, "the token *** (***) has expired");
     }
 

@@ -1,6 +1,7 @@
 //! The queries of a batch script, run for each tick that the daemon would have had.
 
-use super::client::{Client, Series};
+use super::answer::Series;
+use super::client::Client;
 use super::sql::{SqlDatabase, SqlQuery};
 use super::statement::SelectStatement;
 use super::{InfluxError, TimeRange};
@@ -51,6 +52,15 @@ struct Schedule {
     tick: i64,
     /// The last tick is not after this.
     stop: i64,
+}
+
+impl Schedule {
+    /// What tells the query from others: its text, and when it is asked.
+    fn key(&self) -> String {
+        let Query { text, cron, every, align, offset, period, .. } = &self.query;
+        let pace = cron.clone().unwrap_or_else(|| format!("{every} {align}"));
+        format!("{text} / {pace} / {period} {offset}")
+    }
 }
 
 /// What is asked.
@@ -129,6 +139,24 @@ impl<D: Database> Queries<D> {
     /// Returns the time of the next tick, if there is one.
     pub fn due(&self) -> Option<i64> {
         self.schedules.iter().map(|schedule| schedule.tick).min().filter(|tick| *tick < i64::MAX)
+    }
+
+    /// Returns each query with its pace, and when it is asked next.
+    pub fn ticks(&self) -> Vec<(String, i64)> {
+        self.schedules.iter().map(|schedule| (schedule.key(), schedule.tick)).collect()
+    }
+
+    /// Goes on with the ticks that [`Queries::ticks`] told, of those queries that are the same; none of them is later
+    /// than it would be after `now`.
+    pub fn go_on(&mut self, ticks: &[(String, i64)], now: i64) {
+        let mut ticks = ticks.to_vec();
+        for schedule in &mut self.schedules {
+            let key = schedule.key();
+            if let Some(at) = ticks.iter().position(|(name, _)| *name == key) {
+                // A clock that was set back must not keep a query from being asked.
+                schedule.tick = ticks.remove(at).1.min(schedule.pace.after(now));
+            }
+        }
     }
 
     /// Leaves out the ticks of each query that are followed by another before `now`, and says which they were.
@@ -255,7 +283,7 @@ enum SeriesProblem {
 /// Makes a batch of a series, as the daemon does: every number is a double, rows without a value are
 /// left out, and the time of the batch is the last of its points.
 fn decode(series: Series, by_name: bool) -> Result<Batch, SeriesProblem> {
-    let Series { name, tags, columns, values } = series;
+    let Series { name, tags, columns, values, .. } = series;
     let mut batch = Batch::default();
     (batch.name, batch.tags, batch.by_name) = (name, tags.unwrap_or_default(), by_name);
     regroup(&mut batch);

@@ -1,12 +1,11 @@
 //! The requests: `/query` and `/write`.
 
 use super::access::{Access, Api, Login, basic};
+use super::answer::{self, QueryAnswer};
 use super::rejected::{Rejected, Said};
 use super::{InfluxError, trust, version};
-use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
-use std::collections::BTreeMap;
 use std::io::{BufReader, Read};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -14,6 +13,9 @@ use ureq::http::Response;
 
 /// How much of an error's text is read.
 const ERROR_BYTES: u64 = 1 << 20;
+
+/// How long a server may be silent while it answers. A query that takes long is silent until its first row.
+const SILENCE: Duration = Duration::from_secs(120);
 
 /// A database at an address.
 #[derive(Clone, Debug)]
@@ -24,61 +26,6 @@ pub struct Client {
     api: Arc<OnceLock<Api>>,
     /// The database and the retention policy of queries that name none.
     home: (Option<String>, Option<String>),
-}
-
-/// An answer, or one chunk of it.
-#[derive(Debug, Default, Deserialize)]
-pub struct QueryAnswer {
-    /// A result for each statement.
-    #[serde(default)]
-    pub results: Vec<StatementResult>,
-    #[serde(default)]
-    error: Option<String>,
-}
-
-/// What one statement gave.
-#[derive(Debug, Default, Deserialize)]
-pub struct StatementResult {
-    /// The series.
-    #[serde(default)]
-    pub series: Vec<Series>,
-    #[serde(default)]
-    error: Option<String>,
-}
-
-/// The rows of one group.
-#[derive(Debug, Default, Deserialize)]
-pub struct Series {
-    /// The measurement.
-    #[serde(default)]
-    pub name: String,
-    /// The tags of the group.
-    #[serde(default)]
-    pub tags: Option<BTreeMap<String, String>>,
-    /// The names of the columns.
-    #[serde(default)]
-    pub columns: Vec<String>,
-    /// The rows.
-    #[serde(default)]
-    pub values: Vec<Vec<Value>>,
-}
-
-impl QueryAnswer {
-    /// Returns the answer, unless it is an error.
-    fn checked(self, query: &str, access: &Access) -> Result<Self, InfluxError> {
-        let error = self.results.iter().find_map(|result| result.error.as_ref());
-        match self.error.as_ref().or(error) {
-            Some(message) => {
-                Err(InfluxError::Query { query: query.into(), message: access.scrub(message) })
-            }
-            None => Ok(self),
-        }
-    }
-
-    /// Returns all series.
-    pub fn into_series(self) -> impl Iterator<Item = Series> {
-        self.results.into_iter().flat_map(|result| result.series)
-    }
 }
 
 impl Client {
@@ -95,6 +42,9 @@ impl Client {
             .tls_config(trust::config(access)?)
             .timeout_connect(Some(Duration::from_secs(10)))
             .timeout_recv_response(Some(Duration::from_secs(120)))
+            // A server that falls silent in the middle of an answer, or takes no more of a request.
+            .timeout_per_read(Some(SILENCE))
+            .timeout_per_write(Some(SILENCE))
             .build();
         let api = access.api.map_or_else(OnceLock::new, OnceLock::from);
         Ok(Self {
@@ -144,7 +94,8 @@ impl Client {
         let reader = self.ask(query, &[])?;
         serde_json::from_reader::<_, QueryAnswer>(reader)
             .map_err(|e| self.odd(&e))?
-            .checked(query, &self.access)
+            .checked(query, &self.access)?
+            .whole(query)
     }
 
     /// Asks for an answer in chunks of that many rows.
@@ -160,8 +111,10 @@ impl Client {
         let reader = self.ask(query, &[("chunked", "true"), ("chunk_size", &rows)])?;
         let (client, query) = (self.clone(), query.to_owned());
         let chunks = serde_json::Deserializer::from_reader(reader).into_iter::<QueryAnswer>();
-        Ok(chunks
-            .map(move |chunk| chunk.map_err(|e| client.odd(&e))?.checked(&query, &client.access)))
+        let checked = query.clone();
+        let chunks = chunks
+            .map(move |chunk| chunk.map_err(|e| client.odd(&e))?.checked(&checked, &client.access));
+        Ok(answer::to_the_end(chunks, query))
     }
 
     fn ask(
@@ -343,7 +296,7 @@ impl Client {
         InfluxError::Refused {
             url: self.url().into(),
             status,
-            message: format!("{}{hint}", self.access.scrub(message)),
+            message: format!("{}{hint}", shortened(&self.access.scrub(message))),
             rejected: Rejected::default(),
             retry_after: None,
         }
@@ -359,6 +312,13 @@ impl Client {
         if self.access.is_encrypted() && message.contains("InvalidContentType") {
             return InfluxError::NoTls { url };
         }
+        let proxy =
+            ["HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"];
+        let proxy = proxy.into_iter().find(|name| std::env::var_os(name).is_some());
+        let message = match proxy {
+            Some(name) => format!("{message} ({name} is set, and rhai-udf uses no proxy)"),
+            None => message,
+        };
         InfluxError::Unreachable { url, message }
     }
 
@@ -368,6 +328,19 @@ impl Client {
             message: self.access.scrub(&error.to_string()),
         }
     }
+}
+
+/// A reason without its middle, where it is as long as a page.
+fn shortened(text: &str) -> String {
+    const BEGIN: usize = 1000;
+    const END: usize = 200;
+    let count = text.chars().count();
+    if count <= BEGIN + END {
+        return text.to_owned();
+    }
+    let begin: String = text.chars().take(BEGIN).collect();
+    let end: String = text.chars().skip(count - END).collect();
+    format!("{begin} … {end}")
 }
 
 /// The name of the bucket that stands for a database and a retention policy.

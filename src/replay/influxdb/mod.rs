@@ -3,9 +3,11 @@
 //! script, [`sql`] asks an InfluxDB 3 in SQL, [`stream`] reads measurements in the order of time, [`writer`] writes points.
 
 mod access;
+mod answer;
 pub mod batches;
 mod bucket;
 mod client;
+mod hide;
 mod rejected;
 pub mod sql;
 pub mod statement;
@@ -15,8 +17,9 @@ mod version;
 pub mod writer;
 
 pub use access::{Access, Api, Hidden, Login, Trust};
+pub use answer::{QueryAnswer, Series};
 pub use batches::{Database, Missed, Pace, Queries};
-pub use client::{Client, QueryAnswer, Series};
+pub use client::Client;
 pub use rejected::{Rejected, RejectedLine};
 pub use stream::Measurements;
 pub use writer::PointWriter;

@@ -4,8 +4,9 @@
 //! groups are made of are tags, the others fields. As with InfluxQL, every number is a double, and a row without a value is
 //! left out.
 
+use super::answer::Series;
 use super::batches::Database;
-use super::client::{Client, Series};
+use super::client::Client;
 use super::{InfluxError, TimeRange};
 use crate::protocol::time::{read_rfc3339, rfc3339};
 use serde_json::{Map, Value};
@@ -128,7 +129,10 @@ impl SqlDatabase {
 
 impl Database for SqlDatabase {
     fn series(&self, query: &str) -> Result<Vec<Series>, InfluxError> {
-        let odd = |message: String| InfluxError::Answer { url: self.place().into(), message };
+        let odd = |message: String| InfluxError::Answer {
+            url: self.place().into(),
+            message: self.client.access().scrub(&message),
+        };
         let mut reader = self.client.sql(query)?;
         let mut groups = Groups::default();
         let mut line = Vec::new();
@@ -159,6 +163,8 @@ impl Database for SqlDatabase {
 /// What is odd in a row.
 #[derive(Debug, thiserror::Error)]
 enum RowProblem {
+    #[error("the server says: {0}")]
+    Told(String),
     #[error("it has no column 'time'; ask for it, as in SELECT time, …")]
     NoTime,
     #[error("'time' holds {0}, which is no time")]
@@ -176,6 +182,10 @@ struct Groups {
 
 impl Groups {
     fn add(&mut self, mut row: Map<String, Value>, tags: &[String]) -> Result<(), RowProblem> {
+        // An answer that fails when some rows were sent already can only end so.
+        if let (false, Some(Value::String(error))) = (row.contains_key("time"), row.get("error")) {
+            return Err(RowProblem::Told(error.clone()));
+        }
         let time = row.shift_remove("time").ok_or(RowProblem::NoTime)?;
         let time = time_of(&time).ok_or(RowProblem::Time(time))?;
         let mut key = BTreeMap::new();
@@ -284,6 +294,7 @@ mod tests {
         let mut groups = Groups::default();
         for (row, why) in [
             (r#"{"x":1}"#, "no column 'time'"),
+            (r#"{"error":"out of memory"}"#, "the server says: out of memory"),
             (r#"{"time":"noon","x":1}"#, "no time"),
             (r#"{"time":1,"x":1}"#, "--group-by names"),
         ] {

@@ -1,9 +1,11 @@
 //! Measurements as a stream of points in the order of time, with tags as tags and the types that
 //! the fields have in the database.
 
-use super::client::{Client, QueryAnswer};
+use super::answer::QueryAnswer;
+use super::client::Client;
 use super::statement::identifier;
 use super::{Api, InfluxError, TimeRange};
+use crate::nearest::nearest;
 use crate::protocol::Point;
 use crate::protocol::time::rfc3339;
 use crate::replay::ReplayError;
@@ -63,8 +65,10 @@ impl Measurements {
             let from = identifier(&name);
             let types = types(client, &format!("SHOW FIELD KEYS{} FROM {from}", places.on))?;
             if types.is_empty() && measurement.is_some() {
+                let known = column(client, &format!("SHOW MEASUREMENTS{}", places.on))?;
                 let message = format!(
-                    "database '{database}' has no measurement '{name}'; is --measurement right?"
+                    "--measurement: database '{database}' has no measurement '{name}'{}",
+                    instead(&name, &known)
                 );
                 return Err(ReplayError::Unfit(message));
             }
@@ -127,8 +131,9 @@ impl Places {
 /// The named policy, or the default one.
 fn policy_of(client: &Client, database: &str, named: Option<&str>) -> Result<String, InfluxError> {
     let query = format!("SHOW RETENTION POLICIES ON {}", identifier(database));
-    let mut default = None;
-    for series in client.query(&query)?.into_series() {
+    let answer = client.query(&query).map_err(|error| with_databases(client, database, error))?;
+    let (mut default, mut known) = (None, Vec::new());
+    for series in answer.into_series() {
         let at = |name: &str| series.columns.iter().position(|column| column == name);
         let (Some(name), Some(is_default)) = (at("name"), at("default")) else { continue };
         for row in &series.values {
@@ -139,13 +144,41 @@ fn policy_of(client: &Client, database: &str, named: Option<&str>) -> Result<Str
             if row.get(is_default) == Some(&Value::Bool(true)) {
                 default = Some(policy.to_owned());
             }
+            known.push(policy.to_owned());
         }
     }
     let missing = |message: String| InfluxError::Query { query: query.clone(), message };
     match (named, default) {
-        (Some(named), _) => Err(missing(format!("there is no retention policy '{named}'"))),
+        (Some(named), _) => {
+            let hint = instead(named, &known);
+            Err(missing(format!("there is no retention policy '{named}'{hint}")))
+        }
         (None, Some(default)) => Ok(default),
         (None, None) => Err(missing("there is no default retention policy: give --rp".into())),
+    }
+}
+
+/// Adds the databases that there are to the error about one that is not there.
+fn with_databases(client: &Client, database: &str, error: InfluxError) -> InfluxError {
+    match error {
+        InfluxError::Query { query, message } if message.contains("database not found") => {
+            // Whoever may not see them gets the error as it was.
+            let known = column(client, "SHOW DATABASES").unwrap_or_default();
+            let message = format!("{message}{}", instead(database, &known));
+            InfluxError::Query { query, message }
+        }
+        error => error,
+    }
+}
+
+/// Says which name may have been meant, or which there are if they are few.
+fn instead(name: &str, known: &[String]) -> String {
+    const FEW: usize = 10;
+    let others = known.iter().map(String::as_str);
+    match nearest(name, others) {
+        Some(near) => format!("; did you mean {near}?"),
+        None if (1..=FEW).contains(&known.len()) => format!("; there are: {}", known.join(", ")),
+        None => String::new(),
     }
 }
 

@@ -4,6 +4,7 @@
 use super::client::Client;
 use super::statement::identifier;
 use super::{Api, InfluxError};
+use crate::script::throttle::{Throttle, held_back};
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
@@ -21,6 +22,10 @@ pub struct PointWriter {
     created: BTreeSet<(String, String)>,
     /// Lines that were refused and have been told.
     told: usize,
+    /// Lines in the log about requests that failed.
+    failures: Throttle,
+    /// What fails is told at once, and not only counted: nobody waits for an end.
+    pub is_live: bool,
     /// Points in a request.
     pub batch: usize,
     /// How often a request is sent at most.
@@ -43,6 +48,8 @@ impl PointWriter {
             waiting: BTreeMap::new(),
             created: BTreeSet::new(),
             told: 0,
+            failures: Throttle::default(),
+            is_live: false,
             batch: 5000,
             attempts: 6,
             pause: Duration::from_millis(100),
@@ -68,6 +75,9 @@ impl PointWriter {
             Api::Three => Ok(()),
         });
         if let Err(error) = created {
+            if self.is_live {
+                log::error!("database {database} is not created: {error}");
+            }
             *self.errors.entry(error.to_string()).or_default() += 0;
         }
     }
@@ -124,6 +134,11 @@ impl PointWriter {
     }
 
     fn fail(&mut self, why: String, points: u64) {
+        if self.is_live
+            && let Some(held) = self.failures.pass()
+        {
+            log::error!("{why}; points that are not written: {points}{}", held_back(held));
+        }
         self.failed += points;
         *self.errors.entry(why).or_default() += points;
     }

@@ -52,6 +52,7 @@ pub(super) fn answer(select: &Select, table: &Table) -> Result<Vec<Series>, NotU
             tags: (!tags.is_empty()).then(|| named.collect()),
             columns: std::iter::once("time".to_owned()).chain(names).collect(),
             values,
+            partial: false,
         });
     }
     Ok(answer)

@@ -4,6 +4,7 @@
 //! | file | what it is |
 //! | --- | --- |
 //! | `checkpoint` | `RUDC`, a version byte, a CRC-32 of the rest, a [`Checkpoint`] in postcard's form |
+//! | `batch-TASK.state` | `RUDB`, the same of a [`BatchCheckpoint`], which a batch task writes after each tick |
 //! | `journal-N` | requests from the point N on (`journal`) |
 //! | `told` | the number of points whose output was written, with a CRC-32 |
 //! | `lock` | held by the listener that uses the folder |
@@ -17,15 +18,35 @@ use std::io::{self, Write};
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
-const MAGIC: &[u8; 5] = b"RUDC\x01";
+/// What a file of the folder begins with.
+trait Marked: Serialize + for<'de> Deserialize<'de> {
+    const MAGIC: &'static [u8; 5];
+}
+
+impl Marked for Checkpoint {
+    const MAGIC: &'static [u8; 5] = b"RUDC\x01";
+}
+
+impl Marked for BatchCheckpoint {
+    const MAGIC: &'static [u8; 5] = b"RUDB\x01";
+}
 
 /// The states of all tasks after the same point.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Checkpoint {
-    /// How many points were played; of a batch task, the time of its latest tick in nanoseconds.
+    /// How many points were played.
     pub points: u64,
     /// The states, by the names of the tasks.
     pub tasks: Vec<(String, TaskState)>,
+}
+
+/// The state of a batch task after a tick.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct BatchCheckpoint {
+    /// Each query with its pace, and when it is asked next, in nanoseconds.
+    pub ticks: Vec<(String, i64)>,
+    /// What the task remembers.
+    pub state: TaskState,
 }
 
 /// Why the folder cannot be used.
@@ -89,8 +110,10 @@ impl StateFolder {
             opened.map_err(at(&path))
         };
         let lock = open("lock")?;
-        if flock(&lock, FlockOperation::NonBlockingLockExclusive).is_err() {
-            return Err(StateFolderError::Used(path.into()));
+        match flock(&lock, FlockOperation::NonBlockingLockExclusive) {
+            Ok(()) => {}
+            Err(rustix::io::Errno::WOULDBLOCK) => return Err(StateFolderError::Used(path.into())),
+            Err(error) => return Err(at(&path.join("lock"))(error.into())),
         }
         let checkpoint = Checkpoint::read(&path.join("checkpoint"))?;
         let told = open("told")?;
@@ -134,12 +157,7 @@ impl Checkpoint {
     /// # Errors
     /// A file that cannot be written.
     pub fn write(&self, path: &Path) -> Result<(), StateFolderError> {
-        let body = postcard::to_allocvec(self).map_err(StateFolderError::Encode)?;
-        let mut file = OutputFile::create(path, [])?;
-        let head = [&MAGIC[..], &crc32fast::hash(&body).to_le_bytes()].concat();
-        let written = file.write_all(&head).and_then(|()| file.write_all(&body));
-        written.map_err(|error| file.failed(error))?;
-        Ok(file.keep()?)
+        write(self, path)
     }
 
     /// Reads a file, if it is there.
@@ -147,19 +165,50 @@ impl Checkpoint {
     /// # Errors
     /// A file that cannot be read or is damaged.
     pub fn read(path: &Path) -> Result<Option<Self>, StateFolderError> {
-        match fs::read(path) {
-            Ok(bytes) => match decode(&bytes) {
-                Some(checkpoint) => Ok(Some(checkpoint)),
-                None => Err(StateFolderError::Damaged(path.into())),
-            },
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-            Err(source) => Err(StateFolderError::File { path: path.into(), source }),
-        }
+        read(path)
     }
 }
 
-fn decode(bytes: &[u8]) -> Option<Checkpoint> {
-    let (crc, body) = bytes.strip_prefix(MAGIC)?.split_first_chunk()?;
+impl BatchCheckpoint {
+    /// As [`Checkpoint::write`].
+    ///
+    /// # Errors
+    /// A file that cannot be written.
+    pub fn write(&self, path: &Path) -> Result<(), StateFolderError> {
+        write(self, path)
+    }
+
+    /// As [`Checkpoint::read`].
+    ///
+    /// # Errors
+    /// A file that cannot be read or is damaged.
+    pub fn read(path: &Path) -> Result<Option<Self>, StateFolderError> {
+        read(path)
+    }
+}
+
+fn write<T: Marked>(value: &T, path: &Path) -> Result<(), StateFolderError> {
+    let body = postcard::to_allocvec(value).map_err(StateFolderError::Encode)?;
+    let mut file = OutputFile::create(path, [])?;
+    let head = [&T::MAGIC[..], &crc32fast::hash(&body).to_le_bytes()].concat();
+    let written = file.write_all(&head).and_then(|()| file.write_all(&body));
+    written.map_err(|error| file.failed(error))?;
+    Ok(file.keep()?)
+}
+
+fn read<T: Marked>(path: &Path) -> Result<Option<T>, StateFolderError> {
+    match fs::read(path) {
+        Ok(bytes) => match decode(&bytes) {
+            Some(value) => Ok(Some(value)),
+            None => Err(StateFolderError::Damaged(path.into())),
+        },
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(source) => Err(StateFolderError::File { path: path.into(), source }),
+    }
+}
+
+fn decode<T: Marked>(bytes: &[u8]) -> Option<T> {
+    let (crc, body) = bytes.strip_prefix(T::MAGIC)?.split_first_chunk()?;
     if u32::from_le_bytes(*crc) != crc32fast::hash(body) {
         return None;
     }

@@ -110,8 +110,8 @@ impl Dialect {
             ),
             (Self::Three, Some(name)) => (
                 match name {
-                    "nanosecond" | "ns" => Some(Precision::Nanoseconds),
-                    "microsecond" | "us" => Some(Precision::Microseconds),
+                    "nanosecond" | "ns" | "n" => Some(Precision::Nanoseconds),
+                    "microsecond" | "us" | "u" => Some(Precision::Microseconds),
                     "millisecond" | "ms" => Some(Precision::Milliseconds),
                     "second" | "s" => Some(Precision::Seconds),
                     _ => None,
@@ -128,7 +128,11 @@ impl Dialect {
     pub(super) fn refusal(self, why: &Unacceptable) -> Response {
         let Unacceptable { refusal: Refusal { status, reason }, line } = why;
         let body = match (self, line) {
-            (Self::One, _) => json!({ "error": reason }),
+            // By these words Telegraf knows that it need not send the lines again.
+            (Self::One, Some((_, text))) => {
+                json!({ "error": format!("unable to parse '{text}': {reason}") })
+            }
+            (Self::One, None) => json!({ "error": reason }),
             (Self::Two, line) => {
                 let mut body = json!({ "code": code(*status), "message": reason });
                 if let (Some((number, _)), Some(body)) = (line, body.as_object_mut()) {
@@ -203,7 +207,7 @@ mod tests {
             (One, "", "database is required"),
             (Two, "db=d", "bucket is required"),
             (Two, "bucket=d&precision=h", "use ns, us, ms or s"),
-            (Three, "db=d&precision=n", "use auto, nanosecond"),
+            (Three, "db=d&precision=m", "use auto, nanosecond"),
             (One, "db=d&precision=second", "use n, u, ms"),
         ] {
             assert!(target(dialect, query).unwrap_err().contains(why), "{query}");

@@ -162,6 +162,8 @@ fn bad_line(error: &LineError, number: u64, text: &[u8]) -> Unacceptable {
         LineError::NotUtf8 => (format!("the body is not UTF-8 (line {number})"), number),
         error => {
             let down = if let LineError::Syntax { down, .. } = error { *down } else { 0 };
+            // The sender has a parameter of that name, and no option.
+            let error = error.to_string().replace("--precision", "the precision");
             (format!("{error} (line {})", number + down), number + down)
         }
     };

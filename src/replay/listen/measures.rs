@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// What happened so far.
 #[derive(Debug, Default)]
@@ -15,6 +15,9 @@ pub struct Measures {
     refused: AtomicU64,
     /// What each task has done.
     tasks: Mutex<BTreeMap<String, TaskMeasures>>,
+    /// Tasks that are refused, that have failed, or whose new version is refused: whether an earlier version is at work.
+    ailing: Mutex<BTreeMap<String, bool>>,
+    checkpoints_failed: AtomicU64,
 }
 
 /// What a task has done.
@@ -62,6 +65,30 @@ impl Measures {
         self.tasks.lock().unwrap_or_else(PoisonError::into_inner).remove(name);
     }
 
+    /// Says that a task is refused or has failed; `at_work` if an earlier version goes on.
+    pub fn ails(&self, name: &str, at_work: bool) {
+        self.ailing().insert(name.to_owned(), at_work);
+    }
+
+    /// Says that the latest version of a task is at work, or that there is no such task any more.
+    pub fn is_well(&self, name: &str) {
+        self.ailing().remove(name);
+    }
+
+    /// Returns the tasks of which [`Measures::ails`] was said.
+    pub(super) fn ailing_tasks(&self) -> Vec<(String, bool)> {
+        self.ailing().iter().map(|(name, at_work)| (name.clone(), *at_work)).collect()
+    }
+
+    /// Says that a state could not be kept.
+    pub fn checkpoint_failed(&self) {
+        self.checkpoints_failed.fetch_add(1, Ordering::Relaxed);
+    }
+
+    fn ailing(&self) -> MutexGuard<'_, BTreeMap<String, bool>> {
+        self.ailing.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Writes everything in Prometheus' text format; `waiting` are the bytes that wait to be played.
     pub(super) fn page(&self, waiting: u64) -> String {
         let mut out = String::new();
@@ -93,50 +120,67 @@ impl Measures {
             "Bytes of requests that wait to be played.",
             &one(waiting),
         );
+        family(
+            "checkpoints_failed_total",
+            "counter",
+            "States of tasks that could not be kept.",
+            &one(self.checkpoints_failed.load(Ordering::Relaxed)),
+        );
         let tasks = self.tasks.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut by_task =
-            |name: &str, kind: &str, help: &str, of: &dyn Fn(&TaskMeasures) -> Option<String>| {
-                let samples = tasks.iter().filter_map(|(task, measures)| {
-                    Some((format!("{{task=\"{}\"}}", escaped(task)), of(measures)?))
-                });
-                family(name, kind, help, &samples.collect::<Vec<_>>());
-            };
-        let text = |value: u64| Some(value.to_string());
-        by_task("task_points_total", "counter", "Points that a task was given.", &|m| {
-            text(m.points)
-        });
-        by_task(
-            "task_alerts_total",
-            "counter",
-            "Alerts whose level changed to another than OK.",
-            &|m| text(m.alerts),
-        );
-        by_task("task_errors_total", "counter", "What nodes and functions could not take.", &|m| {
-            text(m.errors)
-        });
-        by_task("task_reloads_total", "counter", "New versions that took over.", &|m| {
-            text(m.reloads.0)
-        });
-        by_task(
-            "task_reloads_failed_total",
-            "counter",
-            "New versions that did not take over.",
-            &|m| text(m.reloads.1),
-        );
-        by_task("task_ticks_total", "counter", "Ticks of queries that were asked.", &|m| {
-            text(m.ticks?.0)
-        });
-        by_task("task_ticks_failed_total", "counter", "Ticks without an answer.", &|m| {
-            text(m.ticks?.1)
-        });
-        by_task("task_ticks_missed_total", "counter", "Ticks that passed unasked.", &|m| {
-            text(m.ticks?.2)
-        });
-        by_task("task_time_seconds", "gauge", "The time of a task's latest data.", &|m| {
-            Some(format!("{:.3}", m.time? as f64 / 1e9))
-        });
+        let mut up: BTreeMap<&str, u8> = tasks.keys().map(|name| (name.as_str(), 1)).collect();
+        let ailing = self.ailing();
+        for name in ailing.keys() {
+            up.entry(name).or_insert(0);
+        }
+        let up =
+            up.iter().map(|(name, up)| (format!("{{task=\"{}\"}}", escaped(name)), up.to_string()));
+        family("task_up", "gauge", "Whether a task is at work.", &up.collect::<Vec<_>>());
+        families_of_tasks(&mut family, &tasks);
         out
     }
+}
+
+/// Writes what each task has done.
+fn families_of_tasks(
+    family: &mut impl FnMut(&str, &str, &str, &[(String, String)]),
+    tasks: &BTreeMap<String, TaskMeasures>,
+) {
+    let mut by_task =
+        |name: &str, kind: &str, help: &str, of: &dyn Fn(&TaskMeasures) -> Option<String>| {
+            let samples = tasks.iter().filter_map(|(task, measures)| {
+                Some((format!("{{task=\"{}\"}}", escaped(task)), of(measures)?))
+            });
+            family(name, kind, help, &samples.collect::<Vec<_>>());
+        };
+    let text = |value: u64| Some(value.to_string());
+    by_task("task_points_total", "counter", "Points that a task was given.", &|m| text(m.points));
+    by_task(
+        "task_alerts_total",
+        "counter",
+        "Alerts whose level changed to another than OK.",
+        &|m| text(m.alerts),
+    );
+    by_task("task_errors_total", "counter", "What nodes and functions could not take.", &|m| {
+        text(m.errors)
+    });
+    by_task("task_reloads_total", "counter", "New versions that took over.", &|m| {
+        text(m.reloads.0)
+    });
+    by_task("task_reloads_failed_total", "counter", "New versions that did not take over.", &|m| {
+        text(m.reloads.1)
+    });
+    by_task("task_ticks_total", "counter", "Ticks of queries that were asked.", &|m| {
+        text(m.ticks?.0)
+    });
+    by_task("task_ticks_failed_total", "counter", "Ticks without an answer.", &|m| {
+        text(m.ticks?.1)
+    });
+    by_task("task_ticks_missed_total", "counter", "Ticks that passed unasked.", &|m| {
+        text(m.ticks?.2)
+    });
+    by_task("task_time_seconds", "gauge", "The time of a task's latest data.", &|m| {
+        Some(format!("{:.3}", m.time? as f64 / 1e9))
+    });
 }
 
 /// The value of a label.
@@ -157,6 +201,11 @@ mod tests {
         measures.received(7);
         let time = Some(1_500_000_000);
         measures.task("a\"b", TaskMeasures { points: 7, time, ..TaskMeasures::default() });
+        measures.ails("a\"b", true);
+        measures.ails("refused", false);
+        measures.ails("mended", false);
+        measures.is_well("mended");
+        assert_eq!(measures.ailing_tasks().len(), 2);
         let page = measures.page(12);
         assert!(
             page.contains("rhai_udf_requests_total{path=\"/write\",status=\"204\"} 2\n"),
@@ -165,6 +214,8 @@ mod tests {
         assert!(page.contains("rhai_udf_task_points_total{task=\"a\\\"b\"} 7\n"), "{page}");
         assert!(page.contains("rhai_udf_task_time_seconds{task=\"a\\\"b\"} 1.500\n"), "{page}");
         assert!(page.contains("rhai_udf_bytes_waiting 12\n") && !page.contains("ticks"), "{page}");
+        assert!(page.contains("rhai_udf_task_up{task=\"a\\\"b\"} 1\n"), "{page}");
+        assert!(page.contains("rhai_udf_task_up{task=\"refused\"} 0\n"), "{page}");
         let mut types: Vec<_> = page.lines().filter(|line| line.starts_with("# TYPE")).collect();
         let count = types.len();
         types.dedup();

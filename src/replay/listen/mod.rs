@@ -8,6 +8,7 @@
 //! again (503).
 
 mod checkpoint;
+mod databases;
 mod dialect;
 mod inbox;
 mod journal;
@@ -15,8 +16,9 @@ mod lines;
 mod measures;
 mod queue;
 mod service;
+mod words;
 
-pub use checkpoint::{Checkpoint, StateFolder, StateFolderError};
+pub use checkpoint::{BatchCheckpoint, Checkpoint, StateFolder, StateFolderError};
 pub use inbox::Inbox;
 pub use journal::JournalError;
 pub use measures::{Measures, TaskMeasures};
@@ -147,6 +149,7 @@ impl Listener {
             taker,
             measures: measures.clone(),
             checker: lines::Checker::default(),
+            databases: Default::default(),
             refusals: Default::default(),
         };
         let stopper = server.stopper();

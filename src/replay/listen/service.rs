@@ -1,10 +1,13 @@
 //! The answers to requests.
 
+use super::databases::Databases;
 use super::dialect::{Dialect, Target, Unit};
 use super::lines::{BODY, Checker, Unacceptable, too_large};
 use super::measures::Measures;
 use super::queue::{ByteBudget, Delivery, Taker};
-use crate::http::{Credentials, Doorkeeper, Head, Refusal, Request, Response, Service};
+use crate::http::{
+    Credentials, Doorkeeper, Framing, Head, Refusal, Request, Response, Service, parameter,
+};
 use crate::protocol::line::Reader;
 use crate::script::throttle::{Throttle, held_back};
 use flate2::read::MultiGzDecoder;
@@ -12,6 +15,9 @@ use serde_json::json;
 use std::io::Read;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
+
+/// Bytes of a form with a query.
+const FORM: u64 = 64 << 10;
 
 /// What a request takes besides its lines.
 const OVERHEAD: u64 = 1 << 10;
@@ -26,6 +32,7 @@ pub(super) struct Writes {
     pub(super) taker: Arc<dyn Taker>,
     pub(super) measures: Arc<Measures>,
     pub(super) checker: Checker,
+    pub(super) databases: Databases,
     /// Lines in the log about refused requests.
     pub(super) refusals: Mutex<Throttle>,
 }
@@ -34,6 +41,7 @@ pub(super) struct Writes {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Endpoint {
     Write(Dialect),
+    Query,
     Ping,
     Health,
     Metrics,
@@ -47,6 +55,7 @@ impl Endpoint {
             "/write" => Self::Write(Dialect::One),
             "/api/v2/write" => Self::Write(Dialect::Two),
             "/api/v3/write_lp" => Self::Write(Dialect::Three),
+            "/query" => Self::Query,
             "/ping" => Self::Ping,
             "/health" | "/ready" => Self::Health,
             "/metrics" => Self::Metrics,
@@ -59,10 +68,20 @@ impl Endpoint {
             Self::Write(Dialect::One) => "/write",
             Self::Write(Dialect::Two) => "/api/v2/write",
             Self::Write(Dialect::Three) => "/api/v3/write_lp",
+            Self::Query => "/query",
             Self::Ping => "/ping",
             Self::Health => "/health",
             Self::Metrics => "/metrics",
             Self::Nothing => "other",
+        }
+    }
+
+    /// The methods that are served there.
+    fn methods(self) -> &'static str {
+        match self {
+            Self::Write(_) => "POST",
+            Self::Query => "GET, POST",
+            _ => "GET, HEAD",
         }
     }
 
@@ -89,7 +108,10 @@ impl Service for Writes {
             }
         };
         self.measures.answered(endpoint.name(), response.status);
-        response
+        match response.status {
+            405 => response.with_header("Allow", endpoint.methods()),
+            _ => response,
+        }
     }
 
     fn refuse(&self, refusal: &Refusal) -> Response {
@@ -115,7 +137,7 @@ impl Writes {
         };
         match (endpoint, &*head.method) {
             (Endpoint::Ping, "GET" | "HEAD") => Ok(ping(head)),
-            (Endpoint::Health, "GET" | "HEAD") => Ok(health()),
+            (Endpoint::Health, "GET" | "HEAD") => Ok(self.health(self.credentials.admit(head))),
             (Endpoint::Metrics, "GET" | "HEAD") => {
                 known(self.credentials.admit(head))?;
                 let page = self.measures.page(self.budget.used());
@@ -128,9 +150,14 @@ impl Writes {
                 self.write(dialect, request)?;
                 Ok(Response::new(204))
             }
+            (Endpoint::Query, "GET" | "POST") => {
+                known(self.credentials.admit(head))?;
+                self.query(request)
+            }
             (Endpoint::Nothing, _) => {
                 let reason = format!(
-                    "{} is not served here: only /write, /api/v2/write, /api/v3/write_lp, /ping, /health and /metrics are",
+                    "{} is not served here: only /write, /api/v2/write, /api/v3/write_lp, /query, /ping, /health and \
+                     /metrics are",
                     head.path
                 );
                 Err(Refusal::new(404, reason).into())
@@ -143,6 +170,11 @@ impl Writes {
     fn write(&self, dialect: Dialect, request: &mut Request<'_>) -> Result<(), Unacceptable> {
         let head = request.head;
         let target = Target::of(head, dialect, &self.policy)?;
+        if head.framing == Framing::Empty && head.header("content-length").is_none() {
+            // Nothing is read of such a body, so its points would be lost in silence.
+            let reason = "the length of the body is not said: send Content-Length, or chunks";
+            return Err(Refusal::new(411, reason).into());
+        }
         if request.body.length().is_some_and(|length| length > BODY) {
             return Err(too_large().into());
         }
@@ -169,6 +201,7 @@ impl Writes {
             return Ok(());
         }
         let Target { database, policy, precision } = target;
+        self.databases.add(&database, Some(&policy));
         self.taker.take(Delivery {
             database,
             policy,
@@ -181,6 +214,45 @@ impl Writes {
         })?;
         self.measures.received(points);
         Ok(())
+    }
+
+    /// Answers what senders ask before they write, in the address or in a form.
+    fn query(&self, request: &mut Request<'_>) -> Result<Response, Unacceptable> {
+        let head = request.head;
+        let mut form = Vec::new();
+        if head.header("content-type").is_some_and(|kind| kind.contains("form-urlencoded")) {
+            let read = (&mut request.body).take(FORM + 1).read_to_end(&mut form);
+            read.map_err(|error| Refusal::new(400, format!("the form cannot be read: {error}")))?;
+        }
+        if form.len() as u64 > FORM {
+            return Err(Refusal::new(413, format!("the form is larger than {FORM} bytes")).into());
+        }
+        let form = String::from_utf8_lossy(&form);
+        let value = |name: &str| parameter(&form, name).or_else(|| head.parameter(name));
+        let text = value("q").unwrap_or_default();
+        let answer = self.databases.answer(&text, value("db").as_deref(), &self.policy)?;
+        Ok(Response { body: format!("{answer}\n").into_bytes(), ..Response::new(200) })
+    }
+
+    /// Says that writes are taken; whoever may write is also told which tasks are not as their files are. These do not make
+    /// it fail, since the others need their points.
+    fn health(&self, tells_tasks: bool) -> Response {
+        let ailing = if tells_tasks { self.measures.ailing_tasks() } else { Vec::new() };
+        let check = |(name, at_work): &(String, bool)| {
+            let message = match at_work {
+                true => "its new version is refused, and the one before goes on; the log says why",
+                false => "it is not at work; the log says why",
+            };
+            json!({ "name": format!("task {name}"), "status": "fail", "message": message })
+        };
+        let body = json!({
+            "name": "rhai-udf",
+            "message": "ready for writes",
+            "status": "pass",
+            "checks": ailing.iter().map(check).collect::<Vec<_>>(),
+            "version": env!("CARGO_PKG_VERSION"),
+        });
+        Response { body: body.to_string().into_bytes(), ..Response::new(200) }
     }
 
     fn refused(&self, why: &Unacceptable, what: &str, dialect: Dialect) -> Response {
@@ -202,17 +274,6 @@ fn ping(head: &Head) -> Response {
     }
     let body = json!({ "version": VERSION }).to_string().into_bytes();
     Response { body, ..Response::new(200) }
-}
-
-fn health() -> Response {
-    let body = json!({
-        "name": "rhai-udf",
-        "message": "ready for writes",
-        "status": "pass",
-        "checks": [],
-        "version": env!("CARGO_PKG_VERSION"),
-    });
-    Response { body: body.to_string().into_bytes(), ..Response::new(200) }
 }
 
 const VERSION: &str = concat!("rhai-udf-", env!("CARGO_PKG_VERSION"));

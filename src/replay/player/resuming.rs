@@ -3,7 +3,7 @@
 use super::{Crew, Player};
 use crate::replay::ReplayError;
 use crate::replay::engine::Engine;
-use crate::replay::state::{StateError, StateFile, TaskState};
+use crate::replay::state::{StateError, StateFile, TaskState, Whose};
 use crate::script::config::OnSnapshot;
 use std::path::Path;
 
@@ -13,23 +13,34 @@ impl Player {
     /// # Errors
     /// A state of another task, or that is refused.
     pub fn resume(&mut self, file: &StateFile, path: &Path) -> Result<(), ReplayError> {
-        let shard = self.task.shard().map(|shard| shard.to_string());
-        let refuses = self.task.config().state.on_snapshot == OnSnapshot::Refuse;
-        let engine = self.only_engine()?;
         match file {
             StateFile::Snapshot(snapshot) => {
-                if !engine.resume_function(snapshot)? {
+                if !self.only_engine()?.resume_function(snapshot)? {
                     return Err(StateError::OneFunction { path: path.into() }.into());
                 }
             }
-            StateFile::Task(state) => {
-                state.check_shard(shard, path)?;
-                let resumed = engine.resume(&state.runs)?;
-                state.judge(&resumed, path, refuses)?;
-                self.points_before = state.points;
-                self.time = state.time;
-            }
+            StateFile::Task(state) => self.take_up(state, path, Whose::Unknown)?,
         }
+        Ok(())
+    }
+
+    /// Begins with the state of a task, as if its data had come before; `path` names it in errors.
+    ///
+    /// # Errors
+    /// A state that is refused.
+    pub fn take_up(
+        &mut self,
+        state: &TaskState,
+        path: &Path,
+        whose: Whose,
+    ) -> Result<(), ReplayError> {
+        let shard = self.task.shard().map(|shard| shard.to_string());
+        let refuses = self.task.config().state.on_snapshot == OnSnapshot::Refuse;
+        state.check_shard(shard, path)?;
+        let resumed = self.only_engine()?.resume(&state.runs)?;
+        state.judge(&resumed, path, refuses, whose)?;
+        self.points_before = state.points;
+        self.time = state.time;
         Ok(())
     }
 

@@ -45,8 +45,12 @@ pub struct TickTask {
     pub variants: Vec<TickVariant>,
     /// Where alert logs, points and endpoints are written.
     pub out: Option<PathBuf>,
+    /// The files there are gone on with, since an earlier version of the task has begun them.
+    pub appends: bool,
     /// Where points are written to.
     pub database: Option<Box<Access>>,
+    /// The data has no end: what cannot be written there is told at once.
+    pub is_live: bool,
     /// The part of the groups that is played; `None` for all.
     pub shard: Option<Shard>,
     /// The files that are read, which no output may replace.
@@ -228,8 +232,13 @@ impl TickTask {
         let mut effects = Effects::task(self.show.clone(), variant.label.clone(), variant.number);
         effects.look_into(taps, first);
         effects.files = self.out.clone().map(|folder| Files::new(folder, self.reads.clone()));
+        if let Some(files) = &mut effects.files {
+            files.appends = self.appends;
+        }
         if let Some(access) = &self.database {
-            effects.database = Some(PointWriter::new(Client::new(access)?));
+            let mut writer = PointWriter::new(Client::new(access)?);
+            writer.is_live = self.is_live;
+            effects.database = Some(writer);
         }
         Ok(Run { graph, effects })
     }
