@@ -6,10 +6,14 @@
 //! knows what a message that was perhaps stored means.
 
 mod inbox;
+#[cfg(test)]
+mod memory;
 mod nats;
 mod reading;
 mod trimming;
 
+#[cfg(test)]
+pub(crate) use memory::Memory;
 pub(crate) use nats::Nats;
 
 use crate::error::Result;
