@@ -71,7 +71,7 @@ fn versions_are_deployed_while_workers_and_servers_are_killed() {
             // Each group gets points of the last version.
             feed.send_until_taken(&points(next, next + 100, 20));
         });
-        for number in 1..=3u32 {
+        for number in 1..=2u32 {
             let which = number as usize % 2;
             std::fs::write(fleet.script(), version(number)).unwrap();
             servers.kill(number as usize % 3);
@@ -87,7 +87,7 @@ fn versions_are_deployed_while_workers_and_servers_are_killed() {
     let stored = Client::new(&servers.urls()).fed(1, 3).lines().count();
     let output = fleet.output(stored);
     assert_eq!(output.lines().count(), stored);
-    assert_numbered(&output, 3);
+    assert_numbered(&output, 2);
 }
 
 #[test]
