@@ -31,14 +31,18 @@ mkdir -p $out $work/man $work/completions
 
 say() { printf '%s\n' "release: $*" >&2; }
 
-# The target of musl is static by itself. Where rustup does not have it, the GNU one is linked statically, which
-# the C library of Debian 12 and later does without loading anything at run time.
+# The target of musl is static by itself; a crate has parts in C, so it needs musl's compiler too. Where one of them
+# is missing, the GNU target is linked statically, which the C library of Debian 12 and later does without loading
+# anything at run time.
 target=$arch-unknown-linux-musl
 flags=
-if ! rustup target list --installed 2>/dev/null | grep -qx "$target"; then
+missing=
+rustup target list --installed 2>/dev/null | grep -qx "$target" || missing="rustup target add $target"
+command -v musl-gcc >/dev/null || missing="${missing:+$missing, }apt-get install musl-tools"
+if [ -n "$missing" ]; then
     target=$arch-unknown-linux-gnu
     flags="-C target-feature=+crt-static"
-    say "the target $arch-unknown-linux-musl is not installed; linking the GNU one statically"
+    say "musl is missing ($missing); linking the GNU target statically"
 fi
 
 if [ -z "$binary" ]; then
