@@ -61,7 +61,7 @@ fn text(view: &SnapshotView) -> String {
     for group in &view.groups {
         let seen = group.seen.as_deref().unwrap_or("never");
         let _ = write!(text, "\n{}, last seen {seen}", group_name(&group.group));
-        match &group.state {
+        match &group.read {
             // An entry of the script's own map a line.
             Value::Object(entries) => entries.iter().for_each(|(name, value)| {
                 let _ = write!(text, "\n  {name}: {}", words(value));

@@ -294,6 +294,89 @@ fn doctor_says_what_is_wrong_and_the_line() {
     }
 }
 
+/// Configurations of a second attack: each mistake is told once, with what to write.
+#[test]
+fn doctor_tells_a_mistake_once() {
+    let patient = Patient::new("doctor-once");
+    let good = "prog = \"BIN\"\nargs = [\"run\", \"DIR/a.rhai\"]\ntimeout = \"10s\"";
+    let args = |args: &str| format!("prog = \"BIN\"\nargs = {args}\ntimeout = \"10s\"");
+    for (lines, what, fix, not) in [
+        (
+            args("\"run DIR/a.rhai\""),
+            "args is written in another form",
+            "args = [",
+            "does not start with",
+        ),
+        (args("[]"), "it has no args", "args = [\"run\"", "Runs Kapacitor"),
+        (
+            args("[\"run\", \"DIR\"]"),
+            "is a folder",
+            "args = [\"run\", \"--dir\", \"DIR\"]",
+            "shows it in its line",
+        ),
+        (
+            args("[\"run\", \"--dir\", \"DIR\", \"--edges\", \"up\"]"),
+            "batch-to-stream",
+            "",
+            "SCRIPT.rhai",
+        ),
+        (
+            good.replace("10s", "10 s"),
+            "is not a duration",
+            "timeout = \"10s\"",
+            "it has no timeout",
+        ),
+        (good.replace("10s", "0s"), "too small", "timeout = \"10s\"", "sign of life"),
+        (
+            good.replace("BIN", "BIN run"),
+            "'run' belongs to args",
+            "prog = \"BIN\"",
+            "is not there\n",
+        ),
+        (
+            format!("{good}\n[udf.functions.x.env]\nLEVEL = 3"),
+            "env is written in another form",
+            "env = {",
+            "warning  udf",
+        ),
+        (
+            format!("{good}\n[udf.functions.my-avg]\n{good}"),
+            "no TICKscript can call it",
+            "[udf.functions.my_avg]",
+            "error ",
+        ),
+        (
+            format!("{good}\n[udf.function.y]\n{good}"),
+            "does not know 'function'; did you mean functions?",
+            "[udf.functions.NAME]",
+            "error ",
+        ),
+        (
+            args("[\"run\", \"--state-dir\", \"DIR/a.rhai\", \"DIR/a.rhai\"]"),
+            "is no folder",
+            "name a folder",
+            "may not",
+        ),
+    ] {
+        let (_, said) = patient.says(&lines);
+        let bin = binary().get_program().to_string_lossy().into_owned();
+        let dir = patient.0.path("").display().to_string();
+        let fix = fix.replace("BIN", &bin).replace("DIR", dir.trim_end_matches('/'));
+        assert!(
+            said.contains(what) && said.contains(&fix) && !said.contains(not),
+            "{lines}\n{said}"
+        );
+    }
+    // A file in which udf is no table keeps the daemon from starting.
+    let conf = patient.0.write("flat.conf", "udf = 3\n");
+    let run = feed(binary().arg("doctor").arg(conf).args(["--user", "root"]), b"");
+    assert!(
+        run.code == Some(1) && run.text().contains("error    udf: it is no table"),
+        "{}",
+        run.text()
+    );
+}
+
 #[test]
 fn doctor_asks_a_server_and_answers_in_json() {
     let patient = Patient::new("doctor-socket");

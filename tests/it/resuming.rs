@@ -154,6 +154,41 @@ impl Left {
     }
 }
 
+/// A detector is told by its properties, which the page of functions explains, and not by what it is made of.
+#[test]
+fn a_state_is_told_in_words_that_scripts_know() {
+    let folder = Folder::new("state-words");
+    let lines = |i: u64| format!("m x={} {}", i * 7919 % 101, 1_500_000_000 + i);
+    let data = folder.write("d.lp", &(0..200).map(lines).collect::<Vec<_>>().join("\n"));
+    let state = folder.path("words.rudt").to_string_lossy().into_owned();
+    let script = repo("scripts/level_shift.rhai");
+    let mut replay = binary();
+    replay.arg("replay").arg(script).args([
+        "--set",
+        "field=x",
+        "--precision",
+        "s",
+        "--save-state",
+        &state,
+    ]);
+    assert_eq!(feed(replay.arg("--data").arg(data), b"").code, Some(0));
+    let text = feed(binary().args(["state", &state]), b"").text();
+    assert!(
+        text.contains("budget: alarm_budget: (alarms: ") && text.contains("threshold: "),
+        "{text}"
+    );
+    assert!(
+        text.contains("change: level_change: (baseline: ") && text.contains("ready: yes"),
+        "{text}"
+    );
+    for internal in ["cluster", "recent", "deviation", "episodes"] {
+        assert!(!text.contains(internal), "{internal}: {text}");
+    }
+    // For programs there is all of it.
+    let json = feed(binary().args(["state", "--format", "json", &state]), b"").text();
+    assert!(json.contains("\"cluster\""), "{json}");
+}
+
 #[test]
 fn what_a_state_is_shown_as() {
     let left = left("state-shown");
@@ -163,7 +198,9 @@ fn what_a_state_is_shown_as() {
         "moving_avg.rhai at 2017-07-14T02:40:49Z, after 50 points, by rhai-udf ",
         "alert3  |alert().crit(avg > 90).stateChangesOnly()",
         "(no group), levels: history: OK, OK, OK, OK, … (21 in all); flapping: no",
-        "moving_stats: (size: 5; values: 45, 46, 47, 48, … (5 in all))",
+        "moving_stats: count: 5; is_full: yes; ",
+        "; max: 49; mean: 47; min: 45; ",
+        "; values: 45, 46, 47, 48, … (5 in all); ",
         "udf2  @udf().field('x').size(5)",
         "(no group), last seen ",
         "moving_stats",

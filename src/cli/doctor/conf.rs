@@ -39,6 +39,8 @@ pub(super) struct Function {
     pub(super) env: BTreeMap<String, String>,
     /// In nanoseconds.
     pub(super) timeout: Option<At<i64>>,
+    /// What is written cannot be used, which has been told: so it is not told of as missing.
+    pub(super) told: Vec<&'static str>,
 }
 
 impl Function {
@@ -88,11 +90,19 @@ impl KapacitorConf {
             }
         };
         let at = Text { path, text: &text };
-        let functions = table
-            .get("udf")
-            .and_then(|udf| udf.get_ref().as_table())
-            .and_then(|udf| udf.get("functions"))
-            .and_then(|functions| functions.get_ref().as_table());
+        let udf = section(&at, &table, "udf", "udf", findings);
+        if let Some(udf) = udf {
+            for key in udf.keys().filter(|key| key.get_ref() != "functions") {
+                let near = nearest(key.get_ref(), ["functions"]);
+                let near = near.map_or_else(String::new, |near| format!("; did you mean {near}?"));
+                findings
+                    .warning("udf", format!("the daemon does not know '{}'{near}", key.get_ref()))
+                    .at(&at.place(key))
+                    .fix("[udf.functions.NAME]");
+            }
+        }
+        let functions =
+            udf.and_then(|udf| section(&at, udf, "functions", "udf.functions", findings));
         let named = functions.into_iter().flatten();
         let functions: Vec<Function> =
             named.filter_map(|(name, value)| function(&at, name, value, findings)).collect();
@@ -113,6 +123,24 @@ impl KapacitorConf {
     }
 }
 
+/// A table in another, if it is there; what is no table is told.
+fn section<'t>(
+    at: &Text<'_>,
+    table: &'t DeTable<'t>,
+    key: &str,
+    path: &str,
+    findings: &mut Findings,
+) -> Option<&'t DeTable<'t>> {
+    let value = table.get(key)?;
+    if value.get_ref().as_table().is_none() {
+        findings
+            .error(path, "it is no table, and the daemon does not start with it")
+            .at(&at.place(value))
+            .fix(format!("[{path}]"));
+    }
+    value.get_ref().as_table()
+}
+
 fn function(
     at: &Text<'_>,
     name: &Spanned<toml::de::DeString<'_>>,
@@ -129,7 +157,16 @@ fn function(
             .fix(format!("write [{about}] and its keys below"));
         return None;
     };
-    check_keys(table, &about, at, findings);
+    let mut told = check_keys(table, &about, at, findings);
+    if !is_callable(&name) {
+        findings
+            .warning(
+                &about,
+                format!("no TICKscript can call it: '@{name}()' is not read as one name"),
+            )
+            .at(&place)
+            .fix(format!("[udf.functions.{}]", callable(&name)));
+    }
     let text = |key: &str| {
         let value = table.get(key)?;
         let place = at.place(value);
@@ -151,6 +188,7 @@ fn function(
                 .error(&about, format!("timeout = \"{}\": {error}", timeout.value))
                 .at(&timeout.place)
                 .fix("timeout = \"10s\"");
+            told.push("timeout");
             None
         }
     });
@@ -161,17 +199,37 @@ fn function(
         socket: text("socket"),
         env: env.collect(),
         timeout,
+        told,
         name,
     })
 }
 
-/// Tells keys that the daemon does not know, and values in a form that it does not read.
-fn check_keys(table: &DeTable<'_>, about: &str, at: &Text<'_>, findings: &mut Findings) {
+/// Whether a TICKscript can write the name: a letter, then letters, digits and underscores.
+fn is_callable(name: &str) -> bool {
+    name.starts_with(|c: char| c.is_alphabetic())
+        && name.chars().all(|c| c.is_alphanumeric() || c == '_')
+}
+
+/// A name like it that a TICKscript can write.
+fn callable(name: &str) -> String {
+    let letters = name.trim_start_matches(|c: char| !c.is_alphabetic());
+    let name: String = letters.chars().map(|c| if c.is_alphanumeric() { c } else { '_' }).collect();
+    if name.is_empty() { "NAME".to_owned() } else { name }
+}
+
+/// Tells keys that the daemon does not know, and values in a form that it does not read, which are returned.
+fn check_keys(
+    table: &DeTable<'_>,
+    about: &str,
+    at: &Text<'_>,
+    findings: &mut Findings,
+) -> Vec<&'static str> {
+    let mut told = Vec::new();
     for (key, value) in table {
         let written = value.get_ref();
         let (fits, example) = match key.get_ref().as_ref() {
             "args" => (is_texts(written), r#"args = ["run", "/etc/rhai-udf/my.rhai"]"#),
-            "env" => (written.as_table().is_some(), r#"env = { NAME = "value" }"#),
+            "env" => (has_texts(written), r#"env = { NAME = "value" }"#),
             "timeout" => (written.as_str().is_some(), r#"timeout = "10s""#),
             "prog" => (written.as_str().is_some(), r#"prog = "/usr/bin/rhai-udf""#),
             "socket" => (written.as_str().is_some(), r#"socket = "/run/rhai-udf/my.sock""#),
@@ -185,6 +243,7 @@ fn check_keys(table: &DeTable<'_>, about: &str, at: &Text<'_>, findings: &mut Fi
                 )
                 .at(&at.place(value))
                 .fix(example);
+            told.extend(KEYS.iter().find(|known| **known == key.get_ref().as_ref()));
         }
         if !KEYS.contains(&key.get_ref().as_ref()) {
             let near = nearest(key.get_ref(), KEYS);
@@ -195,6 +254,12 @@ fn check_keys(table: &DeTable<'_>, about: &str, at: &Text<'_>, findings: &mut Fi
                 .fix(format!("a function has {}", KEYS.join(", ")));
         }
     }
+    told
+}
+
+/// Whether a value is a table of texts.
+fn has_texts(value: &DeValue<'_>) -> bool {
+    value.as_table().is_some_and(|all| all.values().all(|one| one.get_ref().as_str().is_some()))
 }
 
 /// Whether a value is a list of texts.

@@ -3,17 +3,20 @@
 use super::super::run::{HostArgs, Hosted};
 use super::super::{Cli, Command as CliCommand};
 use super::conf::{Function, KapacitorConf, Place};
+use super::peer;
 use super::rights::{Denied, User, Want};
 use super::{Findings, Level};
 use clap::Parser;
+use clap::error::ErrorKind;
 use rhai_udf::agent::Pulse;
 use rhai_udf::protocol::duration;
-use rhai_udf::replay::udfs::external::External;
 use rhai_udf::script::config::Config;
 use rhai_udf::script::{Program, ScriptText};
-use std::os::unix::fs::FileTypeExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+
+/// Args that run.
+const EXAMPLE: &str = r#"args = ["run", "/etc/rhai-udf/SCRIPT.rhai"]"#;
 
 /// Below this the daemon refuses a timeout.
 const SHORTEST: i64 = 1_000_000;
@@ -28,12 +31,10 @@ pub(super) fn check(
 ) {
     let about = function.about();
     match &function.timeout {
+        None if function.told.contains(&"timeout") => {}
         None => drop(
             findings
-                .error(
-                    &about,
-                    "it has no timeout that can be read, and the daemon does not start without one",
-                )
+                .error(&about, "it has no timeout, and the daemon does not start without one")
                 .at(&function.place)
                 .fix("timeout = \"10s\""),
         ),
@@ -50,10 +51,10 @@ pub(super) fn check(
             program(function, &prog.value, &prog.place, user, findings);
         }
         (Some(prog), None) => {
-            other_program(function, &prog.value, &prog.place, user, run, findings)
+            peer::program(function, &prog.value, &prog.place, user, run, findings);
         }
         (None, Some(socket)) => {
-            self::socket(function, Path::new(&socket.value), &socket.place, user, findings);
+            peer::socket(function, Path::new(&socket.value), &socket.place, user, findings);
         }
         (Some(_), Some(socket)) => drop(
             findings
@@ -97,7 +98,7 @@ fn is_ours(prog: &str) -> bool {
 }
 
 /// Tells that a user may not do something; true if it may.
-fn may(
+pub(super) fn may(
     user: &User,
     path: &Path,
     want: Want,
@@ -114,7 +115,7 @@ fn may(
 }
 
 /// The daemon's program is found as by a shell, where its path has no slash.
-fn found(prog: &str) -> PathBuf {
+pub(super) fn found(prog: &str) -> PathBuf {
     let path = Path::new(prog);
     if prog.contains('/') {
         return path.into();
@@ -132,17 +133,30 @@ fn program(function: &Function, prog: &str, place: &Place, user: &User, findings
         return;
     }
     same_version(&path, &about, place, findings);
+    if function.told.contains(&"args") {
+        return;
+    }
     let line = function.args.first().map_or(place, |argument| &argument.place);
+    if function.args.is_empty() {
+        findings
+            .error(&about, "it has no args, and rhai-udf does nothing without a command")
+            .at(place)
+            .fix(EXAMPLE);
+        return;
+    }
     let words = std::iter::once(prog).chain(function.args.iter().map(|a| a.value.as_str()));
     let cli = match Cli::try_parse_from(words) {
         Ok(cli) => cli,
         Err(error) => {
             let said = error.to_string();
             let said = said.lines().next().unwrap_or_default().trim_start_matches("error: ");
-            findings
+            let finding = findings
                 .error(&about, format!("rhai-udf does not start with these args: {said}"))
-                .at(line)
-                .fix("args = [\"run\", \"/etc/rhai-udf/SCRIPT.rhai\"]");
+                .at(line);
+            // What is said of a value says itself what to write.
+            if error.kind() != ErrorKind::ValueValidation {
+                finding.fix(EXAMPLE);
+            }
             return;
         }
     };
@@ -150,16 +164,13 @@ fn program(function: &Function, prog: &str, place: &Place, user: &User, findings
         findings
             .error(&about, "its args are of another command: the daemon speaks with run only")
             .at(line)
-            .fix("args = [\"run\", \"/etc/rhai-udf/SCRIPT.rhai\"]");
+            .fix(EXAMPLE);
         return;
     };
     let hosted = match args.hosted() {
         Ok(hosted) => hosted,
         Err(error) => {
-            findings
-                .error(&about, error.to_string())
-                .at(line)
-                .fix("args = [\"run\", \"/etc/rhai-udf/SCRIPT.rhai\"]");
+            findings.error(&about, error.to_string()).at(line).fix(EXAMPLE);
             return;
         }
     };
@@ -238,6 +249,13 @@ fn hosted_files(
         return;
     }
     let scripts = match hosted {
+        Hosted::Script(path) if path.is_dir() => {
+            findings
+                .error(&about, format!("{} is a folder; run takes one with --dir", path.display()))
+                .at(&place)
+                .fix(format!(r#"args = ["run", "--dir", "{}"]"#, path.display()));
+            return;
+        }
         Hosted::Script(path) => vec![path.clone()],
         Hosted::Folder(entry) => match entry.folder.scripts() {
             Ok(scripts) => scripts.into_values().collect(),
@@ -303,7 +321,10 @@ fn folders(config: &Config, user: &User, about: &str, place: &Place, findings: &
         if dir.exists() && !dir.is_dir() {
             findings
                 .error(about, format!("[{what}] dir: {} is no folder", dir.display()))
-                .at(place);
+                .at(place)
+                .fix(
+                    "name a folder, as /var/lib/kapacitor/rhai-udf; it is made if it is not there",
+                );
         } else if let Err(denied) = user.may(there, Want::Write) {
             let owner = if user.known { user.name.as_str() } else { "$USER" };
             let fix = match user.may(there, Want::Execute) {
@@ -326,7 +347,7 @@ fn folders(config: &Config, user: &User, about: &str, place: &Place, findings: &
 
 /// The sign of life must come more often than the daemon's patience lasts.
 fn keepalive(config: &Config, function: &Function, findings: &mut Findings) {
-    let Some(timeout) = &function.timeout else { return };
+    let Some(timeout) = function.timeout.as_ref().filter(|t| t.value > SHORTEST) else { return };
     let keepalive = i64::try_from(config.limits.keepalive.as_nanos()).unwrap_or(i64::MAX);
     if keepalive >= timeout.value / 2 {
         findings
@@ -340,77 +361,5 @@ fn keepalive(config: &Config, function: &Function, findings: &mut Findings) {
             )
             .at(&timeout.place)
             .fix("timeout = \"10s\", or a shorter [limits] keepalive in rhai-udf.toml");
-    }
-}
-
-/// A function that is another program: it is asked as the daemon asks it.
-fn other_program(
-    function: &Function,
-    prog: &str,
-    place: &Place,
-    user: &User,
-    run: bool,
-    findings: &mut Findings,
-) {
-    let about = function.about();
-    let path = found(prog);
-    if !may(user, &path, Want::Execute, &about, place, findings) || !run {
-        return;
-    }
-    let quoted = |text: &str| format!("'{}'", text.replace('\'', "'\\''"));
-    let mut words: Vec<String> = vec!["env".into()];
-    words.extend(function.env.iter().map(|(name, value)| quoted(&format!("{name}={value}"))));
-    words.push(quoted(prog));
-    words.extend(function.args.iter().map(|argument| quoted(&argument.value)));
-    let asked = External::process(&function.name, &words.join(" ")).and_then(External::info);
-    answered(asked.map(drop).map_err(|error| error.to_string()), &about, place, findings);
-}
-
-fn answered(asked: Result<(), String>, about: &str, place: &Place, findings: &mut Findings) {
-    match asked {
-        Ok(()) => findings.ok(about, "it answers with its declaration"),
-        Err(error) => drop(
-            findings
-                .error(about, format!("the daemon does not start, since this fails: {error}"))
-                .at(place),
-        ),
-    }
-}
-
-/// A function on a socket.
-fn socket(function: &Function, path: &Path, place: &Place, user: &User, findings: &mut Findings) {
-    let about = function.about();
-    let serve =
-        format!("systemctl start rhai-udf, or rhai-udf serve --socket {} SCRIPT", path.display());
-    match path.metadata() {
-        Err(error) => {
-            findings
-                .error(
-                    &about,
-                    format!(
-                        "socket {}: {error}; the daemon waits for it when it starts",
-                        path.display()
-                    ),
-                )
-                .at(place)
-                .fix(serve);
-        }
-        Ok(metadata) if !metadata.file_type().is_socket() => {
-            findings.error(&about, format!("{} is no socket", path.display())).at(place).fix(serve);
-        }
-        Ok(_) => {
-            if may(user, path, Want::Write, &about, place, findings) {
-                let asked = External::socket(&function.name, path).and_then(External::info);
-                match asked {
-                    Ok(_) => findings.ok(&about, format!("a server answers on {}", path.display())),
-                    Err(error) => drop(
-                        findings
-                            .error(&about, format!("nobody answers on it: {error}"))
-                            .at(place)
-                            .fix(serve),
-                    ),
-                }
-            }
-        }
     }
 }

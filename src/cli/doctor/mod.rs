@@ -5,6 +5,7 @@
 
 mod conf;
 mod function;
+mod peer;
 mod rights;
 
 use super::stdout;

@@ -6,6 +6,8 @@
 //! disagree. The tests hold the entries against the engine in both directions, with numbers and types of arguments, and run
 //! the examples. A new native function needs an entry; `RHAI_UDF_BLESS=1 cargo test --lib reference` then writes the page anew.
 
+#[cfg(test)]
+mod calls;
 pub mod page;
 pub mod signature;
 #[cfg(test)]

@@ -28,7 +28,7 @@ const COMMON: [&str; 4] = ["==", "!=", "to_string", "to_debug"];
 /// A type that no script can make, so that its functions cannot be called.
 const UNKNOWN: &str = "?";
 
-fn type_name(kind: TypeId, natives: &NativeTypes) -> &'static str {
+pub(super) fn type_name(kind: TypeId, natives: &NativeTypes) -> &'static str {
     let known = [
         (TypeId::of::<i64>(), "int"),
         (TypeId::of::<f64>(), "double"),
@@ -50,7 +50,7 @@ fn type_name(kind: TypeId, natives: &NativeTypes) -> &'static str {
     found.or_else(|| natives.name_of_type(kind)).unwrap_or(UNKNOWN)
 }
 
-fn engine() -> (Engine, Rc<Host>, NativeTypes) {
+pub(super) fn engine() -> (Engine, Rc<Host>, NativeTypes) {
     let host = Rc::new(Host::new(concat!(env!("CARGO_MANIFEST_DIR"), "/scripts/x.rhai").into()));
     let mut natives = NativeTypes::default();
     let mut engine = engine::engine(&Limits::default(), &Pulse::default());
@@ -87,7 +87,7 @@ fn is_ours_to_tell(native: &Native, natives: &NativeTypes) -> bool {
 }
 
 /// The types of the engine that a type of a signature stands for.
-fn stands_for(kind: &str) -> Vec<&str> {
+pub(super) fn stands_for(kind: &str) -> Vec<&str> {
     match kind {
         "number" => vec!["int", "double"],
         "time" => vec!["int"],
@@ -100,7 +100,7 @@ fn stands_for(kind: &str) -> Vec<&str> {
 }
 
 /// The name under which the engine knows it, and the types of all its arguments.
-fn as_native(signature: &Signature) -> (Vec<String>, Vec<Vec<&str>>) {
+pub(super) fn as_native(signature: &Signature) -> (Vec<String>, Vec<Vec<&str>>) {
     let own = signature.of.iter().map(|of| vec![of.as_str()]);
     let params = signature
         .params
@@ -238,7 +238,7 @@ fn every_entry_says_what_it_must() {
 }
 
 /// Lines in front of each example.
-const SCOPE: &str = "let second = 1_000_000_000; let s = series([3, 1, 2]);
+pub(super) const SCOPE: &str = "let second = 1_000_000_000; let s = series([3, 1, 2]);
 let p = new_point(#{ time: 10 * second, name: \"m\", tags: #{ host: \"a\" }, \
   fields: #{ x: 1.5, n: 3, s: \"up\" }, database: \"db\", retention_policy: \"rp\" });
 p.dimensions = [\"host\"];
