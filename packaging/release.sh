@@ -121,4 +121,6 @@ for part in "${parts[@]}"; do
         *) say "there is no part '$part'; write deb, tarball, image or sbom"; exit 2 ;;
     esac
 done
-(cd $out && sha256sum -- * | tee SHA256SUMS)
+# The list is whole before its file is there, or it would sometimes hold itself.
+sums=$(cd $out && sha256sum -- *)
+printf '%s\n' "$sums" | tee $out/SHA256SUMS
