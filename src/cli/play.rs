@@ -19,8 +19,8 @@ use std::io::{BufWriter, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-/// Items between two looks at the progress bar.
-const PROGRESS: u32 = 1024;
+/// Bytes that are read between two steps of the progress bar.
+const PROGRESS: u64 = 1 << 18;
 
 /// Plays recorded data.
 pub(super) fn run(plan: &Plan, input: &Input) -> anyhow::Result<()> {
@@ -73,16 +73,16 @@ pub(super) fn start(plan: &Plan) -> anyhow::Result<Player> {
     // What is shown at once waits for no other group unless that is asked for.
     let live = plan.real_clock;
     let workers = match plan.workers {
-        // All uses are in one graph where the state is kept, since it is one.
-        _ if states => 1,
         Some(workers) => workers,
         None if live && plan.task.parts() < 2 => 1,
         None => cores(),
     };
-    let mut player = Player::start_on(plan.task.clone(), writers, workers)?;
-    let alone =
-        if states { Some("the state is kept by one engine") } else { player.alone_because() };
-    if let (Some(asked @ 2..), Some(why)) = (plan.workers, alone) {
+    let task = plan.task.clone();
+    let mut player = match states {
+        true => Player::start_with_state(task, writers, workers)?,
+        false => Player::start_on(task, writers, workers)?,
+    };
+    if let (Some(asked @ 2..), Some(why)) = (plan.workers, player.alone_because()) {
         log::warn!("one worker, not {asked}: {why}");
     }
     if let Some(path) = &plan.from_state {
@@ -106,18 +106,17 @@ fn play(
     bar: &ProgressBar,
 ) -> anyhow::Result<()> {
     let mut pace = plan.real_clock.then(Pace::default);
-    let mut count = 0u32;
+    let mut shown = 0;
     for name in input.names() {
         let mut source = saved(plan, input.open(&name, &plan.task)?)?;
         player.play(&mut *source, &mut |time| {
             if let Some(pace) = &mut pace {
                 pace.wait_for(time);
             }
-            count = count.wrapping_add(1);
-            if count.is_multiple_of(PROGRESS)
-                && let Some(reading) = input.reading()
-            {
-                bar.set_position(reading.bytes.get());
+            let bytes = input.reading().map_or(0, |reading| reading.bytes.get());
+            if bytes >= shown + PROGRESS {
+                shown = bytes;
+                bar.set_position(bytes);
             }
         })?;
         if judge.by_file() {

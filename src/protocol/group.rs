@@ -22,36 +22,6 @@ fn key_group_of(crc: u32) -> usize {
     (spread(crc) >> (32 - KEY_GROUPS.trailing_zeros())) as usize
 }
 
-/// Which worker has which key group. The first group that is seen of a key group gives it to the next
-/// worker in turn, so that a few groups are spread evenly.
-#[derive(Debug, Clone)]
-pub struct Owners {
-    owners: [u8; KEY_GROUPS],
-    next: usize,
-    workers: usize,
-}
-
-/// A key group that nobody has yet.
-const NOBODY: u8 = u8::MAX;
-
-impl Owners {
-    /// Makes a table for so many workers, at most [`KEY_GROUPS`].
-    pub fn new(workers: usize) -> Self {
-        Self { owners: [NOBODY; KEY_GROUPS], next: 0, workers: workers.clamp(1, KEY_GROUPS) }
-    }
-
-    /// Returns the worker of a key group.
-    #[inline]
-    pub fn of(&mut self, key_group: usize) -> usize {
-        let owner = &mut self.owners[key_group % KEY_GROUPS];
-        if *owner == NOBODY {
-            *owner = self.next as u8;
-            self.next = (self.next + 1) % self.workers;
-        }
-        usize::from(*owner)
-    }
-}
-
 /// Returns the hash of a group's id, by which groups are spread over threads and machines. It never
 /// changes: the CRC-32 of the id, times 0x9e3779b1 (Knuth's multiplicative hash), in 32 bits.
 #[inline]
@@ -270,14 +240,24 @@ impl Grouping {
 
     /// Groups a point.
     pub fn apply(&mut self, point: &mut Point) {
+        self.form_id(point);
+        let tags = if self.all { &self.tags } else { &self.names };
+        group(point, self.by_name, tags, &self.id);
+    }
+
+    /// Returns the [`key_group`] of the id that a point would be grouped under.
+    pub fn key_group_of_id(&mut self, point: &Point) -> usize {
+        self.form_id(point);
+        key_group(self.id.as_bytes())
+    }
+
+    fn form_id(&mut self, point: &Point) {
         self.find_tags(point);
         let tags = if self.all { &self.tags } else { &self.names };
         self.id.clear();
         let name = point.name();
         let values = tags.iter().map(|tag| (tag, point.tag(tag).unwrap_or_default()));
         put_id(&mut self.id, self.by_name.then_some(&name), values);
-        drop(name);
-        group(point, self.by_name, tags, &self.id);
     }
 
     /// Puts the point's tags into `tags`, if it is grouped by all of them. Points that follow each

@@ -18,6 +18,7 @@ pub mod group;
 pub mod line;
 pub mod message;
 pub mod number;
+pub mod owners;
 pub mod point;
 mod stored;
 pub mod time;

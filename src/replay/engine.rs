@@ -180,6 +180,68 @@ impl Engine {
         Ok(resumed)
     }
 
+    /// Takes a state apart into so many, as `owner` says for a group.
+    ///
+    /// # Errors
+    /// A function whose groups cannot be told apart.
+    pub fn split(
+        &mut self,
+        states: &[RunState],
+        parts: usize,
+        owner: &mut dyn FnMut(&[u8]) -> usize,
+    ) -> Result<Vec<Vec<RunState>>, ReplayError> {
+        let mut split: Vec<Vec<RunState>> = vec![Vec::new(); parts];
+        let only = self.runs.len() == 1 && states.len() == 1;
+        for state in states {
+            let fits = |run: &&mut Run| only || run.effects.label() == state.label;
+            let nodes = match self.runs.iter_mut().find(fits) {
+                Some(run) => run.graph.split(&state.nodes, parts, owner)?,
+                None => vec![state.nodes.clone(); parts],
+            };
+            for (part, nodes) in split.iter_mut().zip(nodes) {
+                part.push(RunState { label: state.label.clone(), nodes });
+            }
+        }
+        Ok(split)
+    }
+
+    /// Takes a snapshot of the only function apart; `None` if there is none or several, or it cannot be read.
+    ///
+    /// # Errors
+    /// A function whose groups cannot be told apart.
+    pub fn split_function(
+        &mut self,
+        snapshot: &[u8],
+        parts: usize,
+        owner: &mut dyn FnMut(&[u8]) -> usize,
+    ) -> Result<Option<Vec<Vec<u8>>>, ReplayError> {
+        match &mut self.runs[..] {
+            [run] => Ok(run.graph.split_function(snapshot, parts, owner)?),
+            _ => Ok(None),
+        }
+    }
+
+    /// Puts the states of several engines of the same task together, which have all begun with the `base`.
+    ///
+    /// # Errors
+    /// States that cannot be put together.
+    pub fn join<'p>(
+        &mut self,
+        base: &[RunState],
+        parts: &'p [Vec<RunState>],
+    ) -> Result<Vec<RunState>, ReplayError> {
+        let mut joined = Vec::new();
+        for (i, Run { graph, effects }) in self.runs.iter_mut().enumerate() {
+            let label = effects.label();
+            let base = base.iter().find(|run| base.len() == 1 || run.label == label);
+            let base = base.map_or(&[][..], |run| &run.nodes);
+            let own = |states: &'p Vec<RunState>| states.get(i).map(|run| &run.nodes[..]);
+            let parts: Vec<_> = parts.iter().filter_map(own).collect();
+            joined.push(RunState { label: label.to_owned(), nodes: graph.join(base, &parts)? });
+        }
+        Ok(joined)
+    }
+
     /// Gives the only function a snapshot; false if there is none or several.
     ///
     /// # Errors

@@ -75,6 +75,7 @@ pub fn write_all(engines: &mut [&mut Lines], out: &mut dyn Write) -> std::io::Re
     let written = match (busy.next(), busy.next()) {
         (None, _) => return Ok(()),
         (Some(only), None) if !only.unordered => out.write_all(only.text.as_bytes()),
+        _ if engines.iter().all(|lines| !lines.unordered) => merge(engines, out),
         _ => {
             let mut pieces: Vec<_> = engines.iter().flat_map(|lines| lines.pieces()).collect();
             pieces.sort_by_key(|(turn, _)| *turn);
@@ -83,6 +84,19 @@ pub fn write_all(engines: &mut [&mut Lines], out: &mut dyn Write) -> std::io::Re
     };
     engines.iter_mut().for_each(|lines| lines.clear());
     written
+}
+
+/// Writes lines that are in order already: again and again those of the engine whose turn is first.
+fn merge(engines: &[&mut Lines], out: &mut dyn Write) -> std::io::Result<()> {
+    let mut queues: Vec<_> = engines.iter().map(|lines| lines.pieces().peekable()).collect();
+    loop {
+        let firsts = queues.iter_mut().enumerate();
+        let turns = firsts.filter_map(|(i, queue)| queue.peek().map(|(turn, _)| (*turn, i)));
+        let Some((_, first)) = turns.min() else { return Ok(()) };
+        if let Some((_, piece)) = queues[first].next() {
+            out.write_all(piece.as_bytes())?;
+        }
+    }
 }
 
 #[cfg(test)]

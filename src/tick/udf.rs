@@ -101,10 +101,37 @@ pub trait Udf {
         Ok(())
     }
 
+    /// Takes a snapshot apart into one for each of several functions, as `owner` says for a group; `None` if it cannot be read.
+    ///
+    /// # Errors
+    /// A function whose groups cannot be told apart.
+    fn split(
+        &mut self,
+        _snapshot: &[u8],
+        _parts: usize,
+        _owner: &mut dyn FnMut(&[u8]) -> usize,
+    ) -> Result<Option<Vec<Vec<u8>>>> {
+        Ok(None)
+    }
+
+    /// Makes one snapshot of those of several functions, each of other groups.
+    ///
+    /// # Errors
+    /// A state that is too large, or a function whose groups cannot be told apart.
+    fn join(&mut self, _snapshots: &[Vec<u8>]) -> Result<Vec<u8>> {
+        Err(apart())
+    }
+
     /// Returns the fields that the function has looked for in points which lacked them.
     fn missed(&self) -> Vec<String> {
         Vec::new()
     }
+}
+
+/// Says that a function's groups cannot be told apart.
+fn apart() -> super::TickError {
+    let message = "only the states of scripts can be put together".to_owned();
+    super::TickError::Udf { name: "udf".to_owned(), message }
 }
 
 /// No functions at all.

@@ -73,6 +73,77 @@ fn the_printers_day_cut_at_every_1000th_point() {
     check("day-plain", &lines, 1000, &plain);
 }
 
+/// What nodes keep for each group, where the groups can be spread.
+const HOSTS: &str = "
+var data = stream|from().measurement('m').groupBy('host', 'disk')
+data@avg().field('x').size(5)
+    |alert().crit(lambda: \"avg\" > 6.0).stateChangesOnly().levelField('level').durationField('for').history(5)
+    |influxDBOut().database('avg')
+data|eval(lambda: sigma(\"x\")).as('sigma').keep()
+    |stateDuration(lambda: \"sigma\" > 0.5).unit(1s)
+    |sample(2)
+    |influxDBOut().database('sigma')
+data|window().period(20s).every(10s)|mean('x').as('mean')|derivative('mean').unit(1s)
+    |influxDBOut().database('mean')
+data|changeDetect('x')|where(lambda: count() % 2 == 0)|influxDBOut().database('changes')
+";
+
+/// A state that so many workers keep goes on in any other number of them.
+#[test]
+fn states_go_from_any_number_of_workers_to_any_other() {
+    let folder = Folder::new("states-by-workers");
+    let tick = text(folder.write("hosts.tick", HOSTS));
+    let udf = format!("avg={}", script("moving_avg"));
+    let average = script("moving_avg");
+    let sums = "fn info() { #{ wants: \"batch\", provides: \"stream\" } }\n\
+        fn state(opt) { #{ sum: 0.0, from: now() } }\n\
+        fn end_batch(b) { this.sum += b.column(\"x\").mean; emit(b.point(#{ sum: this.sum, from: this.from })); }\n";
+    let sums = text(folder.write("sums.rhai", sums));
+    let line = |i: i64| {
+        let (host, disk) = ((i * i + 3 * i) % 7, i % 2);
+        // Names of groups that could be read in several ways, and one that comes late.
+        let host = if i > 150 && host == 1 { "h,disk\\=0".into() } else { format!("h{host}") };
+        format!("m,host={host},disk={disk} x={} {i}", i * 7 % 11)
+    };
+    let lines: Vec<String> = (0..240).map(line).collect();
+    let whole = text(folder.write("whole.lp", &lines.join("\n")));
+    let field = ["--set", "field=x", "--group-by", "host,disk"];
+    let sizes = ["--set", "size=4", "--crit", "avg > 6", "--every-alert"];
+    let windows = ["--group-by", "host,disk", "--period", "20s", "--every", "10s"];
+    let tasks: [Vec<&str>; 3] = [
+        vec![&tick, "--udf", &udf],
+        [&[&*average][..], &field, &sizes].concat(),
+        [&[&*sums][..], &windows].concat(),
+    ];
+    let (data, state) = (text(folder.path("piece.lp")), text(folder.path("state.rudt")));
+    for task in tasks {
+        let common = ["--precision", "s", "--format", "json"];
+        let play = |more: &[&str]| replay(&[&task[..], &common, more].concat()).text();
+        let expected = play(&["--data", &whole, "--workers", "1"]);
+        assert!(expected.lines().count() > 20, "{expected}");
+        for (workers, piece) in [(&["1", "2", "4"][..], 17), (&["4", "1"], 50), (&["2", "3"], 1)] {
+            // A cut at every line takes a process for each; a part of the data is enough.
+            let lines = if piece == 1 { &lines[..40] } else { &lines };
+            let count = lines.chunks(piece).count();
+            let mut output = String::new();
+            for (i, lines) in lines.chunks(piece).enumerate() {
+                std::fs::write(&data, lines.join("\n")).unwrap();
+                let from = if i > 0 { &["--from-state", &*state][..] } else { &[] };
+                let to =
+                    if i + 1 < count || piece == 1 { &["--save-state", &*state][..] } else { &[] };
+                let of = ["--data", &*data, "--workers", workers[i % workers.len()]];
+                output += &play(&[&of[..], from, to].concat());
+            }
+            let wanted = if piece == 1 { &expected[..output.len()] } else { &expected };
+            for (got, wanted) in output.lines().zip(wanted.lines()) {
+                assert_eq!(got, wanted, "{workers:?}, {} ", task[0]);
+            }
+            assert_eq!(output.len(), wanted.len(), "{workers:?}, {}", task[0]);
+            assert!(!output.is_empty(), "{workers:?}, {}", task[0]);
+        }
+    }
+}
+
 /// `now()`, groups that go by `group_ttl`, and states that count what they have seen.
 #[test]
 fn now_and_the_groups_that_go_are_as_if_there_had_been_no_cut() {

@@ -578,6 +578,66 @@ fn a_replay_gives_the_same_lines_with_any_number_of_workers() {
     }
 }
 
+/// Threads make points of lines by themselves: what is odd about a line is told and counted as by one.
+#[test]
+fn lines_of_every_kind_are_read_as_by_one_worker() {
+    let folder = Folder::new("workers-lines");
+    let mut text = String::from("\u{feff}");
+    for i in 0..20_000i64 {
+        let host = (i * 2_654_435_761 >> 7) % 9;
+        text += &match i % 500 {
+            7 => "# a comment\n\n".to_owned(),
+            11 => format!("cpu,host=h{host} note=\"two\nlines\",usage=1 {i}\n"),
+            13 => format!("cpu,host=h\\ {host} usage={i},n=3i {i}\r\n"),
+            17 => format!("  other,host=h{host} usage=5 {i}\n"),
+            19 => format!("cpu usage=1,other=\"a, b=c\" {i}\n"),
+            23 => format!("cpu,host=h{host} usage=1 {i}x\n"),
+            29 => "cpu,host=h1\n".to_owned(),
+            31 => format!("cpu,host=h{host} open=\"{i} {i}\n"),
+            _ => format!("cpu,dc=x,host=h{host} usage={},n={i}i {i}\n", (i % 97) as f64 * 0.5),
+        };
+    }
+    text.pop();
+    let data = folder.write("cpu.lp", &text);
+    let bad = folder.write("bad.lp", &text.replace("open=\"", "opened=\""));
+    let avg = repo("scripts/moving_avg.rhai");
+    let average = ["--set", "field=usage", "--set", "size=3", "--group-by", "host"];
+    let skip = ["--skip-bad-lines"];
+    let runs: [(&Path, &[&str], i32); 5] = [
+        (&data, &["--skip-bad-lines", "--format", "json"], 0),
+        (&data, &["--skip-bad-lines", "--measurement", "other"], 0),
+        (&data, &["--skip-bad-lines", "--measurement", "others"], 0),
+        (&data, &["--skip-bad-lines", "--from", "10000", "--to", "15000"], 0),
+        (&bad, &[], 1),
+    ];
+    for (data, arguments, code) in runs {
+        let play = |workers: &str| {
+            let mut command = binary();
+            command.arg("replay").arg(&avg).arg("--data").arg(data).args(average).args(arguments);
+            feed(command.args(["--workers", workers]), b"")
+        };
+        let told = |run: &Run| -> Vec<String> {
+            let lines = run.stderr.lines();
+            // Without the time at the beginning of a line of the log, and that at the end of the summary.
+            let told = lines.map(|l| l.split_once("] ").map_or(l, |(_, told)| told));
+            told.map(|l| l.rsplit_once("; ").map_or(l, |(told, _)| told).to_owned()).collect()
+        };
+        let one = play("1");
+        assert_eq!(one.code, Some(code), "{}", one.stderr);
+        for workers in ["2", "3", "4"] {
+            let run = play(workers);
+            assert!(run.text() == one.text(), "{workers}, {arguments:?}: {}", run.stderr);
+            assert_eq!((run.code, told(&run)), (one.code, told(&one)), "{workers}, {arguments:?}");
+        }
+    }
+    let skipped = feed(
+        binary().arg("replay").arg(&avg).arg("--data").arg(&data).args(average).args(skip),
+        b"",
+    );
+    let count = skipped.stderr.lines().filter(|line| line.contains("skipped: ")).count();
+    assert!(count >= 120, "{count} lines are told of");
+}
+
 #[test]
 fn a_replay_that_cannot_be_spread_says_why_if_it_was_asked_to_be() {
     let folder = Folder::new("workers-alone");
@@ -589,6 +649,10 @@ fn a_replay_that_cannot_be_spread_says_why_if_it_was_asked_to_be() {
         "t.tick",
         "var a = stream|from().groupBy('host')\na|union(a)|alert().crit(lambda: \"usage\" > 40.0)",
     );
+    let several = folder.write(
+        "several.tick",
+        "stream|from().groupBy('host')|log()\nstream|from().groupBy('host', 'dc')|log()",
+    );
     let state = folder.path("state");
     let state = state.to_str().unwrap();
     let limited = folder.write("limited.toml", "[limits]\ngroups = 3");
@@ -596,7 +660,7 @@ fn a_replay_that_cannot_be_spread_says_why_if_it_was_asked_to_be() {
     for (script, arguments, why) in [
         (&script, vec![], "there is one group (--group-by makes several)"),
         (&shared, vec!["--group-by", "host"], "its groups share a state"),
-        (&script, vec!["--group-by", "host", "--save-state", state], "the state is kept by one"),
+        (&several, vec!["--save-state", state], "its |from() nodes group in several ways"),
         (&script, vec!["--group-by", "host", "--config", limited], "look at all groups"),
         (&tick, vec![], "|union() brings groups"),
     ] {

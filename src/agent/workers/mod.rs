@@ -11,6 +11,7 @@
 //! options, takes snapshots apart and puts them together, and keeps account of groups that are forgotten.
 
 mod change;
+mod common;
 mod crew;
 mod route;
 mod worker;

@@ -4,7 +4,8 @@
 //! can move between any numbers of workers, since nothing remembers who had a group.
 
 use crate::protocol::Point;
-use crate::protocol::group::{Owners, key_group};
+use crate::protocol::group::key_group;
+use crate::protocol::owners::Owners;
 use crate::protocol::point::peek;
 
 /// A chunk is handed over when it has this many bytes, or when the input runs dry.

@@ -19,7 +19,7 @@ mod writer;
 
 pub use cut::{Cut, cut};
 pub use error::{LineError, Problem};
-pub use reader::{Reader, read_all};
+pub use reader::{Reader, SeriesReader, read_all};
 pub use writer::{Line, Writer};
 
 /// The unit of the times in line protocol.

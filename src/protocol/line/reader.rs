@@ -49,10 +49,8 @@ impl Reader {
         if std::str::from_utf8(line).is_err() {
             return Err(LineError::NotUtf8);
         }
-        let Some(start) = line.iter().position(|b| !matches!(b, b' ' | b'\t' | b'\n')) else {
-            return Ok(false);
-        };
-        if line[start] == b'#' {
+        let start = blanks(line);
+        if line.get(start).is_none_or(|byte| *byte == b'#') {
             return Ok(false);
         }
         point.clear();
@@ -93,6 +91,44 @@ impl Reader {
             _ => Ok(()),
         }
     }
+}
+
+/// Reads the measurement and the tags of lines, and nothing else of them.
+#[derive(Clone, Debug, Default)]
+pub struct SeriesReader {
+    name: Vec<u8>,
+    value: Vec<u8>,
+}
+
+impl SeriesReader {
+    /// Reads the measurement and the tags of a line into `point`; false if the line does not begin with them.
+    pub fn read(&mut self, line: &[u8], point: &mut Point) -> bool {
+        let start = blanks(line);
+        point.clear();
+        if line.get(start).is_none_or(|byte| *byte == b'#') {
+            return false;
+        }
+        let mut cursor = Cursor { line, at: start };
+        series(&mut cursor, &mut self.name, &mut self.value, point).is_ok()
+            && std::str::from_utf8(&line[..cursor.at]).is_ok()
+    }
+
+    /// Returns the bytes of a line that hold its measurement and tags, where that is seen without reading them: lines
+    /// with the same bytes have the same. Empty where it is not.
+    #[inline]
+    pub fn written(line: &[u8]) -> &[u8] {
+        let rest = &line[blanks(line)..];
+        match memchr2(b' ', b'\\', rest) {
+            Some(end) if rest[end] == b' ' => &rest[..end],
+            _ => &[],
+        }
+    }
+}
+
+/// Returns how many blanks a line begins with.
+#[inline]
+fn blanks(line: &[u8]) -> usize {
+    line.iter().position(|b| !matches!(b, b' ' | b'\t' | b'\n')).unwrap_or(line.len())
 }
 
 /// Reads all lines of a text; those without a time get `now`, in nanoseconds.

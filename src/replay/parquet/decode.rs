@@ -14,15 +14,22 @@ pub(super) enum Values {
     Text(Vec<ByteArray>),
 }
 
-/// A column for some rows.
-#[derive(Debug)]
-pub(super) struct Part {
-    pub(super) values: Values,
-    /// For each row, whether it has a value; `None` if all have.
-    pub(super) present: Option<Vec<i16>>,
-    /// The next value.
-    next: usize,
+impl Default for Values {
+    fn default() -> Self {
+        Self::Int(Vec::new())
+    }
 }
+
+/// A column for some rows.
+#[derive(Debug, Default)]
+pub(super) struct Part {
+    values: Values,
+    /// For each row, where its value is; `None` if all have one.
+    places: Option<Vec<u32>>,
+}
+
+/// The place of the value of a row that has none.
+const ABSENT: u32 = u32::MAX;
 
 /// A value of a row.
 #[derive(Debug, PartialEq)]
@@ -34,19 +41,58 @@ pub(super) enum Cell<'p> {
 }
 
 impl Part {
-    /// Returns the value of a row; rows are asked for in order, each once.
-    #[inline]
-    pub(super) fn take(&mut self, row: usize) -> Option<Cell<'_>> {
-        if self.present.as_ref().is_some_and(|present| present.get(row).is_none_or(|p| *p == 0)) {
-            return None;
+    fn new(values: Values, present: Option<Vec<i16>>) -> Self {
+        let mut next = 0;
+        let mut place = |present: i16| {
+            if present == 0 {
+                return ABSENT;
+            }
+            next += 1;
+            next - 1
+        };
+        let places: Option<Vec<u32>> =
+            present.map(|present| present.into_iter().map(&mut place).collect());
+        // Most columns that may lack values lack none.
+        let places = places.filter(|places| places.contains(&ABSENT));
+        Self { values, places }
+    }
+
+    /// The number of rows.
+    pub(super) fn rows(&self) -> usize {
+        self.places.as_ref().map_or_else(|| self.values.len(), Vec::len)
+    }
+
+    /// Takes the values, if they are ints and each row has one.
+    pub(super) fn take_ints(&mut self) -> Option<Vec<i64>> {
+        match &mut self.values {
+            Values::Int(values) if self.places.is_none() => Some(std::mem::take(values)),
+            _ => None,
         }
-        let i = self.next;
-        self.next += 1;
+    }
+
+    /// Returns the value of a row.
+    #[inline]
+    pub(super) fn get(&self, row: usize) -> Option<Cell<'_>> {
+        let i = match &self.places {
+            None => row,
+            Some(places) => *places.get(row)? as usize,
+        };
         match &self.values {
             Values::Bool(values) => values.get(i).map(|value| Cell::Bool(*value)),
             Values::Int(values) => values.get(i).map(|value| Cell::Int(*value)),
             Values::Double(values) => values.get(i).map(|value| Cell::Double(*value)),
             Values::Text(values) => values.get(i).map(Cell::Text),
+        }
+    }
+}
+
+impl Values {
+    fn len(&self) -> usize {
+        match self {
+            Self::Bool(values) => values.len(),
+            Self::Int(values) => values.len(),
+            Self::Double(values) => values.len(),
+            Self::Text(values) => values.len(),
         }
     }
 }
@@ -95,8 +141,7 @@ pub(super) fn read(
         // Such columns are not chosen.
         ColumnReader::FixedLenByteArrayColumnReader(_) => (0, Values::Text(Vec::new())),
     };
-    let present = column.nullable.then_some(present);
-    Ok((read, Part { values, present, next: 0 }))
+    Ok((read, Part::new(values, column.nullable.then_some(present))))
 }
 
 fn records<T: DataType>(

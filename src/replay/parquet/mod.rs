@@ -1,5 +1,5 @@
-//! Parquet, in and out: `read` is a source, `columns` says which columns become what, `influx` what InfluxDB 3 says about them, `write` makes a
-//! file of lines. A build without the feature `parquet` says what to do.
+//! Parquet, in and out: `read` is a source, `columns` says which columns become what, `influx` what InfluxDB 3 says about them, `rows` are
+//! decoded (`decode`) and become points, those of one `series` by a copy of its beginning; `write` makes a file of lines. A build without the feature `parquet` says what to do.
 
 #[cfg(feature = "parquet")]
 mod columns;
@@ -10,7 +10,14 @@ mod influx;
 #[cfg(feature = "parquet")]
 mod read;
 #[cfg(feature = "parquet")]
+mod rows;
+#[cfg(feature = "parquet")]
+mod series;
+#[cfg(feature = "parquet")]
 mod write;
+
+#[cfg(feature = "parquet")]
+pub use rows::RowBlock;
 
 use super::ReplayError;
 use super::source::{Reading, Source};

@@ -1,65 +1,46 @@
 //! A file of Parquet as a source: a thread decodes the columns that are wanted, of the row groups whose
-//! times are wanted, in chunks of rows, and the source makes points of them.
+//! times are wanted, in blocks of rows, of which the source makes points or which it hands on.
 
-use super::columns::{Column, Kind, Role, choose};
-use super::decode::{Cell, Part, read};
+use super::columns::{Column, Kind, choose};
+use super::decode::read;
 use super::influx::Marks;
+use super::rows::{About, RowBlock};
+use super::series::SeriesTable;
 use crate::piped::Seekable;
-use crate::protocol::point::{EntryHead, PointHead};
-use crate::protocol::{FieldValue, Point};
 use crate::replay::ReplayError;
-use crate::replay::source::{Item, Reading, Scratch, Source, Span, plausible};
-use crate::replay::timestamp::{self, Unit};
+use crate::replay::source::{Block, Blocks, Item, Made, Reading, Scratch, Source, Span, plausible};
+use crate::replay::timestamp::Unit;
 use parquet::errors::ParquetError;
 use parquet::file::metadata::RowGroupMetaData;
 use parquet::file::reader::{FileReader, SerializedFileReader};
 use parquet::file::statistics::Statistics;
 use std::cell::Cell as StdCell;
 use std::fs::File;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
 /// Rows that are decoded at once.
 const ROWS: usize = 8192;
 
-/// Chunks that may wait to be read.
+/// Blocks that may wait to be read.
 const AHEAD: usize = 3;
 
-/// Some rows of all columns that are wanted.
-struct Chunk {
-    rows: usize,
-    parts: Vec<Part>,
-    /// Bytes of the file that they take, for a progress bar.
-    bytes: u64,
-}
-
-/// What the thread sends: chunks, and none at the end of the file.
-type Decoded = Result<Option<Chunk>, ParquetError>;
+/// What the thread sends: blocks, and none at the end of the file.
+type Decoded = Result<Option<RowBlock>, ParquetError>;
 
 /// A file of Parquet.
 pub(super) struct Parquet {
-    path: PathBuf,
-    columns: Vec<Column>,
-    /// The heads of fields, by column.
-    heads: Vec<EntryHead>,
+    about: Arc<About>,
     /// None after the end.
-    chunks: Option<Receiver<Decoded>>,
-    chunk: Chunk,
-    /// The next row of the chunk, and its number in the file, from 1.
+    blocks: Option<Receiver<Decoded>>,
+    block: Option<RowBlock>,
+    /// The next row of the block.
     row: usize,
-    number: u64,
-    /// The unit of times that are numbers, once it is known.
-    unit: Option<Unit>,
-    measurement: String,
-    /// The tags of the row before, and the beginning of a point with them.
-    tags: Vec<Option<Vec<u8>>>,
-    head: PointHead,
-    /// Whether there was such a row.
-    begun: bool,
+    span: Span,
     bytes: Rc<StdCell<u64>>,
     skipped: Rc<StdCell<u64>>,
-    skip: bool,
     any: bool,
 }
 
@@ -81,232 +62,130 @@ impl Parquet {
             let others = others.join(", ");
             log::warn!("{}: these columns are passed by: {others}", path.display());
         }
-        let (sender, chunks) = sync_channel(AHEAD);
-        let (wanted, span) = (columns.clone(), reading.span);
+        let stem = || path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+        let measurement = reading.csv.measurement.clone().or(marks.measurement);
+        let table = SeriesTable::new(measurement.unwrap_or_else(stem));
+        let about = Arc::new(About::new(path.into(), columns, reading.skip_bad_lines));
+        let (sender, blocks) = sync_channel(AHEAD);
+        let (of, span, unit) = (about.clone(), reading.span, reading.csv.unit);
         let thread = std::thread::Builder::new().name("parquet".into());
         let decoding = move || {
-            let end = decode(&reader, &wanted, span, &sender).map(|()| None);
+            let end = decode(&reader, &of, span, (table, unit), &sender).map(|()| None);
             let _ = sender.send(end);
         };
         thread.spawn(decoding).map_err(|source| ReplayError::Read { path: path.into(), source })?;
-        let stem = || path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
-        let measurement = reading.csv.measurement.clone().or(marks.measurement);
-        let heads = columns.iter().map(|column| {
-            let mut head = EntryHead::default();
-            head.set(column.name.as_bytes());
-            head
-        });
         Ok(Self {
-            path: path.into(),
-            heads: heads.collect(),
-            tags: vec![None; columns.len()],
-            columns,
-            chunks: Some(chunks),
-            chunk: Chunk { rows: 0, parts: Vec::new(), bytes: 0 },
+            about,
+            blocks: Some(blocks),
+            block: None,
             row: 0,
-            number: 0,
-            unit: reading.csv.unit,
-            measurement: measurement.unwrap_or_else(stem),
-            head: PointHead::default(),
-            begun: false,
+            span: Span::default(),
             bytes: reading.bytes.clone(),
             skipped: reading.skipped.clone(),
-            skip: reading.skip_bad_lines,
             any: reading.again,
         })
     }
 
-    /// Fetches the next chunk; false at the end.
-    fn fetch(&mut self) -> Result<bool, ReplayError> {
-        let Some(chunks) = &self.chunks else { return Ok(false) };
+    /// Fetches the next block; `None` at the end.
+    fn fetch(&mut self) -> Result<Option<RowBlock>, ReplayError> {
+        let Some(blocks) = &self.blocks else { return Ok(None) };
         // A thread that hangs up before the end has panicked, as the library does on some files.
-        let Ok(decoded) = chunks.recv() else {
+        let Ok(decoded) = blocks.recv() else {
             return Err(self.error("it is damaged, and the decoder cannot say where".into()));
         };
         let decoded =
             decoded.map_err(|error| self.error(format!("it is damaged: {}", told(&error))))?;
-        let Some(chunk) = decoded else {
-            self.chunks = None;
-            return Ok(false);
-        };
-        self.bytes.set(self.bytes.get() + chunk.bytes);
-        (self.chunk, self.row) = (chunk, 0);
-        Ok(true)
+        match &decoded {
+            Some(block) => self.bytes.set(self.bytes.get() + block.bytes),
+            None => self.blocks = None,
+        }
+        Ok(decoded)
     }
 
     fn error(&self, message: String) -> ReplayError {
-        ReplayError::Data { path: self.path.clone(), line: None, message }
-    }
-
-    /// Begins a point with its measurement and tags, and returns its time.
-    ///
-    /// # Errors
-    /// What is wrong with the time or a tag.
-    fn begin(&mut self, point: &mut Point) -> Result<i64, String> {
-        let Self { columns, chunk, unit, tags, head, measurement, row, .. } = self;
-        let mut time = Err("the row has no time".to_owned());
-        let mut same = true;
-        point.clear();
-        for ((column, part), tag) in columns.iter().zip(&mut chunk.parts).zip(tags.iter_mut()) {
-            match column.role {
-                Role::Time => {
-                    if let Some(cell) = part.take(*row) {
-                        let odd = || format!("'{}' is not a time", column.name);
-                        time = time_of(&cell, column.kind, unit).ok_or_else(odd);
-                    }
-                }
-                Role::Tag => same &= keep_tag(part.take(*row), tag),
-                Role::Field => {}
-            }
-        }
-        if same && self.begun {
-            point.begin_with(head);
-            return time;
-        }
-        point.put_name(measurement.as_bytes());
-        for (column, tag) in columns.iter().zip(tags) {
-            match tag.as_deref() {
-                None | Some([]) => {}
-                Some(value) if std::str::from_utf8(value).is_ok() => {
-                    point.put_tag(column.name.as_bytes(), value);
-                }
-                Some(_) => time = Err(format!("'{}' is not UTF-8", column.name)),
-            }
-        }
-        point.head(head);
-        self.begun = true;
-        time
-    }
-
-    /// Makes the point of a row; `false` if it has no field.
-    ///
-    /// # Errors
-    /// What is wrong with the row.
-    fn point(&mut self, point: &mut Point) -> Result<bool, String> {
-        let mut time = self.begin(point);
-        let Self { columns, chunk, heads, row, .. } = self;
-        // Each column is asked in each row, so that none falls behind.
-        for ((column, part), head) in columns.iter().zip(&mut chunk.parts).zip(heads) {
-            if column.role != Role::Field {
-                continue;
-            }
-            let name = column.name.as_bytes();
-            match part.take(*row) {
-                None => {}
-                Some(Cell::Double(value)) => point.push_double(head, value),
-                Some(Cell::Int(value)) if value < 0 && column.kind == Kind::Unsigned64 => {
-                    let value = value as u64;
-                    time = Err(format!("'{}' is {value}, more than an int can be", column.name));
-                }
-                Some(Cell::Int(value)) => point.push_value(name, &FieldValue::Int(value)),
-                Some(Cell::Bool(value)) => point.push_value(name, &FieldValue::Bool(value)),
-                Some(Cell::Text(value)) => match std::str::from_utf8(value.data()) {
-                    Ok(_) => point.push_text(name, value.data()),
-                    Err(_) => time = Err(format!("'{}' is not UTF-8", column.name)),
-                },
-            }
-        }
-        self.row += 1;
-        self.number += 1;
-        point.set_time(time?);
-        Ok(point.entry_count() > 0)
-    }
-}
-
-/// Keeps the tag of a row; returns whether the row before had the same.
-fn keep_tag(cell: Option<Cell<'_>>, tag: &mut Option<Vec<u8>>) -> bool {
-    let other: String;
-    let value = match &cell {
-        None => None,
-        Some(Cell::Text(text)) => Some(text.data()),
-        Some(Cell::Bool(value)) => {
-            other = value.to_string();
-            Some(other.as_bytes())
-        }
-        Some(Cell::Int(value)) => {
-            other = value.to_string();
-            Some(other.as_bytes())
-        }
-        Some(Cell::Double(value)) => {
-            other = value.to_string();
-            Some(other.as_bytes())
-        }
-    };
-    if tag.as_deref() == value {
-        return true;
-    }
-    *tag = value.map(<[u8]>::to_vec);
-    false
-}
-
-/// Returns a time in nanoseconds since the epoch.
-fn time_of(cell: &Cell<'_>, kind: Kind, unit: &mut Option<Unit>) -> Option<i64> {
-    match (cell, kind) {
-        (Cell::Int(time), Kind::Times(_) | Kind::Int96) => Some(*time),
-        (Cell::Int(number), _) => {
-            let unit = *unit.get_or_insert_with(|| timestamp::by_size(*number as f64));
-            number.checked_mul(unit.nanoseconds())
-        }
-        (Cell::Double(number), _) => timestamp::read(&number.to_string(), unit),
-        (Cell::Text(text), _) => timestamp::read(std::str::from_utf8(text.data()).ok()?, unit),
-        (Cell::Bool(_), _) => None,
+        ReplayError::Data { path: self.about.path.clone(), line: None, message }
     }
 }
 
 impl Source for Parquet {
     fn next(&mut self, scratch: &mut Scratch) -> Result<Option<Item>, ReplayError> {
         loop {
-            if self.row == self.chunk.rows && !self.fetch()? {
+            let Some(block) = self.block.as_ref().filter(|block| self.row < block.len()) else {
+                (self.block, self.row) = (self.fetch()?, 0);
+                if self.block.is_some() {
+                    continue;
+                }
                 if !self.any && self.skipped.get() == 0 {
-                    plausible::say_empty(
-                        &self.path,
-                        "it has no rows of the time that is asked for",
-                    );
+                    let what = "it has no rows of the time that is asked for";
+                    plausible::say_empty(&self.about.path, what);
                 }
                 return Ok(None);
-            }
-            match self.point(&mut scratch.point) {
-                Ok(true) => {
+            };
+            let made = block.make(self.row, &mut scratch.point)?;
+            self.row += 1;
+            match made {
+                Made::Point => {
                     if !std::mem::replace(&mut self.any, true) {
                         let times =
-                            self.unit.map_or(plausible::Times::Fixed, plausible::Times::Asked);
-                        plausible::look_at(&self.path, scratch.point.time(), times);
+                            block.unit.map_or(plausible::Times::Fixed, plausible::Times::Asked);
+                        plausible::look_at(&self.about.path, scratch.point.time(), times);
                     }
                     return Ok(Some(Item::Point));
                 }
-                Ok(false) => {}
-                Err(why) if self.skip => {
-                    log::warn!("{}: row {}: skipped: {why}", self.path.display(), self.number);
-                    self.skipped.set(self.skipped.get() + 1);
-                }
-                Err(why) => {
-                    let more = "(--skip-bad-lines goes on and counts them)";
-                    return Err(
-                        self.error(format!("row {} of those read: {why} {more}", self.number))
-                    );
+                Made::Nothing => {}
+                Made::Skipped(told) => {
+                    log::warn!("{told}");
+                    self.add_skipped(1);
                 }
             }
         }
+    }
+
+    fn blocks(&mut self) -> Option<&mut dyn Blocks> {
+        // The rows of a block that has been begun are taken one by one.
+        let begun = self.block.as_ref().is_some_and(|block| self.row < block.len());
+        (self.any && !begun).then_some(self)
+    }
+}
+
+impl Blocks for Parquet {
+    fn next_block(&mut self, _spare: Option<Block>) -> Result<Option<Block>, ReplayError> {
+        let span = self.span;
+        Ok(self.fetch()?.map(|mut block| {
+            block.span = span;
+            Block::Rows(block)
+        }))
+    }
+
+    fn only(&mut self, span: Span) {
+        self.span = span;
+    }
+
+    fn add_skipped(&mut self, count: u64) {
+        self.skipped.set(self.skipped.get() + count);
     }
 }
 
 /// Decodes the row groups of a span and sends their rows, until the reader is gone.
 fn decode(
     file: &SerializedFileReader<File>,
-    columns: &[Column],
+    about: &Arc<About>,
     span: Span,
+    (mut table, mut unit): (SeriesTable, Option<Unit>),
     sender: &SyncSender<Decoded>,
 ) -> Result<(), ParquetError> {
+    let columns = &about.columns;
+    let mut first = 1;
     for number in 0..file.num_row_groups() {
-        let about = file.metadata().row_group(number);
-        if !columns.first().is_none_or(|time| may_be_in(about, time, span)) {
+        let of_group = file.metadata().row_group(number);
+        if !columns.first().is_none_or(|time| may_be_in(of_group, time, span)) {
             continue;
         }
         let group = file.get_row_group(number)?;
         let readers = columns.iter().map(|column| group.get_column_reader(column.place));
         let mut readers = readers.collect::<Result<Vec<_>, _>>()?;
-        let mut left = usize::try_from(about.num_rows()).unwrap_or(0);
-        let mut bytes = u64::try_from(about.compressed_size()).unwrap_or(0);
+        let mut left = usize::try_from(of_group.num_rows()).unwrap_or(0);
+        let mut bytes = u64::try_from(of_group.compressed_size()).unwrap_or(0);
         while left > 0 {
             let rows = left.min(ROWS);
             let mut parts = Vec::with_capacity(columns.len());
@@ -320,8 +199,10 @@ fn decode(
                 parts.push(part);
             }
             left -= rows;
-            let chunk = Chunk { rows, parts, bytes: std::mem::take(&mut bytes) };
-            if sender.send(Ok(Some(chunk))).is_err() {
+            let bytes = std::mem::take(&mut bytes);
+            let block = RowBlock::new(about, first, parts, &mut table, &mut unit, bytes);
+            first += rows as u64;
+            if sender.send(Ok(Some(block))).is_err() {
                 return Ok(());
             }
         }

@@ -1,6 +1,7 @@
 //! What a player of live data is asked while it plays.
 
-use super::{Crew, Player, Writers};
+use super::crew::Crew;
+use super::{Player, Writers};
 use crate::replay::summary::Summary;
 use std::io::Write;
 
@@ -14,7 +15,7 @@ impl Player {
     /// Returns what happened so far, and how often nodes could not do something.
     pub fn so_far(&self) -> (Summary, u64) {
         let mut summary = self.summary();
-        let mut errors = self.diagnosed.values().sum();
+        let mut errors = self.ended.diagnosed.values().sum();
         if let Crew::Here(engine) = &self.crew {
             summary.add(&engine.summary());
             errors +=

@@ -4,32 +4,31 @@
 //! What comes out does not depend on how the data was read or on the number of threads: items are
 //! counted, chunks end after a fixed number of them, and lines are brought into the order of the items.
 
+mod chunk;
+mod crew;
+mod ended;
 mod live;
 mod rest;
 mod resuming;
 #[cfg(test)]
 mod tests;
 mod threads;
+mod worker;
 
 use super::ReplayError;
 use super::engine::Engine;
-use super::lines::write_all;
-use super::outcome::Outcome;
 use super::output_file::OutputFile;
-use super::quality::{Interval, Quality, judge};
-use super::source::{Item, Scratch, Source};
+use super::source::{Blocks, Item, Scratch, Source};
 use super::state::TaskState;
-use super::summary::Summary;
 use super::task::Task;
 use super::trace::Trace;
-use crate::protocol::group::KEY_GROUPS;
 use crate::protocol::message::RequestMessage;
-use crate::tick::flow::{Edge, NameKind, Unseen, Wanted};
-use rest::Rest;
+use crate::tick::flow::{Edge, Wanted};
+use crew::{Crew, show};
+use ended::Ended;
 use std::borrow::Cow;
-use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write;
-use threads::Threads;
+use std::sync::Arc;
 
 /// Points that are handed over before functions that take chunks must handle them.
 const CHUNK: usize = 1024;
@@ -65,21 +64,9 @@ pub struct Player {
     points_before: u64,
     /// The state at the end, if the data goes on.
     left: Option<TaskState>,
-    /// What engines did that have ended.
-    ended: Summary,
-    diagnosed: BTreeMap<(String, String), u64>,
-    refused: BTreeMap<String, u64>,
-    unseen: BTreeSet<Unseen>,
-    trace: Option<Trace>,
-    outcome: Option<Outcome>,
+    ended: Ended,
     /// Why the groups are not spread over threads.
     alone: Option<String>,
-}
-
-/// Who does the work.
-enum Crew {
-    Here(Box<Engine>),
-    Threads(Box<Threads>),
 }
 
 impl Player {
@@ -98,7 +85,28 @@ impl Player {
     /// # Errors
     /// As [`Player::start`].
     pub fn start_on(task: Task, writers: Writers, cores: usize) -> Result<Self, ReplayError> {
-        let (crew, alone) = Crew::start(&task, cores)?;
+        Self::start_as(task, writers, cores, false)
+    }
+
+    /// As [`Player::start_on`], where the state is begun with or kept: the data is spread only where the state can be spread, too.
+    ///
+    /// # Errors
+    /// As [`Player::start`].
+    pub fn start_with_state(
+        task: Task,
+        writers: Writers,
+        cores: usize,
+    ) -> Result<Self, ReplayError> {
+        Self::start_as(task, writers, cores, true)
+    }
+
+    fn start_as(
+        task: Task,
+        writers: Writers,
+        cores: usize,
+        keeps: bool,
+    ) -> Result<Self, ReplayError> {
+        let (crew, alone) = Crew::start(&task, cores, keeps)?;
         // A chunk of each thread is as long as that of one.
         let lanes = match &crew {
             Crew::Threads(threads) if threads.is_spread() => threads.count(),
@@ -119,12 +127,7 @@ impl Player {
             goes_on: false,
             points_before: 0,
             left: None,
-            ended: Summary::default(),
-            diagnosed: BTreeMap::new(),
-            refused: BTreeMap::new(),
-            unseen: BTreeSet::new(),
-            trace: None,
-            outcome: None,
+            ended: Ended::default(),
         })
     }
 
@@ -144,7 +147,8 @@ impl Player {
         self.chunk = 1;
     }
 
-    /// Plays a source to its end; `on_item` gets the time of each item before it is played.
+    /// Plays a source to its end; `on_item` gets the time of each item before it is played. If the engines make the points, it gets the
+    /// latest time that is known, once for many items.
     ///
     /// # Errors
     /// Data that cannot be read or do not fit, a function that fails, an output that takes no more.
@@ -157,6 +161,9 @@ impl Player {
         let played = self.play_items(source, on_item);
         // What came before an error is shown.
         let settled = self.settle();
+        if let Some(blocks) = source.blocks() {
+            self.note_taken(blocks);
+        }
         played.and(settled)
     }
 
@@ -188,7 +195,7 @@ impl Player {
                     on_item(time);
                     self.points_in += 1;
                     if self.leaves_out(&scratch.point.name()) {
-                        self.ended.passed_by += 1;
+                        self.ended.summary.passed_by += 1;
                         continue;
                     }
                     1
@@ -198,7 +205,7 @@ impl Player {
                     on_item(scratch.batch.tmax);
                     self.points_in += scratch.batch.len() as u64;
                     if self.leaves_out(&scratch.batch.name) {
-                        self.ended.passed_by += scratch.batch.len() as u64;
+                        self.ended.summary.passed_by += scratch.batch.len() as u64;
                         continue;
                     }
                     scratch.batch.len().max(1)
@@ -221,8 +228,51 @@ impl Player {
             if self.waiting >= self.chunk {
                 self.end_chunk()?;
             }
+            if let (true, Some(blocks)) = (self.takes_blocks(), source.blocks()) {
+                return self.play_blocks(blocks, on_item);
+            }
         }
         Ok(())
+    }
+
+    /// True if threads make points of what is read.
+    fn takes_blocks(&self) -> bool {
+        self.chunk > 1 && matches!(&self.crew, Crew::Threads(threads) if threads.takes_blocks())
+    }
+
+    /// Hands the rest of a source over in blocks.
+    fn play_blocks(
+        &mut self,
+        source: &mut dyn Blocks,
+        on_item: &mut dyn FnMut(i64),
+    ) -> Result<(), ReplayError> {
+        self.end_chunk()?;
+        let measurement: Option<Arc<str>> = self.measurement.as_deref().map(Into::into);
+        while let Crew::Threads(threads) = &mut self.crew
+            && let Some(block) = source.next_block(threads.spare_block())?
+        {
+            on_item(self.time.unwrap_or_default());
+            let first = self.item + 1;
+            self.item += block.len() as u64;
+            let names = (measurement.clone(), &mut self.wanted);
+            let sent = threads.send_block(first, block, names, &mut self.writers);
+            self.note_taken(source);
+            sent?;
+        }
+        Ok(())
+    }
+
+    /// Notes what became of blocks.
+    fn note_taken(&mut self, source: &mut dyn Blocks) {
+        let Crew::Threads(threads) = &mut self.crew else { return };
+        let taken = threads.taken();
+        self.points_in += taken.points;
+        self.ended.summary.passed_by += taken.passed_by;
+        self.time = taken.latest.map_or(self.time, |(_, time)| Some(time));
+        for (_, told) in &taken.skipped {
+            log::warn!("{told}");
+        }
+        source.add_skipped(taken.skipped.len() as u64);
     }
 
     fn leaves_out(&mut self, name: &str) -> bool {
@@ -274,71 +324,6 @@ impl Player {
         self.writers.points.take().map_or(Ok(()), |file| Ok(file.keep()?))
     }
 
-    /// Ends the data for all engines, or keeps their state if it goes on, and judges each variant by the true anomalies; empty if nothing
-    /// was recorded.
-    ///
-    /// # Errors
-    /// As [`Player::play`].
-    pub fn finish(&mut self, anomalies: &[Interval]) -> Result<Vec<(usize, Quality)>, ReplayError> {
-        self.settle()?;
-        self.left = if self.goes_on { Some(self.state()?) } else { None };
-        let rests = match &mut self.crew {
-            Crew::Here(engine) if self.goes_on => {
-                show(engine, &mut self.writers)?;
-                engine.flush()?;
-                vec![Rest::of(engine)]
-            }
-            Crew::Here(engine) => {
-                let finished = engine.finish();
-                show(engine, &mut self.writers)?;
-                finished?;
-                vec![Rest::of(engine)]
-            }
-            Crew::Threads(threads) => threads.finish(&mut self.writers)?,
-        };
-        let mut records = Vec::new();
-        let spread = matches!(&self.crew, Crew::Threads(threads) if threads.is_spread());
-        // Engines that took the same data have counted the same.
-        for rest in rests.iter().take(if spread { rests.len() } else { 1 }) {
-            self.ended.batches_in += rest.summary.batches_in;
-            self.ended.passed_by += rest.summary.passed_by;
-        }
-        let mut rests = rests;
-        if spread {
-            rest::keep_common_unseen(&mut rests);
-        }
-        for rest in rests {
-            self.ended.add(&rest.summary);
-            for (key, times) in rest.diagnosed {
-                *self.diagnosed.entry(key).or_default() += times;
-            }
-            for (key, points) in rest.refused {
-                *self.refused.entry(key).or_default() += points;
-            }
-            records.extend(rest.records);
-            self.unseen.extend(rest.unseen);
-            self.trace = added(self.trace.take(), rest.trace);
-            if let Some(more) = rest.outcome {
-                self.outcome.get_or_insert_default().add(more);
-            }
-        }
-        if let Some(trace) = &mut self.trace {
-            trace.add_labels(anomalies);
-        }
-        self.flush()?;
-        Ok(judge(&records, anomalies))
-    }
-
-    /// Returns what came out of the engines that have ended, if their task keeps it.
-    pub fn take_outcome(&mut self) -> Option<Outcome> {
-        self.outcome.take()
-    }
-
-    /// Returns what the engines traced that have ended, if their task is traced.
-    pub fn take_trace(&mut self) -> Option<Trace> {
-        self.trace.take()
-    }
-
     /// Starts new engines without state, after [`Player::finish`].
     ///
     /// # Errors
@@ -349,27 +334,6 @@ impl Player {
             Crew::Threads(threads) => threads.restart()?,
         }
         Ok(())
-    }
-
-    /// Returns the results of the engines that have ended, and the counts of the data that was read.
-    pub fn summary(&self) -> Summary {
-        Summary { points_in: self.points_in, ..self.ended.clone() }
-    }
-
-    /// Returns what nodes could not do: the node and the error, with how often it occurred.
-    pub fn diagnosed(&self) -> impl Iterator<Item = (&str, &str, u64)> {
-        let entries = self.diagnosed.iter();
-        entries.map(|((node, error), times)| (node.as_str(), error.as_str(), *times))
-    }
-
-    /// Returns the names that were given and that nothing in the data had, each once.
-    pub fn unseen(&self) -> impl Iterator<Item = Unseen> {
-        self.unseen.iter().cloned().chain(self.wanted.unseen(NameKind::Measurement))
-    }
-
-    /// Returns what a database refused, with how many points that cost.
-    pub fn refused(&self) -> impl Iterator<Item = (&str, u64)> {
-        self.refused.iter().map(|(error, points)| (error.as_str(), *points))
     }
 
     /// Returns the engine of this thread, to look into it or to restart its functions between two
@@ -391,7 +355,7 @@ impl Player {
 }
 
 /// Puts two traces of the same data together.
-pub(super) fn added(trace: Option<Trace>, more: Option<Trace>) -> Option<Trace> {
+fn added(trace: Option<Trace>, more: Option<Trace>) -> Option<Trace> {
     match (trace, more) {
         (Some(mut trace), Some(more)) => {
             trace.add(more);
@@ -399,37 +363,6 @@ pub(super) fn added(trace: Option<Trace>, more: Option<Trace>) -> Option<Trace> 
         }
         (trace, more) => trace.or(more),
     }
-}
-
-impl Crew {
-    /// Starts the engines, and says why there is one only, if more were allowed.
-    fn start(task: &Task, cores: usize) -> Result<(Self, Option<String>), ReplayError> {
-        let parts = task.parts();
-        if parts > 1 && cores > 1 {
-            return Ok((Self::Threads(Box::new(Threads::start(task, cores.min(parts))?)), None));
-        }
-        let lanes = (cores > 1).then(|| task.lanes());
-        let alone = match lanes {
-            Some(Ok(lanes)) => {
-                let threads = Threads::spread(task, cores.min(KEY_GROUPS), lanes)?;
-                return Ok((Self::Threads(Box::new(threads)), None));
-            }
-            Some(Err(why)) => Some(why),
-            None => None,
-        };
-        Ok((Self::Here(Box::new(task.engine(0..parts)?)), alone))
-    }
-}
-
-/// Writes the lines of an engine.
-fn show(engine: &mut Engine, writers: &mut Writers) -> Result<(), ReplayError> {
-    let (mut shown, mut points): (Vec<_>, Vec<_>) =
-        engine.runs.iter_mut().map(|run| (&mut run.effects.shown, &mut run.effects.points)).unzip();
-    write_all(&mut shown, &mut writers.shown).map_err(ReplayError::Write)?;
-    if let Some(writer) = &mut writers.points {
-        write_all(&mut points, writer).map_err(ReplayError::Write)?;
-    }
-    Ok(())
 }
 
 /// Tells whether a captured request is a point.

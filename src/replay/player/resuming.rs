@@ -1,9 +1,12 @@
 //! A replay that goes on where another was left, or that is left for another.
 
-use super::{Crew, Player};
+use super::Player;
+use super::crew::Crew;
+use super::threads::Threads;
 use crate::replay::ReplayError;
 use crate::replay::engine::Engine;
 use crate::replay::state::{StateError, StateFile, TaskState, Whose};
+use crate::replay::task::Task;
 use crate::script::config::OnSnapshot;
 use std::path::Path;
 
@@ -13,9 +16,17 @@ impl Player {
     /// # Errors
     /// A state of another task, or that is refused.
     pub fn resume(&mut self, file: &StateFile, path: &Path) -> Result<(), ReplayError> {
+        let Self { task, crew, writers, .. } = self;
         match file {
             StateFile::Snapshot(snapshot) => {
-                if !self.only_engine()?.resume_function(snapshot)? {
+                let resumed = match crew {
+                    Crew::Here(engine) => engine.resume_function(snapshot)?,
+                    Crew::Threads(threads) => {
+                        let lead = &mut lead(task, threads)?;
+                        threads.resume_function(snapshot, lead, writers)?
+                    }
+                };
+                if !resumed {
                     return Err(StateError::OneFunction { path: path.into() }.into());
                 }
             }
@@ -37,7 +48,13 @@ impl Player {
         let shard = self.task.shard().map(|shard| shard.to_string());
         let refuses = self.task.config().state.on_snapshot == OnSnapshot::Refuse;
         state.check_shard(shard, path)?;
-        let resumed = self.only_engine()?.resume(&state.runs)?;
+        let Self { task, crew, writers, .. } = self;
+        let resumed = match crew {
+            Crew::Here(engine) => engine.resume(&state.runs)?,
+            Crew::Threads(threads) => {
+                threads.resume(&state.runs, &mut lead(task, threads)?, writers)?
+            }
+        };
         state.judge(&resumed, path, refuses, whose)?;
         self.points_before = state.points;
         self.time = state.time;
@@ -60,7 +77,11 @@ impl Player {
     /// # Errors
     /// A function that cannot say its state, or engines on several threads.
     pub fn state(&mut self) -> Result<TaskState, ReplayError> {
-        let runs = self.only_engine()?.states()?;
+        let Self { task, crew, writers, .. } = self;
+        let runs = match crew {
+            Crew::Here(engine) => engine.states()?,
+            Crew::Threads(threads) => threads.states(&mut lead(task, threads)?, writers)?,
+        };
         let file = self.task.file().file_name().unwrap_or_default();
         Ok(TaskState {
             program: env!("CARGO_PKG_VERSION").into(),
@@ -71,11 +92,12 @@ impl Player {
             runs,
         })
     }
+}
 
-    fn only_engine(&mut self) -> Result<&mut Engine, StateError> {
-        match &mut self.crew {
-            Crew::Here(engine) => Ok(engine),
-            Crew::Threads(_) => Err(StateError::Threads),
-        }
+/// Makes an engine that takes no data: it takes states apart and puts them together.
+fn lead(task: &Task, threads: &Threads) -> Result<Engine, ReplayError> {
+    if !threads.keeps_states() {
+        return Err(StateError::Threads.into());
     }
+    task.engine(0..task.parts())
 }

@@ -1,85 +1,51 @@
-//! Engines on threads of their own, which all take the same chunks, or each the chunks of its groups. Lines
+//! Engines on threads of their own, which all take the same chunks, or each the items of its groups. Lines
 //! come back in the order of the data.
 
-use super::{Engine, Rest, Writers};
-use crate::agent::AgentError;
-use crate::agent::socket::STACK;
-use crate::protocol::group::Owners;
-use crate::protocol::{Batch, Point};
+use super::Writers;
+use super::chunk::{Chunk, Handed, Shared, Taken};
+use super::rest::Rest;
+use super::worker::{Answer, Request, Worker};
+use crate::protocol::owners::Owners;
 use crate::replay::ReplayError;
-use crate::replay::lines::{Lines, write_all};
-use crate::replay::source::{Item, Scratch};
+use crate::replay::engine::Engine;
+use crate::replay::lines::write_all;
+use crate::replay::source::{Block, Item, Known, Labels, Scratch};
+use crate::replay::state::RunState;
 use crate::replay::task::{Lanes, Task};
+use crate::tick::Resumed;
+use crate::tick::flow::Wanted;
+use std::borrow::Cow;
 use std::collections::VecDeque;
-use std::ops::Range;
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, Sender, channel};
-use std::thread::JoinHandle;
 
 /// Chunks that threads may be busy with while the next is read.
 const AHEAD: usize = 4;
-
-/// An item of a chunk.
-#[derive(Debug)]
-enum Owned {
-    /// The next point of the chunk.
-    Point,
-    Batch(usize, Batch),
-    Frame(Vec<u8>),
-}
-
-/// Items in order. Points lie behind each other as messages and each thread makes an index of its own:
-/// that is faster than to fetch many small pieces from the memory of another core.
-#[derive(Debug, Default)]
-struct Chunk {
-    items: Vec<(u64, Owned)>,
-    points: Batch,
-}
-
-impl Chunk {
-    fn clear(&mut self) {
-        self.items.clear();
-        self.points.clear_points();
-    }
-}
-
-/// What a thread is asked.
-enum Request {
-    Chunk(Arc<Chunk>),
-    /// The data ends, with this item.
-    Finish(u64),
-    Restart,
-}
-
-/// The answer of a thread: its lines, and the rest of its results if the data has ended.
-struct Answer {
-    shown: Vec<Lines>,
-    points: Vec<Lines>,
-    rest: Option<Rest>,
-    /// The item at hand when it failed.
-    item: u64,
-    result: Result<(), ReplayError>,
-}
-
-struct Worker {
-    /// Taken when the thread is to end.
-    requests: Option<Sender<Request>>,
-    answers: Receiver<Answer>,
-    thread: Option<JoinHandle<()>>,
-}
 
 /// Engines on threads.
 pub(super) struct Threads {
     workers: Vec<Worker>,
     /// If each engine takes the data of its groups: how groups are assigned. Otherwise all engines take all data.
-    lanes: Option<(Lanes, Owners)>,
+    groups: Option<Groups>,
     /// The chunk at hand, or that of each thread.
     chunks: Vec<Chunk>,
-    /// Chunks that threads are busy with.
-    busy: VecDeque<Vec<Arc<Chunk>>>,
+    /// What threads are busy with.
+    busy: VecDeque<Handed>,
     last: u64,
     /// Chunks whose memory is used again.
     spare: Vec<Chunk>,
+    spare_blocks: Vec<Block>,
+    spare_picks: Vec<Vec<u32>>,
+    taken: Taken,
+    /// What the state that the replay began with says of all groups.
+    base: Vec<RunState>,
+}
+
+/// Which thread has which group.
+struct Groups {
+    lanes: Lanes,
+    owners: Owners,
+    labels: Labels,
+    known: Known,
 }
 
 impl Threads {
@@ -94,18 +60,28 @@ impl Threads {
     /// Starts so many threads, each with an engine that takes the data of its groups.
     pub(super) fn spread(task: &Task, threads: usize, lanes: Lanes) -> Result<Self, ReplayError> {
         let workers = (0..threads).map(|_| Worker::start(task.clone(), 0..task.parts()));
-        Self::of(workers.collect::<Result<_, _>>()?, Some((lanes, Owners::new(threads))))
+        let groups = Groups {
+            lanes,
+            owners: Owners::new(threads),
+            labels: Labels::default(),
+            known: Known::default(),
+        };
+        Self::of(workers.collect::<Result<_, _>>()?, Some(groups))
     }
 
-    fn of(workers: Vec<Worker>, lanes: Option<(Lanes, Owners)>) -> Result<Self, ReplayError> {
-        let chunks = if lanes.is_some() { workers.len() } else { 1 };
+    fn of(workers: Vec<Worker>, groups: Option<Groups>) -> Result<Self, ReplayError> {
+        let chunks = if groups.is_some() { workers.len() } else { 1 };
         let mut threads = Self {
             workers,
-            lanes,
+            groups,
             chunks: (0..chunks).map(|_| Chunk::default()).collect(),
             busy: VecDeque::new(),
             last: 0,
             spare: Vec::new(),
+            spare_blocks: Vec::new(),
+            spare_picks: Vec::new(),
+            taken: Taken::default(),
+            base: Vec::new(),
         };
         threads.started()?;
         Ok(threads)
@@ -118,32 +94,33 @@ impl Threads {
 
     /// True if each takes the data of its groups only.
     pub(super) fn is_spread(&self) -> bool {
-        self.lanes.is_some()
+        self.groups.is_some()
+    }
+
+    /// True if states can be spread as the data is.
+    pub(super) fn keeps_states(&self) -> bool {
+        self.groups.as_ref().is_some_and(|groups| groups.lanes.go_by_id())
+    }
+
+    /// True if items can be handed over before they are points.
+    pub(super) fn takes_blocks(&self) -> bool {
+        self.groups.as_ref().is_some_and(|groups| !matches!(groups.lanes, Lanes::Batches))
     }
 
     /// Waits for an answer of each thread that says whether its engine could be made.
     fn started(&mut self) -> Result<(), ReplayError> {
         let answers: Vec<_> = self.workers.iter().map(Worker::answer).collect();
-        answers.into_iter().try_for_each(|answer| answer?.result)
+        answers.into_iter().try_for_each(|answer| answer?.error.map_or(Ok(()), Err))
     }
 
     /// Appends an item to the chunk at hand; a batch is taken out of its place.
     pub(super) fn put(&mut self, item: u64, kind: Item, scratch: &mut Scratch) {
         self.last = item;
         let place = self
-            .lanes
+            .groups
             .as_mut()
-            .map_or(0, |(lanes, owners)| owners.of(lanes.key_group(kind, scratch)));
-        let chunk = &mut self.chunks[place];
-        let owned = match kind {
-            Item::Point => {
-                chunk.points.push(&scratch.point);
-                Owned::Point
-            }
-            Item::Batch => Owned::Batch(scratch.query, std::mem::take(&mut scratch.batch)),
-            Item::Frame => Owned::Frame(scratch.frame.clone()),
-        };
-        chunk.items.push((item, owned));
+            .map_or(0, |Groups { lanes, owners, .. }| owners.of(lanes.key_group(kind, scratch)));
+        self.chunks[place].push(item, kind, scratch);
     }
 
     /// Hands the chunk at hand to all threads, and writes the lines of chunks that are done.
@@ -154,185 +131,214 @@ impl Threads {
                 let next = self.spare.pop().unwrap_or_default();
                 handed.push(Arc::new(std::mem::replace(chunk, next)));
             }
-            for (worker, chunk) in self.workers.iter().zip(handed.iter().cycle()) {
+            for (worker, chunk) in self.workers.iter_mut().zip(handed.iter().cycle()) {
                 worker.ask(Request::Chunk(chunk.clone()))?;
             }
-            self.busy.push_back(handed);
+            self.busy.push_back(Handed::Chunks(handed));
         }
-        while self.busy.len() > AHEAD {
-            self.take(writers)?;
+        self.catch_up(AHEAD, writers)
+    }
+
+    /// Hands a block to all threads, of which each takes the items of its groups; `first` is the number of
+    /// its first item. `wanted` is shown the names of measurements.
+    pub(super) fn send_block(
+        &mut self,
+        first: u64,
+        block: Block,
+        (measurement, wanted): (Option<Arc<str>>, &mut Wanted),
+        writers: &mut Writers,
+    ) -> Result<(), ReplayError> {
+        self.last = first + (block.len() as u64).saturating_sub(1);
+        let take = |_| self.spare_picks.pop().unwrap_or_default();
+        let mut picks: Vec<Vec<u32>> = (0..self.workers.len()).map(take).collect();
+        if let Some(Groups { lanes, owners, labels, known }) = &mut self.groups {
+            let mut place = |point: &crate::protocol::Point| {
+                wanted.look(|| std::iter::once(Cow::Owned(point.name().into_owned())));
+                owners.of(lanes.key_group_of(point))
+            };
+            let mut take = |item: usize, place: usize| picks[place].push(item as u32);
+            block.label(labels, known, &mut place, &mut take);
         }
-        Ok(())
+        let shared = Arc::new(Shared { block, first, picks, measurement });
+        for (place, worker) in self.workers.iter_mut().enumerate() {
+            worker.ask(Request::Block(shared.clone(), place))?;
+        }
+        self.busy.push_back(Handed::Block(shared));
+        self.catch_up(AHEAD, writers)
+    }
+
+    /// Returns a block that is no longer used.
+    pub(super) fn spare_block(&mut self) -> Option<Block> {
+        self.spare_blocks.pop()
+    }
+
+    /// Returns what became of the items of blocks since it was last asked; what was skipped in the order of the data.
+    pub(super) fn taken(&mut self) -> Taken {
+        let mut taken = std::mem::take(&mut self.taken);
+        taken.skipped.sort_by_key(|(item, _)| *item);
+        taken
     }
 
     /// Waits until all chunks are done.
     pub(super) fn wait(&mut self, writers: &mut Writers) -> Result<(), ReplayError> {
-        while !self.busy.is_empty() {
-            self.take(writers)?;
-        }
-        Ok(())
+        self.catch_up(0, writers)
     }
 
     /// Ends the data; returns what each engine leaves, in the order of the parts.
-    pub(super) fn finish(&mut self, writers: &mut Writers) -> Result<Vec<Rest>, ReplayError> {
-        for worker in &self.workers {
-            worker.ask(Request::Finish(self.last))?;
-        }
-        self.collect(writers)
+    pub(super) fn finish(
+        &mut self,
+        goes_on: bool,
+        writers: &mut Writers,
+    ) -> Result<Vec<Rest>, ReplayError> {
+        let last = self.last;
+        let answers = self.ask(|| Request::Finish(last, goes_on), writers)?;
+        Ok(answers.into_iter().filter_map(|answer| answer.rest).collect())
     }
 
     /// Makes new engines.
     pub(super) fn restart(&mut self) -> Result<(), ReplayError> {
-        for worker in &self.workers {
-            worker.ask(Request::Restart)?;
-        }
+        self.workers.iter_mut().try_for_each(|worker| worker.ask(Request::Restart))?;
         self.started()
     }
 
-    /// Takes the answers to the oldest chunk.
-    fn take(&mut self, writers: &mut Writers) -> Result<(), ReplayError> {
-        let handed = self.busy.pop_front().unwrap_or_default();
-        let collected = self.collect(writers);
-        for mut chunk in handed.into_iter().filter_map(Arc::into_inner) {
-            chunk.clear();
-            self.spare.push(chunk);
+    /// Returns the state of all groups; `lead` puts the states of the threads together.
+    pub(super) fn states(
+        &mut self,
+        lead: &mut Engine,
+        writers: &mut Writers,
+    ) -> Result<Vec<RunState>, ReplayError> {
+        let answers = self.ask(|| Request::State, writers)?;
+        let parts: Vec<_> = answers.into_iter().map(|answer| answer.states).collect();
+        lead.join(&self.base, &parts)
+    }
+
+    /// Gives each thread the states of its groups; `lead` takes the state apart.
+    pub(super) fn resume(
+        &mut self,
+        states: &[RunState],
+        lead: &mut Engine,
+        writers: &mut Writers,
+    ) -> Result<Resumed, ReplayError> {
+        let count = self.workers.len();
+        let parts = lead.split(states, count, &mut self.owner())?;
+        self.base = parts.first().map(|part| common(part)).unwrap_or_default();
+        let mut parts = parts.into_iter();
+        let answers = self.ask(|| Request::Resume(parts.next().unwrap_or_default()), writers)?;
+        let mut resumed = Resumed::default();
+        for one in answers.into_iter().map(|answer| answer.resumed) {
+            resumed.nodes = resumed.nodes.max(one.nodes);
+            for why in one.fresh {
+                if !resumed.fresh.contains(&why) {
+                    resumed.fresh.push(why);
+                }
+            }
         }
-        collected.map(drop)
+        Ok(resumed)
+    }
+
+    /// Gives each thread its part of a snapshot of the only function; false if there is none or several.
+    pub(super) fn resume_function(
+        &mut self,
+        snapshot: &[u8],
+        lead: &mut Engine,
+        writers: &mut Writers,
+    ) -> Result<bool, ReplayError> {
+        let count = self.workers.len();
+        let Some(parts) = lead.split_function(snapshot, count, &mut self.owner())? else {
+            return Ok(false);
+        };
+        let mut parts = parts.into_iter();
+        let part = || Request::ResumeFunction(parts.next().unwrap_or_default());
+        let answers = self.ask(part, writers)?;
+        Ok(answers.iter().all(|answer| answer.resumed_function))
+    }
+
+    /// Returns the thread of a group by the group's id.
+    fn owner(&mut self) -> impl FnMut(&[u8]) -> usize {
+        |group| self.groups.as_mut().map_or(0, |groups| groups.owners.of_group(group))
+    }
+
+    /// Asks all threads, after the data that came before.
+    fn ask(
+        &mut self,
+        mut request: impl FnMut() -> Request,
+        writers: &mut Writers,
+    ) -> Result<Vec<Answer>, ReplayError> {
+        self.wait(writers)?;
+        self.workers.iter_mut().try_for_each(|worker| worker.ask(request()))?;
+        self.collect(writers)
+    }
+
+    /// Writes the lines of what is done until threads are busy with so many chunks at most.
+    fn catch_up(&mut self, most: usize, writers: &mut Writers) -> Result<(), ReplayError> {
+        while self.busy.len() > most {
+            let handed = self.busy.pop_front();
+            let collected = self.collect(writers);
+            match handed {
+                Some(Handed::Chunks(chunks)) => {
+                    for mut chunk in chunks.into_iter().filter_map(Arc::into_inner) {
+                        chunk.clear();
+                        self.spare.push(chunk);
+                    }
+                }
+                Some(Handed::Block(shared)) => {
+                    if let Some(Shared { block, picks, .. }) = Arc::into_inner(shared) {
+                        self.spare_blocks.push(block);
+                        for mut pick in picks {
+                            pick.clear();
+                            self.spare_picks.push(pick);
+                        }
+                    }
+                }
+                None => {}
+            }
+            collected?;
+        }
+        Ok(())
     }
 
     /// Takes an answer of each thread and writes its lines.
-    fn collect(&mut self, writers: &mut Writers) -> Result<Vec<Rest>, ReplayError> {
+    fn collect(&mut self, writers: &mut Writers) -> Result<Vec<Answer>, ReplayError> {
         let mut answers = self.workers.iter().map(Worker::answer).collect::<Result<Vec<_>, _>>()?;
-        let failed =
-            answers.iter().filter(|answer| answer.result.is_err()).map(|answer| answer.item);
-        if let (Some(first), true) = (failed.min(), self.is_spread()) {
-            // With one engine nothing came after the item that failed.
-            for answer in &mut answers {
-                answer
-                    .shown
-                    .iter_mut()
-                    .chain(&mut answer.points)
-                    .for_each(|lines| lines.cut_after(first));
-            }
-            answers
-                .sort_by_key(|answer| if answer.result.is_err() { answer.item } else { u64::MAX });
+        if self.is_spread() {
+            cut_after_failure(&mut answers);
         }
-        let mut shown: Vec<_> = answers.iter_mut().flat_map(|answer| &mut answer.shown).collect();
-        write_all(&mut shown, &mut writers.shown).map_err(ReplayError::Write)?;
+        let shown = answers.iter_mut().flat_map(|answer| &mut answer.written.shown);
+        write_all(&mut shown.collect::<Vec<_>>(), &mut writers.shown)
+            .map_err(ReplayError::Write)?;
         if let Some(writer) = &mut writers.points {
-            let mut points: Vec<_> =
-                answers.iter_mut().flat_map(|answer| &mut answer.points).collect();
-            write_all(&mut points, writer).map_err(ReplayError::Write)?;
+            let points = answers.iter_mut().flat_map(|answer| &mut answer.written.points);
+            write_all(&mut points.collect::<Vec<_>>(), writer).map_err(ReplayError::Write)?;
         }
-        let mut rests = Vec::new();
-        for answer in answers {
-            answer.result?;
-            rests.extend(answer.rest);
+        for (worker, answer) in self.workers.iter_mut().zip(&mut answers) {
+            worker.give_back(std::mem::take(&mut answer.written));
+            self.taken.add(std::mem::take(&mut answer.taken));
         }
-        Ok(rests)
-    }
-}
-
-impl Worker {
-    fn start(task: Task, parts: Range<usize>) -> Result<Self, ReplayError> {
-        let (requests, asked) = channel();
-        let (answer, answers) = channel();
-        // Scripts call each other deep.
-        let thread = std::thread::Builder::new().name("replay".into()).stack_size(STACK);
-        let work = move || work(&task, parts, &asked, &answer);
-        let thread = thread.spawn(work).map_err(|_| ReplayError::Thread)?;
-        Ok(Self { requests: Some(requests), answers, thread: Some(thread) })
-    }
-
-    fn ask(&self, request: Request) -> Result<(), ReplayError> {
-        let requests = self.requests.as_ref().ok_or(ReplayError::Thread)?;
-        requests.send(request).map_err(|_| ReplayError::Thread)
-    }
-
-    fn answer(&self) -> Result<Answer, ReplayError> {
-        self.answers.recv().map_err(|_| ReplayError::Thread)
-    }
-}
-
-impl Drop for Worker {
-    fn drop(&mut self) {
-        self.requests = None;
-        if let Some(thread) = self.thread.take() {
-            let _ = thread.join();
+        let failed = answers.iter_mut().filter(|answer| answer.error.is_some());
+        match failed.min_by_key(|answer| answer.item).and_then(|answer| answer.error.take()) {
+            Some(error) => Err(error),
+            None => Ok(answers),
         }
     }
 }
 
-/// The loop of a thread, until the player has no more requests. After an error it only answers.
-fn work(task: &Task, parts: Range<usize>, asked: &Receiver<Request>, answer: &Sender<Answer>) {
-    let mut engine = None;
-    let make = |engine: &mut Option<Engine>| match task.engine(parts.clone()) {
-        Ok(made) => {
-            *engine = Some(made);
-            Ok(())
-        }
-        Err(error) => {
-            *engine = None;
-            Err(error)
-        }
-    };
-    let made = make(&mut engine);
-    let plain =
-        |item, result| Answer { shown: Vec::new(), points: Vec::new(), rest: None, item, result };
-    if answer.send(plain(0, made)).is_err() {
-        return;
-    }
-    let mut spare = Point::default();
-    let mut item = 0;
-    while let Ok(request) = asked.recv() {
-        let result = match (&request, &mut engine) {
-            (Request::Restart, engine) => make(engine),
-            (_, None) => Ok(()),
-            (Request::Chunk(chunk), Some(engine)) => play(engine, chunk, &mut spare, &mut item),
-            (Request::Finish(last), Some(engine)) => {
-                item = *last;
-                engine.finish_at(*last)
-            }
-        };
-        let finished = matches!(request, Request::Finish(_));
-        // The chunk is given back before the answer is, so that its memory can be used again.
-        drop(request);
-        let mut made = plain(item, result);
-        if let Some(engine) = &mut engine {
-            for run in &mut engine.runs {
-                made.shown.push(std::mem::take(&mut run.effects.shown));
-                made.points.push(std::mem::take(&mut run.effects.points));
-            }
-            made.rest = finished.then(|| Rest::of(engine));
-        }
-        if made.result.is_err() {
-            engine = None;
-        }
-        if answer.send(made).is_err() {
-            return;
-        }
+/// Removes what one engine would not have done: nothing comes after the item that failed.
+fn cut_after_failure(answers: &mut [Answer]) {
+    let failed = answers.iter().filter(|answer| answer.error.is_some());
+    let Some(first) = failed.map(|answer| answer.item).min() else { return };
+    for Answer { written, taken, .. } in answers {
+        let lines = written.shown.iter_mut().chain(&mut written.points);
+        lines.for_each(|lines| lines.cut_after(first));
+        taken.skipped.retain(|(item, _)| *item <= first);
     }
 }
 
-/// Plays a chunk; `at` is the item at hand.
-fn play(
-    engine: &mut Engine,
-    chunk: &Chunk,
-    point: &mut Point,
-    at: &mut u64,
-) -> Result<(), ReplayError> {
-    let mut number = 0;
-    for (item, owned) in &chunk.items {
-        *at = *item;
-        match owned {
-            Owned::Point => {
-                chunk.points.read(number, point).map_err(AgentError::from)?;
-                number += 1;
-                engine.point(*item, point)?;
-            }
-            Owned::Batch(query, batch) => engine.batch(*item, *query, batch)?,
-            Owned::Frame(frame) => engine.frame(*item, frame)?,
-        }
+/// What a state says of all groups.
+fn common(states: &[RunState]) -> Vec<RunState> {
+    let mut common = states.to_vec();
+    for node in common.iter_mut().flat_map(|run| &mut run.nodes) {
+        node.function = None;
+        node.remembered.retain(|one| one.group.is_none());
     }
-    engine.settle()
+    common
 }

@@ -1,6 +1,7 @@
 //! Where recorded data comes from: one file a format, told apart by the file's name.
 
 mod batches;
+mod block;
 mod capture;
 mod csv;
 mod data_format;
@@ -14,6 +15,7 @@ mod span;
 mod stream;
 mod text;
 
+pub use block::{Block, Blocks, Known, Labels, Made, PointMaker};
 pub use csv::CsvReading;
 pub use data_format::DataFormat;
 pub use made::MadeUp;
@@ -75,6 +77,11 @@ pub trait Source {
 
     /// How many queries the batches come from; `None` for data that is not in batches.
     fn queries(&self) -> Option<usize> {
+        None
+    }
+
+    /// Hands on from here what is not a point yet, if it can: so that others make points of it.
+    fn blocks(&mut self) -> Option<&mut dyn Blocks> {
         None
     }
 }

@@ -1,6 +1,6 @@
 //! A part of the time that data covers.
 
-use super::{Item, Scratch, Source};
+use super::{Blocks, Item, Scratch, Source};
 use crate::replay::ReplayError;
 
 /// The time from one moment up to another, which is no part of it.
@@ -53,5 +53,12 @@ impl Source for Within {
 
     fn queries(&self) -> Option<usize> {
         self.source.queries()
+    }
+
+    fn blocks(&mut self) -> Option<&mut dyn Blocks> {
+        // The source is left at its end.
+        let blocks = self.source.blocks().filter(|_| !self.ordered)?;
+        blocks.only(self.span);
+        Some(blocks)
     }
 }

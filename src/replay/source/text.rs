@@ -16,6 +16,14 @@ const MARK: &[u8] = b"\xef\xbb\xbf";
 /// Lines that a text in quotes may span.
 const SPAN: u64 = 100;
 
+/// Where a line is in a text, without its end, and its number in the file.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct NumberedLine {
+    pub(super) start: usize,
+    pub(super) end: usize,
+    pub(super) number: u64,
+}
+
 /// A text in lines, with their numbers.
 pub(super) struct NumberedLines<'r> {
     reader: Box<dyn BufRead + 'r>,
@@ -29,6 +37,8 @@ pub(super) struct NumberedLines<'r> {
     unread: Range<usize>,
     line: Range<usize>,
     ended: bool,
+    /// Why nothing more can be read, once what was read has been taken.
+    failed: Option<ReplayError>,
 }
 
 impl<'r> NumberedLines<'r> {
@@ -42,6 +52,7 @@ impl<'r> NumberedLines<'r> {
             unread: 0..0,
             line: 0..0,
             ended: false,
+            failed: None,
         }
     }
 
@@ -76,6 +87,45 @@ impl<'r> NumberedLines<'r> {
                 Cut::Partial { .. } => self.fill()?,
             }
         }
+    }
+
+    /// Takes all whole lines that are there, at least one, with the text that they are in; `text` is memory for what is
+    /// read next. False at the end of the file.
+    pub(super) fn advance_block(
+        &mut self,
+        text: &mut Vec<u8>,
+        lines: &mut Vec<NumberedLine>,
+    ) -> Result<bool, ReplayError> {
+        lines.clear();
+        if !self.advance_point()? {
+            return Ok(false);
+        }
+        loop {
+            let Range { start, end } = self.line;
+            lines.push(NumberedLine { start, end, number: self.number });
+            while let Cut::Partial { .. } = cut(&self.buffer[self.unread.clone()], SPAN)
+                && self.has_room()
+            {
+                // What came before an error is taken before it.
+                if let Err(error) = self.read_on() {
+                    self.failed = Some(error);
+                }
+            }
+            let Cut::Line { len, end, newlines } = cut(&self.buffer[self.unread.clone()], SPAN)
+            else {
+                break;
+            };
+            self.take(len, end, newlines);
+        }
+        let rest = &self.buffer[self.unread.clone()];
+        if text.len() < rest.len() {
+            text.resize(rest.len(), 0);
+        }
+        text[..rest.len()].copy_from_slice(rest);
+        self.unread = 0..rest.len();
+        self.line = 0..0;
+        std::mem::swap(&mut self.buffer, text);
+        Ok(true)
     }
 
     /// Returns the latest line without its end.
@@ -129,6 +179,20 @@ impl<'r> NumberedLines<'r> {
         self.line = 0..0;
         if self.buffer.len() - self.unread.end < BLOCK / 2 {
             self.buffer.resize((self.buffer.len() * 2).max(BLOCK), 0);
+        }
+        self.read_on()
+    }
+
+    /// Tells whether more of the file can be read without moving what has been read.
+    fn has_room(&self) -> bool {
+        let wanted = self.unread.end < BLOCK / 2 && self.unread.end < self.buffer.len();
+        wanted && !self.ended && self.failed.is_none()
+    }
+
+    /// Reads into the room behind what has been read.
+    fn read_on(&mut self) -> Result<(), ReplayError> {
+        if let Some(error) = self.failed.take() {
+            return Err(error);
         }
         let read = loop {
             match self.reader.read(&mut self.buffer[self.unread.end..]) {

@@ -10,6 +10,7 @@ pub use tick::{Override, TickTask, TickVariant, database_and_policy, id_by_file}
 use super::ReplayError;
 use super::engine::Engine;
 use super::source::{DataFormat, Item, Scratch};
+use crate::protocol::Point;
 use crate::protocol::group::{self, Grouping, Shard};
 use crate::script::ScriptHandler;
 use crate::script::config::Config;
@@ -106,7 +107,9 @@ impl Task {
 /// How groups are assigned to engines, if a task is spread over several of them.
 #[derive(Clone, Debug)]
 pub enum Lanes {
-    /// By these tags of points.
+    /// By the ids of the groups that points are put into.
+    Groups(Grouping),
+    /// By these tags of points, which are those of several groupings.
     Tags(Grouping),
     /// By the groups that batches have.
     Batches,
@@ -114,12 +117,26 @@ pub enum Lanes {
 
 impl Lanes {
     /// Returns the key group of an item.
-    pub fn key_group(&self, kind: Item, scratch: &Scratch) -> usize {
-        match (self, kind) {
-            (Self::Tags(grouping), Item::Point) => grouping.key_group(&scratch.point),
-            (_, Item::Batch) => group::key_group(scratch.batch.group.as_bytes()),
-            _ => 0,
+    pub fn key_group(&mut self, kind: Item, scratch: &Scratch) -> usize {
+        match kind {
+            Item::Point => self.key_group_of(&scratch.point),
+            Item::Batch => group::key_group(scratch.batch.group.as_bytes()),
+            Item::Frame => 0,
         }
+    }
+
+    /// Returns the key group of a point, by its measurement and tags.
+    pub fn key_group_of(&mut self, point: &Point) -> usize {
+        match self {
+            Self::Groups(grouping) => grouping.key_group_of_id(point),
+            Self::Tags(grouping) => grouping.key_group(point),
+            Self::Batches => 0,
+        }
+    }
+
+    /// Tells whether a group's id says which engine has it, so that states can be spread as the data is.
+    pub fn go_by_id(&self) -> bool {
+        !matches!(self, Self::Tags(_))
     }
 }
 

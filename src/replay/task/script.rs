@@ -111,7 +111,7 @@ impl ScriptTask {
             DataKind::Stream if self.group_by.is_empty() => {
                 return Err("there is one group (--group-by makes several)".into());
             }
-            DataKind::Stream => Lanes::Tags(Grouping::by(&self.group_by)),
+            DataKind::Stream => Lanes::Groups(Grouping::by(&self.group_by)),
         };
         let mut registry = UdfRegistry::plain(self.config.clone(), true);
         if let Ok(script) = registry.script(UDF, &self.script) {
@@ -375,7 +375,7 @@ impl Condition for ScriptCondition {
     }
 
     fn remember(&self, memory: &mut Memory<'_>) -> Result<(), TickError> {
-        memory.value("fields of conditions", &mut *self.fields.borrow_mut())
+        memory.common("fields of conditions", &mut *self.fields.borrow_mut())
     }
 
     fn unseen(&self) -> Vec<Unseen> {

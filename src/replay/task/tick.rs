@@ -147,7 +147,10 @@ impl TickTask {
         // A TICKscript that is wrong says so when its engine is made.
         self.definitions().map_or_else(
             |_| Err(String::new()),
-            |definitions| definitions.spread().map(Lanes::Tags),
+            |definitions| {
+                let tags = definitions.spread()?;
+                Ok(definitions.only_grouping().map_or(Lanes::Tags(tags), Lanes::Groups))
+            },
         )
     }
 

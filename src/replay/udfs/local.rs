@@ -1,6 +1,7 @@
 //! A script as a function of a graph: the agent in memory. What flows goes in as the daemon would send
 //! it, and what the script writes comes out.
 
+use crate::agent::workers::Lead;
 use crate::agent::{AgentError, Control, Handler, Pulse, Session, Watch, Watchdog};
 use crate::protocol::frame::split_first;
 use crate::protocol::message::{
@@ -263,6 +264,20 @@ impl Udf for LocalUdf {
         self.initialise()?;
         let restore = RestoreRequest { snapshot: snapshot.to_vec() };
         self.ask(request::Message::Restore(restore)).map(drop)
+    }
+
+    fn split(
+        &mut self,
+        snapshot: &[u8],
+        parts: usize,
+        owner: &mut dyn FnMut(&[u8]) -> usize,
+    ) -> Result<Option<Vec<Vec<u8>>>, TickError> {
+        Ok(self.session.handler().split(snapshot, parts, owner))
+    }
+
+    fn join(&mut self, snapshots: &[Vec<u8>]) -> Result<Vec<u8>, TickError> {
+        let joined = self.session.handler().join(snapshots, false);
+        joined.map_err(|error| self.error(ReplayError::Agent(error.into())))
     }
 
     fn missed(&self) -> Vec<String> {

@@ -55,6 +55,29 @@ impl Definitions {
             Some(common) => Ok(Grouping::by(&common.into_iter().collect::<Vec<_>>())),
         }
     }
+
+    /// Returns how points are grouped, if each `|from()` groups them alike.
+    pub fn only_grouping(&self) -> Option<Grouping> {
+        let mut groupings = self.definitions.iter().filter(|d| d.is_node("from")).map(grouping_of);
+        let first = groupings.next()?;
+        let alike = |other: &Grouping| {
+            (other.all, &other.names, other.by_name) == (first.all, &first.names, first.by_name)
+        };
+        groupings.all(|other| alike(&other)).then_some(first)
+    }
+}
+
+/// How a `|from()` groups.
+fn grouping_of(from: &Definition) -> Grouping {
+    let arguments = from.last("groupBy").map_or(&[][..], |property| &property.arguments);
+    let tag = |argument: &Object| match argument {
+        Object::Star => Some("*".to_owned()),
+        argument => argument.as_string().map(|tag| tag.to_string()),
+    };
+    let tags: Vec<String> = arguments.iter().filter_map(tag).collect();
+    let mut grouping = Grouping::by(&tags);
+    grouping.by_name = from.flag("groupByMeasurement");
+    grouping
 }
 
 /// The tags that a `|from()` groups by; `None` for all.

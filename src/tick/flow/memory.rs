@@ -10,6 +10,7 @@ use crate::tick::error::{Result, TickError};
 use crate::tick::lambda::Lambda;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
 /// Something that a node remembers.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -37,6 +38,47 @@ enum Way<'m> {
     Recall(&'m [Remembered]),
     /// Notes whether anything is named.
     Ask(&'m mut bool),
+    /// Puts together what the node remembers in several graphs, of which each has taken the data of other groups. All of
+    /// them began with the `base`, as far as that is of no group.
+    Join {
+        base: &'m [Remembered],
+        parts: &'m [&'m [Remembered]],
+        into: &'m mut Vec<Remembered>,
+    },
+}
+
+/// A value of all groups that can be put together from graphs which have taken the data of other groups each.
+pub trait Common: Serialize + DeserializeOwned {
+    /// Adds what another graph has; both began with the `base`.
+    fn add(&mut self, more: Self, base: Option<&Self>);
+}
+
+impl Common for bool {
+    fn add(&mut self, more: Self, _base: Option<&Self>) {
+        *self |= more;
+    }
+}
+
+/// A time: the later one.
+impl Common for Option<i64> {
+    fn add(&mut self, more: Self, _base: Option<&Self>) {
+        *self = (*self).max(more);
+    }
+}
+
+/// Entries of which each is changed by one graph.
+impl<V> Common for BTreeMap<String, V>
+where
+    V: Serialize + DeserializeOwned + PartialEq,
+{
+    fn add(&mut self, more: Self, base: Option<&Self>) {
+        for (key, value) in more {
+            let unchanged = base.and_then(|base| base.get(&key)).is_some_and(|old| *old == value);
+            if !unchanged || !self.contains_key(&key) {
+                self.insert(key, value);
+            }
+        }
+    }
 }
 
 impl<'m> Memory<'m> {
@@ -48,6 +90,16 @@ impl<'m> Memory<'m> {
     /// Gives back to a node what was kept.
     pub fn recall(node: &'m str, from: &'m [Remembered]) -> Self {
         Self { way: Way::Recall(from), node }
+    }
+
+    /// Puts together what a node remembers in several graphs.
+    pub fn join(
+        node: &'m str,
+        base: &'m [Remembered],
+        parts: &'m [&'m [Remembered]],
+        into: &'m mut Vec<Remembered>,
+    ) -> Self {
+        Self { way: Way::Join { base, parts, into }, node }
     }
 
     /// Sets `any` if a node names anything.
@@ -81,11 +133,39 @@ impl<'m> Memory<'m> {
             Way::Ask(any) => **any = true,
             Way::Keep(into) => into.push(remembered(self.node, name, None, value)?),
             Way::Recall(from) => {
-                let shared = |one: &&Remembered| one.group.is_none() && one.name == name;
-                if let Some(one) = from.iter().find(shared) {
+                if let Some(one) = common(from, name) {
                     *value = recalled(self.node, one, fits)?;
                 }
             }
+            Way::Join { .. } => {
+                return Err(TickError::Node {
+                    node: self.node.to_owned(),
+                    message: format!("what it remembers as '{name}' is that of all groups"),
+                });
+            }
+        }
+        Ok(())
+    }
+
+    /// Keeps or recalls a value of all groups that can be put together from several graphs.
+    ///
+    /// # Errors
+    /// As [`Memory::value`].
+    pub fn common<T: Common>(&mut self, name: &str, value: &mut T) -> Result<()> {
+        let Way::Join { base, parts, into } = &mut self.way else { return self.value(name, value) };
+        let read = |from: &[Remembered]| {
+            common(from, name).map(|one| recalled::<T>(self.node, one, |_| true)).transpose()
+        };
+        let base = read(base)?;
+        let mut joined: Option<T> = None;
+        for part in *parts {
+            match (&mut joined, read(part)?) {
+                (Some(joined), Some(more)) => joined.add(more, base.as_ref()),
+                (joined, more) => *joined = joined.take().or(more),
+            }
+        }
+        if let Some(joined) = joined {
+            into.push(remembered(self.node, name, None, &joined)?);
         }
         Ok(())
     }
@@ -126,6 +206,13 @@ impl<'m> Memory<'m> {
                     }
                 }
             }
+            Way::Join { parts, into, .. } => {
+                let all = parts.iter().flat_map(|part| part.iter());
+                let mut all: Vec<_> =
+                    all.filter(|one| one.group.is_some() && one.name == name).cloned().collect();
+                all.sort_by(|a, b| a.group.cmp(&b.group));
+                into.extend(all);
+            }
         }
         Ok(())
     }
@@ -142,6 +229,11 @@ impl<'m> Memory<'m> {
         }
         Ok(())
     }
+}
+
+/// Finds a value of all groups.
+fn common<'r>(from: &'r [Remembered], name: &str) -> Option<&'r Remembered> {
+    from.iter().find(|one| one.group.is_none() && one.name == name)
 }
 
 fn remembered<T: Serialize>(

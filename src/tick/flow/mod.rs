@@ -16,7 +16,7 @@ mod unseen;
 pub mod words;
 
 pub use by_group::ByGroup;
-pub use memory::{Memory, Remembered};
+pub use memory::{Common, Memory, Remembered};
 pub use message::{Edge, Message, Pool};
 pub use node::{Node, Outbox, Sent, Tally};
 pub use outside::{LevelChange, Outside, Write};

@@ -175,6 +175,27 @@ pub trait Node {
         Ok(())
     }
 
+    /// Takes a snapshot of a function apart, as [`crate::tick::udf::Udf::split`] does.
+    ///
+    /// # Errors
+    /// A function whose groups cannot be told apart.
+    fn split(
+        &mut self,
+        _snapshot: &[u8],
+        _parts: usize,
+        _owner: &mut dyn FnMut(&[u8]) -> usize,
+    ) -> Result<Option<Vec<Vec<u8>>>> {
+        Ok(None)
+    }
+
+    /// Makes one snapshot of a function of several, as [`crate::tick::udf::Udf::join`] does.
+    ///
+    /// # Errors
+    /// Snapshots that cannot be put together.
+    fn join(&mut self, snapshots: &[Vec<u8>]) -> Result<Vec<u8>> {
+        Ok(snapshots.first().cloned().unwrap_or_default())
+    }
+
     /// Returns the names that the node was given and that nothing in the data had.
     fn unseen(&self) -> Vec<Unseen> {
         Vec::new()

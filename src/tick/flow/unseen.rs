@@ -1,6 +1,7 @@
 //! Names that a task was given and that nothing in the data had: a slip of the keyboard in a
 //! measurement, a tag or a field would otherwise pass in silence.
 
+use super::memory::Common;
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 use std::collections::BTreeSet;
@@ -79,6 +80,21 @@ impl Wanted {
         let present = self.present.list();
         let names = self.missing.iter().filter(|_| !present.is_empty());
         names.map(|name| Unseen { kind, name: name.clone(), present: present.clone() }).collect()
+    }
+}
+
+/// A name is missing if no graph has met it.
+impl Common for Wanted {
+    fn add(&mut self, more: Self, base: Option<&Self>) {
+        self.missing.retain(|name| more.missing.contains(name));
+        self.present.add(more.present, base.map(|base| &base.present));
+    }
+}
+
+impl Common for Names {
+    fn add(&mut self, more: Self, _base: Option<&Self>) {
+        self.looks = self.looks.max(more.looks);
+        more.names.iter().for_each(|name| self.keep(name));
     }
 }
 

@@ -3,6 +3,7 @@
 mod clock;
 mod collected;
 mod delivery;
+mod parts;
 mod state;
 
 pub use collected::{Collected, CollectedEvent};

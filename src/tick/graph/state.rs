@@ -72,7 +72,7 @@ impl NodeIdentity {
     }
 
     /// Tells whether it is the node of the other's kind and number.
-    fn is_place_of(&self, other: &Self) -> bool {
+    pub(super) fn is_place_of(&self, other: &Self) -> bool {
         (&self.kind, self.number, self.is_function)
             == (&other.kind, other.number, other.is_function)
     }

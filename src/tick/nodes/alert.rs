@@ -265,7 +265,7 @@ impl Node for Alert {
         let policy = self.policy;
         memory.groups_if("levels", &mut self.groups, |state| state.fits(&policy))?;
         let mut events: BTreeMap<_, _> = std::mem::take(&mut self.events).into_iter().collect();
-        let recalled = memory.value("last event of each id", &mut events);
+        let recalled = memory.common("last event of each id", &mut events);
         self.events = events.into_iter().collect();
         recalled?;
         self.levels.remember(memory)

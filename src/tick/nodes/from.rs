@@ -130,8 +130,8 @@ impl Node for From {
                 memory.value(&name, state)?;
             }
         }
-        memory.value("whether a point of the measurement has come", &mut self.met)?;
-        memory.value("other measurements", &mut self.others)?;
-        memory.value("tags to group by", &mut self.tags)
+        memory.common("whether a point of the measurement has come", &mut self.met)?;
+        memory.common("other measurements", &mut self.others)?;
+        memory.common("tags to group by", &mut self.tags)
     }
 }

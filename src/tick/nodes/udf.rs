@@ -140,6 +140,19 @@ impl Node for Call {
         self.udf.restart(snapshot, self.now)
     }
 
+    fn split(
+        &mut self,
+        snapshot: &[u8],
+        parts: usize,
+        owner: &mut dyn FnMut(&[u8]) -> usize,
+    ) -> Result<Option<Vec<Vec<u8>>>> {
+        self.udf.split(snapshot, parts, owner)
+    }
+
+    fn join(&mut self, snapshots: &[Vec<u8>]) -> Result<Vec<u8>> {
+        self.udf.join(snapshots)
+    }
+
     fn unseen(&self) -> Vec<Unseen> {
         let present = self.fields.list();
         let missed = self.udf.missed().into_iter().filter(|name| !self.fields.has(name));
@@ -149,7 +162,7 @@ impl Node for Call {
     }
 
     fn remember(&mut self, memory: &mut Memory<'_>) -> Result<()> {
-        memory.value("fields", &mut self.fields)?;
-        memory.value("now", &mut self.now)
+        memory.common("fields", &mut self.fields)?;
+        memory.common("now", &mut self.now)
     }
 }
