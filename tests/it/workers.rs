@@ -603,11 +603,13 @@ fn lines_of_every_kind_are_read_as_by_one_worker() {
     let avg = repo("scripts/moving_avg.rhai");
     let average = ["--set", "field=usage", "--set", "size=3", "--group-by", "host"];
     let skip = ["--skip-bad-lines"];
+    const FROM: &str = "1970-01-01T00:00:00.00001Z";
+    const TO: &str = "1970-01-01T00:00:00.000015Z";
     let runs: [(&Path, &[&str], i32); 5] = [
         (&data, &["--skip-bad-lines", "--format", "json"], 0),
         (&data, &["--skip-bad-lines", "--measurement", "other"], 0),
         (&data, &["--skip-bad-lines", "--measurement", "others"], 0),
-        (&data, &["--skip-bad-lines", "--from", "10000", "--to", "15000"], 0),
+        (&data, &["--skip-bad-lines", "--from", FROM, "--to", TO], 0),
         (&bad, &[], 1),
     ];
     for (data, arguments, code) in runs {

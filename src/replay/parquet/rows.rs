@@ -183,7 +183,9 @@ fn times(
     unit: &mut Option<Unit>,
     odd: &mut BTreeMap<usize, String>,
 ) -> Vec<i64> {
-    if let (Kind::Times(_) | Kind::Int96, Some(times)) = (column.kind, part.take_ints()) {
+    if matches!(column.kind, Kind::Times(_) | Kind::Int96)
+        && let Some(times) = part.take_ints()
+    {
         return times;
     }
     let mut time = |row: usize| {

@@ -36,6 +36,8 @@ pub(super) struct Threads {
     spare_blocks: Vec<Block>,
     spare_picks: Vec<Vec<u32>>,
     taken: Taken,
+    /// A chunk has failed: with one engine nothing would come after it.
+    failed: bool,
     /// What the state that the replay began with says of all groups.
     base: Vec<RunState>,
 }
@@ -81,6 +83,7 @@ impl Threads {
             spare_blocks: Vec::new(),
             spare_picks: Vec::new(),
             taken: Taken::default(),
+            failed: false,
             base: Vec::new(),
         };
         threads.started()?;
@@ -197,6 +200,7 @@ impl Threads {
 
     /// Makes new engines.
     pub(super) fn restart(&mut self) -> Result<(), ReplayError> {
+        self.failed = false;
         self.workers.iter_mut().try_for_each(|worker| worker.ask(Request::Restart))?;
         self.started()
     }
@@ -300,6 +304,10 @@ impl Threads {
     /// Takes an answer of each thread and writes its lines.
     fn collect(&mut self, writers: &mut Writers) -> Result<Vec<Answer>, ReplayError> {
         let mut answers = self.workers.iter().map(Worker::answer).collect::<Result<Vec<_>, _>>()?;
+        if self.failed {
+            return Ok(Vec::new());
+        }
+        self.failed = answers.iter().any(|answer| answer.error.is_some());
         if self.is_spread() {
             cut_after_failure(&mut answers);
         }
