@@ -3,11 +3,9 @@
 use super::*;
 use crate::replay::effects::Show;
 use crate::replay::quality::{Interval, Quality};
-use crate::replay::state::StateFile;
 use crate::replay::summary::Summary;
 use crate::replay::task::{Alerts, ScriptTask, Use};
 use std::cell::RefCell;
-use std::path::Path;
 use std::rc::Rc;
 
 #[derive(Clone, Default)]
@@ -193,54 +191,5 @@ fn an_error_on_a_thread_ends_the_lines_where_one_engine_ends_them() {
     assert_eq!(one.0.lines().count(), 1999);
     for cores in [2, 3] {
         assert_eq!(failed(cores), one);
-    }
-}
-
-/// The snapshot of one function is spread over threads, too.
-#[test]
-fn a_snapshot_of_one_function_goes_on_with_several_threads() {
-    let Task::Script(mut task) = averages() else { unreachable!() };
-    task.uses.truncate(1);
-    let task = Task::Script(task);
-    let play = |cores, from: i64, to: u64, state: Option<Vec<u8>>| {
-        let memory = Memory::default();
-        let writers = Writers { shown: Box::new(memory.clone()), points: None };
-        let mut player = Player::start_with_state(task.clone(), writers, cores).unwrap();
-        if let Some(snapshot) = state {
-            player.resume(&StateFile::Snapshot(snapshot), Path::new("s")).unwrap();
-        }
-        player.goes_on();
-        let mut source = Wandering(from);
-        let mut scratch = Scratch::default();
-        let mut points = Vec::new();
-        for _ in 0..to {
-            source.next(&mut scratch).unwrap();
-            points.push(scratch.point.clone());
-        }
-        player.play(&mut Points(points.into_iter()), &mut |_| {}).unwrap();
-        player.finish(&[]).unwrap();
-        let state = player.left().unwrap().clone();
-        let function = state.runs[0].nodes.iter().find_map(|node| node.function.clone());
-        (String::from_utf8(memory.0.take()).unwrap(), function.unwrap().0)
-    };
-    let whole = play(1, 0, 200, None).0;
-    for (first, second) in [(1, 3), (3, 2), (2, 1)] {
-        let (left, snapshot) = play(first, 0, 77, None);
-        let (right, _) = play(second, 77, 123, Some(snapshot));
-        // An alert of the second part may be one again, since only the function has gone on.
-        let points = |text: &str| {
-            text.lines().filter(|l| l.contains("m,host")).map(str::to_owned).collect::<Vec<_>>()
-        };
-        assert_eq!(points(&(left + &right)), points(&whole), "{first}, {second}");
-    }
-}
-
-struct Points(std::vec::IntoIter<crate::protocol::Point>);
-
-impl Source for Points {
-    fn next(&mut self, scratch: &mut Scratch) -> Result<Option<Item>, ReplayError> {
-        let Some(point) = self.0.next() else { return Ok(None) };
-        scratch.point = point;
-        Ok(Some(Item::Point))
     }
 }
