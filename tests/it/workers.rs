@@ -584,7 +584,7 @@ fn lines_of_every_kind_are_read_as_by_one_worker() {
     let folder = Folder::new("workers-lines");
     let mut text = String::from("\u{feff}");
     for i in 0..20_000i64 {
-        let host = (i * 2_654_435_761 >> 7) % 9;
+        let host = ((i * 2_654_435_761) >> 7) % 9;
         text += &match i % 500 {
             7 => "# a comment\n\n".to_owned(),
             11 => format!("cpu,host=h{host} note=\"two\nlines\",usage=1 {i}\n"),
