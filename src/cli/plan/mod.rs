@@ -158,21 +158,13 @@ impl Plan {
         refuse::shards(args, kind)?;
         if let (Task::Tick(tick), Some(Input::Files { .. }), DataKind::Stream) =
             (&task, &input, kind)
-            && refuse::has_state(args)
-            && tick.definitions()?.edge() == Edge::Batch
         {
-            return usage(
-                "--from-state and --save-state do not apply: the queries of a batch script are asked of all \
-                 points at once, and look back before the first; give it batches (.brpl) or --influxdb",
-            );
+            refuse_states_of_queries(args, tick)?;
         }
         // A stream's measurement is chosen by the graph of a plain script.
         let chosen = matches!(task, Task::Script(_)) && kind == DataKind::Stream;
-        if drawing.is_some() && by_file && args.data.files.len() > 1 {
-            return usage(
-                "--plot does not apply: with these --labels each file is a series of its own; draw \
-                 them one after the other",
-            );
+        if drawing.is_some() && by_file {
+            refuse_picture_of_several(args)?;
         }
         let input_title =
             input.as_ref().map(|input| title(&args.script, input)).unwrap_or_default();
@@ -339,20 +331,6 @@ fn tick(
         ));
     }
     let udfs = args.tick.udf.iter();
-    let mut all = Vec::new();
-    for each in &variants.each {
-        for (number, variant) in variants.all.iter().enumerate() {
-            let mut overrides = variant.overrides()?;
-            if let Some((name, value)) = each {
-                overrides.push(variants::override_of(name, value)?);
-            }
-            all.push(TickVariant {
-                number,
-                label: variants.label(variant, each.as_ref()),
-                overrides,
-            });
-        }
-    }
     Ok(TickTask {
         name: script.to_string_lossy().into_owned(),
         text,
@@ -364,7 +342,7 @@ fn tick(
         udfs: udfs.map(|(name, text)| (name.clone(), UdfCommand::parse(text))).collect(),
         config,
         every_alert: args.alerts.every_alert,
-        variants: all,
+        variants: tick_variants(variants)?,
         out: args.tick.out.clone(),
         database: access::access(&args.influx)?.filter(|_| args.influx.write).map(Box::new),
         reads: args
@@ -378,4 +356,42 @@ fn tick(
         show,
         ..TickTask::default()
     })
+}
+
+/// The variants of a TICKscript: for each use that --each names, each combination of --sweep.
+fn tick_variants(variants: &Variants) -> anyhow::Result<Vec<TickVariant>> {
+    let mut all = Vec::new();
+    for each in &variants.each {
+        for (number, variant) in variants.all.iter().enumerate() {
+            let mut overrides = variant.overrides()?;
+            if let Some((name, value)) = each {
+                overrides.push(variants::override_of(name, value)?);
+            }
+            let label = variants.label(variant, each.as_ref());
+            all.push(TickVariant { number, label, overrides });
+        }
+    }
+    Ok(all)
+}
+
+/// A batch script over points asks its queries of all points at once, so that there is no state between.
+fn refuse_states_of_queries(args: &ReplayArgs, task: &TickTask) -> anyhow::Result<()> {
+    if refuse::has_state(args) && task.definitions()?.edge() == Edge::Batch {
+        return usage(
+            "--from-state and --save-state do not apply: the queries of a batch script are asked of all \
+             points at once, and look back before the first; give it batches (.brpl) or --influxdb",
+        );
+    }
+    Ok(())
+}
+
+/// Labels by file make each file a series of its own, and a picture shows one.
+fn refuse_picture_of_several(args: &ReplayArgs) -> anyhow::Result<()> {
+    if args.data.files.len() > 1 {
+        return usage(
+            "--plot does not apply: with these --labels each file is a series of its own; draw them one \
+             after the other",
+        );
+    }
+    Ok(())
 }
