@@ -30,22 +30,7 @@ pub(super) fn check(
     findings: &mut Findings,
 ) {
     let about = function.about();
-    match &function.timeout {
-        None if function.told.contains(&"timeout") => {}
-        None => drop(
-            findings
-                .error(&about, "it has no timeout, and the daemon does not start without one")
-                .at(&function.place)
-                .fix("timeout = \"10s\""),
-        ),
-        Some(timeout) if timeout.value <= SHORTEST => drop(
-            findings
-                .error(&about, "its timeout is too small: the daemon wants more than 1ms")
-                .at(&timeout.place)
-                .fix("timeout = \"10s\""),
-        ),
-        Some(_) => {}
-    }
+    timeout(function, findings);
     match (&function.prog, &function.socket) {
         (Some(prog), None) if is_ours(&prog.value) => {
             program(function, &prog.value, &prog.place, user, findings);
@@ -87,6 +72,27 @@ pub(super) fn check(
         findings
             .warning(&about, format!("it has the socket of {}, so both run the same", other.name))
             .at(&function.place);
+    }
+}
+
+/// The daemon wants a timeout, and one that is long enough.
+fn timeout(function: &Function, findings: &mut Findings) {
+    let about = function.about();
+    match &function.timeout {
+        None if function.told.contains(&"timeout") => {}
+        None => drop(
+            findings
+                .error(&about, "it has no timeout, and the daemon does not start without one")
+                .at(&function.place)
+                .fix("timeout = \"10s\""),
+        ),
+        Some(timeout) if timeout.value <= SHORTEST => drop(
+            findings
+                .error(&about, "its timeout is too small: the daemon wants more than 1ms")
+                .at(&timeout.place)
+                .fix("timeout = \"10s\""),
+        ),
+        Some(_) => {}
     }
 }
 
@@ -276,25 +282,37 @@ fn hosted_files(
         if whole && !may(user, &script, Want::Read, &about, &place, findings) {
             continue;
         }
-        let loaded = ScriptText::read(&script)
-            .and_then(|text| Program::load(text, &config.limits, &Pulse::default()));
-        match loaded {
-            Ok(program) => {
-                let denied = program
-                    .files()
-                    .into_iter()
-                    .skip(1)
-                    .find_map(|module| user.may(&module, Want::Read).err());
-                if let Some(denied) = denied {
-                    denied_module(&about, &denied, user, &place, findings);
-                }
+        compiled(&script, config, user, &about, &place, findings);
+    }
+}
+
+/// Whether a script compiles, and its modules can be read.
+fn compiled(
+    script: &Path,
+    config: &Config,
+    user: &User,
+    about: &str,
+    place: &Place,
+    findings: &mut Findings,
+) {
+    let loaded = ScriptText::read(script)
+        .and_then(|text| Program::load(text, &config.limits, &Pulse::default()));
+    match loaded {
+        Ok(program) => {
+            let denied = program
+                .files()
+                .into_iter()
+                .skip(1)
+                .find_map(|module| user.may(&module, Want::Read).err());
+            if let Some(denied) = denied {
+                denied_module(about, &denied, user, place, findings);
             }
-            Err(error) => drop(
-                findings
-                    .error(&about, format!("tasks are refused: {error}"))
-                    .fix(format!("rhai-udf check {} shows it in its line", script.display())),
-            ),
         }
+        Err(error) => drop(
+            findings
+                .error(about, format!("tasks are refused: {error}"))
+                .fix(format!("rhai-udf check {} shows it in its line", script.display())),
+        ),
     }
 }
 
