@@ -138,12 +138,12 @@ def scores(minutes, values):
         yield 1 - math.exp(logs / sum(w for _, w in views))
 
 
-def alarms(minutes, pvalues, per_week, cluster):
+def alarms(minutes, pvalues, per_week, cluster, least_u=-0.2, most_u=0.3, step=0.1):
     """The positions of alarms by p-values."""
     silence = lambda values, rate: min(64, max(1, values / (8 * rate)))
-    reference, interval, weeks, n = max(16, per_week), 0.0, 0.0, 0
+    reference, interval, weeks, n = max(12, per_week), 0.0, 0.0, 0
     full = store = 4 * max(1, per_week / 7)
-    episodes = raised = 0
+    episodes, u, asked, counted, least = 0, 0.0, 0.0, 0.0, 0.0
     last_episode = last_alarm = -math.inf
     for i, p in enumerate(pvalues):
         if i:
@@ -157,15 +157,27 @@ def alarms(minutes, pvalues, per_week, cluster):
         if i < WARMUP:
             continue
         values = 10080 / interval
-        level = per_week * cluster / values
+        highest = min(per_week * cluster / values / 0.4**0.75 * math.exp(most_u), 0.3)
+        counted_below = min(reference * 5 / values, 0.3)
+        if p > max(highest, counted_below):
+            continue
+        due, asked = per_week * weeks - asked, per_week * weeks
+        u = min(most_u, max(least_u, u + step * due))
         watched = max(weeks - episodes * silence(values, reference) / values, weeks / 4)
-        level /= max((episodes + 4) / (reference * watched + 4), 0.7)
-        level /= min(1, (raised + 2) / (per_week * weeks + 2))
-        alarm = p <= min(level, 0.3) and i - last_alarm > silence(values, per_week) and store >= 1
-        if p <= reference * 5 / values and i - last_episode > silence(values, reference):
+        share = max((episodes + 16) / (reference * watched + 16), 0.4)
+        level = min(per_week * cluster / values / share**0.75 * math.exp(u), 0.3)
+        alarm = p <= level and store >= 1
+        if i - last_alarm <= max(silence(values, per_week), min(10, values / (2 * per_week))):
+            alarm = alarm and p * 10 < least
+            if p < least:
+                u += step * (counted - counted * p / least)
+                counted, least = counted * p / least, p
+        if p <= counted_below and i - last_episode > silence(values, reference):
             episodes, last_episode = episodes + 1, i
         if alarm:
-            raised, last_alarm, store = raised + 1, i, store - 1
+            last_alarm, store = i, store - 1
+            counted, least = 2 * p / level, p
+            u -= step * counted
             yield i
 
 
@@ -192,7 +204,7 @@ if __name__ == "__main__":
     values = [float(p) for p in 2 * stats.norm.sf(abs(noise))]
     write("budget.json", {
         "score": [repr(1 - p) for p in values],
-        "alarms": {k: list(alarms(minutes, [1 - (1 - p) for p in values], k, 7)) for k in (1, 7, 50)},
+        "alarms": {k: list(alarms(minutes, [1 - (1 - p) for p in values], k, 5)) for k in (1, 7, 50)},
     })
 
     draws = {

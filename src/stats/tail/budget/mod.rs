@@ -5,17 +5,23 @@
 //!
 //! Were all episodes alike, v values a week and `cluster` of them beyond the level of an episode, the level
 //! passed k times a week would be p = k · `cluster` / v. How far a series is from that is measured where there
-//! is much to count and where true anomalies are few among the usual: at the level of 16 episodes a week.
-//! Their number, with a prior of 4 as expected, scales the level asked for: adaptive levels as Gibbs and Candès 2021, "Adaptive conformal inference under distribution
-//! shift", but learned from the middle of the tail and carried on to its end, as extreme value theory does. If
-//! fewer alarms were raised than asked for, the level rises further.
+//! is much to count and where true anomalies are few among the usual: at the level of 12 episodes a week.
+//! Their number, with a prior of 16 as expected, scales the level asked for, to the power of 3/4: adaptive levels as
+//! Gibbs and Candès 2021, "Adaptive conformal inference under distribution shift", but learned from the middle of
+//! the tail and carried on to its end, as extreme value theory does. What is left is brought to what was asked for
+//! by the alarms themselves (see `controller`).
+//!
+//! After an alarm there is silence, for all that is not ten times as rare as the rarest value of the alarm.
 //!
 //! Alarms of true anomalies do not use up the budget, but there is an end: a store of 4 alarms (more for
 //! budgets above 7) fills up at 5 times the asked rate, and an alarm takes one out of it. So in the long run there are
 //! at most 5 times as many alarms as asked for, whatever the scores are.
 
+mod controller;
+
 use serde::{Deserialize, Serialize};
 
+use self::controller::{Controller, Reach};
 use super::TailRank;
 use crate::stats::{
     error::{self, Result},
@@ -24,24 +30,31 @@ use crate::stats::{
 
 const WEEK: f64 = 604_800e9;
 /// Episodes a week at the level where they are counted, or the budget if that is more.
-const REFERENCE: f64 = 16.0;
+const REFERENCE: f64 = 12.0;
 /// Values beyond that level for each episode there.
 const REFERENCE_CLUSTER: f64 = 5.0;
 /// The same at the requested level, unless the caller gives another.
-const CLUSTER: f64 = 7.0;
+const CLUSTER: f64 = 5.0;
 /// Episodes that the expectation counts for.
-const PRIOR: f64 = 4.0;
+const PRIOR: f64 = 16.0;
 /// The least share of the expected episodes: a series of few distinct values has no middle of a tail.
-const FEWEST_EPISODES: f64 = 0.7;
-/// A score that is not rarer than this never raises an alarm, whatever the budget.
+const FEWEST_EPISODES: f64 = 0.4;
+/// The power of that share by which the level is divided.
+const CARRIED: f64 = 0.75;
+/// A score that is not rarer than this never raises an alarm and is no episode, whatever the budget.
 const COMMON: f64 = 0.3;
-/// Alarms that the asked rate counts for.
-const ALARM_PRIOR: f64 = 2.0;
 /// Alarms in store, for a budget of up to 7 a week, and how many times the asked rate fills it up.
 const STORE: f64 = 4.0;
 const REFILL: f64 = 5.0;
 /// The longest silence after an alarm, in values; an eighth of the time between alarms if that is less.
 const SILENCE: f64 = 64.0;
+/// Alarms are at least so many values apart, or half of the time between alarms if that is less.
+const APART: f64 = 10.0;
+/// What is so many times as rare as the alarm before is raised in the silence, too.
+const WORSE: f64 = 10.0;
+/// The reach of the controller: scores that are p-values are known to be about right.
+const KNOWN: Reach = Reach { least: -0.2, most: 0.3, step: 0.1 };
+const RANKED: Reach = Reach { least: -0.6, most: 1.5, step: 0.2 };
 /// Gaps in the data count as this many intervals.
 const GAP: f64 = 10.0;
 /// The number of intervals over which the mean is taken.
@@ -53,6 +66,8 @@ const WARMUP: u64 = 50;
 const SHORT_WARMUP: u64 = 10;
 /// The largest budget.
 const MOST: f64 = 1e9;
+/// Marks the form of a snapshot; those of other versions begin otherwise.
+const FORM: u32 = 0x6275_6432;
 
 /// What the scores given to a budget are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -70,6 +85,7 @@ pub enum ScoreScale {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(remote = "Self")]
 pub struct AlarmBudget {
+    form: u32,
     per_week: f64,
     cluster: f64,
     rank: Option<TailRank>,
@@ -81,6 +97,7 @@ pub struct AlarmBudget {
     since_alarm: u64,
     pvalue: f64,
     store: f64,
+    controller: Controller,
 }
 
 /// How often values come, by their times.
@@ -118,7 +135,7 @@ impl Clock {
 impl AlarmBudget {
     /// Makes one for `per_week` alarms a week, above 0 and at most 10^9.
     ///
-    /// `cluster`, from 1 to 1000 and usually 7, is how many values lie beyond a level for each episode there;
+    /// `cluster`, from 1 to 1000 and usually 5, is how many values lie beyond a level for each episode there;
     /// more if surprises that are means of several fall faster than a single one.
     pub fn new(per_week: f64, scale: ScoreScale, cluster: Option<f64>) -> Result<AlarmBudget> {
         error::range("per_week", per_week, per_week > 0.0 && per_week <= MOST, "above 0")?;
@@ -130,6 +147,7 @@ impl AlarmBudget {
             ScoreScale::Probability => None,
         };
         Ok(AlarmBudget {
+            form: FORM,
             per_week,
             cluster,
             rank,
@@ -141,6 +159,7 @@ impl AlarmBudget {
             since_alarm: u64::MAX,
             pvalue: 1.0,
             store: AlarmBudget::most_stored(per_week),
+            controller: Controller::default(),
         })
     }
 
@@ -167,11 +186,13 @@ impl AlarmBudget {
     }
 
     fn judge(&mut self, pvalue: f64, values: f64) -> bool {
+        if pvalue > self.highest(values) {
+            return false;
+        }
         let reference = self.per_week.max(REFERENCE);
-        let alarm = pvalue <= self.level(reference, values);
-        let alarm = alarm && self.since_alarm as f64 > silence(values, self.per_week);
-        let alarm = alarm && self.store >= 1.0;
-        let counted = pvalue <= reference * REFERENCE_CLUSTER / values && pvalue < 1.0;
+        let level = self.level(values);
+        let alarm = self.is_due(pvalue, values) && pvalue <= level && self.store >= 1.0;
+        let counted = pvalue <= counted_below(reference, values);
         if counted && self.since_episode as f64 > silence(values, reference) {
             self.episodes += 1;
             self.since_episode = 0;
@@ -180,21 +201,45 @@ impl AlarmBudget {
             self.alarms += 1;
             self.store -= 1.0;
             self.since_alarm = 0;
+            self.controller.alarm(pvalue, level, self.reach());
         }
         alarm
     }
 
+    /// Whether a rare value is an alarm of its own and not of the one before.
+    fn is_due(&mut self, pvalue: f64, values: f64) -> bool {
+        let apart = APART.min(values / (2.0 * self.per_week));
+        if self.since_alarm as f64 > silence(values, self.per_week).max(apart) {
+            return true;
+        }
+        let worse = pvalue * WORSE < self.controller.least();
+        self.controller.within(pvalue, self.reach());
+        worse
+    }
+
+    /// The p-value above which nothing is counted and nothing raised, whatever was learned.
+    fn highest(&self, values: f64) -> f64 {
+        let counted = counted_below(self.per_week.max(REFERENCE), values);
+        let fewest = libm::pow(FEWEST_EPISODES, CARRIED);
+        let level = self.per_week * self.cluster / (values * fewest) * libm::exp(self.reach().most);
+        counted.max(level.min(COMMON))
+    }
+
     /// The p-value at which an alarm is raised.
-    fn level(&self, reference: f64, values: f64) -> f64 {
+    fn level(&mut self, values: f64) -> f64 {
         let weeks = self.clock.weeks;
+        let reference = self.per_week.max(REFERENCE);
         // No episode is counted in the silence after one: a counter with a dead time.
         let silent = self.episodes as f64 * silence(values, reference) / values;
         let watched = (weeks - silent).max(weeks / 4.0);
         let episodes = (self.episodes as f64 + PRIOR) / (reference * watched + PRIOR);
-        let episodes = episodes.max(FEWEST_EPISODES);
-        let asked = self.per_week * weeks;
-        let raised = ((self.alarms as f64 + ALARM_PRIOR) / (asked + ALARM_PRIOR)).min(1.0);
-        (self.per_week * self.cluster / (values * episodes * raised)).min(COMMON)
+        let episodes = libm::pow(episodes.max(FEWEST_EPISODES), CARRIED);
+        let factor = self.controller.factor(self.per_week * weeks, self.reach());
+        (factor * self.per_week * self.cluster / (values * episodes)).min(COMMON)
+    }
+
+    fn reach(&self) -> Reach {
+        if self.rank.is_some() { RANKED } else { KNOWN }
     }
 
     fn most_stored(per_week: f64) -> f64 {
@@ -204,7 +249,7 @@ impl AlarmBudget {
     /// The p-value at which the next alarm will be raised; `None` while there is none.
     pub fn threshold(&self) -> Option<f64> {
         let values = self.clock.values_a_week().filter(|_| self.ready())?;
-        Some(self.level(self.per_week.max(REFERENCE), values))
+        Some(self.clone().level(values))
     }
 
     /// The p-value of the newest score; 1 at first.
@@ -242,6 +287,7 @@ impl AlarmBudget {
     }
 
     fn check(&self) -> Result<()> {
+        error::intact("alarm budget", self.form == FORM, "it is of another version")?;
         AlarmBudget::new(self.per_week, ScoreScale::Any, Some(self.cluster))?;
         let clock = self.clock.interval >= 0.0 && self.clock.interval.is_finite();
         let clock = clock && self.clock.weeks >= 0.0 && self.clock.weeks.is_finite();
@@ -250,8 +296,14 @@ impl AlarmBudget {
         error::intact("alarm budget", counts, "more alarms than scores")?;
         let store = (0.0..=AlarmBudget::most_stored(self.per_week)).contains(&self.store);
         error::intact("alarm budget", store, "its store does not fit")?;
+        self.controller.check()?;
         error::probability("pvalue", self.pvalue).map(drop)
     }
+}
+
+/// The p-value up to which a score is part of an episode that is counted.
+fn counted_below(reference: f64, values: f64) -> f64 {
+    (reference * REFERENCE_CLUSTER / values).min(COMMON)
 }
 
 /// The number of values for which an episode keeps another one from beginning.

@@ -60,7 +60,7 @@ fn about_as_many_alarms_as_asked_whatever_the_tails_and_the_interval() {
             let scores = (0..n).map(|_| next());
             let raised = alarms(&mut ranked(per_week), minutes, scores).len() as f64;
             let ratio = raised / (10.0 * per_week);
-            assert!((0.4..=2.2).contains(&ratio), "{name}, {minutes} min, {per_week}: {ratio}");
+            assert!((0.5..=2.0).contains(&ratio), "{name}, {minutes} min, {per_week}: {ratio}");
         }
     }
 }
@@ -104,6 +104,45 @@ fn a_probability_is_taken_as_it_is() {
     assert!(ranked(1.0).push(0, -1.0).is_err());
     assert!(AlarmBudget::new(0.0, ScoreScale::Any, None).is_err());
     assert!(AlarmBudget::new(1.0, ScoreScale::Any, Some(0.5)).is_err());
+}
+
+/// A series that changes from noise to bursts: what was asked for is obtained in the long run all the same.
+#[test]
+fn a_series_that_changes_its_ways_comes_back_to_what_was_asked() {
+    let mut rng = Rng::new(12);
+    let mut budget = ranked(7.0);
+    let mut burst = 0.0;
+    let mut scores = |i: usize| {
+        if i > 4_032 && rng.uniform() < 0.01 {
+            burst = 3.0;
+        }
+        burst *= 0.8;
+        burst * rng.uniform() - rng.uniform().max(1e-12).ln()
+    };
+    let raised = alarms(&mut budget, 5, (0..20 * 2_016).map(&mut scores));
+    let late = raised.iter().filter(|&&i| i >= 10 * 2_016).count() as f64;
+    assert!((0.6..=1.6).contains(&(late / 70.0)), "{late}");
+}
+
+#[test]
+fn what_is_far_worse_is_raised_in_the_silence() {
+    let mut budget = AlarmBudget::new(7.0, ScoreScale::Probability, None).unwrap();
+    let score = |i: usize| match i {
+        1_000 => 1.0 - 1e-4,
+        1_005 => 1.0 - 0.5e-4,
+        1_020 => 1.0 - 1e-6,
+        1_025 => 1.0 - 0.5e-6,
+        _ => 0.5,
+    };
+    assert_eq!(alarms(&mut budget, 5, (0..1_100).map(score)), [1_000, 1_020]);
+}
+
+#[test]
+fn a_snapshot_of_another_version_is_refused() {
+    let mut budget = ranked(7.0);
+    budget.form += 1;
+    let bytes = postcard::to_stdvec(&budget).unwrap();
+    assert!(postcard::from_bytes::<AlarmBudget>(&bytes).is_err());
 }
 
 #[test]

@@ -1,0 +1,68 @@
+//! What brings the number of alarms to what was asked for: an integral controller.
+//!
+//! The level is multiplied by e^u. u rises with the alarms asked for as time goes by and falls with each alarm
+//! (conformal PID control, Angelopoulos, Candès and Tibshirani 2023). An alarm whose least p-value is p, raised at
+//! level l, counts 2 p / l: one on average if the p-values of usual episodes are anywhere below the level, next to
+//! nothing if it is far beyond. So true anomalies, which are, do not use up the budget.
+
+use serde::{Deserialize, Serialize};
+
+use crate::stats::error::{self, Result};
+
+/// What an alarm counts whose p-value is that of the level.
+const MARGINAL: f64 = 2.0;
+
+/// How far and how fast u goes: its bounds, and what it changes by for an alarm.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Reach {
+    pub(super) least: f64,
+    pub(super) most: f64,
+    pub(super) step: f64,
+}
+
+/// The logarithm u of the factor on the level, and the newest alarm.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub(super) struct Controller {
+    u: f64,
+    /// The alarms asked for so far when u was last brought up to date.
+    asked: f64,
+    /// What the newest alarm counted, and its least p-value.
+    counted: f64,
+    least: f64,
+}
+
+impl Controller {
+    /// Brings u up to date, `asked` alarms having been asked for so far, and returns the factor on the level.
+    pub(super) fn factor(&mut self, asked: f64, reach: Reach) -> f64 {
+        let due = (asked - self.asked).max(0.0);
+        self.asked = asked;
+        self.u = (self.u + reach.step * due).clamp(reach.least, reach.most);
+        libm::exp(self.u)
+    }
+
+    /// Counts an alarm of `pvalue`, at most `level`.
+    pub(super) fn alarm(&mut self, pvalue: f64, level: f64, reach: Reach) {
+        (self.counted, self.least) = (MARGINAL * pvalue / level, pvalue);
+        self.u -= reach.step * self.counted;
+    }
+
+    /// A value in the silence after the newest alarm: that counts less if it was part of something rarer.
+    pub(super) fn within(&mut self, pvalue: f64, reach: Reach) {
+        if pvalue < self.least {
+            let counts = self.counted * (pvalue / self.least);
+            self.u += reach.step * (self.counted - counts);
+            (self.counted, self.least) = (counts, pvalue);
+        }
+    }
+
+    /// The least p-value of the newest alarm; 0 before the first.
+    pub(super) fn least(&self) -> f64 {
+        self.least
+    }
+
+    pub(super) fn check(&self) -> Result<()> {
+        let finite = self.u.is_finite() && self.asked >= 0.0 && self.asked.is_finite();
+        let alarm = (0.0..=MARGINAL).contains(&self.counted) && (0.0..=1.0).contains(&self.least);
+        error::intact("alarm budget", finite && alarm, "its controller is not a number")
+    }
+}
