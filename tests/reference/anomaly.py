@@ -177,7 +177,7 @@ def alarms(minutes, pvalues, per_week, cluster, least_u=-0.2, most_u=0.3, step=0
         if alarm:
             last_alarm, store = i, store - 1
             counted, least = 2 * p / level, p
-            u -= step * counted
+            u = max(least_u, u - step * counted)
             yield i
 
 

@@ -43,7 +43,7 @@ impl Controller {
     /// Counts an alarm of `pvalue`, at most `level`.
     pub(super) fn alarm(&mut self, pvalue: f64, level: f64, reach: Reach) {
         (self.counted, self.least) = (MARGINAL * pvalue / level, pvalue);
-        self.u -= reach.step * self.counted;
+        self.u = (self.u - reach.step * self.counted).max(reach.least);
     }
 
     /// A value in the silence after the newest alarm: that counts less if it was part of something rarer.
