@@ -40,7 +40,7 @@ impl Version {
         let script = bundle.unpack(folder.path())?;
         let task = task(bundle, &script)?;
         let grouping = match task.lanes() {
-            Ok(Lanes::Tags(grouping)) => grouping,
+            Ok(Lanes::Groups(grouping) | Lanes::Tags(grouping)) => grouping,
             Ok(Lanes::Batches) => return Err(FleetError::Usage("the task wants batches".into())),
             Err(why) if why.is_empty() => {
                 // The engine says what is wrong with the TICKscript.
