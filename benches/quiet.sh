@@ -1,7 +1,7 @@
 #!/bin/bash
 # The figures of issues 12 and 14, on a quiet machine: models, a model in a script, workers, long replays, Parquet, execd.
 #
-#     cargo build --release --features parquet
+#     cargo build --release
 #     RHAI_UDF_BENCH_MODELS=/tmp/mb benches/quiet.sh            # all
 #     benches/quiet.sh workers archive                          # some
 #

@@ -53,8 +53,8 @@ pub fn write<R: Read>(
 
 /// What a build says that has no Parquet.
 #[cfg(not(feature = "parquet"))]
-const ABSENT: &str = "this rhai-udf was built without Parquet: build it with cargo install --path . \
-                      --features parquet, or convert the file";
+const ABSENT: &str = "this rhai-udf was built without Parquet: build it without --no-default-features, \
+                      or convert the file";
 
 /// Opens no file.
 ///
