@@ -122,7 +122,7 @@ impl Worker {
     /// # Errors
     /// Another worker with the same name. What servers refuse is tried again.
     pub(crate) fn run(&mut self) -> Result<()> {
-        let mut twin = 0;
+        let (mut twin, mut heard_at) = (0, Instant::now());
         let (mut beat, mut look) = (None::<Instant>, Instant::now());
         loop {
             let told = self.told.try_iter().collect::<Vec<_>>();
@@ -131,9 +131,9 @@ impl Worker {
                 let Ok(beat) = serde_json::from_slice::<Beat>(&heard.payload) else { continue };
                 if beat.worker != self.ground.worker {
                     self.peers.hear(beat);
-                } else if beat.began < self.born && !beat.leaving {
-                    // One that was just killed may be heard a last time.
-                    twin += 1;
+                } else if beat.began < self.born && !beat.leaving && heard_at.elapsed() >= BEAT {
+                    // One that was just killed may be heard a last time, and what its servers held back comes at once.
+                    (twin, heard_at) = (twin + 1, Instant::now());
                 }
             }
             if twin > TWIN {

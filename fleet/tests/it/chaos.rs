@@ -48,8 +48,8 @@ fn chaos(seconds: u64, seed: u64) {
             let event = match dice.roll(5) {
                 0 => {
                     let id = ["a", "b", "c"][which];
-                    let new = fleet.worker(id);
-                    std::mem::replace(&mut workers[which], new).kill();
+                    workers[which].signal("-KILL");
+                    workers[which] = fleet.worker(id);
                     format!("kill worker {which}")
                 }
                 1 => {

@@ -76,7 +76,8 @@ fn versions_are_deployed_while_workers_and_servers_are_killed() {
             std::fs::write(fleet.script(), version(number)).unwrap();
             servers.kill(number as usize % 3);
             let id = ["a", "b"][which];
-            std::mem::replace(&mut workers[which], fleet.worker(id)).kill();
+            workers[which].signal("-KILL");
+            workers[which] = fleet.worker(id);
             // It may be refused while partitions have no owner, and is then deployed nowhere.
             wait_for("a deployment", || fleet.run(&["deploy", "count.rhai"]).status.success());
             servers.restart(number as usize % 3);
