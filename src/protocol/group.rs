@@ -7,8 +7,9 @@ use super::{Batch, Point};
 use std::borrow::Cow;
 
 /// The number of key groups: groups whose ids have the same [`key_group`] are handled at the same place
-/// where groups are spread over threads or machines.
-pub const KEY_GROUPS: usize = 64;
+/// where groups are spread over threads. There are many, so that two of a few groups are seldom of the same key group:
+/// with 64, one thread of two often had five groups of eight.
+pub const KEY_GROUPS: usize = 4096;
 
 /// Returns the key group of a group's id, below [`KEY_GROUPS`]. It is the first bits of
 /// its [`hash`]; a [`Shard`] goes by the last ones, so the groups of a shard still spread over threads.

@@ -2,6 +2,9 @@
 
 use super::group::{KEY_GROUPS, key_group};
 
+/// Groups are spread over so many workers at most.
+pub const MOST_WORKERS: usize = 64;
+
 /// Which worker has which key group. The first group that is seen of a key group gives it to the next
 /// worker in turn, so that a few groups are spread evenly.
 #[derive(Debug, Clone)]
@@ -15,9 +18,9 @@ pub struct Owners {
 const NOBODY: u8 = u8::MAX;
 
 impl Owners {
-    /// Makes a table for so many workers, at most [`KEY_GROUPS`].
+    /// Makes a table for so many workers, at most [`MOST_WORKERS`].
     pub fn new(workers: usize) -> Self {
-        Self { owners: [NOBODY; KEY_GROUPS], next: 0, workers: workers.clamp(1, KEY_GROUPS) }
+        Self { owners: [NOBODY; KEY_GROUPS], next: 0, workers: workers.clamp(1, MOST_WORKERS) }
     }
 
     /// Returns the worker of a group.

@@ -23,9 +23,8 @@ use super::{
 use crew::Crew;
 use std::io::{Read, Write};
 
-/// Sessions are spread over so many workers at most: more than there are key groups would have nothing to
-/// do.
-pub const MOST: usize = crate::protocol::group::KEY_GROUPS;
+/// Sessions are spread over so many workers at most.
+pub const MOST: usize = crate::protocol::owners::MOST_WORKERS;
 
 /// What became of a changed program that a handler has tried.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,6 +1,6 @@
 //! Which worker a message is for, and the chunks in which messages are handed over.
 //!
-//! A group belongs to one of 64 key groups, by the hash of its id, and a key group to one worker. States
+//! A group belongs to one of 4,096 key groups, by the hash of its id, and a key group to one worker. States
 //! can move between any numbers of workers, since nothing remembers who had a group.
 
 use crate::protocol::Point;
@@ -144,7 +144,6 @@ impl Router {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::protocol::group::KEY_GROUPS;
 
     fn frame(time: i64, group: &str) -> Vec<u8> {
         let mut point = Point::new(time);
@@ -165,10 +164,12 @@ mod tests {
         assert_eq!(first, again);
         let ones = first.iter().sum::<usize>();
         assert!((400..600).contains(&ones), "{ones} of 1000 groups belong to the second");
-        let mut keys: Vec<usize> = ids.iter().map(|id| key_group(id.as_bytes())).collect();
-        keys.sort_unstable();
-        keys.dedup();
-        assert_eq!(keys.len(), KEY_GROUPS, "every key group occurs");
+        for cpus in 2..16 {
+            let mut router = Router::new(2);
+            let ids = (0..cpus).map(|i| format!("cpu=cpu{i},host=web-1"));
+            let ones = ids.map(|id| router.owner(id.as_bytes())).sum::<usize>();
+            assert_eq!(ones, cpus / 2, "of {cpus} groups");
+        }
     }
 
     #[test]

@@ -22,7 +22,7 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
 /// Rows that are decoded at once.
-const ROWS: usize = 8192;
+const ROWS: usize = 4096;
 
 /// Blocks that may wait to be read.
 const AHEAD: usize = 3;

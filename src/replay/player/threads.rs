@@ -19,7 +19,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 /// Chunks that threads may be busy with while the next is read.
-const AHEAD: usize = 4;
+const AHEAD: usize = 8;
 
 /// Engines on threads.
 pub(super) struct Threads {
