@@ -127,3 +127,75 @@ fn the_order_of_lines_does_not_depend_on_how_fast_a_script_is() {
         run.text().lines().take(30).collect::<Vec<_>>().join("\n")
     );
 }
+
+/// The text of a script without its function `points`.
+fn by_point(script: &str) -> String {
+    let start = script.find("\nfn points(").expect("a function `points`");
+    let end = start + script[start..].find("\n}\n").expect("its end") + 3;
+    let rest = format!("{}\n{}", &script[..start], &script[end..]);
+    if rest.contains("\nfn point(") { rest } else { rest + "fn point(p) { emit(p); }\n" }
+}
+
+/// Points of three groups that come in turns of 1 to 40, with integers, gaps, equal times, and levels and spikes.
+fn many_points() -> String {
+    let (mut text, mut time, mut i) = (String::new(), 1_767_571_200, 0_u64);
+    for turn in 0_u64..400 {
+        for _ in 0..turn * 7 % 40 + 1 {
+            i += 1;
+            time += [60, 60, 0, 60, 61][(i % 5) as usize] + if i % 900 == 0 { 90_000 } else { 0 };
+            let noise = (i.wrapping_mul(2_654_435_761) % 1000) as f64 / 100.0;
+            let value = noise + if i % 701 == 0 { 80.0 } else { 0.0 } + (i / 3000 * 20) as f64;
+            let (group, flow) = (turn % 3, 60.0 + 4.0 * noise);
+            text += &format!(
+                "m,host=h{group} value={value},count={}i,pressure={},flow={flow},temperature=58,\
+                 vibration=0.8,current=7.{} {time}\n",
+                i % 17,
+                noise / 2.0,
+                i % 10,
+            );
+        }
+    }
+    text
+}
+
+#[test]
+fn shipped_scripts_give_the_same_point_by_point_and_in_chunks() {
+    let folder = Folder::new("by-point");
+    let data = folder.write("data.lp", &many_points());
+    std::fs::create_dir(folder.path("models")).unwrap();
+    std::fs::copy(repo("scripts/models/pump.onnx"), folder.path("models/pump.onnx")).unwrap();
+    for file in std::fs::read_dir(repo("scripts")).unwrap().map(|file| file.unwrap().path()) {
+        let Some(name) = file.file_stem().filter(|_| file.is_file()) else { continue };
+        let text = std::fs::read_to_string(&file).unwrap();
+        if !text.contains("\nfn points(") {
+            continue;
+        }
+        let options: &[&[&str]] = match name.to_str() {
+            Some("mirror") => &[&[]],
+            Some("model") => &[&["model=pump.onnx", "as=state"]],
+            Some("moving_avg") => {
+                &[&["field=value", "size=10"], &["field=count", "size=3", "as=x", "keep=false"]]
+            }
+            Some("anomaly") => &[&["field=value", "per_week=50"], &["field=count", "prefix=x"]],
+            _ => panic!("say with which options {} is tested", file.display()),
+        };
+        let copy = folder.write("copy.rhai", &by_point(&text));
+        for options in options {
+            let replayed = |script: &std::path::Path| {
+                let mut command = binary();
+                command.arg("replay").arg(script).arg("--data").arg(&data);
+                command.args(["--precision", "s", "--group-by", "host", "--format", "lp"]);
+                for option in *options {
+                    command.args(["--set", option]);
+                }
+                let run = feed(&mut command, &[]);
+                assert_eq!(run.code, Some(0), "{name:?} {options:?}: {}", run.stderr);
+                run.text()
+            };
+            let (chunks, points) = (replayed(&file), replayed(&copy));
+            assert!(chunks.lines().count() > 8_000, "{name:?}");
+            let differs = chunks.lines().zip(points.lines()).find(|(a, b)| a != b);
+            assert!(chunks == points, "{name:?} {options:?}: {differs:?}");
+        }
+    }
+}
