@@ -131,7 +131,7 @@ impl AnomalyScore {
     /// The number of steps that are ranked.
     const STEPS: usize = 32_768;
     /// How often the step beside the rhythm counts on a smooth series.
-    const STEP_WEIGHT: f64 = 3.0;
+    const STEP_WEIGHT: u32 = 3;
     /// The least p-value of a view.
     const LEAST: f64 = 1e-30;
 
@@ -162,8 +162,8 @@ impl AnomalyScore {
         let (step, mean) = self.value.push(x);
         self.smoothness.push(x, step, self.count);
         let mut views = Views::default();
-        views.add(self.state.push([x, mean])?, 1.0);
-        views.add(self.step.push([step, x])?, 1.0);
+        views.add(self.state.push([x, mean])?, 1);
+        views.add(self.step.push([step, x])?, 1);
         if let Some(time) = time {
             self.beside_the_rhythm(time, x, &mut views)?;
         }
@@ -175,13 +175,13 @@ impl AnomalyScore {
         let Some(expected) = self.rhythm.push(time, x)? else {
             if !self.rhythm.ready_at(time) {
                 // Nothing is known of the rhythm so far: half of what there is to say is not said.
-                views.add(1.0, 1.0);
+                views.add(1.0, 1);
             }
             return Ok(());
         };
         let rest = difference(x, expected);
         let (step, mean) = self.rest.push(rest);
-        views.add(self.rest_state.push([rest, mean])?, 1.0);
+        views.add(self.rest_state.push([rest, mean])?, 1);
         if self.rest.count > AnomalyScore::WARMUP {
             let pvalue = self.rest_step.push(step.abs())?;
             if self.smoothness.is_smooth() {
@@ -228,22 +228,31 @@ impl AnomalyScore {
     }
 }
 
-/// The p-values of the views of a value.
-#[derive(Clone, Copy, Debug, Default)]
+/// The product of the p-values of the views of a value, and how many they are.
+#[derive(Clone, Copy, Debug)]
 struct Views {
-    sum: f64,
-    weight: f64,
+    product: f64,
+    count: u32,
 }
 
 impl Views {
-    fn add(&mut self, pvalue: f64, weight: f64) {
-        self.sum += weight * libm::log(pvalue.max(AnomalyScore::LEAST));
-        self.weight += weight;
+    /// Takes in a view that counts `times` times. Six of the least p-value are far above the least double.
+    fn add(&mut self, pvalue: f64, times: u32) {
+        for _ in 0..times {
+            self.product *= pvalue.max(AnomalyScore::LEAST);
+        }
+        self.count += times;
     }
 
     /// Their geometric mean.
     fn mean(&self) -> f64 {
-        libm::exp(self.sum / self.weight)
+        libm::exp(libm::log(self.product) / f64::from(self.count))
+    }
+}
+
+impl Default for Views {
+    fn default() -> Views {
+        Views { product: 1.0, count: 0 }
     }
 }
 

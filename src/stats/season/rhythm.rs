@@ -109,6 +109,11 @@ impl Rhythm {
 
     /// The number of the cell of a time, counted from 1970.
     fn number(&self, time: i64) -> i64 {
+        let cells = u64::from(self.cells);
+        if self.period.is_multiple_of(cells) {
+            // The period fits i64, and a division of 128 bits would take several times as long.
+            return time.div_euclid((self.period / cells) as i64);
+        }
         let number = (i128::from(time) * i128::from(self.cells)).div_euclid(self.period.into());
         number.clamp(i64::MIN.into(), i64::MAX.into()) as i64
     }

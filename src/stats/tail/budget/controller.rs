@@ -12,12 +12,13 @@ use crate::stats::error::{self, Result};
 /// What an alarm counts whose p-value is that of the level.
 const MARGINAL: f64 = 2.0;
 
-/// How far and how fast u goes: its bounds, and what it changes by for an alarm.
+/// How far and how fast u goes: its bounds, what it changes by for an alarm, and a bound of e^u.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Reach {
     pub(super) least: f64,
     pub(super) most: f64,
     pub(super) step: f64,
+    pub(super) largest_factor: f64,
 }
 
 /// The logarithm u of the factor on the level, and the newest alarm.

@@ -53,8 +53,8 @@ const APART: f64 = 10.0;
 /// What is so many times as rare as the alarm before is raised in the silence, too.
 const WORSE: f64 = 10.0;
 /// The reach of the controller: scores that are p-values are known to be about right.
-const KNOWN: Reach = Reach { least: -0.2, most: 0.3, step: 0.1 };
-const RANKED: Reach = Reach { least: -0.6, most: 1.5, step: 0.2 };
+const KNOWN: Reach = Reach { least: -0.2, most: 0.3, step: 0.1, largest_factor: 1.35 };
+const RANKED: Reach = Reach { least: -0.6, most: 1.5, step: 0.2, largest_factor: 4.5 };
 /// Gaps in the data count as this many intervals.
 const GAP: f64 = 10.0;
 /// The number of intervals over which the mean is taken.
@@ -220,9 +220,9 @@ impl AlarmBudget {
     /// The p-value above which nothing is counted and nothing raised, whatever was learned.
     fn highest(&self, values: f64) -> f64 {
         let counted = counted_below(self.per_week.max(REFERENCE), values);
-        let fewest = libm::pow(FEWEST_EPISODES, CARRIED);
-        let level = self.per_week * self.cluster / (values * fewest) * libm::exp(self.reach().most);
-        counted.max(level.min(COMMON))
+        // The share of episodes is below 1, and its power above it: no power is needed for a bound.
+        let level = self.per_week * self.cluster / (values * FEWEST_EPISODES);
+        counted.max((level * self.reach().largest_factor).min(COMMON))
     }
 
     /// The p-value at which an alarm is raised.
