@@ -138,12 +138,13 @@ def scores(minutes, values):
         yield 1 - math.exp(logs / sum(w for _, w in views))
 
 
-def alarms(minutes, pvalues, per_week, cluster, least_u=-0.2, most_u=0.3, step=0.1):
+def alarms(minutes, pvalues, per_week, cluster, least_u=-0.3, most_u=0.4, step=0.05):
     """The positions of alarms by p-values."""
     silence = lambda values, rate: min(64, max(1, values / (8 * rate)))
     reference, interval, weeks, n = max(12, per_week), 0.0, 0.0, 0
     full = store = 4 * max(1, per_week / 7)
     episodes, u, asked, counted, least = 0, 0.0, 0.0, 0.0, 0.0
+    anomalous, alarm_level, below, far = 0, 0.0, 0, False
     last_episode = last_alarm = -math.inf
     for i, p in enumerate(pvalues):
         if i:
@@ -157,26 +158,32 @@ def alarms(minutes, pvalues, per_week, cluster, least_u=-0.2, most_u=0.3, step=0
         if i < WARMUP:
             continue
         values = 10080 / interval
-        highest = min(per_week * cluster / values / 0.4**0.75 * math.exp(most_u), 0.3)
         counted_below = min(reference * 5 / values, 0.3)
-        if p > max(highest, counted_below):
+        if p > 0.3:
             continue
         due, asked = per_week * weeks - asked, per_week * weeks
         u = min(most_u, max(least_u, u + step * due))
         watched = max(weeks - episodes * silence(values, reference) / values, weeks / 4)
-        share = max((episodes + 16) / (reference * watched + 16), 0.4)
-        level = min(per_week * cluster / values / share**0.75 * math.exp(u), 0.3)
+        share = max((episodes + 8) / (reference * watched + 8), 0.55)
+        level = per_week * cluster * (values / 2016) ** 0.3 / values / share**0.75 * math.exp(u)
+        level = min(level + 0.5 * anomalous / (weeks + 8) / values, 0.3)
         alarm = p <= level and store >= 1
         if i - last_alarm <= max(silence(values, per_week), min(10, values / (2 * per_week))):
             alarm = alarm and p * 10 < least
             if p < least:
                 u += step * (counted - counted * p / least)
                 counted, least = counted * p / least, p
+            if p <= alarm_level:
+                below += 1
+                anomalous += 1 if far else below if p < alarm_level / 2 else 0
+                far = far or p < alarm_level / 2
         if p <= counted_below and i - last_episode > silence(values, reference):
             episodes, last_episode = episodes + 1, i
         if alarm:
             last_alarm, store = i, store - 1
-            counted, least = 2 * p / level, p
+            counted, least = 2.4 * p / level, p
+            alarm_level, below, far = level, 1, p < level / 2
+            anomalous += far
             u = max(least_u, u - step * counted)
             yield i
 

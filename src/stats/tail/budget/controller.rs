@@ -2,22 +2,21 @@
 //!
 //! The level is multiplied by e^u. u rises with the alarms asked for as time goes by and falls with each alarm
 //! (conformal PID control, Angelopoulos, Candès and Tibshirani 2023). An alarm whose least p-value is p, raised at
-//! level l, counts 2 p / l: one on average if the p-values of usual episodes are anywhere below the level, next to
+//! level l, counts 2 p / l or a little more: one on average if the p-values of usual episodes are anywhere below the level, next to
 //! nothing if it is far beyond. So true anomalies, which are, do not use up the budget.
 
 use serde::{Deserialize, Serialize};
 
 use crate::stats::error::{self, Result};
 
-/// What an alarm counts whose p-value is that of the level.
-const MARGINAL: f64 = 2.0;
-
-/// How far and how fast u goes: its bounds, what it changes by for an alarm, and a bound of e^u.
+/// How far and how fast u goes: its bounds, what it changes by for an alarm, what an alarm
+/// counts whose p-value is that of the level, and a bound of e^u.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Reach {
     pub(super) least: f64,
     pub(super) most: f64,
     pub(super) step: f64,
+    pub(super) marginal: f64,
     pub(super) largest_factor: f64,
 }
 
@@ -43,7 +42,7 @@ impl Controller {
 
     /// Counts an alarm of `pvalue`, at most `level`.
     pub(super) fn alarm(&mut self, pvalue: f64, level: f64, reach: Reach) {
-        (self.counted, self.least) = (MARGINAL * pvalue / level, pvalue);
+        (self.counted, self.least) = (reach.marginal * pvalue / level, pvalue);
         self.u = (self.u - reach.step * self.counted).max(reach.least);
     }
 
@@ -61,9 +60,10 @@ impl Controller {
         self.least
     }
 
-    pub(super) fn check(&self) -> Result<()> {
+    pub(super) fn check(&self, reach: Reach) -> Result<()> {
         let finite = self.u.is_finite() && self.asked >= 0.0 && self.asked.is_finite();
-        let alarm = (0.0..=MARGINAL).contains(&self.counted) && (0.0..=1.0).contains(&self.least);
+        let alarm =
+            (0.0..=reach.marginal).contains(&self.counted) && (0.0..=1.0).contains(&self.least);
         error::intact("alarm budget", finite && alarm, "its controller is not a number")
     }
 }

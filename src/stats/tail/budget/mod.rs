@@ -11,6 +11,10 @@
 //! the tail and carried on to its end, as extreme value theory does. What is left is brought to what was asked for
 //! by the alarms themselves (see `controller`).
 //!
+//! Scores that are p-values are treated apart, since their tails are known to be about right: little is learned,
+//! `cluster` grows with the sampling rate, because an episode of a smooth series takes a time and not a number of
+//! values, and the ranks that anomalies take up are given back (see `crowd`).
+//!
 //! After an alarm there is silence, for all that is not ten times as rare as the rarest value of the alarm.
 //!
 //! Alarms of true anomalies do not use up the budget, but there is an end: a store of 4 alarms (more for
@@ -18,10 +22,12 @@
 //! at most 5 times as many alarms as asked for, whatever the scores are.
 
 mod controller;
+mod crowd;
 
 use serde::{Deserialize, Serialize};
 
 use self::controller::{Controller, Reach};
+use self::crowd::Crowd;
 use super::TailRank;
 use crate::stats::{
     error::{self, Result},
@@ -35,10 +41,6 @@ const REFERENCE: f64 = 12.0;
 const REFERENCE_CLUSTER: f64 = 5.0;
 /// The same at the requested level, unless the caller gives another.
 const CLUSTER: f64 = 5.0;
-/// Episodes that the expectation counts for.
-const PRIOR: f64 = 16.0;
-/// The least share of the expected episodes: a series of few distinct values has no middle of a tail.
-const FEWEST_EPISODES: f64 = 0.4;
 /// The power of that share by which the level is divided.
 const CARRIED: f64 = 0.75;
 /// A score that is not rarer than this never raises an alarm and is no episode, whatever the budget.
@@ -52,9 +54,23 @@ const SILENCE: f64 = 64.0;
 const APART: f64 = 10.0;
 /// What is so many times as rare as the alarm before is raised in the silence, too.
 const WORSE: f64 = 10.0;
-/// The reach of the controller: scores that are p-values are known to be about right.
-const KNOWN: Reach = Reach { least: -0.2, most: 0.3, step: 0.1, largest_factor: 1.35 };
-const RANKED: Reach = Reach { least: -0.6, most: 1.5, step: 0.2, largest_factor: 4.5 };
+/// How scores that are p-values are treated, and those that are ranked here.
+const KNOWN: Treatment = Treatment {
+    prior: 8.0,
+    fewest_episodes: 0.55,
+    rate_power: 0.3,
+    crowd: true,
+    reach: Reach { least: -0.3, most: 0.4, step: 0.05, marginal: 2.4, largest_factor: 1.5 },
+};
+const RANKED: Treatment = Treatment {
+    prior: 16.0,
+    fewest_episodes: 0.4,
+    rate_power: 0.0,
+    crowd: false,
+    reach: Reach { least: -0.6, most: 1.5, step: 0.2, marginal: 2.0, largest_factor: 4.5 },
+};
+/// Values a week at which `cluster` is as given: one every five minutes.
+const USUAL_RATE: f64 = 2016.0;
 /// Gaps in the data count as this many intervals.
 const GAP: f64 = 10.0;
 /// The number of intervals over which the mean is taken.
@@ -67,7 +83,21 @@ const SHORT_WARMUP: u64 = 10;
 /// The largest budget.
 const MOST: f64 = 1e9;
 /// Marks the form of a snapshot; those of other versions begin otherwise.
-const FORM: u32 = 0x6275_6432;
+const FORM: u32 = 0x6275_6433;
+
+/// What depends on the kind of the scores.
+#[derive(Clone, Copy, Debug)]
+struct Treatment {
+    /// Episodes that the expectation counts for.
+    prior: f64,
+    /// The least share of the expected episodes: a series of few distinct values has no middle of a tail.
+    fewest_episodes: f64,
+    /// The power of the sampling rate with which `cluster` grows.
+    rate_power: f64,
+    /// Whether the ranks that anomalies take up are given back.
+    crowd: bool,
+    reach: Reach,
+}
 
 /// What the scores given to a budget are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -98,6 +128,7 @@ pub struct AlarmBudget {
     pvalue: f64,
     store: f64,
     controller: Controller,
+    crowd: Crowd,
 }
 
 /// How often values come, by their times.
@@ -136,7 +167,8 @@ impl AlarmBudget {
     /// Makes one for `per_week` alarms a week, above 0 and at most 10^9.
     ///
     /// `cluster`, from 1 to 1000 and usually 5, is how many values lie beyond a level for each episode there;
-    /// more if surprises that are means of several fall faster than a single one.
+    /// more if surprises that are means of several fall faster than a single one. On the scale of probabilities it
+    /// is that of a value every five minutes, and grows with the rate to the power of 0.3.
     pub fn new(per_week: f64, scale: ScoreScale, cluster: Option<f64>) -> Result<AlarmBudget> {
         error::range("per_week", per_week, per_week > 0.0 && per_week <= MOST, "above 0")?;
         let cluster = cluster.unwrap_or(CLUSTER);
@@ -160,6 +192,7 @@ impl AlarmBudget {
             pvalue: 1.0,
             store: AlarmBudget::most_stored(per_week),
             controller: Controller::default(),
+            crowd: Crowd::default(),
         })
     }
 
@@ -201,7 +234,8 @@ impl AlarmBudget {
             self.alarms += 1;
             self.store -= 1.0;
             self.since_alarm = 0;
-            self.controller.alarm(pvalue, level, self.reach());
+            self.controller.alarm(pvalue, level, self.treatment().reach);
+            self.crowd.alarm(pvalue, level);
         }
         alarm
     }
@@ -213,32 +247,43 @@ impl AlarmBudget {
             return true;
         }
         let worse = pvalue * WORSE < self.controller.least();
-        self.controller.within(pvalue, self.reach());
+        self.controller.within(pvalue, self.treatment().reach);
+        self.crowd.within(pvalue);
         worse
     }
 
     /// The p-value above which nothing is counted and nothing raised, whatever was learned.
     fn highest(&self, values: f64) -> f64 {
         let counted = counted_below(self.per_week.max(REFERENCE), values);
-        // The share of episodes is below 1, and its power above it: no power is needed for a bound.
-        let level = self.per_week * self.cluster / (values * FEWEST_EPISODES);
-        counted.max((level * self.reach().largest_factor).min(COMMON))
+        // The powers have bases on one side of 1, so a bound needs none of them.
+        let Treatment { fewest_episodes, reach, .. } = self.treatment();
+        let cluster = self.cluster * (values / USUAL_RATE).max(1.0);
+        let level = self.per_week * cluster / (values * fewest_episodes) * reach.largest_factor;
+        counted.max((level + self.given_back(values)).min(COMMON))
     }
 
     /// The p-value at which an alarm is raised.
     fn level(&mut self, values: f64) -> f64 {
+        let Treatment { prior, fewest_episodes, rate_power, reach, .. } = self.treatment();
         let weeks = self.clock.weeks;
         let reference = self.per_week.max(REFERENCE);
         // No episode is counted in the silence after one: a counter with a dead time.
         let silent = self.episodes as f64 * silence(values, reference) / values;
         let watched = (weeks - silent).max(weeks / 4.0);
-        let episodes = (self.episodes as f64 + PRIOR) / (reference * watched + PRIOR);
-        let episodes = libm::pow(episodes.max(FEWEST_EPISODES), CARRIED);
-        let factor = self.controller.factor(self.per_week * weeks, self.reach());
-        (factor * self.per_week * self.cluster / (values * episodes)).min(COMMON)
+        let episodes = (self.episodes as f64 + prior) / (reference * watched + prior);
+        let episodes = libm::pow(episodes.max(fewest_episodes), CARRIED);
+        let cluster = self.cluster * libm::pow(values / USUAL_RATE, rate_power);
+        let factor = self.controller.factor(self.per_week * weeks, reach);
+        let level = factor * self.per_week * cluster / (values * episodes);
+        (level + self.given_back(values)).min(COMMON)
     }
 
-    fn reach(&self) -> Reach {
+    /// What the ranks that anomalies take up add to the level.
+    fn given_back(&self, values: f64) -> f64 {
+        if self.treatment().crowd { self.crowd.share(self.clock.weeks, values) } else { 0.0 }
+    }
+
+    fn treatment(&self) -> Treatment {
         if self.rank.is_some() { RANKED } else { KNOWN }
     }
 
@@ -296,7 +341,8 @@ impl AlarmBudget {
         error::intact("alarm budget", counts, "more alarms than scores")?;
         let store = (0.0..=AlarmBudget::most_stored(self.per_week)).contains(&self.store);
         error::intact("alarm budget", store, "its store does not fit")?;
-        self.controller.check()?;
+        self.controller.check(self.treatment().reach)?;
+        self.crowd.check(self.count)?;
         error::probability("pvalue", self.pvalue).map(drop)
     }
 }
