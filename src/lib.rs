@@ -71,7 +71,8 @@ pub mod http;
 pub mod lab;
 pub mod lsp;
 pub mod model;
-mod nearest;
+#[doc(hidden)]
+pub mod nearest;
 #[doc(hidden)]
 pub mod piped;
 #[doc(hidden)]

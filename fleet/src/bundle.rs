@@ -111,6 +111,8 @@ impl Bundle {
     /// A file that cannot be read or lies outside of the script's folder, a script that does not load.
     pub(crate) fn read(script: &Path, task: &TaskConfig) -> Result<Self> {
         let folder = script.parent().unwrap_or(Path::new(""));
+        std::fs::metadata(script)
+            .map_err(|source| FleetError::Read { path: script.to_owned(), source })?;
         let mut paths = vec![script.to_owned()];
         let beside = folder.join(FILE_NAME);
         let limits = ScriptConfig::beside(script)?.limits;

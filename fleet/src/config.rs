@@ -1,7 +1,7 @@
 //! The configuration file of a fleet: where the servers are, who we are for them, and what is run.
 
 use crate::bundle::TaskConfig;
-use crate::error::{FleetError, Result};
+use crate::error::{FleetError, Result, did_you_mean};
 use crate::names::Names;
 use serde::Deserialize;
 use std::path::{Path, PathBuf};
@@ -112,6 +112,41 @@ fn replicas() -> usize {
 /// The most partitions of a fleet: each is two streams and a thread.
 pub(crate) const MOST_PARTITIONS: u32 = 1024;
 
+/// What is wrong with a key, with its line and, where it is unknown, the key that was meant; `more` are other keys that
+/// are known.
+fn explain(file: &str, error: &toml::de::Error, more: &[&str]) -> String {
+    let said = error.to_string();
+    let mut lines = said.lines().filter(|line| !line.is_empty());
+    let first = lines.next().unwrap_or_default();
+    let place = lines.find_map(|line| line.strip_prefix("in `")?.strip_suffix('`'));
+    let quoted: Vec<&str> = first.split('`').skip(1).step_by(2).collect();
+    let unknown = first.contains("unknown field").then(|| quoted.first().copied()).flatten();
+    let key = unknown
+        .map(str::to_owned)
+        .or_else(|| place.and_then(|place| place.rsplit('.').next()).map(str::to_owned));
+    let near = unknown.map_or_else(String::new, |key| {
+        did_you_mean(key, quoted.iter().skip(1).chain(more).copied())
+    });
+    let mut text = first.to_owned();
+    for other in more.iter().filter(|_| unknown.is_some()) {
+        text.push_str(&format!(", `{other}`"));
+    }
+    if let Some(place) = place {
+        text.push_str(&format!(" in `{place}`"));
+    }
+    let is_key = |line: &str| {
+        key.as_ref().is_some_and(|key| {
+            line.trim_start()
+                .strip_prefix(key.as_str())
+                .is_some_and(|rest| rest.trim_start().starts_with('='))
+        })
+    };
+    match file.lines().position(is_key) {
+        Some(at) => format!("line {}: {text}{near}", at + 1),
+        None => format!("{text}{near}"),
+    }
+}
+
 impl Config {
     /// Reads a file; paths in it are relative to its folder.
     ///
@@ -120,18 +155,15 @@ impl Config {
     pub(crate) fn read(path: &Path) -> Result<Self> {
         let text = std::fs::read_to_string(path)
             .map_err(|source| FleetError::Read { path: path.into(), source })?;
+        let text = text.replace("\r\n", "\n");
         let wrong = |why: String| FleetError::Usage(format!("{}: {why}", path.display()));
         let table: toml::Table = text.parse().map_err(|e: toml::de::Error| wrong(e.to_string()))?;
         let (own, task): (toml::Table, toml::Table) =
             table.into_iter().partition(|(key, _)| OWN.contains(&key.as_str()));
         // A key that is written wrong is told before the one that is missing.
-        let task = task.try_into().map_err(|error: toml::de::Error| {
-            let text = error.to_string().trim_end().to_owned();
-            let others =
-                if text.contains("unknown field") { OWN.join("`, `") } else { String::new() };
-            wrong(if others.is_empty() { text } else { format!("{text}, `{others}`") })
-        })?;
-        let mut config: Self = own.try_into().map_err(|e: toml::de::Error| wrong(e.to_string()))?;
+        let explained = |error: toml::de::Error, more: &[&str]| wrong(explain(&text, &error, more));
+        let task = task.try_into().map_err(|error| explained(error, &OWN))?;
+        let mut config: Self = own.try_into().map_err(|error| explained(error, &[]))?;
         config.task = task;
         let folder = path.parent().unwrap_or(Path::new(""));
         config.resolve(folder);

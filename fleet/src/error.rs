@@ -1,6 +1,7 @@
 //! Why something of a fleet cannot be done.
 
-use std::path::PathBuf;
+use rhai_udf::nearest::nearest;
+use std::path::{Path, PathBuf};
 
 /// An error of a fleet.
 #[derive(Debug, thiserror::Error)]
@@ -9,7 +10,7 @@ pub(crate) enum FleetError {
     #[error("{0}")]
     Usage(String),
     /// A file cannot be read.
-    #[error("{path}: cannot be read: {source}")]
+    #[error("{path}: cannot be read: {source}{}", near_file(path, source))]
     Read {
         /// The file.
         path: PathBuf,
@@ -45,7 +46,7 @@ pub(crate) enum FleetError {
         stream: String,
     },
     /// A stream belongs to an earlier partitioning and takes nothing any more.
-    #[error("the stream {stream} is sealed")]
+    #[error("the stream {stream} is closed: a repartition is under way")]
     Sealed {
         /// The stream.
         stream: String,
@@ -60,7 +61,7 @@ pub(crate) enum FleetError {
     },
     /// The script or its data.
     #[error(transparent)]
-    Replay(#[from] rhai_udf::replay::ReplayError),
+    Replay(rhai_udf::replay::ReplayError),
     /// The configuration of the script.
     #[error(transparent)]
     Config(#[from] rhai_udf::script::config::ConfigError),
@@ -96,6 +97,41 @@ pub(crate) enum FleetError {
     },
 }
 
+impl From<rhai_udf::replay::ReplayError> for FleetError {
+    /// Says in the words of the configuration what a replay says in those of its options.
+    fn from(error: rhai_udf::replay::ReplayError) -> Self {
+        use rhai_udf::replay::ReplayError;
+        match error {
+            ReplayError::Condition { level, source } => Self::Usage(format!("{level}: {source}")),
+            ReplayError::Listen { address, message } => {
+                let why = format!(
+                    "{address}: cannot be listened on: {message}; choose another with --bind"
+                );
+                Self::Io(std::io::Error::other(why))
+            }
+            other => Self::Replay(other),
+        }
+    }
+}
+
+/// The file beside a missing one whose name is nearly the same, as the end of a message.
+fn near_file(path: &Path, why: &std::io::Error) -> String {
+    let folder = path.parent().filter(|folder| *folder != Path::new("")).unwrap_or(Path::new("."));
+    let (std::io::ErrorKind::NotFound, Some(name), Ok(entries)) =
+        (why.kind(), path.file_name(), std::fs::read_dir(folder))
+    else {
+        return String::new();
+    };
+    let names: Vec<String> =
+        entries.flatten().filter_map(|entry| entry.file_name().into_string().ok()).collect();
+    did_you_mean(&name.to_string_lossy(), names.iter().map(String::as_str))
+}
+
+/// `; did you mean x?`, or nothing.
+pub(crate) fn did_you_mean<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> String {
+    nearest(name, known).map_or_else(String::new, |near| format!("; did you mean {near}?"))
+}
+
 /// The result of something in a fleet.
 pub(crate) type Result<T> = std::result::Result<T, FleetError>;
 
@@ -125,7 +161,7 @@ impl FleetError {
 }
 
 /// What an operator can do about what servers and the client say.
-const ADVICE: [(&str, &str); 9] = [
+const ADVICE: [(&str, &str); 14] = [
     ("Connection refused", "No server listens there: start `nats-server -js`, or mend `servers`"),
     ("failed to lookup", "Mend `servers`: a name in it is not known"),
     ("uthorization", "Mend [security]: the servers do not admit us"),
@@ -141,7 +177,16 @@ const ADVICE: [(&str, &str); 9] = [
         "10058",
         "It is left of another `create`, with other settings: take those, or delete it (`nats stream rm`)",
     ),
+    ("no stream found", SILENT),
+    ("didn't receive ack", SILENT),
+    ("deadline has elapsed", SILENT),
+    ("10008", SILENT),
+    ("timed out", "No NATS server answers there: mend `servers`"),
 ];
+
+/// What it may mean that servers are reached and do not answer.
+const SILENT: &str = "The servers do not serve this stream now: fewer than half of its replicas are up, or a disk is \
+                      full (then make room and start that server again), or our user may not ask for it";
 
 /// How often something that is missing is looked for before it is believed to be gone.
 const LOOKS: u32 = 6;

@@ -2,7 +2,7 @@
 //! versions that were ever deployed.
 
 use crate::bundle::Bundle;
-use crate::error::{FleetError, Result};
+use crate::error::{FleetError, Result, did_you_mean};
 use crate::names::{Names, Partition};
 use crate::task::Version;
 use crate::transport::{StreamPlan, Transport};
@@ -33,6 +33,10 @@ pub(crate) struct Layout {
     pub(crate) grouping: String,
     /// A number of partitions that the fleet is on its way to.
     pub(crate) becomes: Option<u32>,
+    /// The generation of the latest attempt to get there: each attempt makes streams of its own, and only the latest
+    /// one becomes the layout.
+    #[serde(default)]
+    pub(crate) attempt: u64,
 }
 
 /// The version that is wanted.
@@ -122,8 +126,16 @@ impl Meta {
     pub(crate) fn layout(&self) -> Result<Layout> {
         let fleet = self.names.fleet();
         let missing = || {
+            let streams = self.transport.streams().unwrap_or_default();
+            let there: Vec<&str> =
+                streams.iter().filter_map(|stream| Names::fleet_of(stream)).collect();
+            let near = did_you_mean(fleet, there.iter().copied());
+            let others = match (&near[..], &there[..]) {
+                ("", [_, ..]) => format!("; they have {}", there.join(", ")),
+                _ => near,
+            };
             FleetError::Usage(format!(
-                "the servers have no fleet \"{fleet}\": make it with `rhai-udf-nats create`"
+                "the servers have no fleet \"{fleet}\": make it with `rhai-udf-nats create`{others}"
             ))
         };
         match self.read("layout") {
@@ -133,6 +145,25 @@ impl Meta {
                 Some(_) => Err(error),
             },
         }
+    }
+
+    /// Sets the layout, unless somebody has written to the stream since its last message was `after`.
+    ///
+    /// # Errors
+    /// Servers that do not answer; [`FleetError::Fenced`] if somebody has.
+    pub(crate) fn replace_layout(&self, layout: &Layout, after: u64) -> Result<()> {
+        let text = serde_json::to_vec(layout).expect("plain values have a form in JSON");
+        let (stream, subject) = (self.names.meta(), self.names.meta_subject("layout"));
+        self.transport.append(&stream, subject, HeaderMap::new(), text.into(), Some(after))?()
+            .map(drop)
+    }
+
+    /// The number of the last message that was written.
+    ///
+    /// # Errors
+    /// Servers that do not answer.
+    pub(crate) fn last(&self) -> Result<u64> {
+        Ok(self.transport.ends(&self.names.meta())?.unwrap_or_default().last)
     }
 
     /// Sets the layout.

@@ -86,6 +86,19 @@ impl Names {
         format!("{}.j.{}.{}.{kind}", self.name, of.generation, of.number)
     }
 
+    /// The partition whose input or journal a stream is, if it is one of this fleet.
+    pub(crate) fn partition(&self, stream: &str) -> Option<Partition> {
+        let rest = stream.strip_prefix(&self.name)?;
+        let rest = rest.strip_prefix("_IN_").or_else(|| rest.strip_prefix("_J_"))?;
+        let (generation, number) = rest.split_once('_')?;
+        Some(Partition { generation: generation.parse().ok()?, number: number.parse().ok()? })
+    }
+
+    /// The name of the fleet whose layouts a stream holds, if it holds any.
+    pub(crate) fn fleet_of(stream: &str) -> Option<&str> {
+        stream.strip_suffix("_META")
+    }
+
     /// The stream of all output.
     pub(crate) fn output(&self) -> String {
         format!("{}_OUT", self.name)
@@ -120,5 +133,10 @@ mod tests {
         let of = Partition { generation: 2, number: 7 };
         assert_eq!(names.journal(of), "printer_J_2_7");
         assert_eq!(names.journal_subject(of, "out.>"), "printer.j.2.7.out.>");
+        assert_eq!(names.partition("printer_J_2_7"), Some(of));
+        assert_eq!(names.partition("printer_IN_2_7"), Some(of));
+        for other in ["printer_META", "printer_IN_META", "printer_IN_1_J_2_7", "printers_J_2_7"] {
+            assert_eq!(names.partition(other), None, "{other}");
+        }
     }
 }

@@ -8,6 +8,9 @@ use crate::meta::{Layout, Meta, Wanted};
 use crate::outlet;
 use crate::task::Version;
 
+/// What changes bounds and replicas.
+const ANOTHER: &str = "`nats stream edit`, or make another fleet";
+
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     #[command(flatten)]
@@ -23,11 +26,41 @@ pub(super) fn run(args: &Args) -> Result<()> {
     if fleet.transport.ends(&fleet.names.meta())?.is_some()
         && let Ok(layout) = meta.layout()
     {
-        return stdout::print(&format!(
-            "fleet {} is there: {} partitions; `deploy` changes the script, `repartition` the partitions\n",
-            fleet.names.fleet(),
+        let name = fleet.names.fleet();
+        stdout::print(&format!(
+            "fleet {name} is there: {} partitions; `deploy` changes the script, `repartition` the partitions\n",
             layout.partitions
-        ));
+        ))?;
+        let wanted = meta.wanted()?.map(|wanted| wanted.version);
+        for (what, has, says, change) in [
+            (
+                "partitions",
+                layout.partitions.to_string(),
+                config.partitions.to_string(),
+                "`repartition`",
+            ),
+            ("replicas", layout.replicas.to_string(), config.replicas.to_string(), ANOTHER),
+            (
+                "input_bytes",
+                layout.input_bytes.to_string(),
+                config.streams.input_bytes.to_string(),
+                ANOTHER,
+            ),
+            (
+                "output_bytes",
+                layout.output_bytes.to_string(),
+                config.streams.output_bytes.to_string(),
+                ANOTHER,
+            ),
+            ("version", wanted.unwrap_or_default(), version.hash.clone(), "`deploy`"),
+        ] {
+            if has != says {
+                log::warn!(
+                    "{what}: the fleet has {has}, the configuration says {says}; nothing was changed: use {change}"
+                );
+            }
+        }
+        return Ok(());
     }
     let layout = Layout {
         generation: 1,
@@ -37,6 +70,7 @@ pub(super) fn run(args: &Args) -> Result<()> {
         output_bytes: config.streams.output_bytes,
         grouping: version.describe_grouping(),
         becomes: None,
+        attempt: 1,
     };
     meta.create(config.replicas)?;
     meta.store(&bundle)?;

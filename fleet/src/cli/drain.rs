@@ -2,7 +2,8 @@
 
 use super::deploy::tell;
 use super::{ConfigArgs, stdout};
-use crate::error::{FleetError, Result};
+use crate::error::{FleetError, Result, did_you_mean};
+use crate::meta::Meta;
 use crate::worker::Told;
 use crate::worker::peers::GONE;
 use crate::worker::status::Beat;
@@ -26,15 +27,17 @@ pub(super) struct Args {
 
 pub(super) fn run(args: &Args) -> Result<()> {
     let fleet = args.config.connect()?;
+    Meta::new(fleet.transport.clone(), fleet.names.clone()).layout()?;
     let beats = fleet.transport.listen(fleet.names.beat())?;
     let began = Instant::now();
     let mut told = false;
     let mut there: BTreeSet<String> = BTreeSet::new();
+    let mut others: BTreeSet<String> = BTreeSet::new();
     let mut heard = Instant::now();
     while began.elapsed() < PATIENCE {
         if let Ok(beat) = beats.recv_timeout(Duration::from_millis(100))
             && let Ok(beat) = serde_json::from_slice::<Beat>(&beat.payload)
-            && args.worker.as_ref().is_none_or(|worker| *worker == beat.worker)
+            && is_meant(args, &beat.worker, &mut others)
         {
             heard = Instant::now();
             if beat.leaving && beat.partitions.is_empty() {
@@ -46,10 +49,7 @@ pub(super) fn run(args: &Args) -> Result<()> {
         let listened = began.elapsed() > Duration::from_millis(2500);
         if listened && !told {
             if there.is_empty() {
-                let which = args.worker.as_deref().unwrap_or("any");
-                return Err(FleetError::Usage(format!(
-                    "no heartbeat of worker {which}: see `status`"
-                )));
+                return Err(FleetError::Usage(nobody(args, &others)));
             }
             told = true;
             tell(&fleet, &Told::Drain { worker: args.worker.clone() })?;
@@ -59,6 +59,29 @@ pub(super) fn run(args: &Args) -> Result<()> {
         }
     }
     Err(FleetError::nats("drain", format!("{} has not left after a minute", join(&there))))
+}
+
+/// Whether a worker is to leave; others are noted.
+fn is_meant(args: &Args, worker: &str, others: &mut BTreeSet<String>) -> bool {
+    let meant = args.worker.as_ref().is_none_or(|name| *name == worker);
+    if !meant {
+        others.insert(worker.to_owned());
+    }
+    meant
+}
+
+fn nobody(args: &Args, others: &BTreeSet<String>) -> String {
+    let Some(name) = args.worker.as_deref().filter(|_| !others.is_empty()) else {
+        return "no worker of the fleet is there".into();
+    };
+    let near = did_you_mean(name, others.iter().map(String::as_str));
+    format!(
+        "no worker is called {name}; {} there{near}",
+        match others.len() {
+            1 => format!("{} is", join(others)),
+            _ => format!("{} are", join(others)),
+        }
+    )
 }
 
 fn join(names: &BTreeSet<String>) -> String {

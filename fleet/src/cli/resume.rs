@@ -29,8 +29,11 @@ pub(super) fn run(args: &Args) -> Result<()> {
     let meta = Meta::new(fleet.transport.clone(), fleet.names.clone());
     let layout = meta.layout()?;
     let number = args.partition.unwrap_or(OUTLET);
-    refuse_running(&fleet, number)?;
+    let is_stopped = refuse_running(&fleet, number)?;
     if args.output {
+        if !is_stopped && outlet::progress(&*fleet.transport, &fleet.names).is_ok() {
+            return Err(unknown("the output"));
+        }
         let all: Vec<_> = layout.all().collect();
         let copied = outlet::give_up(&*fleet.transport, &fleet.names, &all)?;
         return stdout::print(&format!(
@@ -44,23 +47,48 @@ pub(super) fn run(args: &Args) -> Result<()> {
         )));
     }
     let of = Partition { generation: layout.generation, number };
+    if !is_stopped && seems_whole(&fleet, &meta, of)? {
+        return Err(unknown(&of.label()));
+    }
     let told = go_on(&fleet, &meta, of)?;
     stdout::print(&format!("{told}; a worker takes it in a moment\n"))
 }
 
-/// Nothing is given up of what works.
-fn refuse_running(fleet: &Fleet, number: u32) -> Result<()> {
-    let running = super::status::beats(fleet)?.into_values().find_map(|beat| {
-        let mut own = beat.partitions.into_iter();
-        own.find(|status| status.number == number && status.stage == Stage::Running)
-            .map(|_| beat.worker)
-    });
-    match running {
-        Some(worker) => Err(FleetError::Usage(format!(
-            "nothing is missing there: worker {worker} is at work on it"
-        ))),
-        None => Ok(()),
+/// Nothing is given up of what works; returns whether a worker has stopped there.
+fn refuse_running(fleet: &Fleet, number: u32) -> Result<bool> {
+    let mut is_stopped = false;
+    for beat in super::status::beats(fleet)?.into_values() {
+        for status in beat.partitions.iter().filter(|status| status.number == number) {
+            if status.stage == Stage::Running {
+                return Err(FleetError::Usage(format!(
+                    "nothing is missing there: worker {} is at work on it",
+                    beat.worker
+                )));
+            }
+            // One that is stopped is tried again now and then, and begins then for a moment.
+            is_stopped |= status.stage == Stage::Stopped || status.why.is_some();
+        }
     }
+    Ok(is_stopped)
+}
+
+fn unknown(what: &str) -> FleetError {
+    FleetError::Usage(format!(
+        "{what} is stopped by no worker, and nothing is seen to be missing: start a worker, which goes on or says why not"
+    ))
+}
+
+/// Whether all is there that a worker needs to begin, as far as can be seen without one.
+fn seems_whole(fleet: &Fleet, meta: &Meta, of: Partition) -> Result<bool> {
+    let found = match standing(&*fleet.transport, &fleet.names, of) {
+        Ok(found) => found,
+        Err(FleetError::Stop { .. }) => return Ok(false),
+        Err(error) => return Err(error),
+    };
+    let position = found.checkpoint.position;
+    let input = fleet.transport.ends(&fleet.names.input(of))?;
+    let has_input = input.is_some_and(|ends| ends.first <= position + 1 && ends.last >= position);
+    Ok(has_input && meta.version(&found.checkpoint.version)?.is_some())
 }
 
 fn go_on(fleet: &Fleet, meta: &Meta, of: Partition) -> Result<String> {

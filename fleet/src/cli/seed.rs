@@ -8,8 +8,9 @@ use crate::meta::Meta;
 use crate::names::Partition;
 use crate::session::Session;
 use crate::states::{Spread, regrouped};
+use clap::ValueEnum;
 use rhai_udf::protocol::line::Precision;
-use rhai_udf::replay::source::{self, Item, Reading, Scratch};
+use rhai_udf::replay::source::{self, DataFormat, Item, Reading, Scratch};
 use std::path::{Path, PathBuf};
 
 #[derive(Debug, clap::Args)]
@@ -22,6 +23,33 @@ pub(super) struct Args {
     /// The unit of times in line protocol
     #[arg(long, value_name = "UNIT", default_value = "ns", value_parser = precision)]
     precision: Precision,
+    /// What the files hold, where their names do not say it
+    #[arg(long, value_name = "FORMAT", value_enum)]
+    data_format: Option<Recorded>,
+    /// Go on after lines that are no points, and count them
+    #[arg(long)]
+    skip_bad_lines: bool,
+}
+
+/// What can be learned from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Recorded {
+    /// Line protocol
+    Lp,
+    /// Columns of text, with commas, semicolons or tabs between
+    Csv,
+    /// A stream recording of Kapacitor
+    Srpl,
+}
+
+impl From<Recorded> for DataFormat {
+    fn from(recorded: Recorded) -> Self {
+        match recorded {
+            Recorded::Lp => Self::LineProtocol,
+            Recorded::Csv => Self::Csv,
+            Recorded::Srpl => Self::StreamRecording,
+        }
+    }
 }
 
 fn precision(text: &str) -> std::result::Result<Precision, String> {
@@ -29,6 +57,10 @@ fn precision(text: &str) -> std::result::Result<Precision, String> {
 }
 
 pub(super) fn run(args: &Args) -> Result<()> {
+    for path in &args.data {
+        let unread = |source| FleetError::Read { path: path.clone(), source };
+        std::fs::metadata(path).map_err(unread)?;
+    }
     let fleet = args.config.connect()?;
     let meta = Meta::new(fleet.transport.clone(), fleet.names.clone());
     let layout = meta.layout()?;
@@ -76,7 +108,12 @@ fn learn(session: &mut Session, args: &Args) -> Result<u64> {
     if paths.is_empty() {
         return Err(FleetError::Usage("--data: there are no files of recorded data".into()));
     }
-    let reading = Reading { precision: args.precision, ..Reading::default() };
+    let reading = Reading {
+        precision: args.precision,
+        format: args.data_format.map(DataFormat::from),
+        skip_bad_lines: args.skip_bad_lines,
+        ..Reading::default()
+    };
     let mut source = match &paths[..] {
         [path] => source::open(path, &reading)?,
         paths => source::open_merged(paths, &reading)?,
@@ -92,12 +129,17 @@ fn learn(session: &mut Session, args: &Args) -> Result<u64> {
         points += 1;
     }
     session.end_learning()?;
+    let skipped = reading.skipped.get();
+    if skipped > 0 {
+        log::warn!("{skipped} lines were skipped since they are no points");
+    }
     Ok(points)
 }
 
 /// Finds the files of recorded data in a folder and those below it, or takes the file that is named.
 fn find(path: &Path, all: &mut Vec<PathBuf>) -> Result<()> {
     let unread = |source| FleetError::Read { path: path.to_owned(), source };
+    std::fs::metadata(path).map_err(unread)?;
     if !path.is_dir() {
         all.push(path.to_owned());
         return Ok(());

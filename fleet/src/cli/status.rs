@@ -1,7 +1,7 @@
 //! `status`: who has which partition, how far it is, what is stopped and why.
 
 use super::{ConfigArgs, Fleet, stdout};
-use crate::error::Result;
+use crate::error::{FleetError, Result};
 use crate::journal::standing;
 use crate::meta::Meta;
 use crate::names::OUTLET;
@@ -69,7 +69,15 @@ struct Row {
 pub(super) fn run(args: &Args) -> Result<()> {
     let fleet = args.config.connect()?;
     loop {
-        let report = look(&fleet)?;
+        let report = match look(&fleet) {
+            Err(error) if args.watch && !matches!(error, FleetError::Usage(_)) => {
+                // Servers that do not answer now are what one watches for.
+                super::logging::tell(&format!("error: {error}"));
+                std::thread::sleep(LISTENS);
+                continue;
+            }
+            seen => seen?,
+        };
         let text = match args.format {
             Format::Json => serde_json::to_string(&report).unwrap_or_default() + "\n",
             Format::Table => table(&report),

@@ -3,6 +3,7 @@
 use super::{ConfigArgs, Fleet, stdout};
 use crate::error::Result;
 use crate::journal::Kind;
+use crate::meta::Meta;
 use std::time::{Duration, Instant};
 
 #[derive(Debug, clap::Args)]
@@ -19,6 +20,8 @@ pub(super) struct Args {
 
 pub(super) fn run(args: &Args) -> Result<()> {
     let fleet = args.config.connect()?;
+    // A fleet that is not there would only be silent.
+    Meta::new(fleet.transport.clone(), fleet.names.clone()).layout()?;
     let stream = fleet.names.output();
     let last = fleet.transport.ends(&stream)?.map_or(0, |ends| ends.last);
     let mut next = if args.all { 1 } else { last + 1 };

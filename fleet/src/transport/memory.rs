@@ -74,6 +74,10 @@ impl Transport for Memory {
         Ok(())
     }
 
+    fn streams(&self) -> Result<Vec<String>> {
+        Ok(self.streams.lock().unwrap().keys().cloned().collect())
+    }
+
     fn ends(&self, stream: &str) -> Result<Option<Ends>> {
         self.with(stream, |own| {
             let first = own.records.keys().next().copied().unwrap_or(own.last + 1);

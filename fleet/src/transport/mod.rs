@@ -67,6 +67,9 @@ pub(crate) trait Transport: Send + Sync + 'static {
     /// Removes a stream, if it is there.
     fn delete(&self, stream: &str) -> Result<()>;
 
+    /// The names of all streams.
+    fn streams(&self) -> Result<Vec<String>>;
+
     /// Says what a stream holds; `None` if it is not there.
     fn ends(&self, stream: &str) -> Result<Option<Ends>>;
 

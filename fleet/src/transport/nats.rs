@@ -15,6 +15,7 @@ use async_nats::jetstream::stream::{
 use async_nats::jetstream::{Context, ErrorCode};
 use async_nats::{Client, ConnectOptions, HeaderMap};
 use bytes::Bytes;
+use futures_util::TryStreamExt;
 use std::sync::Arc;
 use std::sync::mpsc::Receiver;
 use std::time::Duration;
@@ -22,6 +23,10 @@ use tokio::runtime::Runtime;
 
 /// How long a server may take to answer.
 pub(super) const PATIENCE: Duration = Duration::from_secs(5);
+
+/// The largest message of a stream that takes none any more. A stream that is sealed would say the same, but servers of
+/// the 2.9 series that are killed after a replicated stream was sealed do not start any more.
+const CLOSED: i32 = 1;
 
 /// A connection to the servers.
 pub(crate) struct Nats {
@@ -152,10 +157,10 @@ impl Transport for Nats {
         self.block(async {
             let found = self.stream(stream).await?;
             let info = found.get_info().await.map_err(|error| failed(error.to_string()))?;
-            if info.config.sealed {
+            if info.config.max_message_size == CLOSED {
                 return Ok(());
             }
-            let config = stream::Config { sealed: true, ..info.config };
+            let config = stream::Config { max_message_size: CLOSED, ..info.config };
             let sealed = self.context.update_stream(config).await;
             sealed.map(drop).map_err(|error| failed(error.to_string()))
         })
@@ -168,6 +173,11 @@ impl Transport for Nats {
             Err(error) if error.to_string().contains("10059") => Ok(()),
             Err(error) => Err(FleetError::nats(format!("delete {stream}"), error)),
         }
+    }
+
+    fn streams(&self) -> Result<Vec<String>> {
+        let names = self.block(self.context.stream_names().try_collect());
+        names.map_err(|error| FleetError::nats("list the streams", error))
     }
 
     fn ends(&self, stream: &str) -> Result<Option<Ends>> {
@@ -290,7 +300,9 @@ fn refused(stream: &str, error: &async_nats::error::Error<PublishErrorKind>) -> 
             choice: "Raise max_payload of the servers, or let the script write shorter lines"
                 .into(),
         },
-        (_, Some(ErrorCode::STREAM_SEALED)) => FleetError::Sealed { stream: stream.into() },
+        (_, Some(ErrorCode::STREAM_MESSAGE_EXCEEDS_MAXIMUM)) => {
+            FleetError::Sealed { stream: stream.into() }
+        }
         (_, Some(ErrorCode::STREAM_STORE_FAILED)) => FleetError::Full { stream: stream.into() },
         (
             _,

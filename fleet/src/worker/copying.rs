@@ -28,6 +28,7 @@ pub(super) fn copy(
     {
         let mut status = shared.status();
         status.stage = Stage::Running;
+        status.why = None;
         status.takeover_seconds = began.elapsed().as_secs_f64();
     }
     loop {

@@ -330,7 +330,7 @@ impl Worker {
         {
             let mut status = shared.status();
             let kept = PartitionStatus { number: of.number, ..std::mem::take(&mut *status) };
-            *status = PartitionStatus { stage: Stage::Starting, why: None, refused: None, ..kept };
+            *status = PartitionStatus { stage: Stage::Starting, refused: None, ..kept };
         }
         let (ground, given) = (self.ground.clone(), shared.clone());
         let thread = std::thread::Builder::new().name(format!("partition-{}", of.number));

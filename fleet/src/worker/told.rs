@@ -1,7 +1,9 @@
 //! What workers are told by commands, and how they prove a version.
 
-use super::Worker;
 use super::partition::Command;
+use super::status::Stage;
+use super::{Slot, Worker};
+use crate::names::{OUTLET, Partition};
 use serde::{Deserialize, Serialize};
 use std::sync::mpsc::channel;
 use std::time::Duration;
@@ -49,17 +51,23 @@ impl Worker {
         let (transport, meta) = (self.ground.transport.clone(), self.ground.meta.clone());
         let (worker, version) = (self.ground.worker.clone(), version.to_owned());
         let generation = self.layout.generation;
-        let asked: Vec<_> =
-            self.slots.iter().map(|(of, slot)| (of.number, slot.commands.clone())).collect();
+        let ask = |(of, slot): (&Partition, &Slot)| {
+            let begins = slot.shared.status().stage == Stage::Starting && of.number != OUTLET;
+            (of.number, slot.commands.clone(), begins)
+        };
+        let asked: Vec<_> = self.slots.iter().map(ask).collect();
         std::thread::spawn(move || {
             let version = match meta.version(&version) {
                 Ok(Some(version)) => Ok(version),
                 Ok(None) => Err("the version is not stored".to_owned()),
                 Err(error) => Err(error.to_string()),
             };
-            for (partition, commands) in asked {
+            for (partition, commands, begins) in asked {
                 let refused = match (&version, commands) {
                     (Err(why), _) => Some(why.clone()),
+                    (Ok(_), Some(_)) if begins => {
+                        Some("it is being taken over: try again in a moment".to_owned())
+                    }
                     // A partition that is stopped tries it on its last checkpoint when it begins again.
                     (Ok(_), None) => None,
                     (Ok(version), Some(commands)) => {

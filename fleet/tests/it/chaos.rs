@@ -1,4 +1,6 @@
-use crate::util::{Client, Fleet, Process, Servers, assert_same, points, replayed, wait_for};
+use crate::util::{
+    Client, Fleet, Process, Servers, assert_same, points, replayed, settled, text, wait_for,
+};
 use std::time::{Duration, Instant};
 
 const PARTITIONS: u32 = 6;
@@ -80,17 +82,14 @@ fn chaos(seconds: u64, seed: u64) {
     });
     // What was acknowledged, and what was stored without that: a sender sends it again.
     let client = Client::new(&servers.urls());
-    let fed = client.fed(1, PARTITIONS);
+    tell_of_stops(&fleet, &client);
+    let (fed, output) = settled(&fleet, &client, (1, PARTITIONS), 0);
     let lines = fed.lines().count();
     assert!(
         lines as u64 >= sent,
         "{lines} lines are stored of {sent} that were acknowledged: {events:?}"
     );
     let expected = replayed(&fleet.script(), &fed);
-    tell_of_stops(&fleet, &client);
-    let output = fleet.output(lines);
-    let settled = fleet.output(lines);
-    assert_eq!(output.len(), settled.len(), "more came after all was there: {events:?}");
     assert_same(&output, &expected);
     wait_for("the last takeovers", || {
         let rows = fleet.status()["partitions"].as_array().unwrap().clone();
@@ -131,4 +130,31 @@ fn tell_of_stops(fleet: &Fleet, client: &Client) {
 fn nothing_is_lost_or_doubled_when_workers_and_servers_die() {
     let number = |name| std::env::var(name).ok().and_then(|text| text.parse().ok());
     chaos(number("RHAI_UDF_CHAOS").unwrap_or(20), number("RHAI_UDF_CHAOS_SEED").unwrap_or(1));
+}
+
+#[test]
+fn two_of_three_servers_are_killed_at_once_and_the_fleet_waits_for_them() {
+    let Some(mut servers) = Servers::start(3) else { return };
+    let rest =
+        "partitions = 3\nreplicas = 3\n[streams]\nkeep_input = true\n[checkpoint]\nseconds = 1";
+    let fleet = Fleet::create(servers.urls(), rest);
+    let feed = fleet.feed();
+    let workers = ["a", "b"].map(|id| fleet.worker(id));
+    feed.send_until_taken(&points(0, 2000, 20));
+    fleet.output(2000);
+    servers.kill(0);
+    servers.kill(1);
+    assert_eq!(feed.send(&points(2000, 3000, 20)), 503);
+    let too_few = "fewer than half of its replicas";
+    assert!(feed.process.log().contains(too_few), "{}", feed.process.log());
+    wait_for("workers that say it", || workers.iter().all(|own| own.log().contains(too_few)));
+    let status = fleet.run(&["status"]);
+    let told = text(&status.stderr);
+    assert!(status.status.code() == Some(1) && told.contains(too_few), "{told}");
+    servers.restart(0);
+    servers.restart(1);
+    feed.send_until_taken(&points(3000, 4000, 20));
+    let (fed, output) = settled(&fleet, &Client::new(&servers.urls()), (1, 3), 0);
+    assert!(fed.lines().count() >= 3000);
+    assert_same(&output, &replayed(&fleet.script(), &fed));
 }

@@ -117,6 +117,8 @@ fn metrics_and_status_say_what_happens() {
 #[test]
 fn wrong_usage_says_what_to_do_and_ends_with_2() {
     let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("count.rhai"), include_str!("../scripts/count.rhai"))
+        .unwrap();
     let run = |config: &str| {
         std::fs::write(folder.path().join("f.toml"), config).unwrap();
         let output = Command::new(env!("CARGO_BIN_EXE_rhai-udf-nats"))
@@ -129,10 +131,25 @@ fn wrong_usage_says_what_to_do_and_ends_with_2() {
     for (config, part) in [
         ("name = \"a.b\"\nservers = [\"nats://x\"]\nscript = \"s.rhai\"", "letters, digits"),
         ("name = \"a\"\nservers = [\"a b\"]\nscript = \"s.rhai\"", "write nats://HOST:4222"),
-        ("name = \"a\"\nserver = [\"nats://x\"]\nscript = \"s.rhai\"", "unknown field `server`"),
+        (
+            "name = \"a\"\nserver = [\"nats://x\"]\nscript = \"s.rhai\"",
+            "line 2: unknown field `server`",
+        ),
+        (
+            "name = \"a\"\nservers = [\"nats://x\"]\nscript = \"s.rhai\"\npartition = 3",
+            "did you mean partitions?",
+        ),
+        (
+            "name = \"a\"\nservers = [\"nats://x\"]\nscript = \"s.rhai\"\n[security]\nnky = 3",
+            "line 5: unknown field `nky`",
+        ),
         ("name = \"a\"\nservers = []\nscript = \"s.rhai\"", "name at least one"),
         ("name = \"a\"\nservers = [\"nats://x\"]\nscript = \"s.rhai\"\nfeild = 1", "feild"),
         ("name = \"a\"\nservers = [\"nats://x\"]\nscript = \"s.rhai\"\nreplicas = 2", "1, 3 or 5"),
+        (
+            "name = \"a\"\nservers = [\"nats://x\"]\nscript = \"count.rhai\"\ncrit = \"n >\"",
+            "crit: n >",
+        ),
         (
             "name = \"a\"\nservers = [\"nats://x\"]\nscript = \"s.rhai\"\nperiod = \"5m\"",
             "go together",
@@ -142,4 +159,72 @@ fn wrong_usage_says_what_to_do_and_ends_with_2() {
         assert_eq!(code, Some(2), "{message}");
         assert!(message.contains(part), "{message}");
     }
+}
+
+#[test]
+fn names_that_are_not_there_are_told_with_the_nearest_one() {
+    let Some(servers) = Servers::start(1) else { return };
+    let fleet = Fleet::create(servers.urls(), "partitions = 2");
+    let worker = fleet.worker("first");
+    fleet.wait_until_running();
+    let mut other = Fleet::new(servers.urls(), "partitions = 2");
+    other.name = "fleet".into();
+    other.configure("f.toml", "");
+    for command in [
+        &["status"][..],
+        &["tail", "--all", "--idle", "1"],
+        &["drain", "--all"],
+        &["worker"],
+        &["feed", "--bind", "127.0.0.1:0"],
+        &["repartition", "--partitions", "3"],
+    ] {
+        let (code, message) = ended(&other.run(command));
+        assert_eq!(code, Some(2), "{command:?}: {message}");
+        assert!(
+            message.contains("have no fleet \"fleet\"") && message.contains("they have t"),
+            "{message}"
+        );
+    }
+    std::fs::write(fleet.folder.path().join("bad.lp"), "no line\nm,host=a x=1 1\n").unwrap();
+    for (command, code, part) in [
+        (
+            &["drain", "--worker", "fisrt"][..],
+            2,
+            "no worker is called fisrt; first is there; did you mean first?",
+        ),
+        (
+            &["deploy", "count.rahi"],
+            1,
+            "count.rahi: cannot be read: No such file or directory (os error 2); did you mean count.rhai?",
+        ),
+        (&["seed", "--data", "nothing"], 1, "nothing: cannot be read"),
+        (&["seed", "--data", "bad.lp"], 1, "bad.lp:1: not line protocol"),
+        (&["resume", "--partition", "0", "--accept-gap"], 2, "worker first is at work on it"),
+        (&["feed", "--bind", "192.0.2.1:9"], 1, "choose another with --bind"),
+        (&["seed", "--data", "bad.lp", "--skip-bad-lines"], 0, "1 lines were skipped"),
+    ] {
+        let (ended_with, message) = ended(&fleet.run(command));
+        assert_eq!(ended_with, Some(code), "{command:?}: {message}");
+        assert!(message.contains(part), "{command:?}: {message}");
+    }
+    assert_eq!(worker.end(), Some(0));
+    for part in [&["--partition", "0"][..], &["--output"]] {
+        let (code, message) = ended(&fleet.run(&[&["resume", "--accept-gap"], part].concat()));
+        assert_eq!(code, Some(2), "{message}");
+        assert!(message.contains("nothing is seen to be missing: start a worker"), "{message}");
+    }
+    fleet.configure("f.toml", "[streams]\ninput_bytes = 5000");
+    let (code, message) = ended(&fleet.run(&["create"]));
+    assert_eq!(code, Some(0), "{message}");
+    assert!(
+        message.contains("input_bytes: the fleet has 268435456, the configuration says 5000"),
+        "{message}"
+    );
+    let (code, message) = ended(&fleet.run(&["drain", "--all"]));
+    assert_eq!(code, Some(2), "{message}");
+    assert!(message.contains("no worker of the fleet is there"), "{message}");
+}
+
+fn ended(output: &std::process::Output) -> (Option<i32>, String) {
+    (output.status.code(), crate::util::text(&output.stderr))
 }

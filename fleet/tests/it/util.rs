@@ -102,13 +102,23 @@ impl Servers {
 
     /// Starts servers whose configuration has this text, too.
     pub(crate) fn start_with(count: usize, text: &str) -> Option<Self> {
+        Self::start_on(count, text, None, "64GB")
+    }
+
+    /// Starts servers that store so many bytes at most, in a folder that is there.
+    pub(crate) fn start_on(
+        count: usize,
+        text: &str,
+        stores: Option<&Path>,
+        most: &str,
+    ) -> Option<Self> {
         let program = nats_server()?;
         let folder = tempfile::tempdir().unwrap();
         let (ports, routes) = (free_ports::<3>(), free_ports::<3>());
         let all: Vec<_> = routes.iter().map(|port| format!("nats://127.0.0.1:{port}")).collect();
         let mut arguments = Vec::new();
         for i in 0..count {
-            let store = folder.path().join(format!("store{i}"));
+            let store = stores.unwrap_or(folder.path()).join(format!("store{i}"));
             let config = folder.path().join(format!("{i}.conf"));
             let cluster = format!(
                 "cluster {{ name: c, listen: \"127.0.0.1:{}\", routes: [{}] }}\n",
@@ -117,7 +127,7 @@ impl Servers {
             );
             let own = format!(
                 "server_name: n{i}\nlisten: \"127.0.0.1:{}\"\n\
-                 jetstream {{ store_dir: \"{}\", max_file_store: 64GB }}\n{}{text}",
+                 jetstream {{ store_dir: \"{}\", max_file_store: {most} }}\n{}{text}",
                 ports[i],
                 store.display(),
                 if count > 1 { cluster } else { String::new() }
@@ -182,6 +192,7 @@ pub(crate) fn wait_for(what: &str, mut holds: impl FnMut() -> bool) {
 pub(crate) struct Fleet {
     pub(crate) folder: TempDir,
     urls: Vec<String>,
+    pub(crate) name: String,
     /// What the configuration has besides the servers.
     pub(crate) rest: String,
     count: std::cell::Cell<u32>,
@@ -193,7 +204,7 @@ impl Fleet {
         let folder = tempfile::tempdir().unwrap();
         let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/scripts/count.rhai");
         std::fs::copy(script, folder.path().join("count.rhai")).unwrap();
-        let fleet = Self { folder, urls, rest: rest.into(), count: 0.into() };
+        let fleet = Self { folder, urls, name: "t".into(), rest: rest.into(), count: 0.into() };
         fleet.configure("f.toml", "");
         fleet
     }
@@ -218,8 +229,10 @@ impl Fleet {
         let path = self.folder.path().join(name);
         let has_script = self.rest.contains("script = ");
         let script = if has_script { "" } else { "script = \"count.rhai\"\n" };
-        let text =
-            format!("name = \"t\"\nservers = {:?}\n{script}{}\n{more}", self.urls, self.rest);
+        let text = format!(
+            "name = {:?}\nservers = {:?}\n{script}{}\n{more}",
+            self.name, self.urls, self.rest
+        );
         std::fs::write(&path, text).unwrap();
         path
     }
@@ -254,6 +267,11 @@ impl Fleet {
         Process { child, log }
     }
 
+    /// Starts a command that may be killed.
+    pub(crate) fn begin(&self, arguments: &[&str]) -> Process {
+        self.start(arguments, arguments[0])
+    }
+
     pub(crate) fn worker(&self, id: &str) -> Process {
         self.start(&["worker", "--id", id], id)
     }
@@ -272,7 +290,7 @@ impl Fleet {
             address = line.and_then(|(_, text)| text.trim().parse().ok());
             address.is_some()
         });
-        Feed { _process: process, address: address.unwrap() }
+        Feed { process, address: address.unwrap() }
     }
 
     pub(crate) fn status(&self) -> serde_json::Value {
@@ -328,7 +346,7 @@ pub(crate) fn text(bytes: &[u8]) -> String {
 
 /// A port for line protocol.
 pub(crate) struct Feed {
-    _process: Process,
+    pub(crate) process: Process,
     pub(crate) address: SocketAddr,
 }
 
@@ -473,6 +491,12 @@ impl Client {
         })
     }
 
+    /// The names of all streams.
+    pub(crate) fn streams(&self) -> Vec<String> {
+        use futures_util::TryStreamExt;
+        self.block(self.context.stream_names().try_collect()).unwrap_or_default()
+    }
+
     /// All lines of the inputs of a layout, partition after partition.
     pub(crate) fn fed(&self, generation: u64, partitions: u32) -> String {
         let mut lines = String::new();
@@ -482,5 +506,31 @@ impl Client {
             }
         }
         lines
+    }
+}
+
+/// What is stored in the inputs and what came out, as soon as both are the same number of lines twice in a row: what a
+/// sender was refused may be stored after all, while servers find together again. `before` is how many lines of the
+/// output belong to inputs that are gone.
+pub(crate) fn settled(
+    fleet: &Fleet,
+    client: &Client,
+    (generation, partitions): (u64, u32),
+    before: usize,
+) -> (String, String) {
+    let mut changed = Instant::now();
+    let mut last = (0, 0);
+    loop {
+        let fed = client.fed(generation, partitions);
+        let output = text(&fleet.run(&["tail", "--all", "--idle", "1"]).stdout);
+        let (stored, out) = (before + fed.lines().count(), output.lines().count());
+        if stored == out && last == (stored, out) {
+            return (fed, output);
+        }
+        if last != (stored, out) {
+            (changed, last) = (Instant::now(), (stored, out));
+        }
+        let status = || text(&fleet.run(&["status"]).stdout);
+        assert!(changed.elapsed() < PATIENCE, "{out} lines of {stored} are out: {}", status());
     }
 }

@@ -45,7 +45,7 @@ impl Owner<'_> {
             status.checkpoint_bytes = size;
             status.checkpoint_position = self.position;
         }
-        // Streams that stay longer than needed do no harm; a sealed one refuses.
+        // Streams that stay longer than needed do no harm.
         let input = self.ground.names.input(self.of);
         let copied = {
             let all = self.ground.copied.lock().unwrap_or_else(PoisonError::into_inner);

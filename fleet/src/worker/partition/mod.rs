@@ -310,6 +310,7 @@ impl Owner<'_> {
             let took = self.began.elapsed().as_secs_f64();
             let mut status = self.shared.status();
             status.stage = Stage::Running;
+            status.why = None;
             status.takeover_seconds = took;
             log::info!("{}: at work after {took:.2} s", self.of.label());
         }
