@@ -144,9 +144,13 @@ fn table(label: &str, point: &Point, batch_name: &str, order: &mut Order, out: &
         push(out, &[",", name, "=", &value]);
     }
     out.push(' ');
-    for (name, value) in point.sorted_fields(order) {
+    for (name, place) in point.sorted_places(order) {
         push(out, &[" ", name, "="]);
-        match value {
+        if let Some(value) = point.double_at(place) {
+            put_debug(out, value);
+            continue;
+        }
+        match point.value_at(place) {
             FieldValue::String(text) => {
                 // A String takes everything.
                 let _ = std::fmt::Write::write_fmt(out, format_args!("{text:?}"));
@@ -188,9 +192,13 @@ fn json_line(
         put_text(out, &value);
     }
     out.push_str("},\"fields\":{");
-    for (i, (name, value)) in point.sorted_fields(order).enumerate() {
+    for (i, (name, place)) in point.sorted_places(order).enumerate() {
         key(out, i, name);
-        match value {
+        if let Some(value) = point.double_at(place) {
+            put_json(out, value);
+            continue;
+        }
+        match point.value_at(place) {
             FieldValue::String(text) => put_text(out, &text),
             FieldValue::Int(value) => put_int(out, value),
             FieldValue::Double(value) => put_json(out, value),

@@ -30,6 +30,23 @@ pub(super) fn map_entry(
     }
 }
 
+/// Appends the name and value of a map entry. The common case is written where it is to be: a copy of the
+/// whole entry just after its parts were stored makes the processor wait for these.
+#[inline(always)]
+pub(super) fn push_entry(
+    entries: &mut Vec<Entry>,
+    bytes: &[u8],
+    part: Part,
+    kind: FieldType,
+    wanted: u8,
+) -> Result<(), WireError> {
+    match common_entry(bytes, part, kind, wanted) {
+        Some(entry) => entries.push(entry),
+        None => entries.push(any_entry(bytes, part, kind, wanted)?),
+    }
+    Ok(())
+}
+
 /// An entry as every encoder writes it: a short name, then a double or a short string.
 #[inline]
 fn common_entry(bytes: &[u8], part: Part, kind: FieldType, wanted: u8) -> Option<Entry> {

@@ -23,7 +23,7 @@ mod tests;
 
 pub(crate) use build::{EntryHead, PointHead};
 pub(crate) use edit::{put_with_field, put_without};
-use entry::{Entry, distinct, find, map_entry, text, value_of};
+use entry::{Entry, distinct, find, push_entry, text, value_of};
 pub use field::{FieldType, FieldValue};
 pub(crate) use scan::{scan, scan_time};
 pub use sorted::Order;
@@ -157,40 +157,22 @@ impl Point {
                 continue;
             }
             let value = cursor.span()?;
-            let part = Part { value, whole: Span::new(start, cursor.at) };
-            let (kind, wanted) = match number {
+            let whole = Span::new(start, cursor.at);
+            let part = || Part { value, whole };
+            match number {
+                8 => push_entry(&mut self.fields, bytes, part(), FieldType::Double, FIXED64)?,
+                9 => push_entry(&mut self.fields, bytes, part(), FieldType::Int, VARINT)?,
+                10 => push_entry(&mut self.fields, bytes, part(), FieldType::String, BYTES)?,
+                12 => push_entry(&mut self.fields, bytes, part(), FieldType::Bool, VARINT)?,
+                7 => push_entry(&mut self.tags, bytes, part(), FieldType::String, BYTES)?,
+                6 => self.dimensions.push(part()),
+                2 => self.name = part(),
+                3 => self.database = part(),
+                4 => self.retention_policy = part(),
+                5 => self.group = part(),
                 1 | 11 => return Err(cursor.error("a part of another type")),
-                8 => (FieldType::Double, FIXED64),
-                9 => (FieldType::Int, VARINT),
-                10 => (FieldType::String, BYTES),
-                12 => (FieldType::Bool, VARINT),
-                7 => {
-                    self.tags.push(map_entry(bytes, part, FieldType::String, BYTES)?);
-                    continue;
-                }
-                6 => {
-                    self.dimensions.push(part);
-                    continue;
-                }
-                2 => {
-                    self.name = part;
-                    continue;
-                }
-                3 => {
-                    self.database = part;
-                    continue;
-                }
-                4 => {
-                    self.retention_policy = part;
-                    continue;
-                }
-                5 => {
-                    self.group = part;
-                    continue;
-                }
-                _ => continue,
-            };
-            self.fields.push(map_entry(bytes, part, kind, wanted)?);
+                _ => {}
+            }
         }
         Ok(())
     }

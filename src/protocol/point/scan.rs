@@ -24,6 +24,10 @@ pub(crate) fn scan<'m>(
     let mut cursor = Cursor::new(message);
     while let Some(&tag) = message.get(cursor.at) {
         let start = cursor.at;
+        if let Some(end) = end_of_another(message, start, name) {
+            cursor.at = end;
+            continue;
+        }
         let (kind, wanted) = match tag {
             FIELDS_DOUBLE => (FieldType::Double, FIXED64),
             FIELDS_INT => (FieldType::Int, VARINT),
@@ -70,6 +74,29 @@ pub(crate) fn scan_time(message: &[u8]) -> i64 {
         }
     }
     time
+}
+
+/// Returns where a short part ends that certainly is not the field: another part of the point, or a double
+/// with another name. `None` for anything that must be looked at closely.
+#[inline(always)]
+fn end_of_another(message: &[u8], start: usize, name: &[u8]) -> Option<usize> {
+    let [tag @ 8..0x80, len @ 0..0x80, rest @ ..] = message.get(start..)? else { return None };
+    let value = rest.get(..usize::from(*len))?;
+    let end = start + 2 + value.len();
+    match *tag {
+        FIELDS_DOUBLE => match value {
+            [NAME_TAG, len, rest @ ..] => {
+                // The name, the tag of a double, and the eight bytes of it.
+                let len = usize::from(*len);
+                let (&mark, last) = (rest.get(len)?, rest.get(len.checked_sub(1)?)?);
+                let other = len != name.len() || Some(last) != name.last() || rest[..len] != *name;
+                (mark == 0x11 && rest.len() == len + 9 && len < 0x80 && other).then_some(end)
+            }
+            _ => None,
+        },
+        FIELDS_INT | FIELDS_STRING | FIELDS_BOOL => None,
+        tag => (tag & 7 == BYTES).then_some(end),
+    }
 }
 
 /// True if an entry as every encoder writes it has another name; anything else is looked at closely.

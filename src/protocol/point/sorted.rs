@@ -1,6 +1,6 @@
 //! The tags and fields of a point in the order of their names, as output wants them.
 
-use super::{Entry, FieldValue, Point};
+use super::{Entry, FieldType, FieldValue, Point};
 use std::borrow::Cow;
 
 /// The names that the tags and fields of the latest points had, in their order: the next one mostly has
@@ -39,8 +39,32 @@ impl Point {
         &'p self,
         order: &'p mut Order,
     ) -> impl Iterator<Item = (&'p str, FieldValue<'p>)> {
+        self.sorted_places(order).map(|(name, place)| (name, self.value_at(place)))
+    }
+
+    /// Returns the places of the fields by name.
+    pub(crate) fn sorted_places<'o>(
+        &self,
+        order: &'o mut Order,
+    ) -> impl Iterator<Item = (&'o str, usize)> + use<'o> {
         let sorted = order.fields[self.fields.len() % KINDS].sort(&self.fields, &self.bytes).iter();
-        sorted.map(|(name, place)| (&**name, self.value(&self.fields[*place as usize])))
+        sorted.map(|(name, place)| (&**name, *place as usize))
+    }
+
+    /// Returns the value of the field at a place.
+    pub(crate) fn value_at(&self, place: usize) -> FieldValue<'_> {
+        self.value(&self.fields[place])
+    }
+
+    /// Returns the field at a place if it is a double, as most are, without the detour over a [`FieldValue`].
+    #[inline]
+    pub(crate) fn double_at(&self, place: usize) -> Option<f64> {
+        let entry = &self.fields[place];
+        if entry.kind != FieldType::Double {
+            return None;
+        }
+        let bytes = entry.value.of(&self.bytes).first_chunk();
+        Some(bytes.map_or(0.0, |bytes| f64::from_le_bytes(*bytes)))
     }
 }
 
