@@ -35,6 +35,11 @@ impl Channel {
     /// Takes frames, and writes everything if there is enough of it.
     pub(crate) fn push(&self, frames: &[u8]) -> io::Result<()> {
         let mut shared = self.lock();
+        if frames.len() >= FULL {
+            // Without a copy.
+            shared.flush()?;
+            return shared.write(frames);
+        }
         shared.waiting.extend_from_slice(frames);
         if shared.waiting.len() >= FULL {
             return shared.flush();
@@ -65,17 +70,24 @@ impl Channel {
 
 impl Shared {
     fn flush(&mut self) -> io::Result<()> {
+        let mut waiting = std::mem::take(&mut self.waiting);
+        let result = self.write(&waiting);
+        waiting.clear();
+        self.waiting = waiting;
+        result
+    }
+
+    fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
         if let Some(kind) = self.failed {
             return Err(kind.into());
         }
-        if self.waiting.is_empty() {
+        if bytes.is_empty() {
             return Ok(());
         }
-        let result = self.writer.write_all(&self.waiting).and_then(|()| self.writer.flush());
+        let result = self.writer.write_all(bytes).and_then(|()| self.writer.flush());
         if let Err(error) = &result {
             self.failed = Some(error.kind());
         }
-        self.waiting.clear();
         self.written = Instant::now();
         result
     }

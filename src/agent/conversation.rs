@@ -1,14 +1,15 @@
 //! What the loop of the agent needs of a session.
 
 use super::{AgentError, Counts, Handler, Output, Session};
+use crate::protocol::frame::Located;
 use std::time::Duration;
 
 /// What the loop talks to: a session on this thread, or one whose groups are spread over workers.
 pub(super) trait Conversation {
     /// Nothing more has arrived: points that were kept back are handled.
     fn ready(&mut self) -> Result<(), AgentError>;
-    /// Handles the bytes of a frame.
-    fn handle(&mut self, frame: &[u8]) -> Result<(), AgentError>;
+    /// Handles a frame. No other block is read before [`Conversation::ready`] was called.
+    fn handle(&mut self, frame: Located<'_>) -> Result<(), AgentError>;
     /// What is answered here.
     fn output(&mut self) -> &mut Output;
     /// Where `init` was refused, the number of requests so far that were not keepalives.
@@ -31,8 +32,8 @@ impl<H: Handler> Conversation for Session<H> {
     }
 
     #[inline]
-    fn handle(&mut self, frame: &[u8]) -> Result<(), AgentError> {
-        Session::handle(self, frame)
+    fn handle(&mut self, frame: Located<'_>) -> Result<(), AgentError> {
+        Session::handle(self, frame.bytes())
     }
 
     fn output(&mut self) -> &mut Output {

@@ -198,7 +198,7 @@ fn converse<C: Conversation>(
                 break;
             }
         }
-        let frame = match frames.next() {
+        let frame = match frames.locate_next() {
             Ok(Some(frame)) => frame,
             Ok(None) => break,
             Err(ProtocolError::Read(error)) if error.kind() == ErrorKind::WouldBlock => continue,

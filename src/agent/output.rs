@@ -238,8 +238,10 @@ impl Output {
             self.spare.extend_from_slice(frame);
             next[place] = at + frame.len();
         }
-        if self.spare.len() == last - first {
-            self.bytes[first..last].copy_from_slice(&self.spare);
+        match (self.spare.len() == last - first, first) {
+            (false, _) => {}
+            (true, 0) => std::mem::swap(&mut self.bytes, &mut self.spare),
+            (true, _) => self.bytes[first..last].copy_from_slice(&self.spare),
         }
     }
 

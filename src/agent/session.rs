@@ -142,9 +142,12 @@ impl<H: Handler> Session<H> {
     /// A request that breaks the protocol, or a callback that failed. The output holds everything
     /// up to the request and nothing of it; the session is over: see [`Session::fail`].
     pub fn handle(&mut self, frame: &[u8]) -> Result<(), AgentError> {
-        let handled = Request::decode(frame)
-            .map_err(AgentError::from)
-            .and_then(|request| self.dispatch(request));
+        let handled = match Point::message_of_frame(frame) {
+            Some(message) => self.point_message(message),
+            None => Request::decode(frame)
+                .map_err(AgentError::from)
+                .and_then(|request| self.dispatch(request)),
+        };
         self.settle(handled)
     }
 

@@ -2,7 +2,9 @@
 
 use super::ProtocolError;
 use super::wire::{VarintError, put_varint, read_varint};
+use std::collections::VecDeque;
 use std::io::{ErrorKind, Read};
+use std::sync::Arc;
 
 /// The longest frame that is read: lengths are 32-bit in the existing agents.
 pub const MAX_FRAME: u64 = i32::MAX as u64;
@@ -18,13 +20,35 @@ pub fn split_first(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
     bytes[head..].split_at_checked(usize::try_from(size).ok()?)
 }
 
+/// A frame in the block of bytes that was read with it. Whoever keeps the block can look at the frame later.
+#[derive(Clone, Copy, Debug)]
+pub struct Located<'b> {
+    /// What was read.
+    pub block: &'b Arc<Vec<u8>>,
+    /// Where the frame begins in it.
+    pub start: usize,
+    /// Where the frame ends in it.
+    pub end: usize,
+}
+
+impl<'b> Located<'b> {
+    /// The bytes of the frame.
+    #[inline]
+    pub fn bytes(&self) -> &'b [u8] {
+        &self.block[self.start..self.end]
+    }
+}
+
 /// Cuts a byte stream into frames, reading as much as there is at once.
 ///
-/// The buffer grows with what arrives, not with what a length promises.
+/// The block grows with what arrives, not with what a length promises. One that somebody keeps is left
+/// alone, and reading goes on in another.
 #[derive(Debug)]
 pub struct Frames<R> {
     reader: R,
-    buffer: Vec<u8>,
+    block: Arc<Vec<u8>>,
+    /// Blocks that were kept by others, for their memory.
+    kept: VecDeque<Arc<Vec<u8>>>,
     start: usize,
     end: usize,
     frames: u64,
@@ -41,7 +65,8 @@ impl<R: Read> Frames<R> {
     pub fn with_limit(reader: R, limit: u64) -> Self {
         Self {
             reader,
-            buffer: Vec::new(),
+            block: Arc::default(),
+            kept: VecDeque::new(),
             start: 0,
             end: 0,
             frames: 0,
@@ -65,13 +90,22 @@ impl<R: Read> Frames<R> {
     /// A length that is no 32-bit varint or beyond the limit, an end inside a frame, a failed read.
     #[allow(clippy::should_implement_trait)]
     pub fn next(&mut self) -> Result<Option<&[u8]>, ProtocolError> {
+        Ok(self.locate_next()?.map(|frame| frame.bytes()))
+    }
+
+    /// As [`Frames::next`], with the block that the frame lies in.
+    ///
+    /// # Errors
+    /// As [`Frames::next`].
+    pub fn locate_next(&mut self) -> Result<Option<Located<'_>>, ProtocolError> {
         loop {
             if let Some((head, size)) = self.length()? {
-                let frame = self.start + head;
+                let start = self.start + head;
+                let end = start + size;
                 if self.end - self.start >= head + size {
-                    self.start = frame + size;
+                    self.start = end;
                     self.frames += 1;
-                    return Ok(Some(&self.buffer[frame..frame + size]));
+                    return Ok(Some(Located { block: &self.block, start, end }));
                 }
             }
             if !self.fill()? {
@@ -84,7 +118,7 @@ impl<R: Read> Frames<R> {
     #[inline]
     fn length(&self) -> Result<Option<(usize, usize)>, ProtocolError> {
         let frame = self.frames + 1;
-        match read_varint(&self.buffer[self.start..self.end], MAX_LENGTH) {
+        match read_varint(&self.block[self.start..self.end], MAX_LENGTH) {
             Ok((size, _)) if size > self.limit => {
                 Err(ProtocolError::FrameTooLarge { frame, size, limit: self.limit })
             }
@@ -100,17 +134,21 @@ impl<R: Read> Frames<R> {
             self.start = 0;
             self.end = 0;
         }
-        if self.buffer.len() - self.end < CHUNK / 2 {
-            self.buffer.copy_within(self.start..self.end, 0);
+        if Arc::get_mut(&mut self.block).is_none() {
+            self.go_on_elsewhere();
+        }
+        let buffer = Arc::get_mut(&mut self.block).expect("nobody else has a block that is new");
+        if buffer.len() - self.end < CHUNK / 2 {
+            buffer.copy_within(self.start..self.end, 0);
             self.end -= self.start;
             self.start = 0;
-            if self.buffer.len() - self.end < CHUNK / 2 {
-                let size = self.buffer.len().max(CHUNK / 2) * 2;
-                self.buffer.resize(size, 0);
+            if buffer.len() - self.end < CHUNK / 2 {
+                let size = buffer.len().max(CHUNK / 2) * 2;
+                buffer.resize(size, 0);
             }
         }
         loop {
-            match self.reader.read(&mut self.buffer[self.end..]) {
+            match self.reader.read(&mut buffer[self.end..]) {
                 Ok(0) => return Ok(false),
                 Ok(n) => {
                     self.end += n;
@@ -122,7 +160,25 @@ impl<R: Read> Frames<R> {
         }
     }
 
-    fn ended(&self) -> Result<Option<&[u8]>, ProtocolError> {
+    /// Takes another block, since somebody keeps this one; what was not cut off yet goes with it.
+    fn go_on_elsewhere(&mut self) {
+        let free = self.kept.iter_mut().position(|block| Arc::get_mut(block).is_some());
+        let mut next = free.and_then(|i| self.kept.swap_remove_back(i)).unwrap_or_default();
+        let buffer = Arc::get_mut(&mut next).expect("nobody else has it");
+        let rest = &self.block[self.start..self.end];
+        if buffer.len() > 4 * CHUNK {
+            // One huge frame does not hold its memory for ever.
+            *buffer = Vec::new();
+        }
+        if buffer.len() < rest.len() {
+            buffer.resize(rest.len(), 0);
+        }
+        buffer[..rest.len()].copy_from_slice(rest);
+        (self.start, self.end) = (0, rest.len());
+        self.kept.push_back(std::mem::replace(&mut self.block, next));
+    }
+
+    fn ended(&self) -> Result<Option<Located<'_>>, ProtocolError> {
         if self.start == self.end {
             return Ok(None);
         }
@@ -179,6 +235,34 @@ mod tests {
             assert_eq!(all.iter().map(Vec::len).collect::<Vec<_>>(), sizes);
             assert!(all.iter().enumerate().all(|(i, f)| f.iter().all(|b| *b == i as u8)));
         }
+    }
+
+    #[test]
+    fn a_block_that_is_kept_stays_as_it_is() {
+        let sizes = [70_000, 5, 200_000, 0, 2_000_000, 127, 128, 300_000, 90_000, 90_000];
+        let bytes = stream(&sizes);
+        let mut frames = Frames::new(&bytes[..]);
+        let mut kept = Vec::new();
+        while let Some(frame) = frames.locate_next().unwrap() {
+            kept.push((frame.block.clone(), frame.start..frame.end));
+        }
+        for (i, (size, (block, range))) in sizes.iter().zip(kept).enumerate() {
+            assert_eq!(block[range], vec![i as u8; *size], "frame {i}");
+        }
+    }
+
+    #[test]
+    fn blocks_that_nobody_keeps_any_more_are_used_again() {
+        let bytes = stream(&[100_000; 50]);
+        let mut frames = Frames::new(&bytes[..]);
+        let mut kept = VecDeque::new();
+        while let Some(frame) = frames.locate_next().unwrap() {
+            kept.push_back(frame.block.clone());
+            if kept.len() > 6 {
+                kept.pop_front();
+            }
+        }
+        assert!(frames.kept.len() <= 7, "{} blocks", frames.kept.len());
     }
 
     #[test]

@@ -6,6 +6,7 @@ use super::{Arrival, Lead};
 use crate::agent::channel::Channel;
 use crate::agent::{AgentError, AgentOptions, Conversation, Counts, Output, Session};
 use crate::protocol::Request;
+use crate::protocol::frame::Located;
 use std::time::Duration;
 
 /// The reading thread's part of a session.
@@ -58,14 +59,14 @@ impl<L: Lead, R: Fn(usize) -> L + Clone + Send + 'static> Crew<L, R> {
         kind: Kind,
         group: &[u8],
         time: i64,
-        bytes: &[u8],
+        frame: &Located<'_>,
     ) -> Result<(), AgentError> {
         let place = self.router.place(kind, group);
         if self.lead.handler_ref().forgets() {
             self.note_arrival(kind, group, time)?;
         }
         self.frames += 1;
-        if self.router.put(place, self.frames, bytes) {
+        if self.router.put(place, self.frames, frame) {
             self.send(place)?;
         }
         Ok(())
@@ -87,9 +88,7 @@ impl<L: Lead, R: Fn(usize) -> L + Clone + Send + 'static> Crew<L, R> {
         self.lead.handler().arrive(arrival, &group, time, &mut gone);
         for group in gone.drain(..) {
             let place = self.router.owner(&group);
-            if self.router.put_forget(place, &group) {
-                self.send(place)?;
-            }
+            self.router.put_forget(place, &group);
         }
         self.gone = gone;
         Ok(())
@@ -155,7 +154,8 @@ impl<L: Lead, R: Fn(usize) -> L + Clone + Send + 'static> Conversation for Crew<
     }
 
     #[inline]
-    fn handle(&mut self, bytes: &[u8]) -> Result<(), AgentError> {
+    fn handle(&mut self, frame: Located<'_>) -> Result<(), AgentError> {
+        let bytes = frame.bytes();
         if self.workers.is_empty() {
             return match Request::decode(bytes)? {
                 Request::Init(_) => self.init(bytes),
@@ -163,14 +163,14 @@ impl<L: Lead, R: Fn(usize) -> L + Clone + Send + 'static> Conversation for Crew<
             };
         }
         if let Some((group, time)) = route::group_of_point(bytes) {
-            return self.hand_on(Kind::Point, group, time, bytes);
+            return self.hand_on(Kind::Point, group, time, &frame);
         }
         match Request::decode(bytes)? {
-            Request::Point(_) => self.hand_on(Kind::Point, b"", i64::MIN, bytes),
+            Request::Point(_) => self.hand_on(Kind::Point, b"", i64::MIN, &frame),
             Request::Begin(begin) => {
-                self.hand_on(Kind::Begin, begin.group.as_bytes(), i64::MIN, bytes)
+                self.hand_on(Kind::Begin, begin.group.as_bytes(), i64::MIN, &frame)
             }
-            Request::End(end) => self.hand_on(Kind::End, end.group.as_bytes(), end.tmax, bytes),
+            Request::End(end) => self.hand_on(Kind::End, end.group.as_bytes(), end.tmax, &frame),
             request => self.common(request, bytes),
         }
     }

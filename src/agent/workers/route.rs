@@ -4,12 +4,15 @@
 //! can move between any numbers of workers, since nothing remembers who had a group.
 
 use crate::protocol::Point;
+use crate::protocol::frame::Located;
 use crate::protocol::group::key_group;
 use crate::protocol::owners::Owners;
 use crate::protocol::point::peek;
+use std::sync::Arc;
 
-/// A chunk is handed over when it has this many bytes, or when the input runs dry.
-const FULL: usize = 128 * 1024;
+/// A chunk is handed over when it has this many bytes, or when the input runs dry, which is mostly the
+/// case before.
+const FULL: usize = 256 * 1024;
 
 /// Marks an entry of a chunk that is a group to be forgotten.
 const FORGET: u64 = 1 << 63;
@@ -38,38 +41,50 @@ pub(super) enum Entry<'c> {
     Forget(&'c [u8]),
 }
 
-/// Messages for one worker, behind each other.
+/// Messages for one worker, in the block where the reader has them: no bytes are copied.
 #[derive(Debug, Default)]
 pub(super) struct Chunk {
-    bytes: Vec<u8>,
-    /// The number of each message, and where it ends.
-    ends: Vec<(u64, usize)>,
+    block: Option<Arc<Vec<u8>>>,
+    /// The ids of groups that are to be forgotten, behind each other.
+    gone: Vec<u8>,
+    /// The number of each message, and where it begins and ends.
+    entries: Vec<(u64, usize, usize)>,
+    /// The bytes of all messages.
+    size: usize,
 }
 
 impl Chunk {
     #[inline]
-    fn put(&mut self, number: u64, bytes: &[u8]) -> bool {
-        self.bytes.extend_from_slice(bytes);
-        self.ends.push((number, self.bytes.len()));
-        self.bytes.len() >= FULL
+    fn put(&mut self, number: u64, frame: &Located<'_>) -> bool {
+        let block = self.block.get_or_insert_with(|| frame.block.clone());
+        debug_assert!(
+            Arc::ptr_eq(block, frame.block),
+            "a chunk is handed over before more is read"
+        );
+        self.entries.push((number, frame.start, frame.end));
+        self.size += frame.end - frame.start;
+        self.size >= FULL
+    }
+
+    fn put_forget(&mut self, group: &[u8]) {
+        let start = self.gone.len();
+        self.gone.extend_from_slice(group);
+        self.entries.push((FORGET, start, self.gone.len()));
     }
 
     pub(super) fn clear(&mut self) {
-        self.bytes.clear();
-        self.ends.clear();
-        if self.bytes.capacity() > 2 * FULL {
-            // One huge message does not hold its memory for ever.
-            self.bytes = Vec::new();
-        }
+        self.block = None;
+        self.gone.clear();
+        self.entries.clear();
+        self.size = 0;
     }
 
     /// The entries in order.
     pub(super) fn entries(&self) -> impl Iterator<Item = Entry<'_>> {
-        let mut start = 0;
-        self.ends.iter().map(move |(number, end)| {
-            let bytes = &self.bytes[start..*end];
-            start = *end;
-            if number & FORGET == 0 { Entry::Frame(*number, bytes) } else { Entry::Forget(bytes) }
+        let block: &[u8] = self.block.as_deref().map_or(&[], Vec::as_slice);
+        self.entries.iter().map(move |(number, start, end)| match number & FORGET {
+            0 => Entry::Frame(*number, &block[*start..*end]),
+            _ => Entry::Forget(&self.gone[*start..*end]),
         })
     }
 }
@@ -119,20 +134,20 @@ impl Router {
         self.batch.as_ref().map_or(b"", |(_, group)| group)
     }
 
-    /// Appends a message; true if the chunk is to be handed over.
+    /// Appends a message; true if the chunk is to be handed over. All messages of a chunk lie in one block.
     #[inline]
-    pub(super) fn put(&mut self, place: usize, number: u64, bytes: &[u8]) -> bool {
-        self.chunks[place].put(number & !FORGET, bytes)
+    pub(super) fn put(&mut self, place: usize, number: u64, frame: &Located<'_>) -> bool {
+        self.chunks[place].put(number & !FORGET, frame)
     }
 
     /// Appends that a group is to be forgotten.
-    pub(super) fn put_forget(&mut self, place: usize, group: &[u8]) -> bool {
-        self.chunks[place].put(FORGET, group)
+    pub(super) fn put_forget(&mut self, place: usize, group: &[u8]) {
+        self.chunks[place].put_forget(group);
     }
 
     /// True if something waits for a worker.
     pub(super) fn has(&self, place: usize) -> bool {
-        !self.chunks[place].ends.is_empty()
+        !self.chunks[place].entries.is_empty()
     }
 
     /// Takes what waits for a worker; the next chunk has the memory of `spare`.
@@ -198,15 +213,18 @@ mod tests {
     #[test]
     fn chunks_give_back_what_was_put_in() {
         let mut router = Router::new(1);
-        assert!(!router.put(0, 1, b"one"));
-        assert!(!router.put_forget(0, b"gone"));
-        assert!(router.put(0, 2, &vec![7; FULL]));
+        let block = Arc::new([&b".one."[..], &vec![7; FULL]].concat());
+        let located = |start, end| Located { block: &block, start, end };
+        assert!(!router.put(0, 1, &located(1, 4)));
+        router.put_forget(0, b"gone");
+        assert!(router.put(0, 2, &located(5, block.len())));
         let mut chunk = router.take(0, None);
         let entries: Vec<Entry<'_>> = chunk.entries().collect();
         assert_eq!(entries[..2], [Entry::Frame(1, b"one"), Entry::Forget(b"gone")]);
         assert!(matches!(entries[2], Entry::Frame(2, bytes) if bytes.len() == FULL));
         chunk.clear();
         assert_eq!(chunk.entries().count(), 0);
+        assert_eq!(Arc::strong_count(&block), 1, "the reader can use the block again");
         assert!(!router.has(0));
     }
 }

@@ -250,8 +250,10 @@ impl<M: Member> Desk<M> {
         let handed = self.hand_over();
         self.beat += 2;
         self.pulse.beat(self.beat);
-        let result = result?;
-        handed.map(|()| result)
+        match (result, handed) {
+            (Ok(result), Ok(())) => Ok(result),
+            (Err(error), _) | (_, Err(error)) => Err(error),
+        }
     }
 
     /// Moves the output to the channel, but not in the middle of a batch: what other workers write
@@ -271,17 +273,18 @@ impl<M: Member> Desk<M> {
             if self.dead {
                 return;
             }
-            let (number, handled) = match entry {
+            match entry {
                 Entry::Frame(number, frame) => {
-                    (number, self.watched(|session| session.handle(frame)))
+                    if let Err(error) = self.watched(|session| session.handle(frame)) {
+                        self.fail(number, error);
+                    }
                 }
                 Entry::Forget(group) => {
                     let settled = self.watched(Session::ready);
                     self.session.handler().forget(group);
-                    (u64::MAX, settled)
+                    self.settle(u64::MAX, settled);
                 }
-            };
-            self.settle(number, handled);
+            }
             if self.clock.is_due() && !self.dead {
                 self.rest();
             }
@@ -290,7 +293,13 @@ impl<M: Member> Desk<M> {
 
     /// A failure ends the session. The reading thread gets the number of the message that failed.
     fn settle(&mut self, number: u64, handled: Result<(), AgentError>) {
-        let Err(error) = handled else { return };
+        if let Err(error) = handled {
+            self.fail(number, error);
+        }
+    }
+
+    #[cold]
+    fn fail(&mut self, number: u64, error: AgentError) {
         if self.dead {
             return;
         }
