@@ -17,8 +17,9 @@ use std::os::fd::AsFd;
 use std::path::PathBuf;
 use std::time::Duration;
 
-/// After a request to end, calls of the script may go on for this long.
-const GRACE: Duration = Duration::from_secs(3);
+/// So long after a request to end the session is told to stop. It stops calls that go on for a second more,
+/// which leaves two seconds for the state before Telegraf kills the process.
+const GRACE: Duration = Duration::from_secs(2);
 
 /// Run a script as a processor of Telegraf: line protocol in, line protocol out
 ///

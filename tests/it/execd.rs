@@ -261,6 +261,51 @@ fn a_request_to_end_keeps_the_state_and_a_kill_leaves_the_last_one_whole() {
     }
 }
 
+/// What Telegraf does when it ends: SIGTERM, and it does not close the pipe.
+#[test]
+fn the_states_of_a_hundred_thousand_groups_survive_a_request_to_end() {
+    let folder = Folder::new("execd-many");
+    let script = folder.write("s.rhai", COUNT);
+    let path = folder.path("kept.rudt");
+    let arguments = ["--group-by", "host", "--state", path.to_str().unwrap()];
+    let line = |i: i64| format!("m,host=h{i} x=1 {i}\n");
+    let all: String = (0..100_000).map(line).collect();
+    let mut telegraf = Telegraf::start(&script, &[&arguments[..], &["--workers", "2"]].concat());
+    telegraf.send(&all);
+    (0..100_000).for_each(|_| drop(telegraf.line()));
+    telegraf.signal("TERM");
+    assert_eq!(telegraf.child.wait().unwrap().code(), Some(0), "{}", telegraf.log.text());
+    telegraf.log.wait("100000 points in, 0 bad lines", 1);
+    let run = execd(&script, &[&arguments[..], &["--workers", "3"]].concat(), &all);
+    assert_eq!(run.code, Some(0), "{}", run.stderr);
+    assert_eq!(run.text().lines().filter(|line| line.contains(" n=2,x=1 ")).count(), 100_000);
+}
+
+/// Groups are on both workers; the one whose call is stuck does not keep the other's lines back.
+#[test]
+fn a_call_that_is_stuck_ends_in_time_with_two_workers_and_the_state_is_kept() {
+    let folder = Folder::new("execd-stuck-two");
+    let text = COUNT.replace("p.n = this.n;", "p.n = this.n;\n    while p.x < 0.0 { }");
+    let script = folder.write("s.rhai", &text);
+    let config = "on_error = 'skip'\n[limits]\noperations = 0\ncall_timeout = '0s'";
+    folder.write("rhai-udf.toml", config);
+    let path = folder.path("kept.rudt");
+    let arguments = ["--group-by", "host", "--state", path.to_str().unwrap(), "--workers", "2"];
+    let mut telegraf = Telegraf::start(&script, &arguments);
+    telegraf.send("m,host=a x=1 1\nm,host=b x=1 1\n");
+    (0..2).for_each(|_| drop(telegraf.line()));
+    telegraf.send("m,host=a x=-1 2\n");
+    for i in 3..6 {
+        telegraf.send(&format!("m,host=b x=1 {i}\n"));
+        assert_eq!(telegraf.line(), format!("m,host=b n={},x=1 {i}", i - 1));
+    }
+    telegraf.signal("TERM");
+    assert_eq!(telegraf.child.wait().unwrap().code(), Some(0), "{}", telegraf.log.text());
+    telegraf.log.wait("6 points in, 0 bad lines", 1);
+    let run = execd(&script, &arguments, "m,host=a x=1 9\nm,host=b x=1 9\n");
+    assert_eq!(sorted(&run.text()), ["m,host=a n=2,x=1 9", "m,host=b n=5,x=1 9"], "{}", run.stderr);
+}
+
 #[test]
 fn the_state_is_kept_while_the_input_is_quiet() {
     let folder = Folder::new("execd-every");

@@ -121,7 +121,9 @@ fn states_go_from_any_number_of_workers_to_any_other() {
         let play = |more: &[&str]| replay(&[&task[..], &common, more].concat()).text();
         let expected = play(&["--data", &whole, "--workers", "1"]);
         assert!(expected.lines().count() > 20, "{expected}");
-        for (workers, piece) in [(&["1", "2", "4"][..], 17), (&["4", "1"], 50), (&["2", "3"], 1)] {
+        for (workers, piece) in
+            [(&["1", "2", "4"][..], 17), (&["4", "1"], 50), (&["2", "1"], 50), (&["2", "3"], 1)]
+        {
             // A cut at every line takes a process for each; a part of the data is enough.
             let lines = if piece == 1 { &lines[..40] } else { &lines };
             let count = lines.chunks(piece).count();
@@ -362,6 +364,41 @@ fn a_snapshot_of_the_script_is_taken() {
     let each = ["--each", "size=5,6", "--from-state", &snapshot];
     let error = left.run(&each, 1).stderr;
     assert!(error.contains("it is the snapshot of one function"), "{error}");
+}
+
+/// It has one part, which is cut for the workers by group as the state of a task is.
+#[test]
+fn a_snapshot_of_the_script_is_spread_over_any_number_of_workers() {
+    let folder = Folder::new("snapshot-by-workers");
+    let count = "fn info() { #{ wants: \"stream\", provides: \"stream\" } }\nfn state() { #{ n: 0 } }\n\
+        fn point(p) { this.n += 1; p.n = this.n; emit(p); }\n";
+    let script = folder.write("count.rhai", count);
+    // Group i of 23 has i points before the cut.
+    let before = (0..23).flat_map(|group| (0..group).map(move |_| group));
+    let requests = before.map(|group| point(1, &format!("host=h{group}"), &[("x", 1.0)])).collect();
+    let (snapshot, state) = (text(folder.path("daemon.rudf")), text(folder.path("state.rudt")));
+    std::fs::write(&snapshot, snapshot_of(&script, requests)).unwrap();
+    let line = |i: i64| format!("m,host=h{} x={i} {i}\n", i % 25);
+    let data = text(folder.write("data.lp", &(0..75).map(line).collect::<String>()));
+    let task = text(script);
+    let base = [&*task, "--data", &data, "--group-by", "host", "--format", "json"];
+    let play = |more: &[&str]| replay(&[&base[..], more].concat()).text();
+    let expected = play(&["--from-state", &snapshot, "--workers", "1"]);
+    for (i, line) in expected.lines().enumerate() {
+        let (group, round) = (i % 25, i / 25 + 1);
+        let had = if group < 23 { group } else { 0 };
+        assert!(line.contains(&format!("\"n\":{},", had + round)), "{line}");
+    }
+    assert_eq!(expected.lines().count(), 75);
+    for workers in ["2", "3", "4", "7"] {
+        let from = ["--from-state", &*snapshot, "--workers", workers];
+        assert_eq!(play(&[&from[..], &["--save-state", &state]].concat()), expected, "{workers}");
+        // What they leave is the state of all groups.
+        let again = play(&["--from-state", &state, "--workers", "1"]);
+        assert!(again.lines().next().unwrap().contains("\"n\":4,"), "{again}");
+        assert!(again.lines().last().unwrap().contains("\"n\":6,"), "{again}");
+        assert!(again.lines().nth(22).unwrap().contains("\"n\":26,"), "{again}");
+    }
 }
 
 #[test]
