@@ -197,7 +197,12 @@ impl Config {
         if ![1, 3, 5].contains(&self.replicas) {
             return usage("replicas: write 1, 3 or 5");
         }
-        let Security { user, password, password_file, cert, key, .. } = &self.security;
+        let Security { user, password, password_file, cert, key, nkey, credentials, .. } =
+            &self.security;
+        let ways = [nkey.is_some(), credentials.is_some(), user.is_some()];
+        if ways.into_iter().filter(|way| *way).count() > 1 {
+            return usage("[security] nkey, credentials and user: one of them");
+        }
         if password.is_some() && password_file.is_some() {
             return usage("[security] password and password_file: one of them");
         }

@@ -161,7 +161,7 @@ impl FleetError {
 }
 
 /// What an operator can do about what servers and the client say.
-const ADVICE: [(&str, &str); 14] = [
+const ADVICE: [(&str, &str); 16] = [
     ("Connection refused", "No server listens there: start `nats-server -js`, or mend `servers`"),
     ("failed to lookup", "Mend `servers`: a name in it is not known"),
     ("uthorization", "Mend [security]: the servers do not admit us"),
@@ -176,6 +176,11 @@ const ADVICE: [(&str, &str); 14] = [
     (
         "10058",
         "It is left of another `create`, with other settings: take those, or delete it (`nats stream rm`)",
+    ),
+    ("signing nonce", "Mend [security]: the file of nkey must hold the seed of a user (SU...)"),
+    (
+        "InvalidContentType",
+        "The server does not speak TLS there: give it a certificate, or take `tls` and `ca` out of [security]",
     ),
     ("no stream found", SILENT),
     ("didn't receive ack", SILENT),

@@ -87,8 +87,20 @@ fn options(security: &Security) -> Result<ConnectOptions> {
             .map_err(|source| FleetError::Read { path: path.clone(), source })
     };
     let mut options = ConnectOptions::new();
-    for path in [&security.ca, &security.cert, &security.key].into_iter().flatten() {
-        read(path)?;
+    for (name, path, sign) in [
+        ("ca", &security.ca, "BEGIN CERTIFICATE"),
+        ("cert", &security.cert, "BEGIN CERTIFICATE"),
+        ("key", &security.key, "PRIVATE KEY"),
+    ] {
+        if let Some(path) = path
+            && !read(path)?.contains(sign)
+        {
+            let what = if name == "key" { "private key" } else { "certificate" };
+            return Err(FleetError::Usage(format!(
+                "{}: [security] {name} holds no {what} in PEM",
+                path.display()
+            )));
+        }
     }
     if let Some(ca) = &security.ca {
         options = options.add_root_certificates(ca.clone());

@@ -143,6 +143,14 @@ fn wrong_usage_says_what_to_do_and_ends_with_2() {
             "name = \"a\"\nservers = [\"nats://x\"]\nscript = \"s.rhai\"\n[security]\nnky = 3",
             "line 5: unknown field `nky`",
         ),
+        (
+            "name = \"a\"\nservers = [\"nats://x\"]\nscript = \"s.rhai\"\n[security]\nnkey = \"n\"\ncredentials = \"c\"",
+            "one of them",
+        ),
+        (
+            "name = \"a\"\nservers = [\"nats://x\"]\nscript = \"count.rhai\"\n[security]\nca = \"count.rhai\"",
+            "ca holds no certificate",
+        ),
         ("name = \"a\"\nservers = []\nscript = \"s.rhai\"", "name at least one"),
         ("name = \"a\"\nservers = [\"nats://x\"]\nscript = \"s.rhai\"\nfeild = 1", "feild"),
         ("name = \"a\"\nservers = [\"nats://x\"]\nscript = \"s.rhai\"\nreplicas = 2", "1, 3 or 5"),

@@ -220,6 +220,9 @@ fn an_unknown_nkey_is_refused() {
     let seed = fleet.folder.path().join("seed.nk");
     std::fs::write(&seed, known.seed().unwrap()).unwrap();
     fleet.ok(&["create"]);
+    std::fs::write(&seed, "no seed").unwrap();
+    let refused = fleet.run(&["status"]);
+    assert!(text(&refused.stderr).contains("must hold the seed"), "{}", text(&refused.stderr));
     std::fs::write(&seed, other.seed().unwrap()).unwrap();
     let refused = fleet.run(&["status"]);
     assert_eq!(refused.status.code(), Some(1), "{}", text(&refused.stderr));
