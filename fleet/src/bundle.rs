@@ -52,7 +52,7 @@ impl TaskConfig {
     /// See above.
     pub(crate) fn check(&self) -> Result<()> {
         if self.period.is_some() != self.every.is_some() {
-            return Err(FleetError::Usage("period and every go together".into()));
+            return Err(FleetError::Usage("write period and every together".into()));
         }
         Ok(())
     }
@@ -145,7 +145,7 @@ impl Bundle {
 
     /// The bytes that are stored.
     pub(crate) fn bytes(&self) -> Vec<u8> {
-        serde_json::to_vec(self).expect("texts have a form in JSON")
+        serde_json::to_vec(self).expect("a map of strings can be written as JSON")
     }
 
     /// Reads what was stored.
@@ -157,7 +157,7 @@ impl Bundle {
             |why: String| FleetError::Foreign { what: format!("the stored version {hash}"), why };
         let bundle: Self = serde_json::from_slice(bytes).map_err(|e| foreign(e.to_string()))?;
         if bundle.hash() != hash {
-            return Err(foreign("its hash is another".into()));
+            return Err(foreign("its content does not match its hash".into()));
         }
         Ok(bundle)
     }
@@ -172,7 +172,7 @@ impl Bundle {
             let relative = Path::new(name);
             let plain = |part| matches!(part, std::path::Component::Normal(_));
             if !relative.components().all(plain) {
-                return Err(foreign("its path leaves the folder of the script"));
+                return Err(foreign("its path leads out of the folder of the script"));
             }
             let path = folder.join(relative);
             if let Some(parent) = path.parent() {
@@ -207,7 +207,7 @@ fn inside(path: &Path, folder: &Path) -> Result<String> {
     let name = path.strip_prefix(&folder).ok().and_then(Path::to_str);
     name.map(str::to_owned).ok_or_else(|| {
         FleetError::Usage(format!(
-            "{}: what a fleet runs must lie in the folder of the script, {}",
+            "{}: this file is outside the folder of the script, {}; a fleet runs files of that folder only",
             path.display(),
             folder.display()
         ))

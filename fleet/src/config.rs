@@ -204,13 +204,13 @@ impl Config {
             return usage("[security] nkey, credentials and user: one of them");
         }
         if password.is_some() && password_file.is_some() {
-            return usage("[security] password and password_file: one of them");
+            return usage("[security] has both password and password_file: write one of them");
         }
         if user.is_some() != (password.is_some() || password_file.is_some()) {
-            return usage("[security] user and a password (or password_file) go together");
+            return usage("[security] write user together with password or password_file");
         }
         if cert.is_some() != key.is_some() {
-            return usage("[security] cert and key go together");
+            return usage("[security] write cert and key together");
         }
         self.task.check()
     }

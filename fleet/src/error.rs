@@ -26,7 +26,7 @@ pub(crate) enum FleetError {
         why: String,
     },
     /// Another worker has written to the journal since this one read it.
-    #[error("the journal {journal} belongs to another worker since")]
+    #[error("another worker has taken over the journal {journal}")]
     Fenced {
         /// The stream.
         journal: String,
@@ -39,7 +39,7 @@ pub(crate) enum FleetError {
     },
     /// The servers have no space for any stream.
     #[error(
-        "the servers have no space left for {stream}: raise max_file_store, or free their disks"
+        "the servers have no space left for {stream}: raise max_file_store, or free space on their disks"
     )]
     NoSpace {
         /// The stream.
@@ -76,7 +76,7 @@ pub(crate) enum FleetError {
         source: std::io::Error,
     },
     /// Another worker has the same name.
-    #[error("another worker is called {worker} and was there first: give each its own --id")]
+    #[error("a running worker already has the name {worker}: give each worker its own --id")]
     Twin {
         /// The name.
         worker: String,
@@ -167,7 +167,7 @@ const ADVICE: [(&str, &str); 16] = [
     ("uthorization", "Mend [security]: the servers do not admit us"),
     ("JetStream resource does not exist", "Start the servers with JetStream: `nats-server -js`"),
     ("not enabled", "Start the servers with JetStream: `nats-server -js`"),
-    ("10074", "Write `replicas = 1`, or make a cluster of as many servers"),
+    ("10074", "Write `replicas = 1`, or run a cluster of at least as many servers"),
     ("10005", "Start as many servers with JetStream as `replicas` says, or write a smaller number"),
     (
         "10047",
@@ -175,7 +175,7 @@ const ADVICE: [(&str, &str); 16] = [
     ),
     (
         "10058",
-        "It is left of another `create`, with other settings: take those, or delete it (`nats stream rm`)",
+        "An earlier `create` made it with other settings: use those settings, or delete it (`nats stream rm`)",
     ),
     ("signing nonce", "Mend [security]: the file of nkey must hold the seed of a user (SU...)"),
     (

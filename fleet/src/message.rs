@@ -42,7 +42,7 @@ impl<'b> Batch<'b> {
             why: why.into(),
         };
         let header =
-            message.headers.get(HEADER).ok_or_else(|| foreign("no feed has written it"))?;
+            message.headers.get(HEADER).ok_or_else(|| foreign("it was not written by a feed"))?;
         if texts.header != header.as_str() {
             texts.parts =
                 serde_json::from_str(header.as_str()).map_err(|e| foreign(&e.to_string()))?;

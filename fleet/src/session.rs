@@ -50,7 +50,7 @@ impl Session {
                         version.hash,
                         resumed.fresh.join("; ")
                     ),
-                    choice: "Deploy a version that has migrate(old, opt), or the version before"
+                    choice: "Deploy a version that has migrate(old, opt), or the previous version"
                         .into(),
                 });
             }

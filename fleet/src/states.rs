@@ -107,7 +107,7 @@ fn joined(nodes: &[&NodeState], spread: &Spread, number: u32) -> Result<NodeStat
                 "{}: the group '{id}' does not say which partition it belongs to",
                 node.identity.name
             ),
-            choice: "Such a TICKscript keeps its number of partitions; nothing has changed".into(),
+            choice: "The number of partitions of such a TICKscript cannot be changed; nothing has changed".into(),
         }),
     }
 }

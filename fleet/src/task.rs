@@ -112,13 +112,13 @@ fn plain(bundle: &Bundle, script: &Path, config: Config) -> Result<ScriptTask> {
         name_of(said.dbrp.is_some(), "dbrp"),
         name_of(!said.udf.is_empty(), "udf"),
     ];
-    refuse(only_tick, "it is for TICKscripts")?;
+    refuse(only_tick, "it applies to TICKscripts only")?;
     let conditions: Vec<_> = [("info", &said.info), ("warn", &said.warn), ("crit", &said.crit)]
         .into_iter()
         .filter_map(|(level, text)| Some((level.to_owned(), text.clone()?)))
         .collect();
     if said.every_alert && conditions.is_empty() {
-        return Err(FleetError::Usage("every_alert: there is no crit, warn or info".into()));
+        return Err(FleetError::Usage("every_alert does not apply: there are no alerts; write crit, warn or info".into()));
     }
     let has_alerts = !conditions.is_empty();
     let alerts = if has_alerts { vec![Alerts { variant: 0, conditions }] } else { Vec::new() };
@@ -151,7 +151,7 @@ fn tick(bundle: &Bundle, script: &Path, config: Config) -> Result<TickTask> {
             "crit, warn, info",
         ),
     ];
-    refuse(only_plain, "the TICKscript says it")?;
+    refuse(only_plain, "the TICKscript defines it")?;
     let text = std::fs::read_to_string(script)
         .map_err(|source| FleetError::Read { path: script.into(), source })?;
     let folder = script.parent().unwrap_or(Path::new(""));

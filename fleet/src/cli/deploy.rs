@@ -35,7 +35,7 @@ pub(super) fn run(args: &Args) -> Result<()> {
     let layout = meta.layout()?;
     if layout.grouping != version.describe_grouping() {
         return Err(FleetError::Usage(format!(
-            "the fleet groups by {} and this version by {}: that needs a fleet of its own",
+            "the fleet groups by {}, and this version groups by {}: create another fleet for it",
             layout.grouping,
             version.describe_grouping()
         )));
@@ -43,13 +43,13 @@ pub(super) fn run(args: &Args) -> Result<()> {
     if meta.wanted()?.is_some_and(|wanted| wanted.version == version.hash) {
         // A partition may miss the stored version.
         meta.store(&bundle)?;
-        return stdout::print(&format!("version {} is what the fleet runs\n", version.hash));
+        return stdout::print(&format!("the fleet already runs version {}\n", version.hash));
     }
     meta.store(&bundle)?;
     prove(&fleet, &layout, &version.hash, args.unproven)?;
     meta.want(&Wanted { version: version.hash.clone(), script: bundle.script.clone() })?;
     tell(&fleet, &Told::Look)?;
-    stdout::print(&format!("version {} is wanted; the owners take it\n", version.hash))?;
+    stdout::print(&format!("version {} is deployed; the workers take it over\n", version.hash))?;
     await_switch(&fleet, &layout, &version.hash)
 }
 
@@ -98,7 +98,7 @@ fn prove(fleet: &Fleet, layout: &Layout, version: &str, unproven: bool) -> Resul
         return Ok(());
     }
     Err(FleetError::Stop {
-        what: format!("no worker has proved the version on partition {}", missing.join(", ")),
+        what: format!("no worker has tested the version on partition {}", missing.join(", ")),
         choice: "Nothing has changed; start workers, or deploy with --unproven".into(),
     })
 }
@@ -125,9 +125,9 @@ fn await_switch(fleet: &Fleet, layout: &Layout, version: &str) -> Result<()> {
         if let Some((number, why)) = refused.first_key_value() {
             return Err(FleetError::Stop {
                 what: format!(
-                    "partition {number} refused the version after the proof: {why}; it goes on with the version before"
+                    "partition {number} refused the version after the test: {why}; it continues with the previous version"
                 ),
-                choice: "Deploy one that it can take, or the version before for all".into(),
+                choice: "Deploy a version that it accepts, or deploy the previous version for all".into(),
             });
         }
         let held = versions.len();
@@ -141,7 +141,7 @@ fn await_switch(fleet: &Fleet, layout: &Layout, version: &str) -> Result<()> {
             ));
         }
         if held == 0 && began.elapsed() > Duration::from_secs(4) {
-            return stdout::print("no worker is there: the version is taken when one comes\n");
+            return stdout::print("no worker is running: the version is used as soon as one starts\n");
         }
     }
     let behind: Vec<String> = versions
@@ -150,7 +150,7 @@ fn await_switch(fleet: &Fleet, layout: &Layout, version: &str) -> Result<()> {
         .map(|(number, _)| number.to_string())
         .collect();
     Err(FleetError::Stop {
-        what: format!("partition {} has not taken the version yet", behind.join(", ")),
-        choice: "See `status`: it is taken once the partition has caught up".into(),
+        what: format!("partition {} does not run the version yet", behind.join(", ")),
+        choice: "See `status`: the partition takes it over as soon as it has caught up".into(),
     })
 }

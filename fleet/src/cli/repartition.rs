@@ -39,7 +39,7 @@ pub(super) fn run(args: &Args) -> Result<()> {
     for of in layout.all() {
         fleet.transport.seal(&fleet.names.input(of))?;
     }
-    stdout::print("the inputs take nothing more; what waits is played\n")?;
+    stdout::print("the inputs are closed; the workers process what waits in them\n")?;
     let standings = await_ends(&fleet, &layout, Duration::from_secs(args.patience))?;
     let new = Layout {
         generation: layout.attempt,
@@ -148,8 +148,8 @@ fn await_ends(fleet: &Fleet, layout: &Layout, patience: Duration) -> Result<Vec<
         let Some((number, messages)) = waits else { return Ok(standings) };
         if began.elapsed() > patience {
             return Err(FleetError::Stop {
-                what: format!("partition {number} has {messages} messages to play or output to copy"),
-                choice: "See `status`; run `repartition` again when it can go on. Senders get 503 until then".into(),
+                what: format!("partition {number} still has {messages} messages to process, or output to copy"),
+                choice: "See `status`, and run `repartition` again later. Until then senders get 503".into(),
             });
         }
     }
@@ -163,7 +163,7 @@ fn begin(fleet: &Fleet, meta: &Meta, standings: &[Standing], new: &Layout) -> Re
     let [version] = versions[..] else {
         return Err(FleetError::Stop {
             what: format!("the partitions run different versions: {}", versions.join(", ")),
-            choice: "Deploy one for all, then run `repartition` again".into(),
+            choice: "Deploy one version for all, then run `repartition` again".into(),
         });
     };
     let running =

@@ -37,12 +37,12 @@ pub(super) fn run(args: &Args) -> Result<()> {
         let all: Vec<_> = layout.all().collect();
         let copied = outlet::give_up(&*fleet.transport, &fleet.names, &all)?;
         return stdout::print(&format!(
-            "the output goes on behind record {copied} of the journals at most; a worker takes it in a moment\n"
+            "the output continues at most after record {copied} of the journals; a worker takes it over in a moment\n"
         ));
     }
     if number >= layout.partitions {
         return Err(FleetError::Usage(format!(
-            "--partition {number}: the fleet has {} (from 0)",
+            "--partition {number}: the fleet has {} partitions, numbered from 0",
             layout.partitions
         )));
     }
@@ -51,7 +51,7 @@ pub(super) fn run(args: &Args) -> Result<()> {
         return Err(unknown(&of.label()));
     }
     let told = go_on(&fleet, &meta, of)?;
-    stdout::print(&format!("{told}; a worker takes it in a moment\n"))
+    stdout::print(&format!("{told}; a worker takes it over in a moment\n"))
 }
 
 /// Nothing is given up of what works; returns whether a worker has stopped there.
@@ -92,7 +92,7 @@ fn seems_whole(fleet: &Fleet, meta: &Meta, of: Partition) -> Result<bool> {
 }
 
 fn go_on(fleet: &Fleet, meta: &Meta, of: Partition) -> Result<String> {
-    let missing = || FleetError::Usage("the fleet has no version: `deploy` one".into());
+    let missing = || FleetError::Usage("the fleet has no version of a script: run `deploy`".into());
     let wanted = meta.wanted()?.ok_or_else(missing)?.version;
     let layout = meta.layout()?;
     for plan in [layout.input(&fleet.names, of), layout.journal(&fleet.names, of)] {
@@ -114,7 +114,7 @@ fn go_on(fleet: &Fleet, meta: &Meta, of: Partition) -> Result<String> {
         Some(found) => {
             let mut checkpoint = found.checkpoint;
             if meta.version(&checkpoint.version).ok().flatten().is_none() {
-                log::warn!("version {} is not stored: {wanted} goes on", checkpoint.version);
+                log::warn!("version {} is not stored: the partition continues with {wanted}", checkpoint.version);
                 checkpoint.version = wanted;
             }
             // What is in the journal stays; what is made again from the state on may be there twice.
@@ -133,9 +133,9 @@ fn go_on(fleet: &Fleet, meta: &Meta, of: Partition) -> Result<String> {
     let has_state = checkpoint.state.is_some();
     Journal::restart(fleet.transport.clone(), &fleet.names, of, mark, latest_output, &checkpoint)?;
     Ok(format!(
-        "partition {} goes on behind message {position} of its input, {}",
+        "partition {} continues after message {position} of its input, {}",
         of.number,
-        if has_state { "with its state" } else { "with no state" }
+        if has_state { "with its state" } else { "without a state" }
     ))
 }
 

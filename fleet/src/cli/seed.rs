@@ -66,7 +66,7 @@ pub(super) fn run(args: &Args) -> Result<()> {
     let layout = meta.layout()?;
     let fresh: Vec<(Partition, Standing)> =
         layout.all().map(|of| Ok((of, fresh(&fleet, of)?))).collect::<Result<_>>()?;
-    let missing = || FleetError::Usage("the fleet has no version: `deploy` one".into());
+    let missing = || FleetError::Usage("the fleet has no version of a script: run `deploy`".into());
     let wanted = meta.wanted()?.ok_or_else(missing)?;
     let version = meta.version(&wanted.version)?.ok_or_else(missing)?;
     let mut session = Session::start(version.clone(), None)?;
@@ -83,7 +83,7 @@ pub(super) fn run(args: &Args) -> Result<()> {
         let transport = fleet.transport.clone();
         Journal::restart(transport, &fleet.names, of, mark, latest_output, &checkpoint)?;
     }
-    stdout::print(&format!("{points} points learned, for {} partitions\n", layout.partitions))
+    stdout::print(&format!("{points} points were learned for {} partitions\n", layout.partitions))
 }
 
 /// How a partition stands that has seen no data.
@@ -92,8 +92,7 @@ fn fresh(fleet: &Fleet, of: Partition) -> Result<Standing> {
     let input = fleet.transport.ends(&fleet.names.input(of))?.unwrap_or_default();
     if input.last > 0 || standing.checkpoint.position > 0 {
         return Err(FleetError::Usage(format!(
-            "partition {} has been fed already: recorded data comes before the first point. Make another fleet, or \
-             feed the data as it is",
+            "partition {} has already received points, and recorded data must be learned before the first point. Create another fleet, or feed the recorded data",
             of.number
         )));
     }
@@ -106,7 +105,7 @@ fn learn(session: &mut Session, args: &Args) -> Result<u64> {
         find(path, &mut paths)?;
     }
     if paths.is_empty() {
-        return Err(FleetError::Usage("--data: there are no files of recorded data".into()));
+        return Err(FleetError::Usage("--data: no file of recorded data was found".into()));
     }
     let reading = Reading {
         precision: args.precision,

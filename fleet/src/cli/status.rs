@@ -232,7 +232,7 @@ fn table(report: &Report) -> String {
             let _ = writeln!(text, "partition {}: {why}", status.number);
         }
         if let Some((version, why)) = &status.refused {
-            let _ = writeln!(text, "partition {} does not take {version}: {why}", status.number);
+            let _ = writeln!(text, "partition {} refuses version {version}: {why}", status.number);
         }
     }
     if let Some(why) = &report.output_stopped {
@@ -240,7 +240,7 @@ fn table(report: &Report) -> String {
     }
     if let Some(partitions) = report.becomes {
         let _ =
-            writeln!(text, "on the way to {partitions} partitions: run `repartition` to its end");
+            writeln!(text, "changing to {partitions} partitions: run `repartition` again to finish it");
     }
     text
 }

@@ -93,7 +93,7 @@ impl Feed {
                         *self.current.write().unwrap_or_else(PoisonError::into_inner) =
                             Arc::new(new);
                     }
-                    Err(error) => log::warn!("the layout cannot be followed: {error}"),
+                    Err(error) => log::warn!("changes of the layout cannot be followed: {error}"),
                 }
             }
             Ok(_) => {}
@@ -151,7 +151,7 @@ impl Feed {
 
 fn current(meta: &Meta) -> Result<Current> {
     let layout = meta.layout()?;
-    let missing = || FleetError::Usage("no version was ever deployed: run `create` again".into());
+    let missing = || FleetError::Usage("the fleet has no version of a script: run `create` again".into());
     let wanted = meta.wanted()?.ok_or_else(missing)?;
     let version = meta.version(&wanted.version)?.ok_or_else(missing)?;
     let splitter = Splitter::new(version.grouping.clone(), layout.partitions);
@@ -170,7 +170,7 @@ impl Taker for Feed {
         if delivery.by_size {
             return Err(Refusal::new(
                 400,
-                "say the unit of the times: precision=nanosecond or another",
+                "the unit of the times is missing: give precision=nanosecond or another",
             ));
         }
         match self.send(&delivery) {

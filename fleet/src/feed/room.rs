@@ -54,8 +54,7 @@ impl Room {
         for (number, needed) in (0u32..).zip(&needed).filter(|(_, needed)| **needed > 0) {
             if *needed > limit {
                 return Err(FleetError::Usage(format!(
-                    "the request has {needed} bytes for one partition, whose input holds {limit}: send smaller ones, \
-                     or make the fleet with more input_bytes"
+                    "the request has {needed} bytes for one partition, whose input holds at most {limit}: send smaller requests, or create the fleet with more input_bytes"
                 )));
             }
             let mut held = self.lock(number);

@@ -61,20 +61,20 @@ impl Mark {
             why: why.into(),
         };
         let header =
-            record.headers.get(HEADER).ok_or_else(|| foreign("no worker has written it"))?;
+            record.headers.get(HEADER).ok_or_else(|| foreign("it was not written by a worker"))?;
         let value = |name: &str| {
             let pair = header
                 .as_str()
                 .split(' ')
                 .find_map(|pair| pair.strip_prefix(name).and_then(|rest| rest.strip_prefix('=')));
-            pair.ok_or_else(|| foreign(&format!("it does not say {name}")))
+            pair.ok_or_else(|| foreign(&format!("the value of {name} is missing")))
         };
         let number = |name: &str| {
-            value(name)?.parse().map_err(|_| foreign(&format!("its {name} is no number")))
+            value(name)?.parse().map_err(|_| foreign(&format!("its {name} is not a number")))
         };
         let crc = |name: &str| {
             u32::from_str_radix(value(name)?, 16)
-                .map_err(|_| foreign(&format!("its {name} is no number")))
+                .map_err(|_| foreign(&format!("its {name} is not a number")))
         };
         Ok(Self {
             own: number("own")?,

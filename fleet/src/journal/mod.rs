@@ -216,7 +216,7 @@ impl Journal {
                 "record {expected} of the journal {} was stored as {stored}",
                 self.stream
             ),
-            choice: "Somebody has changed the stream: look at it before it goes on".into(),
+            choice: "Something else has written to the stream: examine it before the partition continues".into(),
         })
     }
 

@@ -64,8 +64,7 @@ fn look(transport: &dyn Transport, names: &Names, of: Partition) -> Result<Stand
     let truncated = |what: String| FleetError::Stop {
         what: format!("the journal {stream} is truncated: {what}"),
         choice: format!(
-            "Restore the stream from a backup; or give its state up with `resume --partition {} --accept-gap`: \
-             the partition then starts fresh behind the output that is known",
+            "Restore the stream from a backup; or discard its state with `resume --partition {} --accept-gap`: the partition then starts fresh after the last known output",
             of.number
         ),
     };
@@ -109,7 +108,7 @@ fn read_checkpoint(
         bytes.extend_from_slice(&piece.payload);
     }
     if bytes.len() as u64 != manifest.length || crc32fast::hash(&bytes) != manifest.crc {
-        return Err(foreign("its checksum does not fit".into()));
+        return Err(foreign("its checksum is wrong".into()));
     }
     let checkpoint = postcard::from_bytes(&bytes).map_err(|e| foreign(e.to_string()))?;
     Ok(Some((checkpoint, record.stored, manifest.length)))

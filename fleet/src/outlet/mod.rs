@@ -183,12 +183,12 @@ impl Outlet {
                     "records {} to {previous} of the journal {journal} are missing: their output was not copied",
                     known + 1
                 ),
-                choice: "Give them up with `resume --output --accept-gap`: lines will be missing"
+                choice: "To continue without them: `resume --output --accept-gap`; lines will then be missing"
                     .into(),
             });
         }
         if misread.is_power_of_two() {
-            log::warn!("{journal}: a record after {previous} came after {known}: read again");
+            log::warn!("{journal}: a record that follows {previous} came after {known}; the journal is read again from there");
         }
         let not_before = Instant::now() + MISREAD * misread.min(READ_AGAIN);
         self.sources[source] = JournalSource { misread, not_before, ..self.source(of) };
@@ -228,7 +228,7 @@ impl Outlet {
         if stored != expected {
             return Err(FleetError::Stop {
                 what: format!("record {expected} of the output was stored as {stored}"),
-                choice: "Somebody has changed the stream: look at it before it goes on".into(),
+                choice: "Something else has written to the stream: examine it before the copying continues".into(),
             });
         }
         self.copied.insert(of, own);

@@ -60,7 +60,7 @@ fn look(transport: &dyn Transport, names: &Names) -> Result<(u64, Copied)> {
     let lost = |what: String| {
         FleetError::Stop {
         what: format!("the output {stream} is truncated: {what}"),
-        choice: "Give up what was not copied with `resume --output --accept-gap`: lines may be missing or twice"
+        choice: "To continue without what was not copied: `resume --output --accept-gap`; lines may then be missing or appear twice"
             .into(),
     }
     };
@@ -151,7 +151,7 @@ fn since(record: &Record) -> Result<u64> {
     let since = record.headers.get(SINCE).and_then(|value| value.as_str().parse().ok());
     since.ok_or_else(|| FleetError::Foreign {
         what: format!("record {} of the output", record.sequence),
-        why: "no worker has written it".into(),
+        why: "it was not written by a worker".into(),
     })
 }
 
@@ -165,6 +165,6 @@ fn partition(names: &Names, record: &Record) -> Result<Partition> {
     };
     parse().ok_or_else(|| FleetError::Foreign {
         what: record.subject.clone(),
-        why: "it is no subject of output".into(),
+        why: "its subject is not one of the output's subjects".into(),
     })
 }

@@ -308,7 +308,7 @@ fn refused(stream: &str, error: &async_nats::error::Error<PublishErrorKind>) -> 
     match (error.kind(), code) {
         (PublishErrorKind::WrongLastSequence, _) => FleetError::Fenced { journal: stream.into() },
         (PublishErrorKind::MaxPayloadExceeded, _) => FleetError::Stop {
-            what: format!("a message for {stream} is larger than the servers take: {error}"),
+            what: format!("a message for {stream} is larger than the servers accept: {error}"),
             choice: "Raise max_payload of the servers, or let the script write shorter lines"
                 .into(),
         },

@@ -101,7 +101,7 @@ impl Puller {
             if self.sender.is_closed() {
                 return;
             }
-            log::debug!("{}: read again from {}: {why}", self.stream, self.next);
+            log::debug!("{}: the stream is read again from message {}: {why}", self.stream, self.next);
             tokio::time::sleep(PAUSE).await;
         }
     }
@@ -126,7 +126,7 @@ impl Puller {
                 // Nothing may mean that there is nothing, or that this consumer does not get it.
                 Ok(0) => match self.by_number(None).await {
                     Ok(0) => {}
-                    Ok(found) => return format!("the consumer was silent about {found} messages"),
+                    Ok(found) => return format!("the consumer did not deliver {found} messages"),
                     Err(why) => return why,
                 },
                 Ok(_) => {}

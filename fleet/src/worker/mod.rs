@@ -117,7 +117,7 @@ impl Worker {
         })
     }
 
-    /// Works until it is asked to leave and has given all away.
+    /// Works until it is asked to leave the fleet and has given all away.
     ///
     /// # Errors
     /// Another worker with the same name. What servers refuse is tried again.
@@ -166,7 +166,7 @@ impl Worker {
 
     fn obey(&mut self, heard: &Heard, look: &mut Instant) {
         let Ok(told) = serde_json::from_slice::<Told>(&heard.payload) else {
-            log::warn!("something was told that is not understood");
+            log::warn!("a command that this worker does not understand was ignored; do all programs of the fleet have the same version?");
             return;
         };
         match told {
@@ -179,7 +179,7 @@ impl Worker {
             Told::Look => *look = Instant::now().checked_sub(LOOK).unwrap_or(*look),
             Told::Drain { worker } => {
                 if worker.is_none_or(|worker| worker == self.ground.worker) {
-                    log::info!("asked to leave");
+                    log::info!("asked to leave the fleet");
                     self.leaving.store(true, Ordering::Release);
                 }
             }
@@ -193,7 +193,7 @@ impl Worker {
                 *self.ground.wanted.lock().unwrap_or_else(PoisonError::into_inner) =
                     wanted.map(|wanted| wanted.version);
             }
-            Err(error) => log::warn!("the version that is wanted cannot be read: {error}"),
+            Err(error) => log::warn!("the name of the current version cannot be read: {error}"),
         }
         match self.ground.meta.layout() {
             Ok(layout) => self.layout = layout,
@@ -252,8 +252,8 @@ impl Worker {
             all.gaps += own.gaps;
             let panicked = || {
                 Err(FleetError::Stop {
-                    what: "the partition's thread has panicked".into(),
-                    choice: "Report it with the log".into(),
+                    what: "the thread of the partition has panicked, which is a bug in rhai-udf-nats".into(),
+                    choice: "Please report it together with the log".into(),
                 })
             };
             let running = slot.shared.status().stage == Stage::Running;
@@ -352,7 +352,7 @@ impl Worker {
                 };
                 self.slots.insert(of, slot);
             }
-            Err(error) => log::error!("{}: no thread: {error}", of.label()),
+            Err(error) => log::error!("{}: a thread cannot be started: {error}", of.label()),
         }
     }
 
@@ -378,7 +378,7 @@ impl Worker {
         let text = serde_json::to_vec(&beat).unwrap_or_default();
         *self.latest.lock().unwrap_or_else(PoisonError::into_inner) = beat;
         if let Err(error) = self.ground.transport.tell(self.ground.names.beat(), text.into()) {
-            log::warn!("no heartbeat: {error}");
+            log::warn!("the heartbeat cannot be written: {error}");
         }
     }
 }

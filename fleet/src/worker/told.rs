@@ -75,7 +75,7 @@ impl Worker {
                         let _ = commands.send(Command::Prove(version.clone(), sender));
                         match answer.recv_timeout(PROOF) {
                             Ok(proved) => proved.err(),
-                            Err(_) => Some("it has not answered: try again".to_owned()),
+                            Err(_) => Some("it has not answered in time: deploy again".to_owned()),
                         }
                     }
                 };

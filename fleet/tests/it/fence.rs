@@ -65,7 +65,7 @@ fn of_two_workers_with_one_name_the_later_one_leaves() {
     fleet.wait_until_running();
     let second = fleet.run(&["worker", "--id", "same"]);
     assert_eq!(second.status.code(), Some(1));
-    assert!(crate::util::text(&second.stderr).contains("another worker is called same"));
+    assert!(crate::util::text(&second.stderr).contains("already has the name same"));
     fleet.wait_until_running();
 }
 
@@ -94,7 +94,7 @@ fn a_worker_that_was_stopped_and_wakes_writes_nothing() {
     assert_same(&fleet.output(12_000), &replayed(&fleet.script(), &all));
     wait_for("a refused write or a partition given away", || {
         let log = asleep.log();
-        log.contains("belongs to another worker since") || log.contains("given away")
+        log.contains("another worker has taken over") || log.contains("handed over")
     });
     drop(awake);
 }

@@ -26,8 +26,7 @@ fn look_at_input(ground: &Ground, of: Partition, position: u64) -> Result<()> {
         }
         Some(ends) => Err(FleetError::Stop {
             what: format!(
-                "the input {stream} ends at {} and the state goes through {position}: it was made again, or restored \
-                 from an old backup",
+                "the input {stream} ends at message {}, but the state already includes message {position}: the stream was deleted and created again, or restored from an old backup",
                 ends.last
             ),
             choice: choice(of),
@@ -48,7 +47,7 @@ fn gap(stream: &str, of: Partition, from: u64, to: u64) -> FleetError {
 
 fn choice(of: Partition) -> String {
     format!(
-        "Restore the stream from a backup; or go on without them: `resume --partition {} --accept-gap`",
+        "Restore the stream from a backup; or continue without them: `resume --partition {} --accept-gap`",
         of.number
     )
 }
@@ -58,7 +57,7 @@ impl Owner<'_> {
     pub(super) fn misread(&self, record: &Record, times: u32) -> Result<()> {
         self.shared.counters().gaps += 1;
         log::warn!(
-            "{}: message {} came after {}: read again",
+            "{}: message {} came after message {}; the input is read again from there",
             self.of.label(),
             record.sequence,
             self.position

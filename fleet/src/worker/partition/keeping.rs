@@ -66,7 +66,7 @@ impl Owner<'_> {
         self.write()?;
         self.journal.settle()?;
         self.keep_now()?;
-        log::info!("{}: given away at message {}", self.of.label(), self.position);
+        log::info!("{}: handed over at message {}", self.of.label(), self.position);
         Ok(())
     }
 }

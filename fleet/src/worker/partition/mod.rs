@@ -120,8 +120,7 @@ pub(super) fn run(
     let version = meta.version(&checkpoint.version)?.ok_or_else(|| FleetError::Stop {
         what: format!("the version {} that partition {} runs is not stored", checkpoint.version, of.number),
         choice: format!(
-            "Deploy the file that it was made of; or go on with the version that is wanted: `resume --partition \
-             {} --accept-gap`",
+            "Deploy the same file again; or continue with the current version of the fleet: `resume --partition {} --accept-gap`",
             of.number
         ),
     })?;
@@ -253,7 +252,7 @@ impl Owner<'_> {
                 return Err(match error {
                     FleetError::Replay(why) => FleetError::Stop {
                         what: format!("message {} of the input: {why}", record.sequence),
-                        choice: "Deploy a version that can take it".into(),
+                        choice: "Deploy a version that can process it".into(),
                     },
                     other => other,
                 });
@@ -274,13 +273,11 @@ impl Owner<'_> {
     fn differs(&self) -> FleetError {
         FleetError::Stop {
             what: format!(
-                "at message {} of its input, partition {} does not make the output again that is in the \
-                 journal: version {} does something else in a replay",
+                "at message {} of its input, partition {} does not repeat the output that is in the journal: version {} gives another output when it processes the same messages again",
                 self.position, self.of.number, self.session.version.hash
             ),
             choice: format!(
-                "Look for what depends on more than the data, such as a model that was replaced; then deploy it \
-                 mended and `resume --partition {} --accept-gap`, after which the output may have lines twice",
+                "Look for something in the script that depends on more than the data, such as a model that was replaced; deploy a corrected version, then run `resume --partition {} --accept-gap`, after which lines of the output may appear twice",
                 self.of.number
             ),
         }
@@ -312,7 +309,7 @@ impl Owner<'_> {
             status.stage = Stage::Running;
             status.why = None;
             status.takeover_seconds = took;
-            log::info!("{}: at work after {took:.2} s", self.of.label());
+            log::info!("{}: running after {took:.2} s", self.of.label());
         }
         Ok(())
     }

@@ -45,7 +45,7 @@ impl Owner<'_> {
                 status.refused = None;
             }
             Err(why) => {
-                log::error!("{}: version {wanted} cannot be taken: {why}", self.of.label());
+                log::error!("{}: version {wanted} is refused: {why}", self.of.label());
                 self.shared.status().refused = Some((wanted.clone(), why));
                 self.refused = Some(wanted);
             }
