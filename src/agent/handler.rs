@@ -93,7 +93,7 @@ pub trait Handler {
     fn restore(&mut self, snapshot: &[u8]) -> Result<(), HandlerError> {
         if !snapshot.is_empty() {
             let (name, size) = (self.name(), snapshot.len());
-            log::warn!("{name} keeps no state: a snapshot of {size} bytes is ignored");
+            log::warn!("{name} keeps no state: the daemon's snapshot of {size} bytes is ignored");
         }
         Ok(())
     }

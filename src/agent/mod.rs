@@ -194,7 +194,7 @@ fn converse<C: Conversation>(
             beat += 2;
             pulse.beat(beat);
             if control.stops() && !frames.has_next() {
-                log::info!("asked to end: what was read is handled");
+                log::info!("asked to end: the requests that were already read are still handled");
                 break;
             }
         }
@@ -203,7 +203,7 @@ fn converse<C: Conversation>(
             Ok(None) => break,
             Err(ProtocolError::Read(error)) if error.kind() == ErrorKind::WouldBlock => continue,
             Err(ProtocolError::Read(error)) if error.kind() == ErrorKind::TimedOut => {
-                log::info!("init was refused, and nothing was asked for {LINGER:?}: leaving");
+                log::info!("init was refused, and the daemon has sent nothing for {LINGER:?}: the process ends");
                 break;
             }
             Err(error) => return Err(error.into()),

@@ -37,12 +37,12 @@ pub(super) fn judge(file: &CaseFile, case: &Case, outcome: &Outcome, bless: bool
     match (&expect.error, &outcome.error) {
         (Some(wanted), Some(error)) if error.contains(wanted) => {}
         (Some(wanted), Some(error)) => {
-            judged.fail(format!("the error is another one:\n  - {wanted}\n  + {error}"));
+            judged.fail(format!("another error came (- expected, + came):\n  - {wanted}\n  + {error}"));
         }
         (Some(wanted), None) => {
-            judged.fail(format!("it ended without an error; expected: {wanted}"));
+            judged.fail(format!("the run ended without an error; expected: {wanted}"));
         }
-        (None, Some(error)) => judged.fail(format!("it ended with an error: {error}")),
+        (None, Some(error)) => judged.fail(format!("the run ended with an error: {error}")),
         (None, None) => {}
     }
     if let Some(wanted) = &expect.alerts {
@@ -108,7 +108,7 @@ fn level(name: &str) -> Option<&'static str> {
 }
 
 fn unknown_level(name: &str) -> String {
-    format!("'{name}' is no level; write ok, info, warning or critical")
+    format!("'{name}' is not a level; write ok, info, warning or critical")
 }
 
 fn count(wanted: &BTreeMap<String, usize>, outcome: &Outcome, judged: &mut Judged) {
@@ -169,7 +169,7 @@ fn alerts(
         })
         .collect();
     judged.fail(format!(
-        "the alerts differ (- expected, + came out):{}",
+        "the alerts differ (- expected, + came):{}",
         difference(&expected, &got)
     ));
 }
@@ -316,7 +316,7 @@ fn one_state(
         [state] => judged.fail(format!("the state of {place} differs:\n  - {wanted}\n  + {state}")),
         [] => judged.fail(format!("{place} has no state")),
         _ => judged.fail(format!(
-            "several functions have the {place}: write expect.state.NODE.'GROUP', as for tTest3"
+            "several functions have the {place}: write expect.state.NODE.'GROUP', with a NODE such as tTest3"
         )),
     }
 }

@@ -18,13 +18,13 @@ pub(super) fn compare(path: &Path, points: &[Value], tolerance: f64) -> Option<S
     let shown = path.display();
     let text = match std::fs::read_to_string(path) {
         Ok(text) => text,
-        Err(error) => return Some(format!("{shown}: cannot be read: {error}; --bless writes it")),
+        Err(error) => return Some(format!("{shown}: cannot be read: {error}; run the test with --bless to write it")),
     };
     let mut expected = Vec::new();
     for (i, line) in text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()) {
         match serde_json::from_str::<Value>(line) {
             Ok(value) => expected.push((i + 1, value)),
-            Err(error) => return Some(format!("{shown}:{}: not JSON: {error}", i + 1)),
+            Err(error) => return Some(format!("{shown}:{}: the line is not JSON: {error}", i + 1)),
         }
     }
     let mut differences = Vec::new();

@@ -53,7 +53,7 @@ pub(super) fn read(path: &Path, scripts: Option<&Path>) -> Result<CaseFile, Case
         .map_err(|error| unfit(error.marker().line(), error.info().to_owned()))?;
     let tests = documents.first().and_then(|document| document.data.as_mapping_get("tests"));
     let Some(YamlData::Sequence(tests)) = tests.map(|tests| &tests.data) else {
-        let message = "there is no list 'tests', as kapacitor-unit has it";
+        let message = "the list 'tests' is missing, which a file of kapacitor-unit has";
         return Err(unfit(1, message.into()));
     };
     let folder = path.parent().unwrap_or(Path::new(""));
@@ -61,7 +61,7 @@ pub(super) fn read(path: &Path, scripts: Option<&Path>) -> Result<CaseFile, Case
     for test in tests {
         let line = test.span.start.line();
         let Value::Object(given) = value(&test.data) else {
-            return Err(unfit(line, "a test is a list of keys and values".into()));
+            return Err(unfit(line, "a test must be a map of keys and values".into()));
         };
         let case = case(&given, folder, scripts).map_err(|message| unfit(line, message.0))?;
         cases.push(Case { line, ..case });
@@ -120,7 +120,7 @@ fn case(given: &Map<String, Value>, folder: &Path, scripts: Option<&Path>) -> Re
         return Err(format!("'{key}' is not known to kapacitor-unit{hint}").into());
     }
     let script = ["task_script", "task_name", "task_id"].iter().find_map(|key| text(given, key));
-    let script = script.ok_or("there is no task_name, the file of the TICKscript")?;
+    let script = script.ok_or("task_name is missing: write the file of the TICKscript")?;
     let policy = text(given, "rp").unwrap_or("autogen");
     let mut case = Case {
         name: text(given, "name").ok_or("the test has no name")?.into(),
@@ -151,7 +151,7 @@ fn find(script: &str, folder: &Path, scripts: Option<&Path>) -> Result<PathBuf, 
     };
     let found = places.iter().map(|place| place.join(script)).find(|path| path.is_file());
     let found = found.ok_or_else(|| {
-        format!("the TICKscript {script} is not there: give its folder with --dir")
+        format!("the TICKscript {script} is not in this folder: give its folder with --dir")
     })?;
     // Cases name their script from the folder of the file.
     Ok(std::path::absolute(&found).unwrap_or(found))
@@ -163,7 +163,7 @@ fn data(given: &Map<String, Value>, folder: &Path, case: &mut Case) -> Result<()
         let ending = if case.asks_each_second { "brpl" } else { "srpl" };
         let names = [id.to_owned(), format!("{id}.{ending}")];
         let path = names.iter().find(|name| folder.join(name).is_file()).ok_or_else(|| {
-            format!("the recording {id} is in the daemon: put it beside this file as {id}.{ending}")
+            format!("the recording {id} is stored in the daemon: copy it to {id}.{ending} beside this file")
         })?;
         case.data = Files::One(path.into());
         return Ok(());
@@ -179,7 +179,7 @@ fn data(given: &Map<String, Value>, folder: &Path, case: &mut Case) -> Result<()
             let read = read.map_err(|error| format!("{}: {error}", path.display()))?;
             read.lines().map(str::to_owned).collect()
         }
-        _ => return Err("there is no data: a list of lines, data_path or recording".into()),
+        _ => return Err("the data is missing: write data (a list of lines), data_path or recording".into()),
     };
     let unit = case.precision.as_deref().and_then(crate::protocol::line::Precision::by_name);
     let unit = unit.unwrap_or_default().nanoseconds();
@@ -204,12 +204,12 @@ fn has_time(line: &str) -> bool {
 fn counts(expects: Option<&Value>) -> Result<BTreeMap<String, usize>, Wrong> {
     let mut counts: BTreeMap<String, usize> =
         ["ok", "warn", "crit"].map(|level| (level.to_owned(), 0)).into();
-    let expects = expects.and_then(Value::as_object).ok_or("there is no expects")?;
+    let expects = expects.and_then(Value::as_object).ok_or("expects is missing")?;
     for (level, count) in expects {
         let known = counts.get_mut(level);
         let known = known.ok_or_else(|| format!("expects '{level}': write ok, warn or crit"))?;
         let count = count.as_u64().and_then(|count| usize::try_from(count).ok());
-        *known = count.ok_or_else(|| format!("expects {level}: write a whole number"))?;
+        *known = count.ok_or_else(|| format!("expects {level}: write a number of alerts"))?;
     }
     Ok(counts)
 }

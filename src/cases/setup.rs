@@ -48,7 +48,7 @@ fn plain(
         ("task", case.task.is_some()),
         ("dbrp", case.dbrp.is_some()),
     ];
-    refuse(&only_tick, "is for TICKscripts, and the script of this test is a plain one")?;
+    refuse(&only_tick, "is for TICKscripts, and this test has a script in Rhai")?;
     let levels = [("crit", &case.crit), ("warn", &case.warn), ("info", &case.info)];
     let conditions: Vec<(String, String)> = levels
         .into_iter()
@@ -56,7 +56,7 @@ fn plain(
         .collect();
     if conditions.is_empty() && (case.expect.wants_alerts() || case.every_alert) {
         return Err(ReplayError::Usage(
-            "alerts are expected and none are defined: give crit, warn or info".into(),
+            "alerts are expected, but no condition for them is given: give crit, warn or info".into(),
         ));
     }
     let kind = kind(file, case);
@@ -102,7 +102,7 @@ fn tick(
         ("align", case.align),
         ("measurement", case.measurement.is_some()),
     ];
-    refuse(&only_plain, "is for plain scripts: the TICKscript of this test says it itself")?;
+    refuse(&only_plain, "is for scripts in Rhai: the TICKscript of this test defines it")?;
     let text = std::fs::read_to_string(&script)
         .map_err(|source| ReplayError::Read { path: script.clone(), source })?;
     let dbrp = case.dbrp.as_deref().map(|text| {

@@ -72,7 +72,7 @@ fn difference(first: &Outcome, other: &Outcome) -> Option<String> {
     if first.error != other.error {
         let text = |error: &Option<String>| error.clone().unwrap_or_else(|| "no error".into());
         return Some(format!(
-            "it ends otherwise: {}; without: {}",
+            "the run ends with another result: {}; a plain run: {}",
             text(&other.error),
             text(&first.error)
         ));
@@ -85,7 +85,7 @@ fn difference(first: &Outcome, other: &Outcome) -> Option<String> {
                 value.map_or_else(|| "nothing".into(), ToString::to_string)
             };
             return Some(format!(
-                "{what} {} differs:\n  {}\n  without: {}",
+                "{what} {} differs:\n  {}\n  in a plain run: {}",
                 at + 1,
                 show(other.get(at)),
                 show(first.get(at))
@@ -93,8 +93,8 @@ fn difference(first: &Outcome, other: &Outcome) -> Option<String> {
         }
     }
     if first.texts != other.texts {
-        return Some("other lines come out".into());
+        return Some("the lines of the output differ from those of a plain run".into());
     }
     let states = |outcome: &Outcome| serde_json::to_value(&outcome.states).unwrap_or_default();
-    (states(first) != states(other)).then(|| "the states at the end differ".into())
+    (states(first) != states(other)).then(|| "the states at the end differ from those of a plain run".into())
 }

@@ -278,7 +278,7 @@ fn describe(program: &Program) -> String {
         let _ = write!(text, "\n  {}", declaration.about);
     }
     if declaration.scope == StateScope::Task {
-        text.push_str("\n  one state for all groups");
+        text.push_str("\n  all groups share one state");
     }
     let width = declaration.options.keys().map(String::len).max().unwrap_or(0);
     for (name, option) in &declaration.options {

@@ -47,7 +47,7 @@ pub(super) fn run(args: &Args, level: Option<log::LevelFilter>) -> anyhow::Resul
     logging::start_for_telegraf(level, &log);
     let config = config?;
     if args.state_every <= 0 {
-        return usage("--state-every is a length of time, as in 1m");
+        return usage("--state-every: write a duration, as in 1m");
     }
     let task = ScriptTask {
         script: args.script.clone(),
@@ -104,7 +104,7 @@ fn sum_up(desk: &Desk) {
         n => format!("; {n} points had no field that line protocol can hold (NaN, infinite)"),
     };
     log::info!(
-        "input ended: {} points in, {} bad lines passed by, {} points out{empty}",
+        "input ended: {} points in, {} bad lines skipped, {} points out{empty}",
         passed.lines,
         passed.bad,
         passed.written

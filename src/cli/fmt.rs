@@ -22,7 +22,7 @@ pub(super) struct Args {
 pub(super) fn run(args: &Args) -> anyhow::Result<()> {
     if args.scripts.iter().any(|path| path.as_os_str() == "-") {
         if args.scripts.len() > 1 {
-            return usage("`-` is standard input and stands alone");
+            return usage("`-` is standard input and cannot be given together with files");
         }
         return standard_input(args.check);
     }

@@ -94,7 +94,7 @@ impl ImportPlan {
             .map(|(path, bytes)| (path, String::from_utf8_lossy(bytes).into_owned()))
             .collect();
         if !ticks.iter().any(|(_, text)| text.contains(&format!("@{name}("))) {
-            plan.notes.push(format!("no TICKscript uses @{name}()"));
+            plan.notes.push(format!("none of the TICKscripts uses @{name}()"));
         }
         let model = plan.model(name, files);
         let options = options(name, ticks.iter().map(|(_, text)| text.as_str()));
@@ -103,12 +103,12 @@ impl ImportPlan {
         let conf = conf(name, to, &config(files)?, &mut plan.notes);
         plan.outputs.insert("kapacitor.conf".into(), conf.into_bytes());
         plan.notes.push(format!(
-            "what udfs/{name}.py computes is not carried over, but for the fields that it reads"
+            "only the names of the fields are taken from udfs/{name}.py: write its computation in udfs/{name}.rhai"
         ));
         for path in files.keys() {
             let kept = plan.outputs.contains_key(path) || path == "config.json";
             if !kept && *path != format!("udfs/{name}.py") {
-                plan.notes.push(format!("{path} is not carried over"));
+                plan.notes.push(format!("{path} is not imported"));
             }
         }
         Ok(plan)
@@ -145,7 +145,7 @@ impl ImportPlan {
     fn write(&self, to: &Path) -> anyhow::Result<()> {
         for path in self.outputs.keys().map(|path| to.join(path)) {
             if path.exists() {
-                bail!("{} is there already; nothing is overwritten", path.display());
+                bail!("{} exists already, and nothing is overwritten: choose another folder, or remove it", path.display());
             }
         }
         for (path, bytes) in &self.outputs {
@@ -227,7 +227,7 @@ fn script(
         quoted(fields.iter().filter(|(_, number)| *number).map(|(n, _)| n.as_str()).collect());
     let texts =
         quoted(fields.iter().filter(|(_, number)| !*number).map(|(n, _)| n.as_str()).collect());
-    let mut text = format!("// {name}.rhai: a start for what udfs/{name}.py did.\n//\n");
+    let mut text = format!("// {name}.rhai: a first version of what udfs/{name}.py did.\n//\n");
     if fields.is_empty() {
         text.push_str(
             "// The names of the fields were not found in the Python: write them below.\n",
@@ -277,7 +277,7 @@ fn conf(name: &str, to: &Path, config: &serde_json::Value, notes: &mut Vec<Strin
     let alerts = config.get("alerts").and_then(|alerts| alerts.as_object());
     for (kind, alert) in alerts.into_iter().flatten() {
         if kind != "mqtt" {
-            notes.push(format!("alerts of the kind '{kind}' in config.json are not carried over"));
+            notes.push(format!("alerts of the kind '{kind}' in config.json are not imported"));
             continue;
         }
         let get = |key: &str| alert.get(key);

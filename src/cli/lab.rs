@@ -130,7 +130,7 @@ pub(super) fn run(args: &Args, level: Option<log::LevelFilter>) -> anyhow::Resul
         let thread = std::thread::Builder::new().name("feed".into());
         let run = move || {
             if let Err(error) = feed.run(&bell) {
-                log::error!("what arrives cannot be taken any more: {error}");
+                log::error!("points that arrive over HTTP cannot be processed any more: {error}");
             }
         };
         thread.spawn(run).context("the thread for arriving data cannot be started")?;
@@ -142,21 +142,21 @@ pub(super) fn run(args: &Args, level: Option<log::LevelFilter>) -> anyhow::Resul
 /// Refuses what a page does in another way, or not at all.
 fn refuse_unfit(args: &ReplayArgs) -> anyhow::Result<()> {
     let (judge, show, tick, influx) = (&args.judge, &args.show, &args.tick, &args.influx);
-    let turned = "options and conditions are turned on the page";
+    let turned = "change options and conditions on the page";
     let shown = "the page shows the output";
     let given = [
         ("--each", judge.each.is_some(), turned),
         ("--sweep", !judge.sweep.is_empty(), turned),
         ("--output", show.output.is_some(), shown),
         ("--format", show.format.is_some(), shown),
-        ("--watch", show.watch, "every save is followed anyway"),
-        ("--real-clock", show.real_clock, "the data is replayed whole"),
-        ("--strict", show.strict, "the page tells names that nothing has"),
+        ("--watch", show.watch, "the page always replays when a file is saved"),
+        ("--real-clock", show.real_clock, "the page replays the data as fast as it can"),
+        ("--strict", show.strict, "the page always shows names that do not exist in the data"),
         ("--out", tick.out.is_some(), shown),
         ("--shard", args.shard.is_some(), "the page shows all groups"),
-        ("--save-state", args.state.save_state.is_some(), "replay keeps states"),
-        ("--save", influx.save.is_some(), "replay keeps recordings"),
-        ("--write", influx.write, "nothing is written into databases here"),
+        ("--save-state", args.state.save_state.is_some(), "states are saved by rhai-udf replay"),
+        ("--save", influx.save.is_some(), "recordings are saved by rhai-udf replay"),
+        ("--write", influx.write, "the lab writes nothing into databases"),
     ];
     match given.iter().find(|(_, given, _)| *given) {
         Some((name, _, why)) => usage(&format!("{name} does not apply to lab: {why}")),
@@ -167,7 +167,7 @@ fn refuse_unfit(args: &ReplayArgs) -> anyhow::Result<()> {
 /// The folder of the script, without links in its path, and the script's name in it.
 fn place(script: &Path) -> anyhow::Result<(PathBuf, String)> {
     if is_piped(script) {
-        return usage("the page edits the script and follows its saves: name a file");
+        return usage("the page edits a script that is a file: name the file");
     }
     let folder = match script.parent() {
         Some(folder) if !folder.as_os_str().is_empty() => folder,
@@ -177,14 +177,14 @@ fn place(script: &Path) -> anyhow::Result<(PathBuf, String)> {
         .canonicalize()
         .with_context(|| format!("{}: the folder cannot be opened", folder.display()))?;
     let Some(name) = script.file_name().and_then(|name| name.to_str()) else {
-        return usage(&format!("{}: this is no name of a script", script.display()));
+        return usage(&format!("{}: this is not the name of a script", script.display()));
     };
     let real = folder.join(name);
     let kind = std::fs::symlink_metadata(&real)
         .with_context(|| format!("{}: cannot be read", script.display()))?;
     if kind.is_symlink() {
         return usage(&format!(
-            "{} is a link, and the page follows none: name the file that it leads to",
+            "{} is a link, and the page does not follow links: name the file that it leads to",
             script.display()
         ));
     }

@@ -18,6 +18,6 @@ pub(super) struct Args {
 pub(super) fn run(_: &Args) -> anyhow::Result<()> {
     match serve(BufReader::new(stdin()), stdout()).context("standard output cannot be written")? {
         Ended::Asked => Ok(()),
-        Ended::Abrupt => bail!("the client left without `shutdown`"),
+        Ended::Abrupt => bail!("the client closed the connection without `shutdown`"),
     }
 }

@@ -83,7 +83,7 @@ fn describe(file: &Path, model: &Model) -> String {
         Some(features) => write!(text, "\n  features   {}", features.join(", ")),
         None => write!(
             text,
-            "\n  features   without names: a script says them, model(\"{}\", #{{ features: [\"…\"] }})",
+            "\n  features   without names: a script has to name them, model(\"{}\", #{{ features: [\"…\"] }})",
             file.file_name().unwrap_or_default().to_string_lossy()
         ),
     };

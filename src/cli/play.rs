@@ -83,7 +83,7 @@ pub(super) fn start(plan: &Plan) -> anyhow::Result<Player> {
         false => Player::start_on(task, writers, workers)?,
     };
     if let (Some(asked @ 2..), Some(why)) = (plan.workers, player.alone_because()) {
-        log::warn!("one worker, not {asked}: {why}");
+        log::warn!("one worker is used instead of {asked}: {why}");
     }
     if let Some(path) = &plan.from_state {
         player.resume(&StateFile::read(path)?, path)?;
@@ -175,7 +175,7 @@ fn tell_unseen(player: &Player, strict: bool) -> anyhow::Result<()> {
     match error {
         Some(text) => anyhow::bail!("{text}"),
         None if strict && count > 0 => anyhow::bail!(
-            "{count} name{} that nothing in the data has, and --strict is given",
+            "the data does not have {count} of the names used (see the warnings above), and --strict is given",
             if count == 1 { "" } else { "s" }
         ),
         None => Ok(()),

@@ -61,7 +61,7 @@ impl Drawing {
         }
         let Some(form) = Form::of(path) else {
             return usage(&format!(
-                "--plot {}: the name of a picture ends in .svg, .png or .html; - is the terminal",
+                "--plot {}: write a name that ends in .svg, .png or .html, or - for the terminal",
                 path.display()
             ));
         };

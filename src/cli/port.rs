@@ -104,7 +104,7 @@ impl Port {
             return usage("--user: write NAME:PASSWORD");
         };
         let Some(mut tokens) = self.token.iter().cloned().collect::<Option<Vec<_>>>() else {
-            return usage("--token: a token is not empty");
+            return usage("--token: the token is empty");
         };
         for path in &self.token_file {
             let text = std::fs::read_to_string(path)

@@ -43,7 +43,7 @@ impl Args {
         match (&self.dir, &self.script) {
             (Some(dir), _) => Ok(Hosted::Folder(Entry::new(dir, edges))),
             (None, _) if self.edges.is_some() => {
-                usage("--edges is for --dir: a script's own edges stand in its info()")
+                usage("--edges applies to --dir only: the edges of a single script are in its info()")
             }
             (None, Some(script)) => Ok(Hosted::Script(script.clone())),
             (None, None) => usage("name a script, or a folder of scripts with --dir"),
@@ -216,7 +216,7 @@ pub(super) fn converse_with(
     let spread = setup.workers > 1 && handler.spreads();
     if setup.workers > 1 && !spread && handler.program().is_ok() {
         log::warn!(
-            "{hosted}: one worker, not {}: its groups share a state (scope: \"task\")",
+            "{hosted}: one worker is used instead of {}: all groups share one state (scope: \"task\")",
             setup.workers
         );
     }

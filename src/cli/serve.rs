@@ -133,7 +133,7 @@ fn listeners(args: &Args, sessions: &Sessions) -> anyhow::Result<Listeners> {
         }
         Some(dir) => {
             let [sockets] = args.socket.as_slice() else {
-                return usage("with --dir, --socket names the one folder for the sockets");
+                return usage("with --dir, --socket is one folder for the sockets");
             };
             dir.read_dir().with_context(|| format!("--dir {}", dir.display()))?;
             std::fs::create_dir_all(sockets)
@@ -151,7 +151,7 @@ fn listeners(args: &Args, sessions: &Sessions) -> anyhow::Result<Listeners> {
 /// Tells systemd, if it started us.
 fn notify(states: &[sd_notify::NotifyState<'_>]) {
     if let Err(error) = sd_notify::notify(states) {
-        log::warn!("systemd cannot be told: {error}");
+        log::warn!("systemd cannot be notified: {error}");
     }
 }
 
@@ -167,7 +167,7 @@ fn pairs(scripts: &[PathBuf], sockets: &[PathBuf]) -> anyhow::Result<Vec<(PathBu
         return Ok(scripts.iter().map(|s| (s.clone(), socket(s))).collect());
     }
     if scripts.len() != sockets.len() {
-        return usage("name one --socket for each script, or one folder that exists");
+        return usage("give one --socket for each script, or one folder that exists");
     }
     Ok(scripts.iter().cloned().zip(sockets.iter().cloned()).collect())
 }
@@ -227,8 +227,7 @@ impl Listeners {
         match self.server.problem(&hosted) {
             None => log::info!("{hosted}: served on {}", path.display()),
             Some(problem) => log::error!(
-                "{problem}; socket {} is there, but every task that uses it is refused until the \
-                 script is mended",
+                "{problem}; the socket {} exists, but every task that uses it is refused until the script is corrected",
                 path.display()
             ),
         }
@@ -248,7 +247,7 @@ impl Listeners {
             let Hosted::Script(script) = hosted else { return true };
             let stays = there.contains(script);
             if !stays {
-                log::info!("script {}: gone, no longer served", script.display());
+                log::info!("script {}: it was removed and is no longer served", script.display());
             }
             stays
         });
@@ -295,8 +294,7 @@ impl Listeners {
             let lost = !listening.socket.is_reachable();
             if lost && !listening.lost {
                 log::warn!(
-                    "{hosted}: the file of its socket {} is gone, so nobody can connect any more; \
-                     sessions go on (to make it again, restart this server)",
+                    "{hosted}: the file of its socket {} was removed, so no daemon can connect; the open sessions continue. Restart this server to create the file again",
                     listening.socket.path().display()
                 );
             }

@@ -30,7 +30,7 @@ pub(super) fn end_at_once(mut signals: Signals) -> anyhow::Result<()> {
     thread
         .spawn(move || {
             if signals.forever().any(|signal| wish(signal) == Wish::Stop) {
-                log::warn!("asked to end again: ended at once");
+                log::warn!("asked to end a second time: the process ends at once");
                 std::process::exit(1);
             }
         })

@@ -160,7 +160,7 @@ fn read(args: &Args, given: &[PathBuf]) -> anyhow::Result<Vec<CaseFile>> {
     let mut wrong = Vec::new();
     let found = find(given)?;
     if args.dir.is_some() && !found.iter().any(|path| is_yaml(path)) {
-        return usage("--dir is for files of kapacitor-unit (.yaml), and none is given");
+        return usage("--dir applies to files of kapacitor-unit (.yaml), and none is given");
     }
     for path in found {
         match CaseFile::read_any(&path, args.dir.as_deref()) {
@@ -221,7 +221,7 @@ fn chosen<'f>(args: &Args, files: &'f [CaseFile]) -> anyhow::Result<Vec<(&'f Cas
         })
         .collect();
     if chosen.is_empty() {
-        return usage(&format!("no case has '{filter}' in its name or its file's"));
+        return usage(&format!("no test case has '{filter}' in its name or in the name of its file"));
     }
     Ok(chosen)
 }

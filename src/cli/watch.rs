@@ -35,7 +35,7 @@ pub(super) fn run(args: &ReplayArgs, config: &Config) -> anyhow::Result<()> {
     let scripts: Vec<PathBuf> =
         std::iter::once(script.into()).chain(programs.filter(|p| p.is_file())).collect();
     let follow = watcher.follow(&texts(&scripts, config), || {});
-    let folder = tempfile::tempdir().context("a folder for what is compared")?;
+    let folder = tempfile::tempdir().context("a temporary folder for the output of each run cannot be made")?;
     // Of a sweep, only the table is compared.
     let kept = args.judge.sweep.is_empty().then(|| folder.path().join("outcome"));
     // What is in lines and not in alerts and points: tables, and what a TICKscript logs or serves.
@@ -118,7 +118,7 @@ fn replay(kept: Option<&Path>) -> anyhow::Result<Option<Replayed>> {
         return Ok(None);
     }
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
-    let outcome = kept.map(Outcome::read).transpose().context("what is compared")?;
+    let outcome = kept.map(Outcome::read).transpose().context("the output of the last run cannot be read")?;
     Ok(Some(Replayed { text, outcome }))
 }
 
@@ -132,7 +132,7 @@ fn difference(before: &str, after: &str) -> String {
     }
     let count = |tag| changed.iter().filter(|change| change.tag() == tag).count();
     let mut text = format!(
-        "{} lines went (-), {} came (+)\n",
+        "{} lines were removed (-), {} lines were added (+)\n",
         count(ChangeTag::Delete),
         count(ChangeTag::Insert)
     );
@@ -158,7 +158,7 @@ mod tests {
         assert_eq!(difference("a\nb\n", "a\nb\n"), "the output is the same\n");
         assert_eq!(
             difference("a\nb\nc\n", "a\nx\nc\n"),
-            "1 lines went (-), 1 came (+)\n- b\n+ x\n"
+            "1 lines were removed (-), 1 lines were added (+)\n- b\n+ x\n"
         );
         let long: String = (0..100).map(|i| format!("{i}\n")).collect();
         assert!(difference("", &long).ends_with("… and 60 more; -o FILE keeps all of them\n"));

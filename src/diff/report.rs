@@ -38,7 +38,7 @@ impl Difference {
         let count = |of: fn(&Change) -> bool| self.alerts.iter().filter(|a| of(&a.change)).count();
         let _ = writeln!(
             out,
-            "alerts: {} added, {} gone, {} moved, {} of another level",
+            "alerts: {} added, {} removed, {} moved, {} with another level",
             count(|c| matches!(c, Change::Added(..))),
             count(|c| matches!(c, Change::Gone(..))),
             count(|c| matches!(c, Change::Moved(..))),

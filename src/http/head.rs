@@ -76,10 +76,10 @@ impl Head {
             Err(httparse::Error::Version) => {
                 return Err(Refusal::new(
                     505,
-                    "only the versions 1.0 and 1.1 of HTTP are spoken here",
+                    "only HTTP 1.0 and 1.1 are supported",
                 ));
             }
-            Err(error) => return Err(Refusal::new(400, format!("not HTTP: {error}"))),
+            Err(error) => return Err(Refusal::new(400, format!("the request is not HTTP: {error}"))),
         };
         let headers = request.headers.iter().map(|header| {
             // A byte that is not UTF-8 cannot mean anything to us; it must not end the header.
@@ -120,7 +120,7 @@ impl Head {
             None => Ok(false),
             Some(_) if self.old => Ok(false),
             Some(value) if value.eq_ignore_ascii_case("100-continue") => Ok(true),
-            Some(_) => Err(Refusal::new(417, "only '100-continue' can be expected")),
+            Some(_) => Err(Refusal::new(417, "Expect can only be '100-continue'")),
         }
     }
 

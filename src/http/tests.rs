@@ -117,7 +117,7 @@ fn a_sender_that_waits_for_100_continue_is_told_to_go_on() {
     check(&format!("POST /a {post}xyz"), &["100 ", "200 POST /a [xyz]"], false);
     check(&format!("POST /refuse {post}"), &["401 no"], true);
     let odd = "POST /a HTTP/1.1\r\nHost: h\r\nExpect: tea\r\nContent-Length: 3\r\n\r\nxyz";
-    check(odd, &["417 only '100-continue' can be expected"], true);
+    check(odd, &["417 Expect can only be '100-continue'"], true);
 }
 
 #[test]
@@ -177,7 +177,7 @@ fn what_is_not_http_is_refused() {
     check("\x16\x03\x01\x02\x00\x01\x00", &["400 not HTTP: invalid token"], true);
     check(
         "GET / HTTP/3.0\r\n\r\n",
-        &["505 only the versions 1.0 and 1.1 of HTTP are spoken here"],
+        &["505 only HTTP 1.0 and 1.1 are supported"],
         true,
     );
     let long = format!("GET / HTTP/1.1\r\nHost: h\r\nX: {}", "y".repeat(20_000));

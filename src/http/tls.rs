@@ -106,7 +106,7 @@ impl Identity {
                 used.config = config;
                 log::info!("{}: the new certificate is used from now on", certificate.display());
             }
-            Err(error) => log::error!("{error}; the certificate before stays in use"),
+            Err(error) => log::error!("{error}; the previous certificate stays in use"),
         }
     }
 

@@ -89,7 +89,7 @@ pub(super) fn cut(wish: &Wish, job: &Job, setup: &Setup, folder: &Folder) -> Res
     // A test case begins without a state.
     let slice = Job { series: Arc::new(vec![series]), from_state: None, ..job.clone() };
     let Some(study) = study::run(&slice, &Arc::default()) else {
-        return unfit("the replay of the slice was overtaken: try again");
+        return unfit("a newer replay has replaced that of the slice: try again");
     };
     let stem = setup.script.rsplit_once('.').map_or(&*setup.script, |(stem, _)| stem);
     let data = if count <= INLINE {
@@ -127,8 +127,7 @@ fn add(file: &str, head: &str, case: &str, name: &str, folder: &Folder) -> Resul
         Some(before) if before.starts_with(head) => format!("{}\n{case}", before.trim_end()),
         Some(_) => {
             return unfit(format!(
-                "{file} is there and does not begin as this script's test cases do; rename it, or begin \
-                 it with:\n{head}"
+                "{file} exists but is not a file of this script's test cases; rename it, or begin it with:\n{head}"
             ));
         }
         None => format!("{head}{case}"),
@@ -149,7 +148,7 @@ fn add(file: &str, head: &str, case: &str, name: &str, folder: &Folder) -> Resul
 fn proves(path: &Path, name: &str) -> Result<(), String> {
     let file = CaseFile::read(path).map_err(|error| error.to_string())?;
     let Some(case) = file.cases().filter(|case| case.name == name).last() else {
-        return Err("it cannot be found in its file".into());
+        return Err("the new test case cannot be found in its file".into());
     };
     let verdict = judge(&file, case, false);
     if verdict.passed() { Ok(()) } else { Err(verdict.failures.join("\n")) }
@@ -166,7 +165,7 @@ fn slice(job: &Job, from: i64, to: i64) -> Result<(Held, String, usize), CutErro
         while let Some(item) = playing.next(&mut scratch)? {
             if item != Item::Point {
                 return unfit(
-                    "only points can be cut out: these data are batches or captured requests",
+                    "only points can be cut out: this data is batches or captured requests",
                 );
             }
             if !(from..=to).contains(&scratch.point.time()) {
@@ -275,8 +274,7 @@ fn settings_of_tick(task: &TickTask, job: &Job) -> Result<String, CutError> {
             }
             None => {
                 return unfit(
-                    "options of functions were turned, which a test case of a TICKscript takes from the \
-                     script: copy the TICKscript, save it, and cut then",
+                    "options of functions were changed on the page, but a test case of a TICKscript takes them from the script: copy the TICKscript from the page, save it, and cut again",
                 );
             }
         }

@@ -87,7 +87,7 @@ fn of_script(error: &ScriptError, folder: &Path) -> Vec<Finding> {
     {
         let file = problem.file.display();
         return vec![Finding::plain(
-            format!("{file}: it is a link out of the script's folder"),
+            format!("{file}: this is a link that leads out of the script's folder"),
             true,
         )];
     }

@@ -25,11 +25,11 @@ pub(super) enum Target {
 pub(super) enum RenameError {
     #[error("only variables, functions, modules and options can be renamed")]
     Nothing,
-    #[error("{0} is called by the host, so its name is fixed")]
+    #[error("{0} is called by rhai-udf, so its name is fixed")]
     Callback(String),
-    #[error("'{0}' cannot be a name")]
+    #[error("'{0}' is not a valid name")]
     NoName(String),
-    #[error("'{0}' already stands for something here")]
+    #[error("'{0}' is already the name of something else here")]
     Taken(String),
 }
 

@@ -155,7 +155,7 @@ impl<W: Write> Server<W> {
         let answer = match (cancelled, self.phase) {
             (true, _) => Err((ErrorCode::RequestCanceled, "cancelled".to_owned())),
             (_, Phase::New) if request.method != requests::Initialize::METHOD => {
-                Err((ErrorCode::ServerNotInitialized, "initialize comes first".to_owned()))
+                Err((ErrorCode::ServerNotInitialized, "the first request must be `initialize`".to_owned()))
             }
             (_, Phase::Shut) => {
                 Err((ErrorCode::InvalidRequest, "the server was asked to shut down".to_owned()))
@@ -163,7 +163,7 @@ impl<W: Write> Server<W> {
             _ => {
                 let answer = catch_unwind(AssertUnwindSafe(|| self.answer(request)));
                 answer.unwrap_or_else(|_| {
-                    let text = "the server panicked, which is a mistake in rhai-udf; please report";
+                    let text = "the server panicked, which is a bug in rhai-udf; please report it";
                     Err((ErrorCode::InternalError, text.to_owned()))
                 })
             }

@@ -81,7 +81,7 @@ fn a_folder_and_a_pattern_are_one_source_in_the_order_of_time() {
     assert_eq!(sorted(output.clone()), sorted(expected.clone()));
     let base = [&*script("mirror"), "--precision", "s", "--data", &data];
     let run = replay(&base);
-    assert!(run.stderr.contains("1 files are passed by"), "{}", run.stderr);
+    assert!(run.stderr.contains("1 files are skipped"), "{}", run.stderr);
     assert!(run.stderr.contains("README.md") && !run.stderr.contains("hidden"), "{}", run.stderr);
     // Patterns find the same, and a few files are kept open where many are not.
     let (top, deep) = (format!("{data}/*.lp*"), format!("{data}/**/*.lp*"));
@@ -168,7 +168,7 @@ fn what_cannot_be_merged_is_told() {
         (&*empty, 1, "there is no data in this folder"),
         ("/nope/*.lp", 1, "no file matches this pattern"),
         ("/nope/a.lp", 1, "cannot be read"),
-        ("/nope/[.lp", 1, "is no pattern"),
+        ("/nope/[.lp", 1, "this is not a valid pattern"),
     ] {
         let error = fails(&[&mirror, "--data", data], code);
         assert!(error.contains(expected), "{data}: {error}");
@@ -180,8 +180,8 @@ fn what_cannot_be_merged_is_told() {
             "--from is not before --to",
         ),
         (&["--data", &b, "--from", "soon"], "write a time as in"),
-        (&["--data", &capture, "--from", "2019-01-01"], "captured requests are played as they are"),
-        (&["--data", &a, &b, "--no-merge", "--save", "x.srpl"], "--save keeps one recording"),
+        (&["--data", &capture, "--from", "2019-01-01"], "captured requests are replayed unchanged"),
+        (&["--data", &a, &b, "--no-merge", "--save", "x.srpl"], "--save writes one recording"),
         (
             &["--influxdb", "http://localhost", "--past", "1h", "--db", "d", "--to", "2020-01-01"],
             "give --start and --stop",

@@ -87,7 +87,7 @@ fn files_that_are_no_recordings_are_named() {
         ("cut.brpl", "cut.brpl: not a batch recording"),
         ("cut.lp.gz", "cut.lp.gz: cannot be read: "),
         ("nothing.lp", "nothing.lp: cannot be read: No such file"),
-        (".", "there is no data in this folder: the name of a file says what it holds"),
+        (".", "there is no data in this folder: files of data are recognized by their names"),
     ] {
         let data = match name {
             "." => {

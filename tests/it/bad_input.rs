@@ -288,7 +288,7 @@ fn swapped_arguments_are_told() {
         (
             2,
             &["replay", &mirror(), "--udf", &mine, "--data", &data],
-            "it is for a TICKscript (.tick)",
+            "it applies to a TICKscript (.tick) only",
         ),
     ] {
         let run = feed(binary().args(arguments), &[]);

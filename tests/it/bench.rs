@@ -88,7 +88,7 @@ fn wrong_use_is_told_from_failure() {
     check(&["--skip-bad-lines"], "--skip-bad-lines does not apply");
     let capture = repo("tests/data/captures/moving_avg.requests.bin.gz");
     let capture = capture.to_str().unwrap();
-    check(&["--data", capture, "--group-by", "host"], "captured requests are grouped already");
+    check(&["--data", capture, "--group-by", "host"], "captured requests are already grouped");
     check(&["--data", capture, "--precision", "s"], "--precision does not apply");
     let missing = bench("not_there.rhai", &[]);
     assert_eq!(missing.code, Some(1), "{}", missing.stderr);

@@ -122,7 +122,7 @@ fn the_call_in_the_comment_is_the_example() {
 fn a_folder_says_how_options_of_other_types_are_written() {
     let folder = repo("scripts").to_string_lossy().into_owned();
     let text = conf(&["--dir", &folder]);
-    let line = "// option 'field' of ttest_fields, which others declare otherwise: .set('field', 'hotend,bed,air')";
+    let line = "// option 'field' of ttest_fields, which other scripts declare with another type: .set('field', 'hotend,bed,air')";
     assert!(text.contains(line), "{text}");
 }
 

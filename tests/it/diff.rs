@@ -35,7 +35,7 @@ fn equal_versions_are_equal() {
     assert_eq!(run.code, Some(0), "{}", run.stderr);
     let text = run.text();
     assert!(text.starts_with("the alerts and the output are the same\nprocessor time: "), "{text}");
-    assert!(text.ends_with(" s for 60 points, played alternately\n"), "{text}");
+    assert!(text.ends_with(" s for 60 points, measured alternately\n"), "{text}");
 }
 
 #[test]
@@ -47,7 +47,7 @@ fn alerts_and_values_that_differ_are_shown() {
     assert_eq!(run.code, Some(1), "{}", run.stderr);
     let text = run.text();
     for line in [
-        "alerts: 0 added, 0 gone, 1 moved, 0 of another level",
+        "alerts: 0 added, 0 removed, 1 moved, 0 with another level",
         "  ~ 1970-01-01T00:20:00Z  CRITICAL  m host=a: 2m later, at 1970-01-01T00:22:00Z",
         "output: 44 of 120 values differ, 0 only in the old, 0 only in the new",
         "  m host=a  y: 22 of 60 differ, by at most 10",
@@ -156,5 +156,5 @@ fn what_cannot_be_compared_is_said() {
     let mut command = binary();
     command.current_dir(folder.path("")).env("PATH", &path);
     let run = feed(command.args(["diff", "HEAD:old.rhai", "old.rhai", "--data", "data.lp"]), &[]);
-    assert!(run.stderr.contains("git is not installed"), "{}", run.stderr);
+    assert!(run.stderr.contains("needs git, which is not installed"), "{}", run.stderr);
 }

@@ -325,7 +325,7 @@ fn wrong_use_is_told() {
     for (arguments, part) in [
         (vec!["run"], "name a script, or a folder of scripts with --dir"),
         (vec!["run", "--dir", ".", "a.rhai"], "cannot be used with"),
-        (vec!["run", "--edges", "batch-to-stream", "a.rhai"], "--edges is for --dir"),
+        (vec!["run", "--edges", "batch-to-stream", "a.rhai"], "--edges applies to --dir only"),
         (vec!["run", "--dir", ".", "--edges", "batch"], "write stream-to-stream, batch-to-stream"),
         (vec!["conf"], "<SCRIPT>"),
         (vec!["conf", "--dir", ".", "a.rhai"], "cannot be used with"),

@@ -110,7 +110,7 @@ fn a_level_that_is_none_is_said() {
     let folder = Folder::new("level");
     let path = folder.write("script.rhai", &format!("{HEAD}{LOGGING}"));
     let stderr = logged(&path, &[], Some("LOUD"));
-    let part = "KAPACITOR_LOGGING_LEVEL=LOUD is no level; write DEBUG, INFO, WARNING";
+    let part = "KAPACITOR_LOGGING_LEVEL=LOUD is not a level; write DEBUG, INFO, WARNING";
     assert!(stderr.contains(part), "{stderr}");
     let run = feed(binary().args(["--log-level", "loud", "run"]).arg(&path), &[]);
     assert_eq!(run.code, Some(2));

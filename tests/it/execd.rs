@@ -99,7 +99,7 @@ fn lines_come_out_with_what_the_script_adds_and_nothing_else_does() {
     );
     assert!(run.stderr.lines().all(|line| line.starts_with("I! ")), "{}", run.stderr);
     assert!(
-        run.stderr.contains("3 points in, 0 bad lines passed by, 3 points out"),
+        run.stderr.contains("3 points in, 0 bad lines skipped, 3 points out"),
         "{}",
         run.stderr
     );
@@ -140,7 +140,7 @@ fn bad_lines_cost_nothing_but_themselves() {
     assert!(run.text().contains("u=7i"), "{}", run.text());
     let told = |text: &str| run.stderr.lines().any(|l| l.starts_with("E! ") && l.contains(text));
     assert!(told("nonsense"), "{}", run.stderr);
-    assert!(run.stderr.contains("5 bad lines passed by"), "{}", run.stderr);
+    assert!(run.stderr.contains("5 bad lines skipped"), "{}", run.stderr);
     assert!(run.stderr.lines().all(|l| l.get(1..3) == Some("! ")), "{}", run.stderr);
 }
 
@@ -362,7 +362,7 @@ fn wrong_usage_is_refused_before_anything_is_read() {
         (&batch, vec![], "make windows with --period"),
         (&stream, vec!["--period", "1m", "--every", "1m"], "wants a stream"),
         (&stream, vec!["--set", "buy=2"], "option 'buy' is unknown"),
-        (&stream, vec!["--state-every", "0s"], "--state-every is a length of time"),
+        (&stream, vec!["--state-every", "0s"], "--state-every: write a duration"),
     ] {
         let run = execd(script, &arguments, "m x=1 1\n");
         assert_eq!((run.code, run.text().len()), (Some(2), 0), "{}", run.stderr);

@@ -107,7 +107,7 @@ fn what_init_makes_passes_its_own_tests() {
     }
     let again = feed(binary().current_dir(folder.path("")).args(["init", "hot_end"]), b"");
     assert_eq!(again.code, Some(1));
-    assert!(again.stderr.contains("hot_end/README.md: it is there already"), "{}", again.stderr);
+    assert!(again.stderr.contains("hot_end/README.md: it exists already"), "{}", again.stderr);
 }
 
 /// The files below a folder, with their texts.
@@ -191,18 +191,18 @@ fn doctor_says_what_is_wrong_and_the_line() {
         (
             good.replace("\"10s\"", "3"),
             6,
-            "timeout is written in another form",
+            "timeout has another type",
             "timeout = \"10s\"",
         ),
         (
             good.replace("\"DIR/a.rhai\"", "7"),
             5,
-            "args is written in another form",
+            "args has another type than",
             "args = [\"run\"",
         ),
         (good.replace("\"10s\"", "\"500us\""), 6, "its timeout is too small", "timeout = \"10s\""),
         (good.replace("timeout", "timeuot"), 6, "did you mean timeout?", "a function has prog"),
-        (good.replace("prog = \"BIN\"", "prog = \"DIR/none\""), 4, "DIR/none is not there", ""),
+        (good.replace("prog = \"BIN\"", "prog = \"DIR/none\""), 4, "DIR/none does not exist", ""),
         (
             good.replace("prog = \"BIN\"", "prog = \"DIR/plain.txt\""),
             4,
@@ -216,7 +216,7 @@ fn doctor_says_what_is_wrong_and_the_line() {
             "rhai-udf conf SCRIPT",
         ),
         (format!("{good}\nsocket = \"DIR/x.sock\""), 7, "prog and socket", "remove the line"),
-        (run("[\"run\", \"DIR/b.rhai\"]"), 5, "DIR/b.rhai is not there", ""),
+        (run("[\"run\", \"DIR/b.rhai\"]"), 5, "DIR/b.rhai does not exist", ""),
         (
             run("[\"run\", \"--wacth\", \"DIR/a.rhai\"]"),
             5,
@@ -237,11 +237,11 @@ fn doctor_says_what_is_wrong_and_the_line() {
             "broken.rhai:2:12: ",
             "rhai-udf check DIR/broken.rhai",
         ),
-        (run("[\"run\", \"--dir\",\n\"DIR/none\"]"), 6, "DIR/none is not there", ""),
+        (run("[\"run\", \"--dir\",\n\"DIR/none\"]"), 6, "DIR/none does not exist", ""),
         (
             run("[\"run\", \"--state-dir\", \"DIR/plain.txt\", \"DIR/a.rhai\"]"),
             5,
-            "is no folder",
+            "is not a folder",
             "",
         ),
         (
@@ -259,17 +259,17 @@ fn doctor_says_what_is_wrong_and_the_line() {
         (
             "socket = \"DIR/plain.txt\"\ntimeout = \"10s\"".into(),
             4,
-            "is no socket",
+            "is not a socket",
             "systemctl start rhai-udf",
         ),
         (
             "socket = \"DIR/no.sock\"\nargs = [\"run\"]\ntimeout = \"10s\"".into(),
             4,
-            "args beside socket",
+            "args and socket",
             "remove",
         ),
         ("prog = \"/bin/false\"\ntimeout = \"10s\"".into(), 4, "the daemon does not start", ""),
-        ("prog = unquoted".into(), 4, "kapacitor.conf:4: ", "the daemon does not start with"),
+        ("prog = unquoted".into(), 4, "kapacitor.conf:4: ", "correct the file: the daemon starts with valid TOML only"),
     ] {
         let lines: String = lines;
         let (code, said) = patient.says(&lines);
@@ -303,7 +303,7 @@ fn doctor_tells_a_mistake_once() {
     for (lines, what, fix, not) in [
         (
             args("\"run DIR/a.rhai\""),
-            "args is written in another form",
+            "args has another type than",
             "args = [",
             "does not start with",
         ),
@@ -312,7 +312,7 @@ fn doctor_tells_a_mistake_once() {
             args("[\"run\", \"DIR\"]"),
             "is a folder",
             "args = [\"run\", \"--dir\", \"DIR\"]",
-            "shows it in its line",
+            "shows the line",
         ),
         (
             args("[\"run\", \"--dir\", \"DIR\", \"--edges\", \"up\"]"),
@@ -329,13 +329,13 @@ fn doctor_tells_a_mistake_once() {
         (good.replace("10s", "0s"), "too small", "timeout = \"10s\"", "sign of life"),
         (
             good.replace("BIN", "BIN run"),
-            "'run' belongs to args",
+            "'run' belongs into args",
             "prog = \"BIN\"",
-            "is not there\n",
+            "does not exist\n",
         ),
         (
             format!("{good}\n[udf.functions.x.env]\nLEVEL = 3"),
-            "env is written in another form",
+            "env has another type than",
             "env = {",
             "warning  udf",
         ),
@@ -353,7 +353,7 @@ fn doctor_tells_a_mistake_once() {
         ),
         (
             args("[\"run\", \"--state-dir\", \"DIR/a.rhai\", \"DIR/a.rhai\"]"),
-            "is no folder",
+            "is not a folder",
             "name a folder",
             "may not",
         ),
@@ -371,7 +371,7 @@ fn doctor_tells_a_mistake_once() {
     let conf = patient.0.write("flat.conf", "udf = 3\n");
     let run = feed(binary().arg("doctor").arg(conf).args(["--user", "root"]), b"");
     assert!(
-        run.code == Some(1) && run.text().contains("error    udf: it is no table"),
+        run.code == Some(1) && run.text().contains("error    udf: it is not a table"),
         "{}",
         run.text()
     );
@@ -391,7 +391,7 @@ fn doctor_asks_a_server_and_answers_in_json() {
     drop(server);
     let (code, said) = patient.says("socket = \"DIR/a.sock\"\ntimeout = \"10s\"");
     assert_eq!(code, Some(1), "{said}");
-    assert!(said.contains("nobody answers on it"), "{said}");
+    assert!(said.contains("no server answers on it"), "{said}");
     let mut command = binary();
     command.arg("doctor").arg(patient.0.path("kapacitor.conf"));
     let run = feed(command.args(["--user", "root", "--format", "json"]), b"");

@@ -54,7 +54,7 @@ fn batch_tasks_are_asked_on_schedule_and_go_on_when_the_database_is_away() {
     let url = house.url.replacen("://", "://ann:s3cret@", 1);
     let mut listening = Listening::start(&[script.to_str().unwrap(), "--influxdb", &url]);
     for _ in 0..2 {
-        let log = listening.wait_for("this tick has no answer");
+        let log = listening.wait_for("the query of this tick has failed");
         assert!(log.contains("answers 500") && !log.contains("s3cret"), "{log}");
     }
     assert_eq!(listening.stop().2, Some(0));
@@ -86,7 +86,7 @@ fn ticks_that_passed_while_the_listener_was_away_are_told_and_not_asked() {
     std::thread::sleep(Duration::from_millis(3200));
     let mut listening = Listening::start(&arguments);
     let log = listening.wait_for("missed, from ");
-    assert!(log.contains("task b: ") && log.contains("the listener was away"), "{log}");
+    assert!(log.contains("task b: ") && log.contains("the listener was not running"), "{log}");
     wait(4);
     let (_, err, code) = listening.stop();
     assert_eq!(code, Some(0), "{err}");
@@ -195,9 +195,9 @@ fn a_new_version_of_a_batch_task_goes_on_where_the_old_one_is_or_not_at_all() {
     let count = || house.seen_at("/query").len();
     wait_until(|| count() >= 2);
     folder.write("tasks/b.tick", &task.replace("message('", "message('new "));
-    listening.wait_for("task b: the version that was saved is at work");
+    listening.wait_for("task b: the saved version is running");
     folder.write("tasks/b.tick", "batch|nosuch()");
-    listening.wait_for("task b: the version before goes on: ");
+    listening.wait_for("task b: the previous version keeps running: ");
     let before = count();
     wait_until(|| count() >= before + 2);
     house.answer_instead("/query", 200, series(1.0));
@@ -238,5 +238,5 @@ fn a_database_that_falls_silent_does_not_keep_the_listener_from_ending() {
     was_asked.recv_timeout(crate::daemon::NEVER).unwrap();
     let (_, err, code) = listening.stop();
     assert_eq!(code, Some(0), "{err}");
-    assert!(err.contains("the answer that it waits for is not played"), "{err}");
+    assert!(err.contains("while it waited for an answer, which is dropped"), "{err}");
 }

@@ -233,8 +233,8 @@ fn options_that_a_listener_would_ignore_are_refused() {
     let state = state.to_str().unwrap();
     let url = "http://127.0.0.1:1";
     for (arguments, why) in [
-        (&[][..], "what to run"),
-        (&[script, "--tasks", tasks], "leave one of them out"),
+        (&[][..], "nothing to run"),
+        (&[script, "--tasks", tasks], "leave out one of them"),
         (&[script, "--from", "2026-01-01"], "--from does not apply"),
         (&[script, "--precision", "s"], "--precision does not apply"),
         (&[script, "--plot", "x.svg"], "--plot does not apply"),
@@ -266,7 +266,7 @@ fn options_that_a_listener_would_ignore_are_refused() {
         (&["--tasks", tasks, "--var", "x=1"], "--var does not apply"),
         (&["--tasks", tasks, "-o", "x"], "-o does not apply"),
         (&[script, "--user", "s3cret-without-a-name"], "--user: write NAME:PASSWORD"),
-        (&[script, "--token", " "], "a token is not empty"),
+        (&[script, "--token", " "], "the token is empty"),
     ] {
         let run = feed(binary().arg("listen").args(arguments).args(["--port", "0"]), &[]);
         assert_eq!(run.code, Some(2), "{arguments:?}: {}", run.stderr);

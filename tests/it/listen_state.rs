@@ -160,13 +160,13 @@ fn a_task_that_is_refused_keeps_its_state_until_it_is_mended() {
     assert_eq!(code, Some(0), "{err}");
     folder.write("tasks/a.tick", "stream|nosuch()");
     let mut listening = Listening::start(&arguments);
-    assert!(listening.early.contains("the state of a task 'a', which is not at work"));
+    assert!(listening.early.contains("the state of a task 'a', that is not running"));
     write(&listening, "m x=21 2\n");
     // Checkpoints are written meanwhile.
     std::thread::sleep(std::time::Duration::from_millis(300));
     folder.write("tasks/a.tick", task);
     listening.early.clear();
-    listening.wait_for("task a: the version that was saved is at work");
+    listening.wait_for("task a: the saved version is running");
     write(&listening, "m x=22 3\nm x=1 4\n");
     let (out, err, code) = listening.stop();
     assert_eq!(code, Some(0), "{err}");
@@ -195,7 +195,7 @@ fn a_checkpoint_that_cannot_be_written_ends_nothing_and_is_tried_again() {
     std::fs::remove_file(&checkpoint).unwrap();
     std::fs::create_dir(&checkpoint).unwrap();
     write(&listening, "m,host=a x=0 2\n");
-    listening.wait_for("it is tried again in 50ms");
+    listening.wait_for("the next attempt is in 50ms");
     let (_, page) = send(&mut listening.connect(), "GET /metrics", "", b"");
     assert!(!page.contains("rhai_udf_checkpoints_failed_total 0\n"), "{page}");
     std::fs::remove_dir(&checkpoint).unwrap();

@@ -25,11 +25,11 @@ fn tasks_of_a_folder_come_change_and_go_and_a_broken_one_leaves_the_old_at_work(
     };
     write("m,host=a x=5 1");
     folder.write("tasks/high.tick", &alert(10));
-    listening.wait_for("task high: the version that was saved is at work");
-    // Broken in every way: the version before goes on.
+    listening.wait_for("task high: the saved version is running");
+    // Broken in every way: the previous version keeps running.
     for (text, why) in [("stream|from(", "task low: "), ("stream|from()|nosuch()", "task low: ")] {
         folder.write("tasks/low.tick", text);
-        let log = listening.wait_for("the version before goes on");
+        let log = listening.wait_for("the previous version keeps running");
         assert!(log.contains(why), "{log}");
     }
     write("m,host=a x=6 2\nm,host=b x=6 2");
@@ -38,13 +38,13 @@ fn tasks_of_a_folder_come_change_and_go_and_a_broken_one_leaves_the_old_at_work(
         "tasks/low.tick",
         &alert(1).replace("{{ .ID }} {{ .Level }} 1", "{{ .ID }} {{ .Level }} new"),
     );
-    listening.wait_for("task low: the version that was saved is at work");
+    listening.wait_for("task low: the saved version is running");
     write("m,host=a x=20 3\nm,host=b x=0 3");
     std::fs::remove_file(folder.path("tasks/low.tick")).unwrap();
-    listening.wait_for("task low: its file has gone");
+    listening.wait_for("task low: its file was removed");
     write("m,host=b x=20 4");
     folder.write("tasks/broken.tick", &alert(3));
-    listening.wait_for("task broken: the version that was saved is at work");
+    listening.wait_for("task broken: the saved version is running");
     let (out, err, code) = listening.stop();
     assert_eq!(code, Some(0), "{err}");
     let told: Vec<_> = out.lines().map(|line| line.split_once("  ").unwrap().1).collect();
@@ -95,11 +95,11 @@ fn a_module_that_is_saved_renews_the_tasks_that_use_it_and_a_refused_task_is_see
     };
     write("m,host=a x=3 1");
     folder.write("lib.rhai", "fn scale(x) { x * -1.0 }");
-    let log = listening.wait_for("task user: the version that was saved is at work");
+    let log = listening.wait_for("task user: the saved version is running");
     assert!(!log.contains("task other: the version"), "{log}");
     write("m,host=a x=7 2");
     folder.write("lib.rhai", "fn scale(x) {");
-    listening.wait_for("task user: the version before goes on: ");
+    listening.wait_for("task user: the previous version keeps running: ");
     folder.write("tasks/refused.tick", "stream|nosuch()");
     listening.wait_for("task refused: it is not started: ");
     let (_, health) = send(&mut listening.connect(), "GET /health", "", b"");
@@ -122,9 +122,9 @@ fn a_module_that_is_saved_renews_the_tasks_that_use_it_and_a_refused_task_is_see
         assert!(page.contains(line), "{line} {page}");
     }
     folder.write("lib.rhai", "fn scale(x) { x * 3.0 }");
-    listening.wait_for("task user: the version that was saved is at work");
+    listening.wait_for("task user: the saved version is running");
     std::fs::remove_file(folder.path("tasks/refused.tick")).unwrap();
-    listening.wait_for("task refused: its file has gone");
+    listening.wait_for("task refused: its file was removed");
     let (_, health) = send(&mut listening.connect(), "GET /health", "", b"");
     assert!(health.contains("\"checks\":[]"), "{health}");
     write("m,host=a x=4 3");
@@ -152,7 +152,7 @@ fn a_threshold_that_is_changed_is_taken_though_nothing_of_the_state_fits() {
     let write = "POST /write?db=d&precision=s";
     assert_eq!(send(&mut stream, write, "", b"m,host=a x=5 1").0, 204);
     folder.write("tasks/t.tick", &alert(2));
-    let log = listening.wait_for("task t: the version that was saved is at work");
+    let log = listening.wait_for("task t: the saved version is running");
     assert_eq!(log.matches("it starts fresh").count(), 1, "{log}");
     assert_eq!(send(&mut stream, write, "", b"m,host=a x=5 2").0, 204);
     let (out, err, code) = listening.stop();

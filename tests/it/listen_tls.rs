@@ -129,12 +129,12 @@ fn a_certificate_that_is_renewed_is_used_and_one_that_is_broken_is_not() {
     listening.wait_for("the new certificate is used from now on");
     // None of these is taken in place of the good one.
     std::fs::write(&cert, "garbage").unwrap();
-    listening.wait_for("it holds no certificate (-----BEGIN CERTIFICATE-----); the certificate before stays in use");
+    listening.wait_for("it holds no certificate (-----BEGIN CERTIFICATE-----); the previous certificate stays in use");
     put("ca.pem");
-    listening.wait_for("; the certificate before stays in use");
+    listening.wait_for("; the previous certificate stays in use");
     std::fs::remove_file(&key).unwrap();
     listening.wait_for(
-        "cert.key: cannot be read: No such file or directory (os error 2); the certificate before",
+        "cert.key: cannot be read: No such file or directory (os error 2); the previous certificate",
     );
     assert_eq!(ping(&url).unwrap(), 204);
     assert_eq!(listening.stop().2, Some(0));

@@ -426,9 +426,9 @@ fn names_are_found_and_renamed_over_modules() {
     let changes = rename(&mut client, "size)", "length")["result"]["changes"].clone();
     assert_eq!(changes[uri(&script)].as_array().unwrap().len(), 2, "{changes}");
     for (piece, new, why) in [
-        ("point(p", "other", "called by the host"),
-        ("mean = this", "let", "cannot be a name"),
-        ("mean = this", "p", "already stands for something"),
+        ("point(p", "other", "called by rhai-udf"),
+        ("mean = this", "let", "is not a valid name"),
+        ("mean = this", "p", "is already the name of something else"),
         ("emit(p", "send", "only variables"),
     ] {
         let answer = rename(&mut client, piece, new);

@@ -70,7 +70,7 @@ fn the_format_of_data_is_said_where_names_do_not_say_it() {
     refuses(
         &format!("{arguments} --data-format lp --time-column t"),
         b"",
-        "--time-column does not apply: it is for CSV and Parquet",
+        "--time-column does not apply: it applies to CSV and Parquet",
     );
     refuses("listen SCRIPTS/mirror.rhai --data-format lp", b"", "--data-format does not apply");
 }
@@ -123,8 +123,8 @@ fn a_script_on_standard_input_is_at_home_in_the_present_folder() {
 
 #[test]
 fn what_standard_input_cannot_be_is_refused() {
-    refuses("replay - --data -", DOUBLE.as_bytes(), "standard input is one");
-    refuses("replay SCRIPTS/mirror.rhai --data - /dev/stdin", LINES, "standard input is one");
+    refuses("replay - --data -", DOUBLE.as_bytes(), "standard input can be read only once");
+    refuses("replay SCRIPTS/mirror.rhai --data - /dev/stdin", LINES, "standard input can be read only once");
     refuses("replay - --data x.lp --watch", DOUBLE.as_bytes(), "can be read only once");
     refuses("run -", b"", "the data comes on standard input");
     refuses("execd -", b"", "the data comes on standard input");

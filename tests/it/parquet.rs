@@ -152,7 +152,7 @@ mod with {
         let error =
             run(&[&[&script("mirror"), "--data", &data, "-o", &again], &json[..]].concat(), 2)
                 .stderr;
-        assert!(error.contains("-o FILE.parquet is Parquet"), "{error}");
+        assert!(error.contains("-o FILE.parquet is written as Parquet"), "{error}");
         // Alerts stay on standard output.
         let alerts = ["--crit", "usage > 50", "--format", "json"];
         let run =

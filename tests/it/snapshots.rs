@@ -324,6 +324,6 @@ fn a_refused_init_leaves_no_process_behind() {
     std::io::Write::write_all(&mut stdin, &stream(vec![init(&[])])).unwrap();
     let output = child.wait_with_output().unwrap();
     let log = String::from_utf8_lossy(&output.stderr);
-    assert!(log.contains("init was refused, and nothing was asked for 5s: leaving"), "{log}");
+    assert!(log.contains("init was refused, and the daemon has sent nothing for 5s: the process ends"), "{log}");
     drop(stdin);
 }

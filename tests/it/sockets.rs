@@ -85,7 +85,7 @@ fn a_stale_socket_is_replaced_and_a_live_one_is_refused() {
     let folder = Folder::new("stale");
     drop(std::os::unix::net::UnixListener::bind(folder.path("counter.sock")).unwrap());
     let (mut server, socket) = served(&folder, &["--mode", "0640"]);
-    server.log.wait("stale, replaced", 1);
+    server.log.wait("no server listens on it any more; it is replaced", 1);
     let metadata = socket.metadata().unwrap();
     assert_eq!(metadata.permissions().mode() & 0o777, 0o640);
     let script = folder.path("counter.rhai");
@@ -133,7 +133,7 @@ fn scripts_of_a_folder_come_and_go() {
     second.init(&[]);
     std::fs::remove_file(scripts.join("one.rhai")).unwrap();
     appears(&sockets.join("one.sock"), false);
-    assert_eq!((count(&mut first), count(&mut second)), (1.0, 1.0), "sessions go on");
+    assert_eq!((count(&mut first), count(&mut second)), (1.0, 1.0), "the sessions continue");
     assert!(!sockets.join("module.sock").exists());
 }
 
@@ -197,8 +197,8 @@ fn a_server_whose_socket_file_is_gone_ends_on_a_signal() {
     let mut daemon = Daemon::connect(&socket);
     daemon.init(&[]);
     std::fs::remove_file(&socket).unwrap();
-    server.log.wait("is gone, so nobody can connect any more", 1);
-    assert_eq!(count(&mut daemon), 1.0, "sessions go on");
+    server.log.wait("was removed, so no daemon can connect", 1);
+    assert_eq!(count(&mut daemon), 1.0, "the sessions continue");
     server.signal("TERM");
     assert_eq!(server.wait().0, Some(0));
 }
@@ -215,7 +215,7 @@ fn a_script_that_is_removed_after_its_socket_ends_nothing_else() {
     server.log.wait("served on", 2);
     std::fs::remove_file(sockets.join("one.sock")).unwrap();
     std::fs::remove_file(scripts.join("one.rhai")).unwrap();
-    server.log.wait("gone, no longer served", 1);
+    server.log.wait("it was removed and is no longer served", 1);
     let mut daemon = Daemon::connect(&sockets.join("two.sock"));
     daemon.init(&[]);
     assert_eq!(count(&mut daemon), 1.0);
@@ -231,7 +231,7 @@ fn a_socket_that_another_server_has_made_since_is_left_alone() {
     let (mut second, _) = served(&folder, &[]);
     first.signal("TERM");
     assert_eq!(first.wait().0, Some(0));
-    first.log.wait("another server has made it anew", 1);
+    first.log.wait("another server has replaced it", 1);
     let mut daemon = Daemon::connect(&socket);
     daemon.init(&[]);
     assert_eq!(count(&mut daemon), 1.0);

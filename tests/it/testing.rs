@@ -102,14 +102,14 @@ fn what_differs_is_shown() {
         ),
         ("expect.state = { \"h=c\" = { n = 2 } }", "no group 'h=c' has a state"),
         ("expect.state = { \"h=a\" = { n = 3 } }", "the state of group 'h=a' differs"),
-        ("expect.error = \"field\"", "it ended without an error; expected: field"),
+        ("expect.error = \"field\"", "the run ended without an error; expected: field"),
         ("expect.log = \"hello\"", "no line of the log holds: hello"),
-        ("expect.output = \"none.json\"", "--bless writes it"),
+        ("expect.output = \"none.json\"", "run the test with --bless"),
         ("expect.max_seconds_per_million = 0.0", "a million points take"),
     ] {
         fails(&format!("{LINES}{conditions}{expected}"), why);
     }
-    fails("lines = \"m z=1 1451606400000000000\"\nexpect.output = []", "it ended with an error: ");
+    fails("lines = \"m z=1 1451606400000000000\"\nexpect.output = []", "the run ended with an error: ");
 }
 
 #[test]
@@ -190,7 +190,7 @@ fn a_file_that_is_wrong_is_named_with_its_line() {
         ("data = \"x.lp\"\nexpect.none = true", "a.test.toml:2: data, lines and make exclude"),
         ("", "a.test.toml:2: nothing is expected"),
         ("period = \"5x\"\nexpect.none = true", "'5x' is not a duration"),
-        ("expect.within = \"5s\"\nexpect.none = true", "expect.within is for the times"),
+        ("expect.within = \"5s\"\nexpect.none = true", "expect.within applies to the times"),
     ] {
         let run = case(DOUBLE, &format!("lines = \"m x=1 1\"\n{body}"));
         assert_eq!(run.code, Some(2), "{body}: {} {}", run.text(), run.stderr);
@@ -355,13 +355,13 @@ fn files_of_kapacitor_unit_run_as_they_are() {
     let run = test(&folder, &["rain.yaml"]);
     assert_eq!(run.code, Some(2));
     assert!(
-        run.stderr.contains("rain.yaml:2: the TICKscript weather.tick is not there"),
+        run.stderr.contains("rain.yaml:2: the TICKscript weather.tick is not in this folder"),
         "{}",
         run.stderr
     );
     for (text, why) in [
         ("tests:\n  - nmae: x\n", "did you mean 'name'?"),
-        ("test: []\n", "there is no list 'tests'"),
+        ("test: []\n", "the list 'tests' is missing"),
         ("tests: [\n", "bad.yaml:2:"),
     ] {
         folder.write("bad.yaml", text);

@@ -215,7 +215,7 @@ fn a_script_with_one_state_for_all_groups_runs_on_one_worker_and_says_so() {
     let runs = agree("workers-task", &script, "", &stream_of(500, 7));
     assert_eq!(runs[2].stdout, runs[0].stdout);
     assert!(
-        runs[2].stderr.contains("one worker, not 4: its groups share a state"),
+        runs[2].stderr.contains("one worker is used instead of 4: all groups share one state"),
         "{}",
         runs[2].stderr
     );
@@ -341,7 +341,7 @@ fn a_version_that_fails_in_one_worker_is_rolled_back_in_all() {
     assert_eq!((point.fields_double["n"], point.fields_double["version"]), (3.0, 1.0));
     daemon.log.wait("is rolled back to", 1);
     // The other workers follow between two messages of theirs.
-    daemon.log.wait("so do the other workers", 1);
+    daemon.log.wait("so the other workers do the same", 1);
     assert_eq!(count_all(&mut daemon), [(4.0, 1.0), (3.0, 1.0), (3.0, 1.0), (3.0, 1.0)]);
 }
 
@@ -673,7 +673,7 @@ fn a_replay_that_cannot_be_spread_says_why_if_it_was_asked_to_be() {
         };
         let asked = play(&["--workers", "3"]);
         assert_eq!(asked.code, Some(0), "{}", asked.stderr);
-        let told = asked.stderr.lines().find(|line| line.contains("one worker, not 3"));
+        let told = asked.stderr.lines().find(|line| line.contains("one worker is used instead of 3"));
         assert!(told.is_some_and(|line| line.contains(why)), "{}", asked.stderr);
         let plain = play(&[]);
         assert_eq!(plain.text(), asked.text());

@@ -160,7 +160,7 @@ fn wrong_usage_says_what_to_do_and_ends_with_2() {
         ),
         (
             "name = \"a\"\nservers = [\"nats://x\"]\nscript = \"s.rhai\"\nperiod = \"5m\"",
-            "go together",
+            "write period and every together",
         ),
     ] {
         let (code, message) = run(config);

@@ -24,10 +24,10 @@ pub enum SocketError {
     #[error("socket {0}: another process serves it; stop that one first")]
     Live(PathBuf),
     /// Something else has the name.
-    #[error("socket {0}: there is a file of that name that is no socket; move it away")]
+    #[error("socket {0}: a file of that name exists that is not a socket; move it away, or choose another path")]
     NoSocket(PathBuf),
     /// The folder of the socket does not exist.
-    #[error("socket {path}: the folder {folder} does not exist; make it first")]
+    #[error("socket {path}: the folder {folder} does not exist; create it first")]
     NoFolder {
         /// The socket.
         path: PathBuf,
@@ -82,7 +82,7 @@ impl SocketFile {
                 return Err(SocketError::NoSocket(path.into()));
             }
             Ok(_) if is_live(path) => return Err(SocketError::Live(path.into())),
-            Ok(_) => log::info!("socket {}: stale, replaced", path.display()),
+            Ok(_) => log::info!("socket {}: no server listens on it any more; it is replaced", path.display()),
             Err(_) => check_place(path)?,
         }
         // A short name: it must not be too long where the real one is not.
@@ -124,7 +124,7 @@ impl Drop for SocketFile {
             let _ = std::fs::remove_file(&self.path);
         } else if self.own.is_some() && there.is_some() {
             log::warn!(
-                "socket {}: another server has made it anew; it is left alone",
+                "socket {}: another server has replaced it; it is not removed",
                 self.path.display()
             );
         }
@@ -223,7 +223,7 @@ mod tests {
         let error = SocketFile::bind(&dir.path().join("a/b/x.sock"), ACCESS).unwrap_err();
         let folder = dir.path().join("a");
         assert!(error.to_string().ends_with(&format!(
-            "x.sock: the folder {} does not exist; make it first",
+            "x.sock: the folder {} does not exist; create it first",
             folder.display()
         )));
         let long = dir.path().join("x".repeat(120));

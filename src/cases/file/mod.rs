@@ -209,7 +209,7 @@ impl CaseFile {
             file.check(number)?;
         }
         if file.tests.is_empty() {
-            return Err(file.unfit(1, "it holds no [[test]]"));
+            return Err(file.unfit(1, "it has no [[test]]"));
         }
         Ok(file)
     }
@@ -238,10 +238,10 @@ impl CaseFile {
             return unfit("the test has no name");
         }
         if case.script.is_none() && self.script.is_none() {
-            return unfit("there is no script: write script = \"FILE\" at the top of the file");
+            return unfit("the script is missing: write script = \"FILE\" at the top of the file");
         }
         match sources.iter().filter(|given| **given).count() {
-            0 => return unfit("there is no data: give data, lines or make"),
+            0 => return unfit("the data is missing: give data, lines or make"),
             1 => {}
             _ => return unfit("data, lines and make exclude each other: give one of them"),
         }
@@ -252,13 +252,13 @@ impl CaseFile {
             );
         }
         if expect.none && (expect.alerts.is_some() || !expect.count.is_empty()) {
-            return unfit("expect.none says that there are no alerts: leave out the others");
+            return unfit("expect.none says that there are no alerts: leave out the other expectations of alerts");
         }
         if expect.within.is_some() && expect.alerts.is_none() {
-            return unfit("expect.within is for the times of expect.alerts, which is not given");
+            return unfit("expect.within applies to the times of expect.alerts, which is not given");
         }
         if case.period.is_some() != case.every.is_some() {
-            return unfit("period and every belong together");
+            return unfit("write period and every together");
         }
         Ok(())
     }

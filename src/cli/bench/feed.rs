@@ -58,7 +58,7 @@ impl Feed {
                     }
                     Item::Batch if wants == EdgeType::Stream => {
                         return super::usage(
-                            "the script wants a stream of points and the data is batches",
+                            "the script wants a stream of points, and the data is batches",
                         );
                     }
                     Item::Batch => {

@@ -96,7 +96,7 @@ pub(super) fn run(args: &Args, level: Option<log::LevelFilter>) -> anyhow::Resul
         Err(problems) => return usage(&problems.join("; ")),
     };
     if feed.points == 0 {
-        return usage("the data has no points; for a script that wants batches, no whole window");
+        return usage("the data has no points, or no whole window for a script that wants batches");
     }
     let report = Bench { task, feed: &feed, init: &init, rounds: args.rounds }.measure()?;
     stdout::print(&match args.format {
@@ -158,7 +158,7 @@ impl Bench<'_> {
             decodes.push(decode(feed)?);
             bar.inc(1);
         }
-        let Some(mut session) = last else { bail!("nothing was measured") };
+        let Some(mut session) = last else { bail!("the data was too short to measure anything") };
         let counts = session.counts();
         let (snapshot_size, snapshot_time) = snapshot(session.handler())?;
         let groups = session.handler().group_count();

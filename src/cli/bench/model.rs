@@ -26,8 +26,7 @@ pub(super) fn run(args: &Args, level: Option<log::LevelFilter>) -> anyhow::Resul
     let measure = &args.measure;
     if let Some(name) = for_scripts(measure) {
         return usage(&format!(
-            "{name} does not apply to a model, which is measured on rows that are made here; \
-             measure a script that asks the model"
+            "{name} does not apply to a model, which is measured on rows that bench makes; measure a script that uses the model"
         ));
     }
     let file = &measure.script;
@@ -116,8 +115,7 @@ impl Made {
         let layout = model.layout()?;
         if model.text_columns().contains(&true) {
             return usage(
-                "the model has columns of strings, whose values are not known here; measure a \
-                 script that asks it, with --data",
+                "the model has columns of strings, whose values bench cannot make; measure a script that uses the model, with --data",
             );
         }
         let width = match layout {

@@ -130,7 +130,7 @@ fn memory(input: usize) -> String {
         kilobytes.unwrap_or_default() / 1024.0
     };
     format!(
-        "{:.1} MB, peak {:.1} MB; {:.1} MB of it are the data",
+        "{:.1} MB, peak {:.1} MB, of which {:.1} MB are the data",
         megabytes("VmRSS:"),
         megabytes("VmHWM:"),
         input as f64 / 1024.0 / 1024.0

@@ -47,7 +47,7 @@ pub(super) fn text(args: &Args, dir: &Path) -> anyhow::Result<String> {
         let others: Vec<_> = own.collect();
         if !others.is_empty() {
             let names: Vec<_> = others.iter().map(|(name, _)| name.as_str()).collect();
-            let _ = writeln!(text, "// and so with {}", names.join(", "));
+            let _ = writeln!(text, "// In the same way: {}", names.join(", "));
         }
         for (script, program) in others {
             for (option, spec) in &program.declaration().options {
@@ -55,7 +55,7 @@ pub(super) fn text(args: &Args, dir: &Path) -> anyhow::Result<String> {
                     let property = by_set(option, spec, &Shown::of(program));
                     let _ = writeln!(
                         text,
-                        "// option '{option}' of {script}, which others declare otherwise: {property}"
+                        "// option '{option}' of {script}, which other scripts declare with another type: {property}"
                     );
                 }
             }

@@ -83,7 +83,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<()> {
     let script = args.script.as_deref().unwrap_or(Path::new(""));
     if is_piped(script) && !args.tick {
         return usage(
-            "the section names the script's file, and this one comes through a pipe: name a file, or give --tick",
+            "the section needs the path of the script, and this script comes through a pipe: name a file, or give --tick",
         );
     }
     let program = load(args, script)?;
@@ -148,7 +148,7 @@ fn section(args: &Args, script: &Path, name: &str) -> anyhow::Result<String> {
             let state = quoted(Path::new(STATE_DIR));
             let _ = writeln!(
                 text,
-                "  # The daemon starts with the last good declaration from there if the script is broken."
+                "  # If the script is broken, the daemon starts with its last good declaration, which is kept in --state-dir."
             );
             let _ =
                 writeln!(text, "  args = [\"run\", \"--state-dir\", {state}, {}]", quoted(&script));
@@ -181,8 +181,7 @@ fn telegraf(script: &Path, program: &Program) -> anyhow::Result<String> {
     let stem = script.file_stem().unwrap_or_default().to_string_lossy().into_owned();
     text(&format!("/var/lib/telegraf/{stem}.rudt"));
     let mut section = String::from(
-        "# In telegraf.conf:\n\n[agent]\n  # Or every metric goes through the processors twice if there are \
-         aggregators.\n  skip_processors_after_aggregators = true\n\n[[processors.execd]]\n",
+        "# In telegraf.conf:\n\n[agent]\n  # Without this line, every metric goes through the processors twice if there are aggregators.\n  skip_processors_after_aggregators = true\n\n[[processors.execd]]\n",
     );
     let _ = writeln!(section, "  command = [{}]", words.join(", "));
     for (option, spec) in left_out {

@@ -77,7 +77,7 @@ fn alert(text: &mut String, name: &str, crit: Option<&str>, field: &Field, batch
         (Some(crit), _) => (crit.to_owned(), ""),
         (None, Field::Alert(field)) => (format!("\"{field}\""), ""),
         (None, Field::Value(field)) => {
-            (format!("\"{field}\" > 0.0"), "  // say here when it is an alert")
+            (format!("\"{field}\" > 0.0"), "  // write the condition of an alert here")
         }
     };
     let _ = writeln!(text, "        .crit(lambda: {condition}){hint}");

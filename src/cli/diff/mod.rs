@@ -97,7 +97,7 @@ pub(super) fn run(args: &Args, level: Option<log::LevelFilter>) -> anyhow::Resul
         return usage("one version is given: give NEW too, or options by --old-set and --new-set");
     }
     if args.tick.out.is_some() {
-        return usage("--out does not apply: nothing is written");
+        return usage("--out does not apply: diff writes no files");
     }
     if args.data.files.iter().any(|path| is_piped(path)) {
         return usage(
@@ -124,7 +124,7 @@ pub(super) fn run(args: &Args, level: Option<log::LevelFilter>) -> anyhow::Resul
     match args.format {
         ReportFormat::Text => {
             let speed = format!(
-                "processor time: {:.2} s -> {:.2} s for {} points, played alternately\n",
+                "processor time: {:.2} s -> {:.2} s for {} points, measured alternately\n",
                 seconds[0], seconds[1], old.points
             );
             stdout::print(&(manner::changes(&difference.text()) + speed.as_str()))?;

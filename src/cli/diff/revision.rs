@@ -116,7 +116,7 @@ fn git(arguments: &[&str]) -> anyhow::Result<Output> {
     let output = match Command::new("git").args(arguments).output() {
         Ok(output) => output,
         Err(error) if error.kind() == ErrorKind::NotFound => {
-            anyhow::bail!("git is not installed, which REVISION:PATH needs; give a file")
+            anyhow::bail!("REVISION:PATH needs git, which is not installed; give a file")
         }
         Err(error) => return Err(error).context("git cannot be run"),
     };

@@ -85,7 +85,7 @@ impl KapacitorConf {
                 findings
                     .error("kapacitor.conf", toml_error(path, &text, &error).to_string())
                     .at(&(path.into(), line))
-                    .fix("the daemon does not start with a file that is no TOML");
+                    .fix("correct the file: the daemon starts with valid TOML only");
                 return None;
             }
         };
@@ -134,7 +134,7 @@ fn section<'t>(
     let value = table.get(key)?;
     if value.get_ref().as_table().is_none() {
         findings
-            .error(path, "it is no table, and the daemon does not start with it")
+            .error(path, "it is not a table, and the daemon does not start with it")
             .at(&at.place(value))
             .fix(format!("[{path}]"));
     }
@@ -152,9 +152,9 @@ fn function(
     let about = format!("udf.functions.{name}");
     let Some(table) = value.get_ref().as_table() else {
         findings
-            .error(&about, "it is no table")
+            .error(&about, "it is not a table")
             .at(&place)
-            .fix(format!("write [{about}] and its keys below"));
+            .fix(format!("write [{about}], and its keys below it"));
         return None;
     };
     let mut told = check_keys(table, &about, at, findings);
@@ -162,7 +162,7 @@ fn function(
         findings
             .warning(
                 &about,
-                format!("no TICKscript can call it: '@{name}()' is not read as one name"),
+                format!("no TICKscript can call it: '@{name}()' is not a valid name in TICKscript"),
             )
             .at(&place)
             .fix(format!("[udf.functions.{}]", callable(&name)));
@@ -239,7 +239,7 @@ fn check_keys(
             findings
                 .error(
                     about,
-                    format!("{} is written in another form than the daemon reads", key.get_ref()),
+                    format!("{} has another type than the daemon reads", key.get_ref()),
                 )
                 .at(&at.place(value))
                 .fix(example);

@@ -43,9 +43,9 @@ pub(super) fn check(
         }
         (Some(_), Some(socket)) => drop(
             findings
-                .error(&about, "it has prog and socket, and the daemon wants one of them")
+                .error(&about, "it has both prog and socket, and the daemon accepts only one of them")
                 .at(&socket.place)
-                .fix("remove the line of one of them"),
+                .fix("remove the line of one of the two"),
         ),
         (None, None) => drop(
             findings
@@ -59,9 +59,9 @@ pub(super) fn check(
         && function.prog.is_none()
     {
         findings
-            .error(&about, "it has args beside socket, and the daemon does not start with both")
+            .error(&about, "it has args and socket, and the daemon does not start with both")
             .at(&socket.place)
-            .fix("remove the line of args: they are of the server that listens there");
+            .fix("remove the line of args: arguments belong to the server that listens on the socket");
     }
     let same = conf.functions.iter().filter(|other| {
         other.socket.is_some()
@@ -70,7 +70,7 @@ pub(super) fn check(
     });
     for other in same {
         findings
-            .warning(&about, format!("it has the socket of {}, so both run the same", other.name))
+            .warning(&about, format!("it has the same socket as {}, so both run the same script", other.name))
             .at(&function.place);
     }
 }
@@ -88,7 +88,7 @@ fn timeout(function: &Function, findings: &mut Findings) {
         ),
         Some(timeout) if timeout.value <= SHORTEST => drop(
             findings
-                .error(&about, "its timeout is too small: the daemon wants more than 1ms")
+                .error(&about, "its timeout is too small: the daemon needs more than 1ms")
                 .at(&timeout.place)
                 .fix("timeout = \"10s\""),
         ),
@@ -145,7 +145,7 @@ fn program(function: &Function, prog: &str, place: &Place, user: &User, findings
     let line = function.args.first().map_or(place, |argument| &argument.place);
     if function.args.is_empty() {
         findings
-            .error(&about, "it has no args, and rhai-udf does nothing without a command")
+            .error(&about, "it has no args, and rhai-udf needs a command")
             .at(place)
             .fix(EXAMPLE);
         return;
@@ -168,7 +168,7 @@ fn program(function: &Function, prog: &str, place: &Place, user: &User, findings
     };
     let CliCommand::Run(args) = &cli.command else {
         findings
-            .error(&about, "its args are of another command: the daemon speaks with run only")
+            .error(&about, "its args name another command: the daemon can talk to run only")
             .at(line)
             .fix(EXAMPLE);
         return;
@@ -199,9 +199,9 @@ fn same_version(path: &Path, about: &str, place: &Place, findings: &mut Findings
         Ok(said) if said == own => {}
         Ok(said) => drop(
             findings
-                .warning(about, format!("{} is '{said}', and this is '{own}'", path.display()))
+                .warning(about, format!("{} is version '{said}', and this doctor is version '{own}'", path.display()))
                 .at(place)
-                .fix("run the doctor of the program that the daemon runs, or install one version"),
+                .fix("run the doctor of the program that the daemon runs, or install the same version in both places"),
         ),
         Err(error) => {
             findings.error(about, format!("{} cannot be run: {error}", path.display())).at(place);
@@ -241,13 +241,13 @@ fn hosted_files(
             .warning(
                 &about,
                 format!(
-                    "{} is found from the folder that the daemon is started in",
+                    "{} is looked up from the folder in which the daemon is started",
                     path.display()
                 ),
             )
             .at(&place)
             .fix(format!(
-                "write the whole path: {:?}",
+                "write the absolute path: {:?}",
                 std::path::absolute(&path).unwrap_or_else(|_| path.clone())
             ));
     }
@@ -257,7 +257,7 @@ fn hosted_files(
     let scripts = match hosted {
         Hosted::Script(path) if path.is_dir() => {
             findings
-                .error(&about, format!("{} is a folder; run takes one with --dir", path.display()))
+                .error(&about, format!("{} is a folder, which run accepts with --dir only", path.display()))
                 .at(&place)
                 .fix(format!(r#"args = ["run", "--dir", "{}"]"#, path.display()));
             return;
@@ -311,7 +311,7 @@ fn compiled(
         Err(error) => drop(
             findings
                 .error(about, format!("tasks are refused: {error}"))
-                .fix(format!("rhai-udf check {} shows it in its line", script.display())),
+                .fix(format!("rhai-udf check {} shows the line", script.display())),
         ),
     }
 }
@@ -338,17 +338,17 @@ fn folders(config: &Config, user: &User, about: &str, place: &Place, findings: &
         let there = dir.ancestors().find(|folder| folder.exists()).unwrap_or(Path::new("/"));
         if dir.exists() && !dir.is_dir() {
             findings
-                .error(about, format!("[{what}] dir: {} is no folder", dir.display()))
+                .error(about, format!("[{what}] dir: {} is not a folder", dir.display()))
                 .at(place)
                 .fix(
-                    "name a folder, as /var/lib/kapacitor/rhai-udf; it is made if it is not there",
+                    "name a folder, such as /var/lib/kapacitor/rhai-udf; it is created if it does not exist",
                 );
         } else if let Err(denied) = user.may(there, Want::Write) {
             let owner = if user.known { user.name.as_str() } else { "$USER" };
             let fix = match user.may(there, Want::Execute) {
                 Ok(()) => format!("install -d -o {owner} {}", dir.display()),
                 Err(_) => format!(
-                    "choose a folder that {} can reach, as /var/lib/kapacitor/rhai-udf",
+                    "choose a folder that {} can reach, such as /var/lib/kapacitor/rhai-udf",
                     user.name
                 ),
             };
@@ -372,7 +372,7 @@ fn keepalive(config: &Config, function: &Function, findings: &mut Findings) {
             .warning(
                 &function.about(),
                 format!(
-                    "a sign of life comes every {}, and the daemon waits {}: a slow call may be killed",
+                    "rhai-udf sends a keepalive every {}, but the daemon waits for {} only: it may end the process during a slow call",
                     duration::Display(keepalive),
                     duration::Display(timeout.value)
                 ),

@@ -153,7 +153,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<()> {
     versions(args, &mut findings);
     if !user.known {
         findings
-            .warning("user", "there is no user kapacitor here, so rights are checked for yourself")
+            .warning("user", "this machine has no user kapacitor, so rights are checked for the current user")
             .fix("name the user that the daemon runs as: rhai-udf doctor --user NAME");
     }
     let named =
@@ -220,7 +220,7 @@ fn versions(args: &Args, findings: &mut Findings) {
                 }
                 _ => drop(findings.warning(
                     "kapacitord",
-                    format!("'{}' is no version of Kapacitor 1, which UDFs are of", said.trim()),
+                    format!("'{}' is not a version of Kapacitor 1, which UDFs need", said.trim()),
                 )),
             }
         }
@@ -231,7 +231,7 @@ fn versions(args: &Args, findings: &mut Findings) {
         Err(error) => {
             findings
                 .warning("kapacitord", format!("{shown} cannot be run: {error}"))
-                .fix("name it, if it is installed elsewhere: rhai-udf doctor --kapacitord PATH");
+                .fix("if it is installed elsewhere, give its path: rhai-udf doctor --kapacitord PATH");
         }
     }
 }

@@ -23,7 +23,7 @@ pub(super) fn program(
         prog.split_once(' ').filter(|(first, _)| !path.exists() && found(first).exists())
     {
         findings
-            .error(&about, format!("{prog} is not there: prog is the path of the program alone, and '{rest}' belongs to args"))
+            .error(&about, format!("{prog} does not exist: prog is the path of the program alone, and '{rest}' belongs into args"))
             .at(place)
             .fix(format!("prog = \"{first}\""));
         return;
@@ -45,7 +45,7 @@ fn answered(asked: Result<(), String>, about: &str, place: &Place, findings: &mu
         Ok(()) => findings.ok(about, "it answers with its declaration"),
         Err(error) => drop(
             findings
-                .error(about, format!("the daemon does not start, since this fails: {error}"))
+                .error(about, format!("the daemon does not start, because this fails: {error}"))
                 .at(place),
         ),
     }
@@ -76,7 +76,7 @@ pub(super) fn socket(
                 .fix(serve);
         }
         Ok(metadata) if !metadata.file_type().is_socket() => {
-            findings.error(&about, format!("{} is no socket", path.display())).at(place).fix(serve);
+            findings.error(&about, format!("{} is not a socket", path.display())).at(place).fix(serve);
         }
         Ok(_) => {
             if may(user, path, Want::Write, &about, place, findings) {
@@ -85,7 +85,7 @@ pub(super) fn socket(
                     Ok(_) => findings.ok(&about, format!("a server answers on {}", path.display())),
                     Err(error) => drop(
                         findings
-                            .error(&about, format!("nobody answers on it: {error}"))
+                            .error(&about, format!("no server answers on it: {error}"))
                             .at(place)
                             .fix(serve),
                     ),

@@ -107,7 +107,7 @@ impl Denied {
             Want::Execute => "execute",
         };
         match self {
-            Self::Missing(path) => format!("{} is not there", path.display()),
+            Self::Missing(path) => format!("{} does not exist", path.display()),
             Self::Rights(path, mode) => {
                 format!("{} may not {verb} {} (mode {mode:04o})", user.name, path.display())
             }

@@ -40,7 +40,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<()> {
     let letters = name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
     if !letters || !name.starts_with(|c: char| c.is_ascii_alphabetic()) {
         return usage(&format!(
-            "'{name}' cannot be called by a task as @NAME(): write letters, digits and _, a letter first"
+            "a task cannot call '{name}' as @NAME(): use letters, digits and _, beginning with a letter"
         ));
     }
     // Before anything is written: `task` would name the test cases of script and task alike.
@@ -53,7 +53,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<()> {
         .map(|(path, text)| (to.join(path.replace(PLACE, name)), text.replace(PLACE, name)))
         .collect();
     if let Some((path, _)) = files.iter().find(|(path, _)| path.symlink_metadata().is_ok()) {
-        bail!("{}: it is there already, and nothing is overwritten", path.display());
+        bail!("{}: it exists already, and nothing is overwritten; choose another name, or remove it", path.display());
     }
     let mut said = String::new();
     for (path, text) in &files {

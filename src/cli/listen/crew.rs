@@ -176,7 +176,7 @@ impl Crew {
                 Err(error @ ReplayError::Write(_)) => return Err(error),
                 Err(error) if self.is_many => {
                     log::error!(
-                        "task {}: {error}; it has ended, and begins anew when its file is saved",
+                        "task {}: {error}; the task has ended and starts again when its file is saved",
                         task.name
                     );
                     failed.push(i);
@@ -284,7 +284,7 @@ impl Crew {
 /// Tells of a state in the folder whose task is not at work.
 pub(super) fn tell_waiting(name: &str) {
     log::warn!(
-        "--state-dir holds the state of a task '{name}', which is not at work; it is kept until there is one of that name"
+        "--state-dir holds the state of a task '{name}' that is not running; the state is kept until a task of that name starts"
     );
 }
 

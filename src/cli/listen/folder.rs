@@ -110,7 +110,7 @@ impl Folder {
                     crew.remove(&name);
                     batches.forget(&name);
                     crew.measures.is_well(&name);
-                    log::info!("task {name}: its file has gone, and it has ended");
+                    log::info!("task {name}: its file was removed, and the task has ended");
                 }
                 Change::Saved(path) => {
                     let name = id_by_file(&path);
@@ -158,7 +158,7 @@ fn tell(
         Ok(Start::Handed) => return,
         Ok(Start::Done) => {
             crew.measures.is_well(name);
-            let what = if first { "started" } else { "the version that was saved is at work" };
+            let what = if first { "started" } else { "the saved version is running" };
             return log::info!("task {name}: {what}");
         }
         Err(error) => error,
@@ -172,6 +172,6 @@ fn tell(
     } else {
         batches.refused(name);
     }
-    let what = if goes_on { "the version before goes on" } else { "it is not started" };
+    let what = if goes_on { "the previous version keeps running" } else { "it is not started" };
     log::error!("task {name}: {what}: {error:#}");
 }

@@ -92,7 +92,7 @@ pub(super) fn run(args: &Args, level: Option<log::LevelFilter>) -> anyhow::Resul
     let (listener, inbox) = Listener::start(args.port.address(), options)?;
     logging::say(&format!("listening on {}", listener.url()));
     if open && !args.port.address().ip().is_loopback() {
-        log::warn!("everybody who can reach {} can write: add --token-file", listener.address());
+        log::warn!("everybody who can reach {} can write points: add --token-file", listener.address());
     }
     let stopper = listener.stopper();
     signals::stop_at_first(signals, move || stopper.stop())?;
@@ -199,7 +199,7 @@ impl Work {
                 if let Err(error) = kept_now {
                     // A disk that is full ends nothing: the journal holds what came since, or requests are refused.
                     self.crew.measures.checkpoint_failed();
-                    log::error!("{error:#}; it is tried again in {:?}", self.every);
+                    log::error!("{error:#}; the next attempt is in {:?}", self.every);
                 }
                 kept = Instant::now();
             }
@@ -227,13 +227,13 @@ fn single(args: &Args, config: Config) -> anyhow::Result<(LivePlan, String, bool
             "the script asks a database for batches: give --influxdb URL, and it is asked on schedule",
         ),
         (false, true) if !influx.write => usage(
-            "--influxdb does not apply: it is for --write, and for the queries of a batch script",
+            "--influxdb does not apply: it is used by --write and by the queries of a batch script",
         ),
         (false, _) if influx.db.is_some() => {
-            usage("--db does not apply: it is for the queries of a batch script")
+            usage("--db does not apply: it is used by the queries of a batch script")
         }
         (true, _) if influx.save.is_some() => usage(
-            "--save does not apply: it keeps what arrives over HTTP; keep batches by replay --influxdb URL --save",
+            "--save does not apply: it saves points that arrive over HTTP; save batches with rhai-udf replay --influxdb URL --save FILE",
         ),
         _ => Ok((plan, id_by_file(&replay.script), is_batch)),
     }
@@ -245,10 +245,10 @@ fn refuse(args: &Args) -> anyhow::Result<()> {
     let has_script = replay.script.as_os_str() != NO_SCRIPT;
     let complain = |name: &str, why: &str| usage(&format!("{name} does not apply: {why}"));
     if args.checkpoint.is_some_and(|time| time <= 0) {
-        return usage("--checkpoint is a length of time, as in 10s");
+        return usage("--checkpoint: write a duration, as in 10s");
     }
     if args.state_dir.is_some() {
-        let why = "a listener that goes on with --state-dir would begin the file anew; take standard output";
+        let why = "a listener that is restarted with --state-dir would overwrite the file; use standard output";
         for (name, given) in
             [("-o", replay.show.output.is_some()), ("--out", replay.tick.out.is_some())]
         {
@@ -261,14 +261,14 @@ fn refuse(args: &Args) -> anyhow::Result<()> {
         return if has_script {
             Ok(())
         } else {
-            usage("what to run: give a script, a TICKscript, or --tasks DIR")
+            usage("nothing to run: give a script, a TICKscript, or --tasks DIR")
         };
     }
     if has_script {
-        return complain("--tasks", "a script is given, too; leave one of them out");
+        return complain("--tasks", "a script is given too; leave out one of them");
     }
     let (shape, alerts, tick) = (&replay.shape, &replay.alerts, &replay.tick);
-    let why = "the tasks of --tasks say it themselves";
+    let why = "the tasks of --tasks define it";
     for (name, given) in [
         ("--set", !shape.options.is_empty()),
         ("--group-by", !shape.group_by.is_empty()),

@@ -162,14 +162,14 @@ impl Ticking {
         self.reloads.0 += 1;
         self.measures.is_well(&self.name);
         self.measure(player);
-        log::info!("task {}: the version that was saved is at work", self.name);
+        log::info!("task {}: the saved version is running", self.name);
     }
 
     fn tell_failure(&mut self, error: &anyhow::Error, player: &Player) {
         self.reloads.1 += 1;
         self.measures.ails(&self.name, true);
         self.measure(player);
-        log::error!("task {}: the version before goes on: {error:#}", self.name);
+        log::error!("task {}: the previous version keeps running: {error:#}", self.name);
     }
 
     /// Asks what is due now, and tells what is overdue.
@@ -178,7 +178,7 @@ impl Ticking {
         for missed in queries.skip_missed(time) {
             self.counts.2 += missed.count;
             log::warn!(
-                "task {}: {} tick{} missed, from {} to {}: the answers before took too long, or the listener was away",
+                "task {}: {} tick{} missed, from {} to {}: earlier answers took too long, or the listener was not running",
                 self.name,
                 missed.count,
                 if missed.count == 1 { " was" } else { "s were" },
@@ -193,7 +193,7 @@ impl Ticking {
             Ok(()) => {}
             Err(ReplayError::Influx(error)) => {
                 self.counts.1 += 1;
-                log::error!("task {}: {error}; this tick has no answer", self.name);
+                log::error!("task {}: {error}; the query of this tick has failed", self.name);
             }
             Err(error) => return Err(error.into()),
         }
@@ -206,7 +206,7 @@ impl Ticking {
             if let Err(error) = kept {
                 // A disk that is full ends no task.
                 self.measures.checkpoint_failed();
-                log::error!("task {}: {error:#}; it is tried again after the next tick", self.name);
+                log::error!("task {}: {error:#}; the next attempt follows the next tick", self.name);
             }
         }
         Ok(())

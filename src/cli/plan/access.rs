@@ -16,7 +16,7 @@ pub(in crate::cli) fn access(args: &InfluxArgs) -> anyhow::Result<Option<Access>
     let said = access.login != Login::Nobody;
     if let Some(path) = &args.influxdb_token_file {
         if said {
-            return usage("a token and a user in the address of --influxdb: leave one of them out");
+            return usage("both a token and a user in the address of --influxdb are given: leave out one of them");
         }
         access.login = Login::Token(token(path)?);
     } else if !said {
@@ -47,11 +47,11 @@ pub(in crate::cli) fn warn(access: &Access) {
     let url = access.url();
     if access.trust == Trust::Blindly {
         log::warn!(
-            "--insecure: whoever answers at {url} is believed, and whoever is between can read and change everything"
+            "--insecure: the certificate of {url} is not checked, so anybody on the way can read and change everything"
         );
     }
     if access.login != Login::Nobody && !access.is_encrypted() && !is_near(url) {
-        log::warn!("{url} is not encrypted: passwords and tokens go there readably");
+        log::warn!("{url} is not encrypted: passwords and tokens are sent in clear text");
     }
 }
 
@@ -73,9 +73,9 @@ fn token(path: &Path) -> anyhow::Result<Hidden> {
     let refuse = |why: &str| usage(&format!("--influxdb-token-file {}: {why}", path.display()));
     match (lines.next(), lines.next()) {
         (Some(token), None) if is_sendable(token) => Ok(Hidden::new(token)),
-        (Some(_), None) => refuse("the token has letters that cannot be in a header"),
-        (Some(_), Some(_)) => refuse("it holds more than one line: put the token alone into it"),
-        (None, _) => refuse("it holds no token"),
+        (Some(_), None) => refuse("the token has characters that cannot be sent in a header"),
+        (Some(_), Some(_)) => refuse("it has more than one line: write only the token into it"),
+        (None, _) => refuse("it has no token"),
     }
 }
 
@@ -84,13 +84,13 @@ fn from_environment() -> anyhow::Result<Login> {
     if let Some(token) = variable("INFLUX_TOKEN") {
         let token = token.trim();
         if !is_sendable(token) {
-            return usage("INFLUX_TOKEN has letters that cannot be in a header");
+            return usage("INFLUX_TOKEN has characters that cannot be sent in a header");
         }
         return Ok(Login::Token(Hidden::new(token)));
     }
     match (variable("INFLUX_USERNAME"), variable("INFLUX_PASSWORD")) {
         (Some(name), password) => Ok(Login::User(name, Hidden::new(password.unwrap_or_default()))),
-        (None, Some(_)) => usage("INFLUX_PASSWORD is set and INFLUX_USERNAME is not"),
+        (None, Some(_)) => usage("INFLUX_PASSWORD is set, but INFLUX_USERNAME is not"),
         (None, None) => Ok(Login::Nobody),
     }
 }

@@ -34,9 +34,7 @@ fn folder(folder: &Path, files: &mut Vec<PathBuf>) -> anyhow::Result<()> {
     walk(folder, &mut found, &mut others)?;
     if found.is_empty() {
         bail!(
-            "{}: there is no data in this folder: the name of a file says what it holds (.lp, .csv, .srpl, \
-             .brpl, .bin, also with .gz or .zst); files of other names can be given one by one, with \
-             --data-format",
+            "{}: there is no data in this folder: files of data are recognized by their names (.lp, .csv, .parquet, .srpl, .brpl, .bin, also with .gz or .zst); give files with other names one by one, with --data-format",
             folder.display()
         );
     }
@@ -45,7 +43,7 @@ fn folder(folder: &Path, files: &mut Vec<PathBuf>) -> anyhow::Result<()> {
             others.iter().take(TOLD).map(|path| path.display().to_string()).collect();
         let more = if others.len() > TOLD { ", …" } else { "" };
         log::warn!(
-            "{}: {} files are passed by, whose names do not say that they are data: {}{more}",
+            "{}: {} files are skipped, because their names are not those of data: {}{more}",
             folder.display(),
             others.len(),
             shown.join(", ")
@@ -82,7 +80,7 @@ fn walk(folder: &Path, found: &mut Vec<PathBuf>, others: &mut Vec<PathBuf>) -> a
 /// Adds the files that a pattern matches.
 fn pattern(pattern: &str, files: &mut Vec<PathBuf>) -> anyhow::Result<()> {
     let before = files.len();
-    let matches = glob::glob(pattern).with_context(|| format!("{pattern}: is no pattern"))?;
+    let matches = glob::glob(pattern).with_context(|| format!("{pattern}: this is not a valid pattern"))?;
     for path in matches {
         let path = path?;
         if path.is_file() {

@@ -61,7 +61,7 @@ impl Input {
             let one_by_one = files.names().len() > 1;
             if influx.save.is_some() && one_by_one {
                 return usage(
-                    "--save keeps one recording: give one --data, or leave out --no-merge",
+                    "--save writes one recording: give one --data, or leave out --no-merge",
                 );
             }
             return Ok(files);
@@ -224,7 +224,7 @@ impl Input {
         let (database, policy) = match (database, home) {
             (Some(database), _) => (database.clone(), policy.clone()),
             (None, Some((database, rp))) => (database, policy.clone().or(Some(rp))),
-            (None, None) => return usage("which database to read: give --db NAME"),
+            (None, None) => return usage("the database is missing: give --db NAME"),
         };
         let measurement = measurement.clone();
         let selection = Selection { database, policy, measurement, span };
@@ -287,7 +287,7 @@ fn span(args: &ReplayArgs) -> anyhow::Result<TimeRange> {
     let start = match (influx.start, influx.past) {
         (Some(start), _) => start,
         (None, Some(past)) => stop.saturating_sub(past),
-        (None, None) => return usage("which time to read: give --past 20m or --start TIME"),
+        (None, None) => return usage("the range of time is missing: give --past 20m or --start TIME"),
     };
     if start >= stop {
         return usage("--start is not before --stop");

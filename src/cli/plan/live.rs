@@ -73,12 +73,12 @@ impl LivePlan {
         let writers = Writers { shown, points };
         let mut player = Player::start_on(self.task.clone(), writers, workers)?;
         let alone = if self.keeps_state {
-            Some("the state is kept by one engine")
+            Some("states are saved from one worker only")
         } else {
             player.alone_because()
         };
         if let (Some(asked @ 2..), Some(why)) = (self.workers, alone) {
-            log::warn!("one worker, not {asked}: {why}");
+            log::warn!("one worker is used instead of {asked}: {why}");
         }
         player.only(self.measurement.clone());
         Ok(player)

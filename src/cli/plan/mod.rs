@@ -234,7 +234,7 @@ fn script(
     let shape = &args.shape;
     let has_alerts = variants.all.iter().all(|variant| !variant.conditions.is_empty());
     if judges(args) && !has_alerts {
-        return usage("what --labels and --sweep judge are alerts: give --crit, --warn or --info");
+        return usage("--labels and --sweep judge alerts: give --crit, --warn or --info");
     }
     let has_alerts = variants.all.iter().any(|variant| !variant.conditions.is_empty());
     show.alerts &= has_alerts;
@@ -271,10 +271,10 @@ fn script(
 /// Reads the windows, if there are any.
 pub(super) fn windows(shape: &ShapeArgs) -> anyhow::Result<Option<Windows>> {
     if shape.period.is_some_and(|period| period <= 0) {
-        return usage("--period is a length of time, as in 5m");
+        return usage("--period: write a duration, as in 5m");
     }
     if shape.every.is_some_and(|every| every < 0) {
-        return usage("--every is a length of time, as in 5m, or 0 for a window at each point");
+        return usage("--every: write a duration, as in 5m, or 0 for a window at each point");
     }
     let window = shape.period.zip(shape.every);
     Ok(window.map(|(period, every)| Windows { period, every, align: shape.align }))
@@ -315,19 +315,19 @@ fn tick(
     let script = &args.script;
     if kind == DataKind::Frames {
         return usage(
-            "captured requests (.bin) are what one function was sent: replay them through its script",
+            "captured requests (.bin) are the requests to one function: replay them through its script, not through a TICKscript",
         );
     }
     let several = variants.all.len() * variants.each.len() > 1;
     if several && (args.tick.out.is_some() || args.influx.write) {
-        return usage("several variants cannot share --out or --write: leave one of them out");
+        return usage("several variants cannot share --out or --write: leave out --out and --write, or the variants");
     }
     let text = piped::read_to_string(script)
         .with_context(|| format!("{}: cannot be read", script.display()))?;
     if text.lines().any(|line| line.trim_start().starts_with("fn info(")) {
         let name = script.display();
         return usage(&format!(
-            "{name}: this is a script in Rhai and not a TICKscript: give it a name that ends with .rhai"
+            "{name}: this is a script in Rhai, not a TICKscript: give it a name that ends with .rhai"
         ));
     }
     let udfs = args.tick.udf.iter();
@@ -378,8 +378,7 @@ fn tick_variants(variants: &Variants) -> anyhow::Result<Vec<TickVariant>> {
 fn refuse_states_of_queries(args: &ReplayArgs, task: &TickTask) -> anyhow::Result<()> {
     if refuse::has_state(args) && task.definitions()?.edge() == Edge::Batch {
         return usage(
-            "--from-state and --save-state do not apply: the queries of a batch script are asked of all \
-             points at once, and look back before the first; give it batches (.brpl) or --influxdb",
+            "--from-state and --save-state do not apply: the queries of a batch script over files of points also read points before the first tick, which a state does not hold; give batches (.brpl) or --influxdb",
         );
     }
     Ok(())

@@ -43,7 +43,7 @@ pub(super) fn pipes(args: &ReplayArgs, input: &Input) -> anyhow::Result<()> {
     let read = || input.paths().iter().chain(std::iter::once(&args.script));
     if read().filter(|path| piped::is_standard_input(path)).count() > 1 {
         return usage(
-            "standard input is one: it cannot be the script and the data, or several files",
+            "standard input can be read only once: it cannot be both the script and the data, or several files",
         );
     }
     match read().find(|path| piped::is_piped(path)) {
@@ -63,7 +63,7 @@ pub(super) fn unmeasured(args: &MeasureArgs, input: &Input, kind: DataKind) -> a
             refuse(&of_kind(&args.data, &args.shape, kind))
         }
         _ => {
-            let why = "it is for --data, and the points are made here";
+            let why = "it applies to --data, and this command makes the points itself";
             refuse(&of_text(&args.data, why))?;
             refuse(&of_archives(&args.data, why))?;
             refuse(&[
@@ -84,7 +84,7 @@ pub(super) fn shards(args: &ReplayArgs, kind: DataKind) -> anyhow::Result<()> {
         && args.influx.query.is_none()
         && args.influx.sql.is_none();
     refuse(&[
-        ("--shard", shard && kind == DataKind::Frames, "captured requests are played as they are"),
+        ("--shard", shard && kind == DataKind::Frames, "captured requests are replayed unchanged"),
         (
             "--shard",
             shard && judges,
@@ -93,7 +93,7 @@ pub(super) fn shards(args: &ReplayArgs, kind: DataKind) -> anyhow::Result<()> {
         (
             "--shard",
             shard && ungrouped,
-            "the data is one group; say with --group-by what makes groups",
+            "the data is one group; give --group-by to form groups",
         ),
     ])
 }
@@ -112,11 +112,11 @@ pub(super) fn states(args: &ReplayArgs, kind: DataKind, by_file: bool) -> anyhow
     let mut given = Vec::new();
     given.extend(both(
         kind == DataKind::Frames,
-        "captured requests bring the state of their session themselves",
+        "captured requests contain the state of their session",
     ));
     given.extend(both(
         by_file,
-        "the labels are those of several files, each of which is a series of its own",
+        "the labels are for several files, and each file is a series of its own",
     ));
     let sweeps = &args.judge.sweep;
     let of_options = sweeps.iter().any(|(name, _)| !["crit", "warn", "info"].contains(&&**name));
@@ -124,13 +124,12 @@ pub(super) fn states(args: &ReplayArgs, kind: DataKind, by_file: bool) -> anyhow
         (
             "--save-state",
             save && !sweeps.is_empty(),
-            "--sweep tries several variants: keep the state of the one that is chosen",
+            "--sweep tries several variants: run the chosen variant alone to save its state",
         ),
         (
             "--from-state",
             from && of_options,
-            "--sweep tries several values of an option, and a state was learnt with one of them; \
-             conditions can be swept: --sweep 'crit=score > 3; score > 4'",
+            "--sweep tries several values of an option, and the state was learned with one of them; only conditions can be swept: --sweep 'crit=score > 3; score > 4'",
         ),
         ("--save-state", save && args.show.watch, "--watch replays the same data again and again"),
     ]);
@@ -151,22 +150,20 @@ fn refuse(given: &[Given<'_>]) -> anyhow::Result<()> {
 
 fn said_by_a_tickscript(args: &ReplayArgs) -> [Given<'static>; 10] {
     let (shape, alerts) = (&args.shape, &args.alerts);
-    let alert = "the TICKscript says it in |alert(); give a variable there by --var, or try values by \
-                 --sweep var:NAME=V1,V2";
-    let window = "the TICKscript says it in |window(); give a variable there by --var";
+    let alert = "the TICKscript defines it in |alert(); set a variable that it uses with --var, or try values with --sweep var:NAME=V1,V2";
+    let window = "the TICKscript defines it in |window(); set a variable that it uses with --var";
     [
         (
             "--set",
             !shape.options.is_empty(),
-            "the TICKscript sets options after @function(); try others by \
-             --each udf:FUNCTION.OPTION=V1,V2",
+            "the TICKscript sets options after @function(); try other values with --each udf:FUNCTION.OPTION=V1,V2",
         ),
-        ("--group-by", !shape.group_by.is_empty(), "the TICKscript says it in |groupBy()"),
-        ("--query", args.influx.query.is_some(), "the TICKscript says it in |query()"),
+        ("--group-by", !shape.group_by.is_empty(), "the TICKscript defines it in |groupBy()"),
+        ("--query", args.influx.query.is_some(), "the TICKscript defines it in |query()"),
         (
             "--sql",
             args.influx.sql.is_some(),
-            "the TICKscript says its queries in |query(), in InfluxQL",
+            "the TICKscript defines its queries in |query(), in InfluxQL",
         ),
         ("--period", shape.period.is_some(), window),
         ("--every", shape.every.is_some(), window),
@@ -193,7 +190,7 @@ fn hidden_by_others(args: &ReplayArgs) -> Vec<Given<'static>> {
         (
             "--format",
             is_parquet && !judges && (lp || only_points),
-            "-o FILE.parquet is Parquet; --format table or json is for alerts there",
+            "-o FILE.parquet is written as Parquet; there, --format chooses the form of alerts only: table or json",
         ),
         ("-o", output && out, "with --out, points are written into its folder"),
         ("-o", output && write, "with --write, points go to the database"),
@@ -202,12 +199,12 @@ fn hidden_by_others(args: &ReplayArgs) -> Vec<Given<'static>> {
         (
             "--format lp",
             lp && judges && !output,
-            "--labels and --sweep show a table: write table or json, or give -o FILE for points",
+            "--labels and --sweep print a table: choose --format table or json, or give -o FILE for points",
         ),
         (
             "--every-alert",
             args.alerts.every_alert && !judge.sweep.is_empty(),
-            "--sweep shows no alerts, and counts those that begin",
+            "--sweep does not print alerts, and counts only those that begin",
         ),
     ]);
     given
@@ -223,42 +220,40 @@ fn unseen_pictures(args: &ReplayArgs) -> Vec<Given<'static>> {
         (
             "--plot",
             !judge.sweep.is_empty(),
-            "--sweep prints a table of all variants; draw one by --set, or several by --each",
+            "--sweep prints a table of all variants; draw one variant with --set, or several with --each",
         ),
         (
             "--plot -",
             on_terminal && show.watch,
-            "--watch shows what changed; give --plot FILE.svg, which is drawn anew at each save",
+            "--watch prints what changed; give --plot FILE.svg, which is drawn again after each save",
         ),
         (
             "--plot -",
             on_terminal && show.format.is_some() && show.output.is_none(),
-            "--format writes for programs what the picture would stand among; give -o FILE for points, \
-             or --plot FILE",
+            "the picture and the output of --format would both go to standard output; give -o FILE for points, or --plot FILE",
         ),
         (
             "--plot-theme",
             picture.theme.is_some() && !is_png,
-            "it is for .png; .svg and .html are light or dark as the reader's system is, and the \
-             terminal has its own colours",
+            "it applies to .png only; .svg and .html follow the reader's system, and the terminal has its own colours",
         ),
     ]
 }
 
 fn for_a_tickscript(args: &ReplayArgs) -> [Given<'static>; 7] {
     let tick = &args.tick;
-    let why = "it is for a TICKscript (.tick)";
+    let why = "it applies to a TICKscript (.tick) only";
     [
         ("--udf", !tick.udf.is_empty(), why),
-        ("--out", tick.out.is_some(), "it is for a TICKscript (.tick); here use -o FILE"),
+        ("--out", tick.out.is_some(), "it applies to a TICKscript (.tick) only; here use -o FILE"),
         ("--dbrp", tick.dbrp.is_some(), why),
-        ("--var", !tick.variables.is_empty(), "it is for a TICKscript (.tick); here use --set"),
+        ("--var", !tick.variables.is_empty(), "it applies to a TICKscript (.tick) only; here use --set"),
         ("--task", tick.task.is_some(), why),
         ("--replicas", !tick.replicas.is_empty(), why),
         (
             "--write",
             args.influx.write,
-            "--write is for |influxDBOut() of a TICKscript; here use --format lp",
+            "it applies to |influxDBOut() of a TICKscript only; use --format lp",
         ),
     ]
 }
@@ -276,7 +271,7 @@ fn of_recorded_data(args: &ReplayArgs) -> Vec<Given<'static>> {
         (
             "-o",
             args.show.output.as_deref().is_some_and(parquet::is_parquet),
-            "a file of Parquet is written at the end of the data, and data over HTTP has none",
+            "a file of Parquet is written at the end of the data, and data over HTTP has no end",
         ),
         ("--shard", args.shard.is_some(), why),
         ("--from-state", args.state.from_state.is_some(), why),
@@ -315,12 +310,12 @@ fn of_text(data: &DataArgs, why: &'static str) -> [Given<'static>; 6] {
 }
 
 fn of_files(args: &ReplayArgs) -> [Given<'static>; 6] {
-    of_text(&args.data, "it is for files, and the data comes from --influxdb")
+    of_text(&args.data, "it applies to files, and the data comes from --influxdb")
 }
 
 fn of_a_database(args: &ReplayArgs) -> [Given<'static>; 8] {
     let influx = &args.influx;
-    let why = "it is for --influxdb, and the data comes from --data";
+    let why = "it applies to --influxdb, and the data comes from --data";
     [
         (
             "--influxdb",
@@ -353,9 +348,9 @@ fn of_formats(data: &DataArgs, paths: &[std::path::PathBuf]) -> Vec<Given<'stati
         }
         let for_text = matches!(name, "--precision" | "--skip-bad-lines");
         if for_text {
-            given.push((name, is_given && !text, "it is for line protocol, CSV and Parquet"));
+            given.push((name, is_given && !text, "it applies to line protocol, CSV and Parquet"));
         } else {
-            given.push((name, is_given && !csv, "it is for CSV and Parquet"));
+            given.push((name, is_given && !csv, "it applies to CSV and Parquet"));
         }
     }
     given
@@ -365,12 +360,12 @@ fn of_formats(data: &DataArgs, paths: &[std::path::PathBuf]) -> Vec<Given<'stati
 fn of_kind(data: &DataArgs, shape: &ShapeArgs, kind: DataKind) -> Vec<Given<'static>> {
     let why = match kind {
         DataKind::Stream => return Vec::new(),
-        DataKind::Batch => "batches are grouped already",
-        DataKind::Frames => "captured requests are grouped already",
+        DataKind::Batch => "batches are already grouped",
+        DataKind::Frames => "captured requests are already grouped",
     };
     let is_frames = kind == DataKind::Frames;
     let measurement = data.measurement.is_some() && is_frames;
-    let as_they_are = "captured requests are played as they are";
+    let as_they_are = "captured requests are replayed unchanged";
     let mut given = of_archives(data, as_they_are).to_vec();
     given.retain(|_| is_frames);
     given.extend([

@@ -118,8 +118,7 @@ pub(super) fn override_of(name: &str, value: &str) -> anyhow::Result<Override> {
             Ok(Override::Option(udf.into(), option.into(), value.into()))
         }
         None => usage(&format!(
-            "'{name}' is neither a variable nor an option of a TICKscript: write \
-             var:NAME=V1,V2 or udf:FUNCTION.OPTION=V1,V2"
+            "'{name}' does not name a variable or an option of a TICKscript: write var:NAME=V1,V2 or udf:FUNCTION.OPTION=V1,V2"
         )),
     }
 }

@@ -76,7 +76,7 @@ impl Answers {
         if self.doorkeeper.check(head).is_err() {
             return refuse(
                 403,
-                "only the page of rhai-udf lab itself is answered, at the address that was printed",
+                "only the page of rhai-udf lab itself may ask, at the address that rhai-udf lab has printed",
             );
         }
         match head.header("sec-fetch-site") {
@@ -88,7 +88,7 @@ impl Answers {
         if !self.token.is(token) {
             return refuse(
                 403,
-                "the address lacks its token: open the one that rhai-udf lab printed",
+                "the address has no token: open the address that rhai-udf lab has printed",
             );
         }
         let Some(rest) = parts.next() else {
@@ -274,7 +274,7 @@ impl Answers {
             return refuse(503, "nothing has been replayed yet");
         };
         let Ok(time) = moment.time.parse::<i64>() else {
-            return refuse(400, "time is a number of nanoseconds");
+            return refuse(400, "time must be a number of nanoseconds");
         };
         let time = answers::point_at(&shown, time, &moment.group);
         // A click overtakes the one before.
@@ -286,7 +286,7 @@ impl Answers {
         before.store(true, Ordering::Relaxed);
         let job = self.desk.job_of(&shown);
         let states = on_a_large_stack(|| study::states_before(&job, time, &overtaken))?;
-        let Some(states) = states else { return refuse(409, "another point was asked for") };
+        let Some(states) = states else { return refuse(409, "a newer request for another point has replaced this one") };
         let (states, left_out) = match states {
             Ok((states, left_out)) => (json_states(&states), left_out),
             Err(error) => (json!([{ "node": "", "error": error.to_string() }]), 0),

@@ -16,7 +16,7 @@ pub(super) enum Fault {
     Refused(#[from] Refusal),
     #[error(transparent)]
     Folder(#[from] FolderError),
-    #[error("the system refuses: {0}")]
+    #[error("the operating system refuses it: {0}")]
     System(#[from] std::io::Error),
     #[error(transparent)]
     Cut(#[from] cut::CutError),

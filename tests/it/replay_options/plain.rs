@@ -14,7 +14,7 @@ pub(super) const PLAIN: &[(Arguments, Effect)] = &[
     (&["--tag-columns", "host"], Shows(TAGGED, "cpu,host=a")),
     (&["--skip-bad-lines"], Shows(BAD, "1 bad line skipped")),
     (&["--data-format", "lp"], Shows(&["--data", "unnamed"], "points in")),
-    (&["--data-format", "lp"], Refused(DATABASE, "it is for files")),
+    (&["--data-format", "lp"], Refused(DATABASE, "it applies to files")),
     (&["--quiet"], Hides(DATA, "points in")),
     (&["--verbose"], Shows(DATA, "quiet")),
     (&["--color", "always"], Shows(CRIT, "\u{1b}[31mCRITICAL")),
@@ -34,7 +34,7 @@ pub(super) const PLAIN: &[(Arguments, Effect)] = &[
         &["--every-alert"],
         Refused(
             &["--data", "data.lp", "--sweep", "crit=usage > 5; usage > 7"],
-            "--sweep shows no alerts",
+            "--sweep does not print alerts",
         ),
     ),
     (&["--each", "factor=2,10"], Shows(DATA, "  10  cpu,host=a  idle=3.0 twice=70")),
@@ -72,7 +72,7 @@ pub(super) const PLAIN: &[(Arguments, Effect)] = &[
     (&["--no-merge"], Refused(DATABASE, "give --start and --stop")),
     (&["--from-state", "data.lp"], Fails(DATA, "it is not a state of rhai-udf")),
     (&["--save-state", "left.rudt"], Writes(DATA, "left.rudt", "double.rhai")),
-    (&["--workers", "2"], Shows(DATA, "one worker, not 2: there is one group")),
+    (&["--workers", "2"], Shows(DATA, "one worker is used instead of 2: there is one group")),
     (&["--config", "skip.toml"], Shows(&["--data", "odd.lp"], "1 point out")),
     (&["--log-level", "debug"], Shows(DATA, "quiet")),
     (&["--udf", "double=double.rhai"], Refused(DATA, "TICKscript")),
@@ -90,17 +90,17 @@ pub(super) const PLAIN: &[(Arguments, Effect)] = &[
             "2001-09-09T23:00:00Z",
         ),
     ),
-    (&["--past", "1h"], Refused(DATA, "for --influxdb")),
+    (&["--past", "1h"], Refused(DATA, "applies to --influxdb")),
     (
         &["--start", "2001-09-09T12:00:00Z"],
         Asks(&["--influxdb", "URL", "--db", "d"], "2001-09-09T12:00:00Z"),
     ),
-    (&["--start", "2001-09-09T12:00:00Z"], Refused(DATA, "for --influxdb")),
+    (&["--start", "2001-09-09T12:00:00Z"], Refused(DATA, "applies to --influxdb")),
     (
         &["--stop", "2001-09-09T13:00:00Z"],
         Asks(&["--influxdb", "URL", "--db", "d", "--past", "1h"], "2001-09-09T13:00:00Z"),
     ),
-    (&["--stop", "2001-09-09T13:00:00Z"], Refused(DATA, "for --influxdb")),
+    (&["--stop", "2001-09-09T13:00:00Z"], Refused(DATA, "applies to --influxdb")),
     (&["--influxdb-api", "2"], Asks(DATABASE, "&db=d")),
     (&["--influxdb-api", "2"], Refused(DATA, "required arguments")),
     (&["--influxdb-token-file", "no-such"], Fails(DATABASE, "cannot be read")),
@@ -110,9 +110,9 @@ pub(super) const PLAIN: &[(Arguments, Effect)] = &[
     (&["--insecure"], Refused(DATABASE, "is not encrypted")),
     (&["--sql", "SELECT usage FROM cpu"], Refused(DATA, "required arguments")),
     (&["--db", "other"], Asks(&["--influxdb", "URL", "--past", "1h"], "FROM \"other\".")),
-    (&["--db", "other"], Refused(DATA, "for --influxdb")),
+    (&["--db", "other"], Refused(DATA, "applies to --influxdb")),
     (&["--rp", "second"], Asks(DATABASE, "\"d\".\"second\".\"cpu\"")),
-    (&["--rp", "second"], Refused(DATA, "for --influxdb")),
+    (&["--rp", "second"], Refused(DATA, "applies to --influxdb")),
     (
         &["--query", "SELECT usage FROM d.r.cpu"],
         Asks(
@@ -125,6 +125,6 @@ pub(super) const PLAIN: &[(Arguments, Effect)] = &[
     (&["--plot", "picture.svg"], Writes(DATA, "picture.svg", "<svg")),
     (
         &["--plot-theme", "dark"],
-        Refused(&["--data", "data.lp", "--plot", "picture.svg"], "it is for .png"),
+        Refused(&["--data", "data.lp", "--plot", "picture.svg"], "it applies to .png"),
     ),
 ];

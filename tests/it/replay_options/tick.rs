@@ -14,7 +14,7 @@ pub(super) const TICK: &[(Arguments, Effect)] = &[
     (&["--tag-columns", "host"], Shows(TAGGED, "task/a")),
     (&["--skip-bad-lines"], Shows(BAD, "1 bad line skipped")),
     (&["--data-format", "lp"], Shows(&["--data", "unnamed"], "points in")),
-    (&["--data-format", "lp"], Refused(DATABASE, "it is for files")),
+    (&["--data-format", "lp"], Refused(DATABASE, "it applies to files")),
     (&["--quiet"], Hides(DATA, "points in")),
     (&["--verbose"], Shows(DATA, "quiet")),
     (&["--color", "always"], Shows(DATA, "\u{1b}[31mCRITICAL")),
@@ -31,7 +31,7 @@ pub(super) const TICK: &[(Arguments, Effect)] = &[
     (&["--every-alert"], Refused(&["alerts.tick", "--data", "data.lp"], ".stateChangesOnly()")),
     (
         &["--every-alert"],
-        Refused(&["--data", "data.lp", "--sweep", "var:level=1.0,2.0"], "--sweep shows no alerts"),
+        Refused(&["--data", "data.lp", "--sweep", "var:level=1.0,2.0"], "--sweep does not print alerts"),
     ),
     (&["--each", "var:level=5.0,7.5"], Shows(DATA, "00:00:03Z  CRITICAL  7.5 task/a is CRITICAL")),
     (
@@ -65,7 +65,7 @@ pub(super) const TICK: &[(Arguments, Effect)] = &[
     (&["--no-merge"], Refused(DATABASE, "give --start and --stop")),
     (&["--from-state", "data.lp"], Fails(DATA, "it is not a state of rhai-udf")),
     (&["--save-state", "left.rudt"], Writes(DATA, "left.rudt", "task.tick")),
-    (&["--workers", "2"], Shows(DATA, "one worker, not 2")),
+    (&["--workers", "2"], Shows(DATA, "one worker is used instead of 2")),
     (&["--config", "skip.toml"], Shows(&["--data", "odd.lp"], "1 point out")),
     (&["--log-level", "debug"], Shows(DATA, "quiet")),
     (
@@ -110,7 +110,7 @@ pub(super) const TICK: &[(Arguments, Effect)] = &[
         &["--sql", "SELECT usage FROM cpu WHERE time > $start AND time < $stop"],
         Refused(
             &["--influxdb", "URL", "--db", "d", "--past", "2m", "--period", "1m", "--every", "1m"],
-            "the TICKscript says its queries in |query()",
+            "the TICKscript defines its queries in |query()",
         ),
     ),
     (&["--db", "other"], Asks(&["--influxdb", "URL", "--past", "1h"], "FROM \"other\".")),
@@ -131,6 +131,6 @@ pub(super) const TICK: &[(Arguments, Effect)] = &[
     (&["--plot", "picture.svg"], Writes(DATA, "picture.svg", "<svg")),
     (
         &["--plot-theme", "dark"],
-        Refused(&["--data", "data.lp", "--plot", "picture.svg"], "it is for .png"),
+        Refused(&["--data", "data.lp", "--plot", "picture.svg"], "it applies to .png"),
     ),
 ];
