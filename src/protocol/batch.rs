@@ -28,7 +28,7 @@ pub enum Column {
 #[non_exhaustive]
 pub enum ColumnError {
     /// No point has the field.
-    #[error("no point of the batch has a field '{field}'; its fields are {}", list(.present))]
+    #[error("no point of the batch has a field '{field}'; the points have the fields {}", list(.present))]
     Missing {
         /// The field asked for.
         field: String,

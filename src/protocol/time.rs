@@ -11,7 +11,7 @@ const DAY: i64 = 86_400;
 #[non_exhaustive]
 pub enum TimeError {
     /// It is written in another way.
-    #[error("'{0}' is not RFC 3339: {1}")]
+    #[error("'{0}' is not a time in RFC 3339: {1}")]
     Text(String, jiff::Error),
     /// It is before the year 1677 or after the year 2262.
     #[error("'{0}' is out of range")]

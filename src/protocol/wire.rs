@@ -81,7 +81,7 @@ impl<'a> Cursor<'a> {
                 Ok(value)
             }
             Err(VarintError::Short) => Err(self.error("the message ends inside a varint")),
-            Err(VarintError::Long) => Err(self.error("a varint of more than 64 bits")),
+            Err(VarintError::Long) => Err(self.error("a varint is longer than 64 bits")),
         }
     }
 
@@ -98,7 +98,7 @@ impl<'a> Cursor<'a> {
         let number = u32::try_from(tag >> 3).ok().filter(|n| *n > 0 && *n < 1 << 29);
         match number {
             Some(number) => Ok((number, (tag & 7) as u8)),
-            None => Err(self.error("a field number out of range")),
+            None => Err(self.error("a field number is out of range")),
         }
     }
 
@@ -107,7 +107,7 @@ impl<'a> Cursor<'a> {
     pub(crate) fn span(&mut self) -> Result<Span, WireError> {
         let len = self.varint()?;
         if len > (self.bytes.len() - self.at) as u64 {
-            return Err(self.error("a length that goes beyond the message"));
+            return Err(self.error("a length reaches beyond the end of the message"));
         }
         let span = Span { start: self.at as u32, len: len as u32 };
         self.at += len as usize;
@@ -120,7 +120,7 @@ impl<'a> Cursor<'a> {
             BYTES => return self.span().map(drop),
             FIXED64 => 8,
             FIXED32 => 4,
-            _ => return Err(self.error("an unknown wire type")),
+            _ => return Err(self.error("a wire type is unknown")),
         };
         if self.bytes.len() - self.at < width {
             return Err(self.error("the message ends inside a number"));

@@ -19,7 +19,7 @@ use tempfile::{Builder, NamedTempFile};
 pub enum OutputFileError {
     /// The file is also read.
     #[error(
-        "{path}: this file is read by the replay, which would destroy it; write to another file"
+        "{path}: the replay reads this file, and writing to it would destroy it; write to another file"
     )]
     Input {
         /// The file.
@@ -27,7 +27,7 @@ pub enum OutputFileError {
     },
     /// A dash, which stands for standard output elsewhere.
     #[error(
-        "-: standard output is where output goes without this option; a file of that name is ./-"
+        "-: output goes to standard output without this option; for a file of that name write ./-"
     )]
     Dash,
     /// The file cannot be made or written.

@@ -57,8 +57,7 @@ impl RecordingWriter {
             }
             Some("brpl") => Form::Batch(BTreeMap::new()),
             _ => {
-                let message = "what is saved is told by the name: .srpl for a stream of points, \
-                               .brpl for batches";
+                let message = "the name must tell what is saved: end it with .srpl for a stream of points, or .brpl for batches";
                 return Err(data(path, message.into()));
             }
         };
@@ -71,7 +70,7 @@ impl RecordingWriter {
     /// A file that cannot be written, or is for batches.
     pub fn point(&mut self, point: &Point) -> Result<(), ReplayError> {
         let Form::Stream(stream) = &mut self.form else {
-            return Err(data(&self.path, "the data is a stream of points: name it .srpl".into()));
+            return Err(data(&self.path, "the data is a stream of points: end the name with .srpl".into()));
         };
         let Stream { file, writer, text } = &mut **stream;
         text.clear();
@@ -92,7 +91,7 @@ impl RecordingWriter {
     /// A file that cannot be written, or is for points.
     pub fn batch(&mut self, query: usize, batch: &Batch) -> Result<(), ReplayError> {
         let Form::Batch(parts) = &mut self.form else {
-            return Err(data(&self.path, "the data is batches: name it .brpl".into()));
+            return Err(data(&self.path, "the data is batches: end the name with .brpl".into()));
         };
         let (path, file) = match parts.entry(query) {
             Entry::Occupied(part) => part.into_mut(),

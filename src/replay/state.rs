@@ -81,7 +81,7 @@ pub enum StateError {
         version: u8,
     },
     /// The file has changed since it was written.
-    #[error("{path}: it is damaged: {why}; learn the state again, or take an earlier copy")]
+    #[error("{path}: it is damaged: {why}; replay the data again to learn the state, or use an earlier copy")]
     Damaged {
         /// The file.
         path: PathBuf,
@@ -100,8 +100,7 @@ pub enum StateError {
     },
     /// A snapshot of one function, and a task that does not have just one.
     #[error(
-        "{path}: it is the snapshot of one function, and the task has none or several; keep the state of \
-         a whole task with --save-state"
+        "{path}: it is the snapshot of one function, and the task has none or several; save the state of a whole task with --save-state"
     )]
     OneFunction {
         /// The file.
@@ -116,10 +115,10 @@ pub enum StateError {
         why: String,
     },
     /// Engines on several threads, whose states are apart.
-    #[error("the state of a replay on several threads cannot be kept or used")]
+    #[error("the state of a replay on several threads cannot be saved or loaded")]
     Threads,
     /// The state cannot be put into bytes.
-    #[error("the state cannot be kept: {0}")]
+    #[error("the state cannot be saved: {0}")]
     Encode(postcard::Error),
     /// The file cannot be written.
     #[error(transparent)]
@@ -148,7 +147,7 @@ impl StateFile {
             .split_first_chunk()
             .filter(|(crc, body)| u32::from_le_bytes(**crc) == crc32fast::hash(body));
         let Some((_, body)) = whole else {
-            return Err(damaged("the checksum does not fit".into()));
+            return Err(damaged("its checksum is wrong".into()));
         };
         postcard::from_bytes(body).map(Self::Task).map_err(|error| damaged(error.to_string()))
     }
@@ -182,7 +181,7 @@ impl TaskState {
         }
         let name = |shard: &Option<String>| shard.clone().unwrap_or_else(|| "all groups".into());
         let (task, path) = (self.task.clone(), path.to_owned());
-        let why = format!("it is of shard {}, and this is {}", name(&self.shard), name(&shard));
+        let why = format!("it was saved by shard {}, and this is shard {}", name(&self.shard), name(&shard));
         Err(StateError::OtherTask { path, task, why })
     }
 

@@ -10,10 +10,10 @@ const LISTED: usize = 12;
 pub fn describe(unseen: &Unseen) -> String {
     let Unseen { kind, name, present } = unseen;
     let what = match kind {
-        NameKind::Measurement => format!("no point is of measurement '{name}'"),
+        NameKind::Measurement => format!("no point has the measurement '{name}'"),
         NameKind::Tag => format!("no point has a tag '{name}' to group by"),
         NameKind::Field => format!("the script reads a field '{name}' that no point has"),
-        NameKind::Resource => format!("replicas are given of '{name}', which nothing scales"),
+        NameKind::Resource => format!("--replicas names '{name}', which no node scales"),
         NameKind::ConditionField => {
             format!("a condition names a field '{name}' that no point of the output has")
         }

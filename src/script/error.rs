@@ -96,7 +96,7 @@ pub enum ScriptError {
     #[error("snapshot: {0}")]
     Snapshot(String),
     /// The state cannot be stored.
-    #[error("the state cannot be stored: {0}")]
+    #[error("the state cannot be saved: {0}")]
     State(String),
     /// What was emitted does not fit the declaration.
     #[error(transparent)]
@@ -173,16 +173,16 @@ fn message(error: &EvalAltResult) -> String {
     match error {
         EvalAltResult::ErrorRuntime(value, _) if value.is_string() => value.to_string(),
         EvalAltResult::ErrorRuntime(value, _) if value.is_unit() => {
-            "thrown without a reason".into()
+            "the script threw an error without a text".into()
         }
         EvalAltResult::ErrorRuntime(value, _) => format!("thrown: {value}"),
         EvalAltResult::ErrorTooManyOperations(_) => {
-            "too many operations in one call; is there an endless loop? ([limits] operations)"
+            "one call took too many operations; is there an endless loop? ([limits] operations)"
                 .into()
         }
         EvalAltResult::ErrorTerminated(reason, _) if reason.is_string() => reason.to_string(),
         EvalAltResult::ErrorStackOverflow(_) => {
-            "too many calls inside each other; does a function call itself? ([limits] depth)".into()
+            "calls are nested too deep; does a function call itself? ([limits] depth)".into()
         }
         EvalAltResult::ErrorDataTooLarge(what, _) => {
             format!("{} too large ([limits] string, array, map)", what.to_lowercase())
@@ -192,8 +192,7 @@ fn message(error: &EvalAltResult) -> String {
         }
         EvalAltResult::ErrorVariableNotFound(name, _) => format!("no variable '{name}'"),
         EvalAltResult::ErrorFor(_) => {
-            "`for` goes through an array, a series, a mask, a range such as \
-                                       0..10, or the keys() of a map; this is none of them"
+            "`for` needs an array, a series, a mask, a range such as 0..10, or the keys() of a map"
                 .into()
         }
         EvalAltResult::ErrorParsing(kind, _) => parse_message(kind),

@@ -67,7 +67,7 @@ impl Expression {
         })?;
         let names = identifiers(text);
         if names.is_empty() && text.contains('"') {
-            let hint = "it names no field; write fields without quotes, as in pvalue < 0.001";
+            let hint = "it does not use a field; write fields without quotes, as in pvalue < 0.001";
             return Err(error(hint.into()));
         }
         let fields = variables(&ast);
@@ -169,7 +169,7 @@ fn foreign_word(text: &str) -> Option<String> {
         let word = part.trim_end_matches(|c: char| !(c.is_alphanumeric() || c == '_'));
         if let Some((_, here)) = FOREIGN.iter().find(|(foreign, _)| *foreign == word) {
             let (space, carets) = (" ".repeat(text[..at].chars().count()), "^".repeat(word.len()));
-            return Some(format!("write {here} for {word}\n  {text}\n  {space}{carets}"));
+            return Some(format!("write {here} instead of {word}\n  {text}\n  {space}{carets}"));
         }
         at += part.len();
     }
@@ -187,7 +187,7 @@ fn lone_equals(text: &str) -> Option<String> {
     };
     let at = (0..bytes.len()).find(alone)?;
     let space = " ".repeat(text[..at].chars().count());
-    Some(format!("write == to compare\n  {text}\n  {space}^"))
+    Some(format!("write == to compare two values\n  {text}\n  {space}^"))
 }
 
 /// The variables of a condition but `p`, the point.

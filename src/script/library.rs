@@ -16,17 +16,15 @@ use std::rc::Rc;
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum LibraryError {
     #[error(
-        "model '{0}': models are found beside the script or below, in models/ or in ../models/; \
-         name them without '..'"
+        "model '{0}': models are searched in the folder of the script and below, in models/ and in ../models/; name them without '..'"
     )]
     Name(String),
-    #[error("model '{name}' is not there; looked at {}", paths(.looked))]
+    #[error("model '{name}' was not found; these paths were tried: {}", paths(.looked))]
     Absent { name: String, looked: Vec<PathBuf> },
-    #[error("model '{name}' leads out of the script's folders, to {}", .target.display())]
+    #[error("model '{name}' is a link that leads out of the script's folders, to {}", .target.display())]
     Outside { name: String, target: PathBuf },
     #[error(
-        "model '{0}' is not loaded, and a point does not wait for the disk: load it at the top of \
-         the script, in init or in state"
+        "model '{0}' is not loaded yet, and models cannot be loaded while a point is processed: load it at the top of the script, in init or in state"
     )]
     Unloaded(String),
     #[error("model {} cannot be read: {source}", .path.display())]
@@ -219,7 +217,7 @@ mod tests {
             ("", "without '..'"),
             ("a.onnx", "leads out"),
             ("b.onnx", "leads out"),
-            ("none.onnx", "is not there; looked at"),
+            ("none.onnx", "was not found; these paths were tried"),
         ] {
             let error = library.get(name).unwrap_err().to_string();
             assert!(error.contains(part), "{name}: {error}");

@@ -160,7 +160,7 @@ impl Conversion {
             Argument::Text(text) if text.chars().count() == 1 => text.chars().next(),
             _ => None,
         };
-        let char = char.ok_or_else(|| self.wrong("one char, or the number of one", value))?;
+        let char = char.ok_or_else(|| self.wrong("a char, or the number of a char", value))?;
         Ok((String::new(), char.to_string()))
     }
 

@@ -43,8 +43,8 @@ impl Throttle {
 pub(crate) fn held_back(lines: u64) -> String {
     match lines {
         0 => String::new(),
-        1 => "; 1 more like it was not logged".into(),
-        lines => format!("; {lines} more like it were not logged"),
+        1 => "; 1 similar line was not logged".into(),
+        lines => format!("; {lines} similar lines were not logged"),
     }
 }
 

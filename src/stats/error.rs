@@ -80,7 +80,7 @@ pub enum StatsError {
         last: i64,
     },
     /// A result that does not exist for this input, with the reason.
-    #[error("{name} is undefined: {reason}")]
+    #[error("{name} does not exist: {reason}")]
     Undefined {
         /// The statistic.
         name: &'static str,
@@ -113,7 +113,7 @@ pub enum StatsError {
     #[error("interrupted")]
     Interrupted,
     /// A computation that needs more memory than it may take.
-    #[error("{name} needs about {} of memory, and may take {}", bytes(*.needed), bytes(*.limit))]
+    #[error("{name} needs about {} of memory, and the limit is {}", bytes(*.needed), bytes(*.limit))]
     Memory {
         /// What needs it.
         name: &'static str,

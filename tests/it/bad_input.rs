@@ -237,7 +237,7 @@ fn mistakes_in_a_callback_say_what_and_where() {
             "field 'y' cannot hold a map; fields are double, int, string or bool",
         ),
         ("sleep", "sleep(1);", "a script cannot sleep"),
-        ("depth", "f(1);", "too many calls inside each other"),
+        ("depth", "f(1);", "calls are nested too deep"),
         ("index", "let a = [1]; a[3];", "array index 3 out of bounds: only 1 element in array"),
         ("eval", "eval(\"1\");", "'eval' is "),
         ("key", "new_point(#{ tim: 1 });", "new_point: unknown key 'tim'; known are time, name"),

@@ -47,11 +47,11 @@ fn an_option_that_is_not_declared_is_named() {
     check(
         "fn point(p, opt) { p.y = p[opt.feild]; emit(p); }",
         &[
-            "option 'field' is declared in info() and never read",
+            "option 'field' is declared in info(), but never read",
             "2: info() declares no option 'feild'; did you mean field?",
         ],
     );
-    check("fn point(p) { emit(p); }", &["option 'field' is declared in info() and never read"]);
+    check("fn point(p) { emit(p); }", &["option 'field' is declared in info(), but never read"]);
     // What stands behind a closure is no part of it.
     check(
         "fn point(p, opt) {\n let a = [1].map(|e| #{ k: e }).filter(|e| e.k > 0);\n p.y = p[opt.field];\n emit(p); }",
@@ -65,13 +65,13 @@ fn an_option_that_is_not_declared_is_named() {
 fn a_state_that_nothing_sets_is_named() {
     check(
         "fn point(p, opt) { this.n += 1; p.y = p[opt.field] + this.n; emit(p); }",
-        &["this.n is read and nothing sets it: there is no state()", "this.n is read"],
+        &["this.n is read, but nothing sets it: there is no state()", "this.n is read"],
     );
     check(
         "fn state(opt) { #{ window: moving_stats(3), field: opt.field } }\n\
          fn point(p, opt) { p.y = this.windw.push(p[opt.field]).mean; emit(p); }",
         &[
-            "this.windw is read and nothing sets it: state() does not return it; did you mean window?",
+            "this.windw is read, but nothing sets it: state() does not return it; did you mean window?",
         ],
     );
     check(
@@ -101,11 +101,11 @@ fn the_wrong_kind_of_emit_is_named() {
 fn a_change_of_a_copy_is_named() {
     check(
         "fn mark(p, x) { p.y = x; }\nfn point(p, opt) { mark(p, p[opt.field]); emit(p); }",
-        &["2: mark changes 'p', which is a copy, and does nothing with it"],
+        &["2: mark changes 'p', which is a copy, and does not use it"],
     );
     check(
         "fn mark(p, x) { p.y = x; p }\nfn point(p, opt) { mark(p, p[opt.field]); emit(p); }",
-        &["3: mark changes a copy of 'p', and what it returns is dropped: write p = mark(p…)"],
+        &["3: mark changes a copy of 'p', and its result is not used: write p = mark(p…)"],
     );
     check(
         "fn mark(p, x) { p.y = x; return p; }\nfn send(p) { p.z = 1; emit(p); }\n\
@@ -121,8 +121,8 @@ fn a_change_of_a_constant_is_named() {
     check(
         "const LIST = [1];\nfn point(p, opt) { LIST.push(2); global::LIST[0] = 3; if p.has(opt.field) { emit(p); } }",
         &[
-            "3: LIST is a constant: what changes is a copy",
-            "3: LIST is a constant: what changes is a copy",
+            "3: LIST is a constant: only a copy of it is changed",
+            "3: LIST is a constant: only a copy of it is changed",
         ],
     );
     check(
@@ -246,7 +246,7 @@ fn what_a_python_user_would_write_is_named() {
     );
     check(
         "fn point(p, opt) { for (k, v) in p.tags { p.y = opt.field; } emit(p); }",
-        &["2: p.tags is a map, over which `for` cannot go: write for e in p.tags.entries()"],
+        &["2: p.tags is a map, and `for` cannot loop over a map: write for e in p.tags.entries()"],
     );
     let options = "fn info() { #{ wants: \"batch\", provides: \"stream\", options: #{ n: \"int\", on: \"bool\" } } }\n";
     let body = "fn end_batch(b, opt) { let w = 1 / opt.n; if b[\"x\"] > 2 && opt.on { emit(b.point(#{ w: w })); } \
@@ -266,18 +266,18 @@ fn a_changed_copy_of_a_part_of_the_state_is_named() {
     check(
         &format!("{state}fn point(p, opt) {{ let w = this.w; w.push(p[opt.field]); emit(p); }}"),
         &[
-            "3: 'w' is a copy of this.w, and what changes is lost: change this.w itself, or set this.w = w",
+            "3: 'w' is a copy of this.w, and the change is lost: change this.w itself, or set this.w = w",
         ],
     );
     check(
         &format!(
             "{state}fn point(p, opt) {{ for row in this.rows {{ row.x = 2; }} p.y = opt.field; emit(p); }}"
         ),
-        &["3: 'row' is a copy of an element of this.rows, and what changes is lost"],
+        &["3: 'row' is a copy of an element of this.rows, and the change is lost"],
     );
     check(
         &format!("{state}fn point(p, opt) {{ this.w.push(p[opt.field]).push(2); emit(p); }}"),
-        &["3: push changes the copy that push answered with, which is lost"],
+        &["3: push changes the copy that push returns, and the copy is lost"],
     );
     // All of these mean what they say.
     for body in [

@@ -193,14 +193,14 @@ fn what_does_not_fit_the_edge_says_what_to_do() {
             HEAD_SS,
             "fn point(p) { emit(\"x\"); }",
             points_of_x(&[1.0]),
-            "emit takes a point, an array of points or a batch, not the string 'x'",
+            "emit needs a point, an array of points or a batch, not the string 'x'",
         ),
         (
             "emit_in_state",
             HEAD_SS,
             "fn state() { emit([]); }\nfn point(p) {}",
             points_of_x(&[1.0]),
-            "script.rhai:2:14: emit works in point, begin_batch and end_batch only (in state)",
+            "script.rhai:2:14: emit can be called in point, points, begin_batch and end_batch only (in state)",
         ),
     ] {
         let (before, error) = play_to_error(name, &format!("{head}\n{body}"), data);

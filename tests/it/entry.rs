@@ -145,7 +145,7 @@ fn a_name_that_is_no_script_is_refused_with_those_that_are() {
     assert!(twice.contains("write one .script('NAME')") && twice.contains(all), "{twice}");
     let module = refusal(&folder, &[("script", &[Text("tools")])]);
     assert!(
-        module.contains("'tools' in ") && module.contains("is a module and no script"),
+        module.contains("'tools' in ") && module.contains("is a module, not a script"),
         "{module}"
     );
     // There is no way out of the folder.
@@ -173,12 +173,12 @@ fn options_are_checked_against_the_script_that_is_named() {
     let missing = refusal(&folder, &[("script", &[Text("scale")]), ("field", &[Text("x")])]);
     assert_eq!(
         missing,
-        "script 'scale': option 'factor' is missing; it takes double (where the daemon says that there is no such property: .setDouble('factor', 1.5))"
+        "script 'scale': option 'factor' is missing; it takes double (if the daemon says that there is no such property, write .setDouble('factor', 1.5))"
     );
     let edges = refusal(&folder, &[("script", &[Text("sizes")]), ("size", &[Int(9)])]);
     assert!(
         edges.starts_with(
-            "script 'sizes': it is batch-to-stream, and this entry is for stream-to-stream scripts"
+            "script 'sizes': it is batch-to-stream, but this function is for stream-to-stream scripts"
         ) && edges.contains("\"--edges\", \"batch-to-stream\""),
         "{edges}"
     );
@@ -310,7 +310,7 @@ fn types_that_the_daemon_was_told_stay_while_a_script_has_them() {
     let check = feed(binary().args(["check", "--deny-warnings", "--dir"]).arg(&scripts), b"");
     assert_eq!(check.code, Some(1));
     let warning =
-        "option 'factor': it is double here and int in one, two; by the entry of the whole folder";
+        "option 'factor': it is double here, but int in one, two; in a task that uses the function of the whole folder";
     assert!(check.text().contains(warning), "{}", check.text());
     std::fs::remove_file(folder.path("scale.rhai")).unwrap();
     assert_eq!(

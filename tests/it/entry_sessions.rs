@@ -59,7 +59,7 @@ fn workers_share_the_groups_of_the_script_that_is_named() {
         for workers in ["1", "4"] {
             let run = udf(&folder, &["--workers", workers], requests.clone());
             assert_eq!(run.code, Some(0), "{}", run.stderr);
-            let told = run.stderr.contains("its groups share a state");
+            let told = run.stderr.contains("all groups share one state");
             assert_eq!(told, name == "total" && workers == "4", "{}", run.stderr);
             let points = run.points();
             assert_eq!(points.len(), 200);

@@ -79,7 +79,7 @@ fn a_version_that_is_said_is_not_asked_for() {
         &[],
     );
     assert_eq!(run.code, Some(0), "{}", run.stderr);
-    assert!(run.stderr.contains("does not say its version: it is taken for 1.x"), "{}", run.stderr);
+    assert!(run.stderr.contains("does not tell its version: 1.x is assumed"), "{}", run.stderr);
 }
 
 #[test]
@@ -135,8 +135,8 @@ fn rows_of_sql_that_are_odd_are_named() {
     for (body, why) in [
         ("{\"x\":1}\n", "row 1: it has no column 'time'"),
         ("{\"time\":1}\n{\"time\":\"noon\"}\n", "row 2: 'time' holds \"noon\""),
-        ("<html>\n", "row 1 is no JSON object"),
-        ("{\"time\":1,\"x\":", "row 1 is no JSON object"),
+        ("<html>\n", "row 1 is not a JSON object"),
+        ("{\"time\":1,\"x\":", "row 1 is not a JSON object"),
         ("{\"time\":1,\"x\":[1]}\n", "column 'x' holds [1]"),
     ] {
         let instead = vec![("/api/v3/query_sql", 200, body.to_owned())];
@@ -203,7 +203,7 @@ fn whoever_cannot_be_believed_is_not_asked_and_the_reason_is_said() {
     for (certificate, why) in [
         (Some("expired.pem"), "its certificate is not accepted: "),
         (Some("other-host.pem"), "its certificate is not accepted: "),
-        (None, "it does not speak TLS there"),
+        (None, "this port does not use TLS"),
     ] {
         let house = house(certificate);
         let url = house.url.replace("http://", "https://");

@@ -116,7 +116,7 @@ fn a_state_that_is_too_large_is_a_clear_error() {
     daemon.send(Request::Snapshot(Default::default()));
     let Answer::Error(error) = daemon.next() else { panic!() };
     let expected =
-        "the state cannot be stored: 1 groups take more than 10000 bytes; raise [limits] state";
+        "the state cannot be saved: 1 groups take more than 10000 bytes; raise [limits] state";
     assert!(error.error.contains(expected), "{}", error.error);
 }
 
@@ -237,7 +237,7 @@ fn a_call_that_runs_when_the_process_is_asked_to_end_is_ended_soon() {
         daemon.log.wait("made", 1);
         daemon.signal("TERM");
         // Not after a minute, which is what a call may take.
-        daemon.log.wait("the process was asked to end, and the call went on", 1);
+        daemon.log.wait("because the process was asked to end", 1);
         assert_eq!(daemon.wait().0, Some(1), "{call}");
     }
 }

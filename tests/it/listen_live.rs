@@ -70,7 +70,7 @@ fn the_writes_of_all_versions_are_taken_and_refused_as_their_clients_read_it() {
             "Authorization: Token t0ken\r\nContent-Encoding: zstd\r\n",
             "x",
             415,
-            "packed with gzip only",
+            "compressed with gzip only",
         ),
         (
             V2,

@@ -106,9 +106,9 @@ fn a_module_that_is_saved_renews_the_tasks_that_use_it_and_a_refused_task_is_see
     for text in [
         "\"status\":\"pass\"",
         "task refused",
-        "it is not at work",
+        "it is not running",
         "task user",
-        "the one before goes on",
+        "the previous version keeps running",
     ] {
         assert!(health.contains(text), "{health}");
     }

@@ -65,7 +65,7 @@ fn the_format_of_data_is_said_where_names_do_not_say_it() {
     let arguments = format!("replay SCRIPTS/mirror.rhai --data {}", data.display());
     let told = run(&arguments, b"");
     assert_eq!(told.code, Some(1));
-    assert!(told.stderr.contains("or say it with --data-format"), "{}", told.stderr);
+    assert!(told.stderr.contains("give --data-format"), "{}", told.stderr);
     shows(&format!("{arguments} --data-format lp"), b"", "m,h=a  x=1.0");
     refuses(
         &format!("{arguments} --data-format lp --time-column t"),

@@ -225,7 +225,7 @@ fn a_rollback_restores_the_model_with_the_script() {
     assert!(close(watched(&folder, &rows[quiet], &mut daemon), new[quiet]));
     // The new model makes the script fail where the old one does not.
     assert!(close(watched(&folder, &rows[worst], &mut daemon), old[worst]));
-    daemon.log.wait("is rolled back to", 1);
+    daemon.log.wait("so that version runs again", 1);
     assert!(close(watched(&folder, &rows[quiet], &mut daemon), old[quiet]));
 }
 
@@ -269,7 +269,7 @@ fn a_snapshot_holds_the_name_of_the_model_and_tells_of_another_digest() {
     assert_eq!(run.points()[0].fields_int["n"], 2);
     let want = known("lgbm_reg")["outputs"]["variable"]["data"][0].as_f64().unwrap();
     assert!(close(run.points()[0].fields_double["value"], want));
-    assert!(run.stderr.contains("the snapshot was taken with"), "{}", run.stderr);
+    assert!(run.stderr.contains("the snapshot was made with version"), "{}", run.stderr);
 }
 
 #[test]
@@ -325,7 +325,7 @@ fn annotate_says_what_a_model_of_windows_and_a_point_without_a_field_lack() {
     let windows = folder("model-annotate-window", &[("torch_lstm.onnx", "lstm.onnx")], &script);
     let run_of = |folder: &Folder| run(folder, vec![point(1, "g", &[("x", 1.0)])]);
     let stderr = run_of(&windows).stderr;
-    assert!(stderr.contains("keep them in the state with rows("), "{stderr}");
+    assert!(stderr.contains("keep rows in the state with rows("), "{stderr}");
     let script = format!(
         "fn state() {{ #{{ m: model(\"pump.onnx\", #{{ features: {FEATURES} }}) }} }}\n\
          fn points(c) {{ c.annotate(this.m, \"m\"); emit(c); }}"

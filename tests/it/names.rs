@@ -37,7 +37,7 @@ fn names_that_nothing_has_are_told_with_the_nearest() {
     for (arguments, expected) in [
         (
             ["--measurement", "cpuu"],
-            "warning: no point is of measurement 'cpuu'; did you mean 'cpu'?",
+            "warning: no point has the measurement 'cpuu'; did you mean 'cpu'?",
         ),
         (
             ["--group-by", "hosst"],
@@ -104,7 +104,7 @@ fn an_output_over_its_input_is_refused() {
         let run = replay(&script, &data, &["-o", output.to_str().unwrap()]);
         assert_eq!(run.code, Some(1), "{}", run.stderr);
         assert!(
-            run.stderr.contains("is read by the replay, which would destroy it"),
+            run.stderr.contains("writing to it would destroy it"),
             "{}",
             run.stderr
         );

@@ -150,11 +150,11 @@ fn a_resource_that_no_node_meets_is_told_with_the_nearest() {
         assert_eq!(run.code, Some(0), "{}", run.stderr);
         run.stderr
     };
-    assert!(!replay(&[]).contains("nothing scales"));
+    assert!(!replay(&[]).contains("no node scales"));
     let told = replay(&["--replicas", "wbe=4"]);
     assert!(
-        told.contains("replicas are given of 'wbe', which nothing scales; did you mean 'web'?"),
+        told.contains("--replicas names 'wbe', which no node scales; did you mean 'web'?"),
         "{told}"
     );
-    assert_eq!(told.matches("nothing scales").count(), 1, "{told}");
+    assert_eq!(told.matches("no node scales").count(), 1, "{told}");
 }

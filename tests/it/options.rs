@@ -113,31 +113,31 @@ fn one_that_is_wrong_is_told_what_would_be_right() {
             "missing",
             r#"field: "string""#,
             &[] as Given<'_>,
-            "option 'field' is missing; it takes string; if kapacitord says that there is no such property, restart it: it asks for info() only when it starts",
+            "option 'field' is missing; it takes string; if kapacitord says that there is no such property, restart it: it reads info() only when it starts",
         ),
         (
             "unknown",
             r#"size: #{ type: "int", default: 1 }"#,
             &[("sise", &[Int(1)])],
-            "option 'sise' is unknown; the script declares size; if info() has changed, restart kapacitord, which asks for it only when it starts",
+            "option 'sise' is unknown; the script declares size; if info() has changed, restart kapacitord, which reads it only when it starts",
         ),
         (
             "none",
             "",
             &[("a", &[Int(1)])],
-            "option 'a' is unknown; the script declares none; if info() has changed, restart kapacitord, which asks for it only when it starts",
+            "option 'a' is unknown; the script declares none; if info() has changed, restart kapacitord, which reads it only when it starts",
         ),
         (
             "type",
             r#"a: "double""#,
             &[("a", &[Int(1)])],
-            "option 'a': wants double, got int; if info() has changed, restart kapacitord, which asks for it only when it starts",
+            "option 'a': wants double, got int; if info() has changed, restart kapacitord, which reads it only when it starts",
         ),
         (
             "count",
             r#"a: ["int", "int"]"#,
             &[("a", &[Int(1)])],
-            "option 'a': takes 2 arguments, got 1; if info() has changed, restart kapacitord, which asks for it only when it starts",
+            "option 'a': takes 2 arguments, got 1; if info() has changed, restart kapacitord, which reads it only when it starts",
         ),
         (
             "twice",
@@ -182,7 +182,7 @@ fn every_wrong_option_is_in_one_message() {
         &[("size", &[Int(1)]), ("alpha", &[Int(1)]), ("beta", &[Double(0.1)])],
         "option 'size': must be at least 2, got 1; option 'alpha': wants double, got int; \
          option 'beta' is unknown; the script declares alpha, field, size; \
-         option 'field' is missing; it takes string; if info() has changed, restart kapacitord, which asks for it only when it starts",
+         option 'field' is missing; it takes string; if info() has changed, restart kapacitord, which reads it only when it starts",
     );
 }
 

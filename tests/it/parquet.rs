@@ -110,7 +110,7 @@ mod with {
         std::fs::write(&path, "m x=1 1\n").unwrap();
         let bad = text(path);
         let error = run(&[&script("mirror"), "--data", &bad], 1).stderr;
-        assert!(error.contains("bad.parquet: not a file of Parquet: "), "{error}");
+        assert!(error.contains("bad.parquet: it is not a Parquet file: "), "{error}");
         for at in (0..bytes.len()).step_by(97) {
             let mut damaged = bytes.clone();
             damaged[at] ^= 0x55;

@@ -41,11 +41,11 @@ fn a_wrong_precision_is_suspected() {
 fn an_empty_file_is_told() {
     let folder = Folder::new("empty");
     for (name, content, what) in [
-        ("empty.lp", "", "there is no point in it: it is empty"),
-        ("comments.lp", "# nothing\n\n", "there is no point in it: it is empty, or holds comments"),
-        ("names.csv", "time,x\n", "there is no point in it: its line of names is the only one"),
-        ("empty.srpl", "", "there is no point in it: the recording is empty"),
-        ("empty.bin", "", "there is no point in it: it is empty"),
+        ("empty.lp", "", "it has no points: it is empty"),
+        ("comments.lp", "# nothing\n\n", "it has no points: it is empty, or has comments"),
+        ("names.csv", "time,x\n", "it has no points: it has a line with names, but no rows"),
+        ("empty.srpl", "", "it has no points: the recording is empty"),
+        ("empty.bin", "", "it has no points: it is empty"),
     ] {
         let run = mirror(&folder.write(name, content), &[]);
         assert_eq!(run.code, Some(0), "{name}: {}", run.stderr);
@@ -69,7 +69,7 @@ fn a_byte_order_mark_and_windows_line_ends_are_no_part_of_the_data() {
     std::fs::write(folder.path("wide.lp"), b"\xff\xfem\0 \0x\0=\x001\0").unwrap();
     let run = mirror(&folder.path("wide.lp"), &[]);
     assert!(
-        run.stderr.contains("begins as UTF-16 does: write it again as UTF-8"),
+        run.stderr.contains("seems to be UTF-16: save it as UTF-8"),
         "{}",
         run.stderr
     );

@@ -81,7 +81,7 @@ fn a_recording_of_another_number_of_queries_is_refused() {
     let data = recording(&folder, "one.brpl", &[&batch("views", 1, "value", 700.0)]);
     let run = replay(&script, &data, &[]);
     assert_eq!(run.code, Some(1));
-    let expected = "the data has batches of 1 queries and the script asks 2";
+    let expected = "the data has batches of 1 queries, but the script has 2";
     assert!(run.stderr.contains(expected), "{}", run.stderr);
 }
 

@@ -295,7 +295,7 @@ fn another_script_other_options_and_other_nodes_start_fresh_or_are_refused() {
     let from = |more: &[&str], code| left.run(&[&state[..], more].concat(), code).stderr;
     assert_eq!(from(&["--set", "size=5", "--crit", "avg > 90"], 0).lines().count(), 1);
     let other = from(&["--set", "size=6"], 0);
-    assert!(other.contains("made with options") && other.contains("starting fresh"), "{other}");
+    assert!(other.contains("made with options") && other.contains("starts fresh"), "{other}");
     let conditions = from(&["--set", "size=5", "--crit", "avg > 8"], 0);
     assert!(
         conditions.contains("alert3: the state is that of")
@@ -328,8 +328,8 @@ fn files_that_are_no_state_are_refused() {
     for (bytes, expected) in [
         (b"m x=1 1\n".to_vec(), "it is not a state of rhai-udf (8 bytes)"),
         (Vec::new(), "it is not a state of rhai-udf (0 bytes)"),
-        (bytes[..bytes.len() - 1].to_vec(), "it is damaged: the checksum does not fit"),
-        (flipped, "it is damaged: the checksum does not fit"),
+        (bytes[..bytes.len() - 1].to_vec(), "it is damaged: its checksum is wrong"),
+        (flipped, "it is damaged: its checksum is wrong"),
         (newer, "it has version 9; this rhai-udf reads version 1"),
     ] {
         let path = left.folder.path("bad.rudt");
@@ -342,7 +342,7 @@ fn files_that_are_no_state_are_refused() {
     assert!(error.contains("/nope: cannot be read: "), "{error}");
     // A file that is read is not written over, and a run that fails keeps no state.
     let error = left.run(&["--set", "size=5", "--save-state", &left.data], 1).stderr;
-    assert!(error.contains("this file is read by the replay"), "{error}");
+    assert!(error.contains("the replay reads this file"), "{error}");
     std::fs::write(left.folder.path("data.lp"), "m x=1 1\nm x= 2\n").unwrap();
     let none = text(left.folder.path("none.rudt"));
     left.run(&["--set", "size=5", "--save-state", &none], 1);

@@ -120,14 +120,14 @@ fn messages_say_what_where_and_what_to_do() {
         ),
         (
             "fn point(p) { let total = (); p.y = total + 1; }",
-            "total is (), so it was never set (no function + ((), i64))",
+            "total is (), so it was not set (no function + ((), i64))",
         ),
-        ("fn state() { #{} }\nfn point(p) { this.n += 1; }", "this.n is (), so it was never set"),
+        ("fn state() { #{} }\nfn point(p) { this.n += 1; }", "this.n is (), so it was not set"),
         (
             "fn point(p) { p.y = p.feild + 1; }",
             "field 'feild' is missing; the point has x (double)",
         ),
-        ("fn point(p) { let n = 5; for v in n { } }", "`for` goes through an array, a series"),
+        ("fn point(p) { let n = 5; for v in n { } }", "`for` needs an array, a series"),
     ] {
         let error = error("messages", body);
         assert!(error.contains(expected), "{body}: {error}");

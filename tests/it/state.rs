@@ -166,7 +166,7 @@ fn what_cannot_be_stored_is_named_when_the_snapshot_is_asked_for() {
     let data = [xs("", &[1.0]), vec![Request::Snapshot(SnapshotRequest {})]].concat();
     let (_, error) = play_to_error("unstorable", &script, data);
     assert!(
-        error.starts_with("the state cannot be stored: a Fn cannot be stored; keep"),
+        error.starts_with("the state cannot be saved: a Fn cannot be stored; keep"),
         "{error}"
     );
 }
@@ -225,7 +225,7 @@ fn damaged_and_foreign_snapshots_start_fresh_or_are_refused_by_config() {
     let mut newer = good;
     newer[4] = 9;
     for (snapshot, why) in [
-        (damaged, "it is damaged: the checksum does not fit"),
+        (damaged, "it is damaged: its checksum is wrong"),
         (newer, "it has version 9; this rhai-udf reads version 3"),
         (b"gob".to_vec(), "it is not a snapshot of rhai-udf (3 bytes)"),
         (Vec::new(), "it is not a snapshot of rhai-udf (0 bytes)"),
@@ -233,7 +233,7 @@ fn damaged_and_foreign_snapshots_start_fresh_or_are_refused_by_config() {
         let input = stream(vec![init(&[]), restore(snapshot)]);
         let fresh = run_udf(&path, &input);
         assert_eq!(lines(&fresh.answers()), ["init", "restore"]);
-        assert!(fresh.stderr.contains(&format!("{why}; starting fresh")), "{}", fresh.stderr);
+        assert!(fresh.stderr.contains(&format!("{why}; the task starts fresh")), "{}", fresh.stderr);
         let config = folder.write("strict.toml", "[state]\non_snapshot = 'refuse'");
         let strict = feed(binary().arg("run").arg(&path).arg("--config").arg(config), &input);
         let got = lines(&strict.answers());

@@ -299,9 +299,9 @@ fn a_recipe_that_contradicts_itself_is_refused() {
     for (arguments, why) in [
         (
             &["--field", "x=1", "--event", "at=5s field=y add=1"][..],
-            "the field 'y', which is not made",
+            "the field 'y', which the recipe does not make",
         ),
-        (&["--field", "x=1", "--event", "at=5m add=1"], "is not in the data"),
+        (&["--field", "x=1", "--event", "at=5m add=1"], "lies outside the data"),
         (&["--field", "x=1", "--event", "at=5s"], "changes nothing"),
         (&["--field", "x=tt * 2"], "variables are t, n"),
         (&["--field", "x=1", "--tag", "t=a"], "the name of a variable"),

@@ -339,7 +339,7 @@ fn a_version_that_fails_in_one_worker_is_rolled_back_in_all() {
     daemon.send(point(1, "a", &[("x", 9.0)]));
     let point = daemon.point();
     assert_eq!((point.fields_double["n"], point.fields_double["version"]), (3.0, 1.0));
-    daemon.log.wait("is rolled back to", 1);
+    daemon.log.wait("so that version runs again", 1);
     // The other workers follow between two messages of theirs.
     daemon.log.wait("so the other workers do the same", 1);
     assert_eq!(count_all(&mut daemon), [(4.0, 1.0), (3.0, 1.0), (3.0, 1.0), (3.0, 1.0)]);
@@ -660,10 +660,10 @@ fn a_replay_that_cannot_be_spread_says_why_if_it_was_asked_to_be() {
     let limited = folder.write("limited.toml", "[limits]\ngroups = 3");
     let limited = limited.to_str().unwrap();
     for (script, arguments, why) in [
-        (&script, vec![], "there is one group (--group-by makes several)"),
-        (&shared, vec!["--group-by", "host"], "its groups share a state"),
-        (&several, vec!["--save-state", state], "its |from() nodes group in several ways"),
-        (&script, vec!["--group-by", "host", "--config", limited], "look at all groups"),
+        (&script, vec![], "there is only one group (--group-by makes several)"),
+        (&shared, vec!["--group-by", "host"], "all groups share one state"),
+        (&several, vec!["--save-state", state], "its |from() nodes group in different ways"),
+        (&script, vec!["--group-by", "host", "--config", limited], "apply to all groups together"),
         (&tick, vec![], "|union() brings groups"),
     ] {
         let play = |more: &[&str]| {

@@ -77,7 +77,7 @@ pub enum CronError {
     )]
     Fields(String, usize),
     /// A field that cannot be read.
-    #[error("'{text}' is no {field}")]
+    #[error("'{text}' is not a valid {field}")]
     Field {
         /// What is wrong.
         text: String,

@@ -30,7 +30,7 @@ pub enum LineError {
         limit: usize,
     },
     /// An unsigned number beyond the signed ones.
-    #[error("field '{0}' is beyond 64-bit signed integers")]
+    #[error("field '{0}' does not fit into a signed 64-bit integer")]
     Unsigned(String),
 }
 

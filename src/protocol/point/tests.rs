@@ -108,7 +108,7 @@ fn broken_messages_say_where() {
     let error = Point::from_message(&[0x42, 0x03, 0x0a, 0x09, 0x61]).unwrap_err().to_string();
     assert_eq!(
         error,
-        "Point: not a valid message: a length that goes beyond the message at byte 4"
+        "Point: not a valid message: a length reaches beyond the end of the message at byte 4"
     );
 }
 

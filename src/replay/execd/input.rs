@@ -97,7 +97,7 @@ impl<R: Read> Input<R> {
                 Next::Bad(error, line) => {
                     self.desk.0.bad.fetch_add(1, Ordering::Relaxed);
                     if let Some(held) = self.bad.pass() {
-                        log::error!("a line is passed by: {error}: {line}{}", held_back(held));
+                        log::error!("a line is skipped: {error}: {line}{}", held_back(held));
                     }
                 }
             }

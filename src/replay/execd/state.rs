@@ -78,8 +78,8 @@ impl StateKeeper {
             ..TaskState::default()
         };
         match state.write(&self.path, []) {
-            Ok(()) => log::debug!("the state is kept in {}", self.path.display()),
-            Err(error) => log::error!("the state cannot be kept: {error}"),
+            Ok(()) => log::debug!("the state is saved in {}", self.path.display()),
+            Err(error) => log::error!("the state cannot be saved: {error}"),
         }
     }
 }

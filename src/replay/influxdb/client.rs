@@ -251,7 +251,7 @@ impl Client {
         };
         if status.is_redirection() {
             let to = header("location").unwrap_or_else(|| "another address".into());
-            let message = format!("it says to ask {to}: give that address");
+            let message = format!("it redirects to {to}: give that address");
             return Err(self.refused(status.as_u16(), &message));
         }
         let pause = header("retry-after").and_then(|text| text.trim().parse().ok());
@@ -282,14 +282,14 @@ impl Client {
     pub(super) fn refused(&self, status: u16, message: &str) -> InfluxError {
         let hint = match (status, &self.access.login) {
             (401, Login::Nobody) => {
-                "; say who asks: INFLUX_TOKEN or --token-file, INFLUX_USERNAME and INFLUX_PASSWORD"
+                "; give a token (INFLUX_TOKEN or --influxdb-token-file), or a user (INFLUX_USERNAME and INFLUX_PASSWORD)"
             }
             (401, Login::User(..)) if self.api.get().is_some_and(|api| *api != Api::One) => {
-                "; this InfluxDB takes tokens: INFLUX_TOKEN or --token-file"
+                "; this InfluxDB needs a token: INFLUX_TOKEN or --influxdb-token-file"
             }
             (401, Login::User(..)) => "; are the user and the password right?",
             (401, Login::Token(_)) => "; is the token right, and has it not expired?",
-            (403, _) => "; whoever asks may not do that",
+            (403, _) => "; this user or token does not have the permission",
             (400, _) if message.contains("HTTPS server") => "; write https:// in place of http://",
             _ => "",
         };

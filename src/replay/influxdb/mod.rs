@@ -78,7 +78,7 @@ pub enum InfluxError {
     },
     /// The server does not encrypt.
     #[error(
-        "InfluxDB at {url}: it does not speak TLS there: write http://, or give the port that does"
+        "InfluxDB at {url}: this port does not use TLS: write http://, or give the port with TLS"
     )]
     NoTls {
         /// The address.
@@ -100,7 +100,7 @@ pub enum InfluxError {
     },
     /// An InfluxDB 2 is written to, and no organization is named.
     #[error(
-        "InfluxDB at {url}: version 2 wants an organization: give --influxdb-org NAME, or set INFLUX_ORG"
+        "InfluxDB at {url}: version 2 needs an organization: give --influxdb-org NAME, or set INFLUX_ORG"
     )]
     NoOrganization {
         /// The address.
@@ -125,7 +125,7 @@ pub enum InfluxError {
         message: String,
     },
     /// The answer is not what such a database says.
-    #[error("InfluxDB at {url}: not understood: {message}")]
+    #[error("InfluxDB at {url}: its answer cannot be read: {message}")]
     Answer {
         /// The address.
         url: String,

@@ -27,7 +27,7 @@ pub struct SqlQuery {
 #[non_exhaustive]
 pub enum SqlError {
     /// It asks for all times.
-    #[error("it has to say for which time it asks: WHERE time >= $start AND time < $stop")]
+    #[error("the range of time is missing: add WHERE time >= $start AND time < $stop")]
     NoTimes,
     /// It changes something.
     #[error("not a SELECT")]
@@ -148,7 +148,7 @@ impl Database for SqlDatabase {
             }
             let row = serde_json::from_slice::<Map<String, Value>>(&line);
             let row =
-                row.map_err(|error| odd(format!("row {number} is no JSON object: {error}")))?;
+                row.map_err(|error| odd(format!("row {number} is not a JSON object: {error}")))?;
             let added = groups.add(row, &self.tags);
             added.map_err(|why| odd(format!("row {number}: {why}")))?;
         }
@@ -167,7 +167,7 @@ enum RowProblem {
     Told(String),
     #[error("it has no column 'time'; ask for it, as in SELECT time, …")]
     NoTime,
-    #[error("'time' holds {0}, which is no time")]
+    #[error("'time' holds {0}, which is not a time")]
     Time(Value),
     #[error("it has no column '{0}', which --group-by names")]
     NoTag(String),

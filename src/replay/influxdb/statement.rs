@@ -26,19 +26,19 @@ pub struct SelectStatement {
 #[non_exhaustive]
 pub enum StatementError {
     /// It is no `SELECT`.
-    #[error("not a SELECT … FROM …")]
+    #[error("it must be a SELECT … FROM …")]
     NoSelect,
     /// It writes.
-    #[error("a query for a task must not write: leave out INTO")]
+    #[error("the query of a task must not write: leave out INTO")]
     Into,
     /// A comment would hide the condition that is added.
-    #[error("a comment to the end of the line hides what is added: use /* */")]
+    #[error("a comment to the end of the line would hide the condition that is added: use /* */")]
     Comment,
     /// It ends with a semicolon.
     #[error("leave out the ; at the end")]
     Semicolon,
     /// There are several.
-    #[error("more than one statement")]
+    #[error("it must be one statement")]
     Several,
     /// A parenthesis has no partner.
     #[error("parentheses do not match")]

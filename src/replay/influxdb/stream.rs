@@ -75,8 +75,7 @@ impl Measurements {
             let tags = column(client, &format!("SHOW TAG KEYS{} FROM {from}", places.on))?;
             if let Some(both) = tags.iter().find(|tag| types.contains_key(*tag)) {
                 let message = format!(
-                    "measurement '{name}' has '{both}' both as a tag and as a field, which a \
-                     query cannot tell apart"
+                    "measurement '{name}' has a tag and a field of the same name '{both}', which a query cannot tell apart"
                 );
                 return Err(ReplayError::Unfit(message));
             }

@@ -28,7 +28,7 @@ pub(super) fn find_out(client: &Client) -> Result<Api, InfluxError> {
             "" => "no reason given",
             text => text,
         };
-        let message = format!("{text} (this was /ping, to find out which InfluxDB it is)");
+        let message = format!("{text} (the request was /ping, which asks for the version)");
         return Err(client.refused(status, &message));
     }
     let (_, known, _) = look(client, "/health")?;
@@ -37,7 +37,7 @@ pub(super) fn find_out(client: &Client) -> Result<Api, InfluxError> {
     }
     let api = if matches!(client.access().login, Login::Token(_)) { Api::Two } else { Api::One };
     log::warn!(
-        "InfluxDB at {} does not say its version: it is taken for {api}.x; say it with --influxdb-api",
+        "InfluxDB at {} does not tell its version: {api}.x is assumed; set it with --influxdb-api",
         client.url()
     );
     Ok(api)

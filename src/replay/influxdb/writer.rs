@@ -103,7 +103,7 @@ impl PointWriter {
 
     fn send(&mut self, (database, policy): &(String, String), lines: &str, points: usize) {
         if database.is_empty() {
-            let why = "no database is named: write .database('…') in |influxDBOut()";
+            let why = "the database is missing: write .database('…') in |influxDBOut()";
             self.fail(why.into(), points as u64);
             return;
         }
@@ -127,7 +127,7 @@ impl PointWriter {
         }
         let named = rejected.lines.len();
         if named > most && most > 0 {
-            log::warn!("InfluxDB at {url}: further lines that it refuses are counted only");
+            log::warn!("InfluxDB at {url}: from now on, lines that it refuses are only counted");
         }
         self.told += named.min(most);
         rejected.points
@@ -137,7 +137,7 @@ impl PointWriter {
         if self.is_live
             && let Some(held) = self.failures.pass()
         {
-            log::error!("{why}; points that are not written: {points}{}", held_back(held));
+            log::error!("{why}; {points} points were not written{}", held_back(held));
         }
         self.failed += points;
         *self.errors.entry(why).or_default() += points;

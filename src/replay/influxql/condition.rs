@@ -132,14 +132,14 @@ pub(super) fn literal_time(expression: &Expression) -> Result<i64, NotUnderstood
     match expression {
         Expression::Text(text) => crate::protocol::time::read_utc(text)
             .or_else(|| crate::protocol::time::read_utc(&format!("{text} 00:00:00")))
-            .ok_or_else(|| format!("'{text}' is no time").into()),
+            .ok_or_else(|| format!("'{text}' is not a time").into()),
         Expression::Number(ns) => Ok(*ns as i64),
         Expression::Binary(sign @ ("+" | "-"), left, right) => {
             let (left, right) = (literal_time(left)?, literal_time(right)?);
             Ok(if *sign == "+" { left.saturating_add(right) } else { left.saturating_sub(right) })
         }
         _ => {
-            Err("time is compared with a date or nanoseconds; the task gives the times itself"
+            Err("time is compared with a date or with nanoseconds; leave the condition out, because the task adds the times of each query"
                 .into())
         }
     }

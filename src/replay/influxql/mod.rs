@@ -61,7 +61,7 @@ impl Table {
         let mut scratch = Scratch::default();
         while let Some(item) = source.next(&mut scratch)? {
             if item != Item::Point {
-                let message = "the data is no points: queries are answered from points";
+                let message = "queries can be answered from points only, and the data is batches or captured requests";
                 return Err(ReplayError::Unfit(message.into()));
             }
             self.push(&scratch.point);

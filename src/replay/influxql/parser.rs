@@ -69,7 +69,7 @@ pub(super) fn parse(text: &str) -> Result<Select, NotUnderstood> {
     }
     match parser.peek() {
         None => Ok(select),
-        Some(token) => Err(format!("{} is not known without a database", shown(token)).into()),
+        Some(token) => Err(format!("{} can be used with a database only: give --influxdb", shown(token)).into()),
     }
 }
 
@@ -164,7 +164,7 @@ impl Parser {
             name = self.part()?;
         }
         if matches!(self.peek(), Some(Token::Sign(","))) {
-            return Err("several measurements need a database: read them with --influxdb".into());
+            return Err("a query of several measurements needs a database: give --influxdb".into());
         }
         Ok(name)
     }
@@ -172,10 +172,10 @@ impl Parser {
     fn part(&mut self) -> Result<String, NotUnderstood> {
         match self.peek() {
             Some(Token::Sign("(")) => {
-                Err("a query of a query needs a database: read it with --influxdb".into())
+                Err("a query of a query needs a database: give --influxdb".into())
             }
             Some(Token::Regex(_)) => {
-                Err("measurements by a pattern need a database: read them with --influxdb".into())
+                Err("a pattern for measurements needs a database: give --influxdb".into())
             }
             _ => self.name(),
         }
@@ -192,7 +192,7 @@ impl Parser {
                     select.time = Some((every, offset));
                 }
                 Token::Word(tag) | Token::Name(tag) => select.tags.push(tag),
-                token => return Err(format!("{} is no tag to group by", shown(&token)).into()),
+                token => return Err(format!("{} cannot be grouped by; write the name of a tag", shown(&token)).into()),
             }
             if !self.sign(",") {
                 return Ok(());
@@ -348,8 +348,7 @@ impl Parser {
                 Some((name, function)) => (*function, *name),
                 None => {
                     return Err(format!(
-                        "{word}() needs a database: read the data with --influxdb, or compute it in the \
-                         TICKscript"
+                        "{word}() needs a database: give --influxdb, or compute it in the TICKscript"
                     ).into());
                 }
             },

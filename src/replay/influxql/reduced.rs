@@ -183,7 +183,7 @@ fn one(value: &Expression, rows: &[&Row]) -> Result<Value, NotUnderstood> {
                     series.value(i).map_or(Value::Missing, |value| (&value).into())
                 }
                 Some(Reduced::Many(_) | Reduced::Made(_)) => {
-                    return Err(format!("{word}() stands alone in a query").into());
+                    return Err(format!("{word}() must be the only function of a query").into());
                 }
                 None => Value::Missing,
             }

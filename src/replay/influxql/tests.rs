@@ -107,10 +107,10 @@ fn what_needs_a_database_is_refused_by_name() {
     for (query, why) in [
         ("SELECT derivative(idle) FROM cpu", "derivative() needs a database"),
         ("SELECT x FROM (SELECT y FROM z)", "a query of a query needs a database"),
-        ("SELECT x FROM /c.*/", "measurements by a pattern"),
+        ("SELECT x FROM /c.*/", "a pattern for measurements"),
         ("SELECT x FROM a, b", "several measurements"),
         ("SELECT idle, mean(idle) FROM cpu", "fields or for functions"),
-        ("SELECT x FROM cpu tz('x')", "tz is not known without a database"),
+        ("SELECT x FROM cpu tz('x')", "tz can be used with a database only"),
         ("SELECT FROM cpu", "FROM is expected"),
         ("SELECT x FROM cpu WHERE time > 'soon'", "'soon' is no time"),
     ] {

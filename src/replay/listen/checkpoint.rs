@@ -66,7 +66,7 @@ pub enum StateFolderError {
     Used(PathBuf),
     /// A file is damaged, or of another version.
     #[error(
-        "--state-dir: {0}: it is damaged, or another version of rhai-udf wrote it; move it away to begin anew"
+        "--state-dir: {0}: it is damaged, or was written by another version of rhai-udf; move it away to start without a state"
     )]
     Damaged(PathBuf),
     /// The journal cannot be used.
@@ -76,7 +76,7 @@ pub enum StateFolderError {
     #[error("--state-dir: {0}")]
     Write(#[from] OutputFileError),
     /// The states cannot be put into bytes.
-    #[error("--state-dir: the state cannot be kept: {0}")]
+    #[error("--state-dir: the state cannot be saved: {0}")]
     Encode(postcard::Error),
 }
 

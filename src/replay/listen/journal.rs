@@ -166,7 +166,7 @@ impl Held {
         for (first, path) in parts {
             let before = held.deliveries.len();
             if any && first != held.next {
-                let message = format!("points from {} to {first} are missing before it", held.next);
+                let message = format!("the points from {} to {first}, which come before it, are missing", held.next);
                 return Err(JournalError { path, message });
             }
             let end = held.part(&path, first, budget)?;
@@ -206,14 +206,14 @@ impl Held {
             } else {
                 Err(JournalError {
                     path: path.into(),
-                    message: "it is no journal of this rhai-udf".into(),
+                    message: "it is not a journal of this version of rhai-udf".into(),
                 })
             };
         };
         while !rest.is_empty() {
             let Some((entry, after)) = entry(rest) else {
                 log::warn!(
-                    "{}: the last {} bytes are no whole request: cut off, so not acknowledged, or damaged",
+                    "{}: the last {} bytes are not a whole request; they were cut off before the request was acknowledged, or are damaged",
                     path.display(),
                     rest.len()
                 );

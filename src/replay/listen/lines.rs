@@ -85,7 +85,7 @@ impl Checker {
                 return Err(too_large().into());
             }
             if !share.grow(read) {
-                let reason = "too many bytes wait to be played: send it again in a moment";
+                let reason = "too many bytes wait to be processed: send the request again in a moment";
                 return Err(Refusal::new(503, reason).into());
             }
             let ended = read == 0;
@@ -98,7 +98,7 @@ impl Checker {
 }
 
 pub(super) fn too_large() -> Refusal {
-    Refusal::new(413, format!("the body is larger than {BODY} bytes: send smaller batches"))
+    Refusal::new(413, format!("the body is larger than {BODY} bytes: send smaller requests"))
 }
 
 impl Lines<'_> {

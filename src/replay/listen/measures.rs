@@ -117,13 +117,13 @@ impl Measures {
         family(
             "bytes_waiting",
             "gauge",
-            "Bytes of requests that wait to be played.",
+            "Bytes of requests that wait to be processed.",
             &one(waiting),
         );
         family(
             "checkpoints_failed_total",
             "counter",
-            "States of tasks that could not be kept.",
+            "Checkpoints that could not be written.",
             &one(self.checkpoints_failed.load(Ordering::Relaxed)),
         );
         let tasks = self.tasks.lock().unwrap_or_else(PoisonError::into_inner);
@@ -134,7 +134,7 @@ impl Measures {
         }
         let up =
             up.iter().map(|(name, up)| (format!("{{task=\"{}\"}}", escaped(name)), up.to_string()));
-        family("task_up", "gauge", "Whether a task is at work.", &up.collect::<Vec<_>>());
+        family("task_up", "gauge", "1 if the task is running.", &up.collect::<Vec<_>>());
         families_of_tasks(&mut family, &tasks);
         out
     }
@@ -153,32 +153,32 @@ fn families_of_tasks(
             family(name, kind, help, &samples.collect::<Vec<_>>());
         };
     let text = |value: u64| Some(value.to_string());
-    by_task("task_points_total", "counter", "Points that a task was given.", &|m| text(m.points));
+    by_task("task_points_total", "counter", "Points that the task has received.", &|m| text(m.points));
     by_task(
         "task_alerts_total",
         "counter",
-        "Alerts whose level changed to another than OK.",
+        "Alerts whose level changed to a level other than OK.",
         &|m| text(m.alerts),
     );
-    by_task("task_errors_total", "counter", "What nodes and functions could not take.", &|m| {
+    by_task("task_errors_total", "counter", "Errors of nodes and functions.", &|m| {
         text(m.errors)
     });
-    by_task("task_reloads_total", "counter", "New versions that took over.", &|m| {
+    by_task("task_reloads_total", "counter", "New versions that have taken over.", &|m| {
         text(m.reloads.0)
     });
-    by_task("task_reloads_failed_total", "counter", "New versions that did not take over.", &|m| {
+    by_task("task_reloads_failed_total", "counter", "New versions that were refused.", &|m| {
         text(m.reloads.1)
     });
-    by_task("task_ticks_total", "counter", "Ticks of queries that were asked.", &|m| {
+    by_task("task_ticks_total", "counter", "Ticks at which the queries were run.", &|m| {
         text(m.ticks?.0)
     });
-    by_task("task_ticks_failed_total", "counter", "Ticks without an answer.", &|m| {
+    by_task("task_ticks_failed_total", "counter", "Ticks at which a query failed.", &|m| {
         text(m.ticks?.1)
     });
-    by_task("task_ticks_missed_total", "counter", "Ticks that passed unasked.", &|m| {
+    by_task("task_ticks_missed_total", "counter", "Ticks at which the queries were not run.", &|m| {
         text(m.ticks?.2)
     });
-    by_task("task_time_seconds", "gauge", "The time of a task's latest data.", &|m| {
+    by_task("task_time_seconds", "gauge", "The time of the latest data of the task.", &|m| {
         Some(format!("{:.3}", m.time? as f64 / 1e9))
     });
 }

@@ -172,7 +172,7 @@ impl Writes {
         let target = Target::of(head, dialect, &self.policy)?;
         if head.framing == Framing::Empty && head.header("content-length").is_none() {
             // Nothing is read of such a body, so its points would be lost in silence.
-            let reason = "the length of the body is not said: send Content-Length, or chunks";
+            let reason = "the length of the body is missing: send Content-Length, or a chunked body";
             return Err(Refusal::new(411, reason).into());
         }
         if request.body.length().is_some_and(|length| length > BODY) {
@@ -180,7 +180,7 @@ impl Writes {
         }
         let mut share = self.budget.share();
         if !share.grow(OVERHEAD) {
-            return Err(Refusal::new(503, "too many requests wait to be played").into());
+            return Err(Refusal::new(503, "too many requests wait to be processed: send it again in a moment").into());
         }
         let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |t| t.as_nanos());
         let now = i64::try_from(now).unwrap_or(i64::MAX);
@@ -240,8 +240,8 @@ impl Writes {
         let ailing = if tells_tasks { self.measures.ailing_tasks() } else { Vec::new() };
         let check = |(name, at_work): &(String, bool)| {
             let message = match at_work {
-                true => "its new version is refused, and the one before goes on; the log says why",
-                false => "it is not at work; the log says why",
+                true => "its new version is refused, and the previous version keeps running; the log says why",
+                false => "it is not running; the log says why",
             };
             json!({ "name": format!("task {name}"), "status": "fail", "message": message })
         };
@@ -288,6 +288,6 @@ fn is_packed(head: &Head) -> Result<bool, Refusal> {
     match head.header("content-encoding").map(str::to_ascii_lowercase).as_deref() {
         None | Some("" | "identity") => Ok(false),
         Some("gzip" | "x-gzip") => Ok(true),
-        Some(_) => Err(Refusal::new(415, "a body can be packed with gzip only")),
+        Some(_) => Err(Refusal::new(415, "a body can be compressed with gzip only")),
     }
 }

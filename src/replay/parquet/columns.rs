@@ -79,7 +79,7 @@ pub(super) fn choose(
         Some(name) => find(name)?,
         None => marked_time.or_else(usual).ok_or_else(|| {
             format!(
-                "no column looks like times: name it with --time-column; there are {}",
+                "no column seems to have times; name one with --time-column; there are {}",
                 names.join(", ")
             )
         })?,
@@ -138,7 +138,7 @@ fn time_column<'c>(
 /// What a column is that points do not have.
 fn kind(column: &ColumnDescriptor, role: Role) -> Result<Kind, String> {
     if column.max_rep_level() > 0 || column.path().parts().len() > 1 {
-        return Err("holds lists or records".into());
+        return Err("has lists or records".into());
     }
     let logical = column.logical_type_ref();
     let stamp = match (logical, column.converted_type()) {
@@ -174,8 +174,8 @@ fn kind(column: &ColumnDescriptor, role: Role) -> Result<Kind, String> {
         Type::INT96 => Kind::Int96,
         Type::FLOAT => Kind::Float,
         Type::DOUBLE => Kind::Double,
-        Type::BYTE_ARRAY if decimal => return Err("holds decimals as bytes".into()),
+        Type::BYTE_ARRAY if decimal => return Err("has decimals stored as bytes".into()),
         Type::BYTE_ARRAY => Kind::Text,
-        Type::FIXED_LEN_BYTE_ARRAY => return Err("holds bytes of a fixed length".into()),
+        Type::FIXED_LEN_BYTE_ARRAY => return Err("has bytes of a fixed length".into()),
     })
 }

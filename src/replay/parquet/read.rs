@@ -54,13 +54,13 @@ impl Parquet {
         let file = Seekable::of(path).and_then(|whole| whole.open());
         let file = file.map_err(|source| ReplayError::Read { path: path.into(), source })?;
         let reader = SerializedFileReader::new(file)
-            .map_err(|error| data(format!("not a file of Parquet: {}", told(&error))))?;
+            .map_err(|error| data(format!("it is not a Parquet file: {}", told(&error))))?;
         let schema = reader.metadata().file_metadata().schema_descr_ptr();
         let marks = Marks::of(reader.metadata().file_metadata());
         let (columns, others) = choose(&schema, &reading.csv, &marks).map_err(data)?;
         if !others.is_empty() && !reading.again {
             let others = others.join(", ");
-            log::warn!("{}: these columns are passed by: {others}", path.display());
+            log::warn!("{}: these columns are skipped: {others}", path.display());
         }
         let stem = || path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
         let measurement = reading.csv.measurement.clone().or(marks.measurement);
@@ -91,7 +91,7 @@ impl Parquet {
         let Some(blocks) = &self.blocks else { return Ok(None) };
         // A thread that hangs up before the end has panicked, as the library does on some files.
         let Ok(decoded) = blocks.recv() else {
-            return Err(self.error("it is damaged, and the decoder cannot say where".into()));
+            return Err(self.error("it is damaged; the decoder does not tell where".into()));
         };
         let decoded =
             decoded.map_err(|error| self.error(format!("it is damaged: {}", told(&error))))?;
@@ -116,7 +116,7 @@ impl Source for Parquet {
                     continue;
                 }
                 if !self.any && self.skipped.get() == 0 {
-                    let what = "it has no rows of the time that is asked for";
+                    let what = "it has no rows in the given range of time";
                     plausible::say_empty(&self.about.path, what);
                 }
                 return Ok(None);

@@ -33,7 +33,7 @@ impl Crew {
                 return Ok((Self::Threads(Box::new(threads)), None));
             }
             Some(Ok(_)) => Some(
-                "the state is kept by one engine, since its |from() nodes group in several ways"
+                "its state can be saved by one worker only, because its |from() nodes group in different ways"
                     .into(),
             ),
             Some(Err(why)) => Some(why),

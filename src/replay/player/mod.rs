@@ -174,8 +174,7 @@ impl Player {
         let asked = definitions.queries().len();
         if definitions.edge() == Edge::Batch && given != asked {
             return Err(ReplayError::Unfit(format!(
-                "the data has batches of {given} queries and the script asks {asked}: record it again \
-                 with this script"
+                "the data has batches of {given} queries, but the script has {asked}: record the data again with this script"
             )));
         }
         Ok(())

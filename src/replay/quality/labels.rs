@@ -68,7 +68,7 @@ impl Labels {
             bad(if error.line() > 0 {
                 format!("line {}: not JSON: {error}", error.line())
             } else {
-                "labels are [[from, to], …] or {\"file\": [[from, to], …], …}".into()
+                "write labels as [[from, to], …] or {\"file\": [[from, to], …], …}".into()
             })
         })?;
         let read = |spans: Vec<[Time; 2]>| -> Result<Vec<Interval>, ReplayError> {
@@ -107,7 +107,7 @@ impl Labels {
         found.map(|(_, spans)| &spans[..]).ok_or_else(|| ReplayError::Data {
             path: self.path.clone(),
             line: None,
-            message: format!("no entry for {}; an empty list says no anomalies", data.display()),
+            message: format!("there is no entry for {}; write an empty list if it has no anomalies", data.display()),
         })
     }
 }

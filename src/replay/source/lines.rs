@@ -48,8 +48,8 @@ impl About {
         let wide =
             matches!(error, LineError::NotUtf8) && utf16.iter().any(|m| bytes.starts_with(m));
         let hint =
-            if wide { "; the file begins as UTF-16 does: write it again as UTF-8" } else { "" };
-        let message = format!("{error}{hint}{unit} (--skip-bad-lines goes on and counts them)");
+            if wide { "; the file seems to be UTF-16: save it as UTF-8" } else { "" };
+        let message = format!("{error}{hint}{unit} (--skip-bad-lines skips and counts such lines)");
         Err(ReplayError::Data { path: self.path.clone(), line: Some(line), message })
     }
 }
@@ -171,7 +171,7 @@ impl Source for Lines<'_> {
             }
         }
         if !self.any && self.skipped.get() == 0 {
-            plausible::say_empty(self.lines.path(), "it is empty, or holds comments only");
+            plausible::say_empty(self.lines.path(), "it is empty, or has comments only");
         }
         Ok(None)
     }

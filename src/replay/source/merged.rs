@@ -67,7 +67,7 @@ impl Merged {
             let of_file = source.queries();
             if place > 0 && of_file != queries {
                 let message = format!(
-                    "it has batches of {} queries, and {} of {}: they are not recordings of one task",
+                    "it has batches of {} queries, but {} has batches of {}: they are not recordings of the same task",
                     of_file.unwrap_or(0),
                     paths[0].display(),
                     queries.unwrap_or(0)
@@ -130,8 +130,7 @@ impl Open {
         self.taken += 1;
         if time < self.time {
             let message = format!(
-                "files are merged by time, and the times of this one go back: {} comes after {} \
-                 (number {}); sort it, or play the files one after the other with --no-merge",
+                "files are merged by time, but the times of this one go back: {} comes after {} (number {}); sort it, or play the files one after the other with --no-merge",
                 rfc3339(time),
                 rfc3339(self.time),
                 self.taken

@@ -168,9 +168,7 @@ fn unknown(path: &Path) -> ReplayError {
     let message = if is_script {
         "this is a script, and data is wanted here: the script comes first, the data after --data"
     } else {
-        "its name does not tell what it holds: .lp (line protocol), .csv, .parquet, .srpl or .brpl \
-         (recordings of Kapacitor), .bin (captured requests), each also with .gz or .zst; or say it with \
-         --data-format"
+        "its name does not end as that of a file of data does: .lp (line protocol), .csv, .parquet, .srpl or .brpl (recordings of Kapacitor), .bin (captured requests), each also with .gz or .zst; give --data-format if the name is another"
     };
     ReplayError::Data { path: path.into(), line: None, message: message.into() }
 }

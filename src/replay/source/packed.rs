@@ -144,7 +144,7 @@ impl Zstd {
         self.begun = false;
         match self.decoder.get_checksum_from_data() {
             Some(stored) if self.decoder.get_calculated_checksum() != Some(stored) => {
-                Err(io::Error::other("it is damaged: the checksum of a zstd frame does not fit"))
+                Err(io::Error::other("it is damaged: the checksum of a zstd frame is wrong"))
             }
             _ => Ok(()),
         }

@@ -52,14 +52,13 @@ pub(super) fn suspicion(time: i64, times: Times) -> Option<String> {
         Times::Fixed => Unit::Nanoseconds,
     };
     let name = UNITS.iter().find(|(known, _)| *known == unit).map_or("ns", |(_, name)| name);
-    let first = format!("the first time is {}, read in {name}", rfc3339(time));
+    let first = format!("the first time is {}, if it is in {name}", rfc3339(time));
     match (likely_unit(time / unit.nanoseconds()), times) {
         (Some((better, meant)), Times::Asked(_)) => {
             Some(format!("{first}; with --precision {better} it is {}", rfc3339(meant)))
         }
         (Some((better, meant)), Times::Fixed) => Some(format!(
-            "{first}, as recordings have it; in {better} it would be {}: was it recorded from data that \
-             was written with a wrong precision?",
+            "{first}, as in recordings; in {better} it would be {}: was the data written with a wrong precision before it was recorded?",
             rfc3339(meant)
         )),
         // No unit helps: times that are counted from 0 are not wrong, but worth a word.
@@ -80,7 +79,7 @@ pub(in crate::replay) fn look_at(path: &Path, time: i64, times: Times) {
 
 /// Warns of a file that holds no point; `what` it holds instead.
 pub(in crate::replay) fn say_empty(path: &Path, what: &str) {
-    log::warn!("{}: there is no point in it: {what}", path.display());
+    log::warn!("{}: it has no points: {what}", path.display());
 }
 
 #[cfg(test)]

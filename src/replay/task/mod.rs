@@ -148,20 +148,20 @@ impl Task {
     pub fn lanes(&self) -> Result<Lanes, String> {
         let config = self.config();
         if config.limits.groups > 0 || !config.state.group_ttl.is_zero() {
-            return Err("[limits] groups and [state] group_ttl look at all groups".into());
+            return Err("[limits] groups and [state] group_ttl apply to all groups together".into());
         }
         let show = match self {
             Self::Script(task) => &task.show,
             Self::Tick(task) => &task.show,
         };
         if show.record {
-            return Err("what is judged are the alerts of all groups in their order".into());
+            return Err("the alerts of all groups are judged in their order".into());
         }
         if show.outcome {
-            return Err("what is compared is kept by one engine".into());
+            return Err("the outcome that is compared is collected by one worker".into());
         }
         if show.trace.is_some() {
-            return Err("what is drawn is kept by one engine".into());
+            return Err("the values that are drawn are collected by one worker".into());
         }
         match self {
             Self::Script(task) => task.lanes(),
@@ -174,7 +174,7 @@ impl Task {
 fn check_scope(handler: &ScriptHandler) -> Result<(), String> {
     // A script that cannot be used says so when its engine is made.
     match handler.program() {
-        Ok(_) if !handler.spreads() => Err("its groups share a state (scope: \"task\")".into()),
+        Ok(_) if !handler.spreads() => Err("all groups share one state (scope: \"task\")".into()),
         _ => Ok(()),
     }
 }

@@ -106,10 +106,10 @@ impl ScriptTask {
     /// As [`super::Task::lanes`].
     pub(super) fn lanes(&self) -> Result<Lanes, String> {
         let lanes = match self.kind {
-            DataKind::Frames => return Err("captured requests are one conversation".into()),
+            DataKind::Frames => return Err("captured requests are one session".into()),
             DataKind::Batch => Lanes::Batches,
             DataKind::Stream if self.group_by.is_empty() => {
-                return Err("there is one group (--group-by makes several)".into());
+                return Err("there is only one group (--group-by makes several)".into());
             }
             DataKind::Stream => Lanes::Groups(Grouping::by(&self.group_by)),
         };
@@ -205,11 +205,10 @@ impl ScriptTask {
     fn unfit_for(&self, wants: EdgeType) -> Option<&'static str> {
         match (wants, self.kind) {
             (EdgeType::Stream, DataKind::Batch) => {
-                Some("the script wants a stream of points and the data is batches")
+                Some("the script wants a stream of points, and the data is batches")
             }
             (EdgeType::Batch, DataKind::Stream) if self.window.is_none() => Some(
-                "the script wants batches and the data is a stream of points: make windows with \
-                 --period 5m --every 5m",
+                "the script wants batches, and the data is a stream of points: make windows with --period 5m --every 5m",
             ),
             _ => None,
         }

@@ -133,7 +133,7 @@ impl TickTask {
     /// As [`super::Task::lanes`].
     pub(super) fn lanes(&self) -> Result<Lanes, String> {
         if self.out.is_some() || self.database.is_some() {
-            return Err("--out and --write are written by one engine".into());
+            return Err("--out and --write are written by one worker".into());
         }
         let mut registry = self.registry();
         for (name, command) in &self.udfs {
@@ -186,7 +186,7 @@ impl TickTask {
         if self.every_alert && !definitions.make_every_alert_an_event() {
             return Err(unused(
                 "--every-alert",
-                "no |alert() of the TICKscript has .stateChangesOnly(), so every alert is shown",
+                "no |alert() of the TICKscript has .stateChangesOnly(), so every alert is shown anyway",
             ));
         }
         self.check_outputs(&definitions)?;
@@ -202,7 +202,7 @@ impl TickTask {
             return Ok(());
         }
         let Show { format, apart, .. } = &self.show;
-        let no_points = "the TICKscript has no |influxDBOut(), whose points this is for";
+        let no_points = "the TICKscript has no |influxDBOut(), whose points it would write";
         let has_points = definitions.writes_points();
         if *apart && !has_points {
             return Err(unused("-o", no_points));

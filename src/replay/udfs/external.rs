@@ -124,7 +124,7 @@ impl External {
         std::thread::Builder::new().name(format!("@{name}")).spawn(read).map_err(|error| {
             TickError::Udf {
                 name: name.to_owned(),
-                message: format!("no thread for its answers: {error}"),
+                message: format!("the thread that reads its answers cannot be started: {error}"),
             }
         })?;
         Ok(Self {
@@ -190,7 +190,7 @@ impl External {
                         return said;
                     }
                 }
-                self.error(format!("it is gone: {error}"))
+                self.error(format!("the connection to it is lost: {error}"))
             })
         })
     }
@@ -313,7 +313,7 @@ impl Udf for External {
     }
 
     fn frame(&mut self, _frame: &[u8], _out: &mut Answers<'_>) -> Result<()> {
-        Err(self.error("captured requests are replayed through scripts only"))
+        Err(self.error("captured requests can be replayed through scripts only"))
     }
 
     fn catch_up(&mut self, out: &mut Answers<'_>) -> Result<()> {

@@ -126,7 +126,7 @@ impl Udfs for UdfRegistry {
     fn start(&mut self, name: &str, init: InitRequest) -> Result<Box<dyn Udf>> {
         let mut external = match self.commands.get(name).cloned() {
             None => {
-                let message = "it is not given".to_owned();
+                let message = "it is not given: add --udf NAME=SCRIPT".to_owned();
                 return Err(TickError::Udf { name: name.to_owned(), message });
             }
             Some(UdfCommand::Script(path)) => {

@@ -63,8 +63,8 @@ fn what_makes_no_sense_is_refused_and_says_why() {
         ("ring(-1)", "ring: n must be 0 or more, got -1"),
         ("ring(2.5)", "ring: n must be an int, not 2.5 (f64)"),
         ("ring(3).resize(0)", "resize: n must be from 1 to 10000000, got 0"),
-        ("queue()[0]", "queue: index 0 is outside; there are 0 values"),
-        ("moving_stats(3).push(queue().pop())", "pop does not exist: nothing is held"),
+        ("queue()[0]", "queue: index 0 is out of range; there are 0 values"),
+        ("moving_stats(3).push(queue().pop())", "pop does not exist, because the object is empty"),
         (
             "queue().extend(5)",
             "extend: the values must be an array, a series or a mask, not 5 (i64)",
@@ -85,7 +85,7 @@ fn what_makes_no_sense_is_refused_and_says_why() {
             "distinct(\"1s\").push(0, ())",
             "the value must be a text, a number, a bool, a char or an array",
         ),
-        ("distinct(\"1s\").push(0, 0.0 / 0.0)", "the value is NaN, which equals nothing"),
+        ("distinct(\"1s\").push(0, 0.0 / 0.0)", "the value is NaN, which is equal to no value"),
         (
             "tally().push(#{ a: 1 })",
             "the value must be a text, a number, a bool, a char or an array",
@@ -93,7 +93,7 @@ fn what_makes_no_sense_is_refused_and_says_why() {
         ("tally().push(\"a\", -1)", "tally.push: n must be 0 or more, got -1"),
         (
             "tally().push(\"a\").subtract(\"a\", 2)",
-            "a was counted 1 times, and 2 cannot be taken off",
+            "a was counted 1 times only, so 2 cannot be subtracted",
         ),
         ("top(0, \"x\")", "top: k must be from 1 to 10000, got 0"),
         ("top(3, 5)", "top: column must be a string, not 5 (i64)"),
@@ -119,7 +119,7 @@ fn what_makes_no_sense_is_refused_and_says_why() {
         ("clamp(1, 3, 2)", "clamp: low (3) must not be above high (2)"),
         ("clamp(1, 0.0 / 0.0, 2)", "must not be above"),
         ("round(1.5, \"2\")", "round: digits must be an int, not the string '2'"),
-        ("round(9223372036854775807, -1)", "round: the result is more than an int can hold"),
+        ("round(9223372036854775807, -1)", "round: the result does not fit into an int"),
         ("sign(0.0 / 0.0)", "sign: NaN has no sign"),
         (
             "format(1, \"%d and %d\")",

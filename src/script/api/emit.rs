@@ -35,7 +35,7 @@ pub(super) fn register(engine: &mut Engine, host: &Rc<Host>) {
 
 fn cannot(value: &Dynamic) -> Box<rhai::EvalAltResult> {
     fail(format_args!(
-        "emit takes a point, an array of points or a batch, not {}",
+        "emit needs a point, an array of points or a batch, not {}",
         super::arguments::describe(value)
     ))
 }

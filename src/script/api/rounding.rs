@@ -17,7 +17,7 @@ pub(super) fn register(engine: &mut Engine, host: &Rc<Host>) {
         if let Ok(whole) = x.as_int() {
             let rounded = rounded_int(whole, digits);
             return Ok(rounded
-                .ok_or_else(|| a.fail("the result is more than an int can hold"))?
+                .ok_or_else(|| a.fail("the result does not fit into an int"))?
                 .into());
         }
         if let Some(series) = x.read_lock::<Series>() {
@@ -55,7 +55,7 @@ pub(super) fn register(engine: &mut Engine, host: &Rc<Host>) {
     });
     engine.register_fn("sign", |x: f64| -> Fallible<i64> {
         match x {
-            x if x.is_nan() => Err(fail_in("sign", "NaN has no sign; ask is_nan() first")),
+            x if x.is_nan() => Err(fail_in("sign", "NaN has no sign; test with is_nan() first")),
             x => Ok(i64::from(x > 0.0) - i64::from(x < 0.0)),
         }
     });

@@ -128,7 +128,7 @@ fn functions(engine: &mut Engine, host: &Rc<Host>) {
         let found = period(&a.numbers()?, &a.progress())?;
         Ok(found.map_or_else(
             || {
-                a.host().note("period: the values have no clear one");
+                a.host().note("period: the values have no clear period");
                 Dynamic::UNIT
             },
             |period| (period as i64).into(),

@@ -26,7 +26,7 @@ impl Series {
 pub(super) fn place(function: &str, index: i64, len: usize) -> Fallible<usize> {
     let from_start = if index < 0 { index + len as i64 } else { index };
     usize::try_from(from_start).ok().filter(|i| *i < len).ok_or_else(|| {
-        fail_in(function, format_args!("index {index} is outside; there are {len} values"))
+        fail_in(function, format_args!("index {index} is out of range; there are {len} values"))
     })
 }
 

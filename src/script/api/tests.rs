@@ -337,9 +337,9 @@ fn mistakes_name_the_function_and_the_argument() {
     check("seasonal_hybrid_esd([1, 2], 3)", "seasonal_hybrid_esd: values needs at least 6");
     check("series([1, 2]) + series([1])", "must be equally long");
     check("series([1, 2]).select(series([1]) > 0)", "select: the mask has 1 values, not 2");
-    check("series([1])[3]", "index 3 is outside; there are 1 values");
+    check("series([1])[3]", "index 3 is out of range; there are 1 values");
     check("inner_join([2, 1], [1, 2], [1], [1])", "inner_join: times_a must ascend");
-    check("pelt(random(1).series(50001))", "length of values must be from 0 to 50000, got 50001");
+    check("pelt(random(1).series(50001))", "number of values must be from 0 to 50000, got 50001");
     check("random(1).int(3, 2)", "random.int: there is no int from 3 to 2");
     host.note("field 'hotend' is missing; the point has bed (double)");
     check("moving_stats(3).push(())", "field 'hotend' is missing; the point has bed (double)");

@@ -62,7 +62,7 @@ fn trend(engine: &mut Engine, host: &Rc<Host>, registry: &mut NativeTypes) {
             let line = line.map_err(|e| refuse(&h, &function, &e))?;
             let seconds = line.distance_to(limit, 0.0);
             if seconds.is_none() {
-                h.note(&format!("{function}: the line is level or leads away from {limit}"));
+                h.note(&format!("{function}: the line is level or moves away from {limit}"));
             }
             Ok(optional(seconds))
         });

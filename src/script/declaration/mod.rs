@@ -183,7 +183,7 @@ impl Declaration {
 
 /// What to do where the daemon knows another declaration.
 const RESTART: &str =
-    "if info() has changed, restart kapacitord, which asks for it only when it starts";
+    "if info() has changed, restart kapacitord, which reads it only when it starts";
 
 fn problems_of(problems: &[String], name: &str) -> bool {
     let start = format!("option '{name}'");

@@ -51,7 +51,7 @@ pub(crate) enum OptionProblem {
     Duration(#[from] DurationError),
     #[error("wants {wanted}, got {got}")]
     Type { wanted: &'static str, got: &'static str },
-    #[error("says {0} and holds another type")]
+    #[error("has the type {0}, but its value has another type")]
     Mixed(&'static str),
 }
 

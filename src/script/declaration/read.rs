@@ -67,7 +67,7 @@ fn read_option(spec: &Dynamic, problems: &mut Vec<String>, name: &str) -> Option
     let [kind] = option.types[..] else {
         let plain = ["type", "about", "repeated", "default"];
         if let Some(key) = map.keys().find(|k| !plain.contains(&k.as_str())) {
-            problem(format!("{key} goes with one argument only"));
+            problem(format!("{key} applies to options with one argument only"));
         }
         option.repeated = flag(&map, "repeated");
         option.default = map.get("default").cloned();

@@ -49,11 +49,10 @@ impl Budget {
         match () {
             () if !self.pulse.expired() => None,
             () if self.pulse.is_greedy() => Some(format!(
-                "the call takes more than {memory} bytes of memory; does something grow for ever? \
-                 ([limits] memory)"
+                "the call takes more than {memory} bytes of memory; does a value grow without end? ([limits] memory)"
             )),
             () if self.pulse.is_ending() => Some(
-                "the call was ended: the process was asked to end, and the call went on".into(),
+                "the call was stopped, because the process was asked to end".into(),
             ),
             () => Some(format!(
                 "the call takes longer than {call_timeout:?}; is there an endless loop? \

@@ -33,7 +33,7 @@ impl BesideResolver {
             relative.components().all(|c| matches!(c, Component::Normal(_) | Component::CurDir));
         if name.is_empty() || !inside {
             let message = format!(
-                "module '{name}': modules are found beside the script or below; name them without '..'"
+                "module '{name}': modules are searched in the folder of the script and below; name them without '..'"
             );
             return Err(fail(message, at));
         }

@@ -126,17 +126,16 @@ impl Entry {
                 }
                 let own = RESERVED.iter().any(|(reserved, _)| reserved == name);
                 let why = if own {
-                    "the entry has an option of that name itself".to_owned()
+                    "the entry already has an option of that name".to_owned()
                 } else {
                     let others =
                         scripts.iter().filter(|(_, k)| k.info.options.get(name) == Some(known));
                     let others: Vec<_> = others.map(|(name, _)| name.as_str()).collect();
                     let others = others.join(", ");
-                    format!("it is {} here and {} in {others}", named(types), named(known))
+                    format!("it is {} here, but {} in {others}", named(types), named(known))
                 };
                 let message = format!(
-                    "option '{name}': {why}; by the entry of the whole folder (--dir, {}) it is written \
-                     {}",
+                    "option '{name}': {why}; in a task that uses the function of the whole folder (--dir, {}), write {}",
                     self.edges,
                     writing(name, types)
                 );
@@ -174,7 +173,7 @@ impl Entry {
         }
         if files.contains_key(name) {
             return refuse(format!(
-                "'{name}' in {dir} is a module and no script: it has no fn info(); {}",
+                "'{name}' in {dir} is a module, not a script: it has no fn info(); {}",
                 list()
             ));
         }
@@ -197,8 +196,7 @@ impl Entry {
         let edges = Edges { wants: declaration.wants, provides: declaration.provides };
         if edges != self.edges {
             return Err(ScriptError::Options(vec![format!(
-                "it is {edges}, and this entry is for {} scripts; call it by the entry with \"--edges\", \
-                 \"{edges}\" (rhai-udf conf --dir {} prints them all)",
+                "it is {edges}, but this function is for {} scripts; use the function with \"--edges\", \"{edges}\" (rhai-udf conf --dir {} prints all of them)",
                 self.edges,
                 self.folder.path().display()
             )]));
@@ -222,8 +220,7 @@ fn missing(declaration: &Declaration, request: &InitRequest) -> Vec<String> {
         declaration.options.iter().filter(|(name, spec)| spec.default.is_none() && !written(name));
     let missing = missing.map(|(name, spec)| {
         format!(
-            "option '{name}' is missing; it takes {} (where the daemon says that there is no such property: \
-             {})",
+            "option '{name}' is missing; it takes {} (if the daemon says that there is no such property, write {})",
             named(&spec.types),
             writing(name, &spec.types)
         )
@@ -270,8 +267,7 @@ fn taken(
     let other = || {
         let types: Vec<_> = values.iter().map(OptionValue::r#type).collect();
         format!(
-            "option '{name}' takes {}, got {}; the daemon knows it as another script declares it, so write \
-             {}",
+            "option '{name}' takes {}, got {}; the daemon uses the type that another script declares, so write {}",
             named(&spec.types),
             named(&types),
             writing(name, &spec.types)

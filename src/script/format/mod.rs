@@ -36,7 +36,7 @@ pub fn format(path: &Path, text: &str) -> Result<String, ScriptError> {
         return Ok(formatted);
     }
     let message =
-        "formatting would change its meaning, which is a mistake in rhai-udf; please report";
+        "formatting would change its meaning, which is a bug in rhai-udf; please report it";
     Err(ScriptError::Load(vec![Problem::new(path, message)]))
 }
 

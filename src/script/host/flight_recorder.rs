@@ -90,7 +90,7 @@ impl FlightRecorder {
             let program = &instance.program;
             match instance.groups.snapshot(&instance.origin, program.types(), 0) {
                 Ok(snapshot) => self.begin(Some(&snapshot)),
-                Err(error) => self.trouble(&format!("the state cannot be stored: {error}")),
+                Err(error) => self.trouble(&format!("the state cannot be saved: {error}")),
             }
         }
     }
@@ -116,7 +116,7 @@ impl FlightRecorder {
                 Ok(snapshot) => {
                     put(&mut bytes, request::Message::Restore(RestoreRequest { snapshot }));
                 }
-                Err(error) => self.trouble(&format!("the state cannot be stored: {error}")),
+                Err(error) => self.trouble(&format!("the state cannot be saved: {error}")),
             }
         }
         put_message(&mut bytes, message);

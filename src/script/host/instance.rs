@@ -57,8 +57,7 @@ fn hinted(mut problems: Vec<String>) -> Vec<String> {
     let missing = problems.iter().any(|problem| problem.contains(" is missing; it takes "));
     if missing && !problems.iter().any(|problem| problem.contains("restart kapacitord")) {
         problems.push(
-            "if kapacitord says that there is no such property, restart it: it asks for info() only when \
-             it starts"
+            "if kapacitord says that there is no such property, restart it: it reads info() only when it starts"
                 .into(),
         );
     }

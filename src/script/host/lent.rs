@@ -89,7 +89,7 @@ impl Emission {
 /// Why something cannot be emitted.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum EmitError {
-    #[error("emit works in point, begin_batch and end_batch only")]
+    #[error("emit can be called in point, points, begin_batch and end_batch only")]
     Closed,
     #[error(
         "this script provides batches: emit a batch, made with new_batch(#{{...}}, [points]) or \

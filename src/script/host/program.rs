@@ -119,7 +119,7 @@ impl Program {
         self.hash = self.digest();
         let mut problems = misnamed(&self.ast, &self.source.path, &self.source.text);
         if !self.has(Callback::Info) {
-            problems.push(self.file_problem("has no fn info(): it declares the edges and options"));
+            problems.push(self.file_problem("has no fn info(), which declares the edges and options"));
             return Err(ScriptError::Load(problems));
         }
         match self.evaluate(Callback::Info, None, []) {
@@ -311,7 +311,7 @@ impl Program {
             .filter(|_| unit && own)
             .and_then(|place| lint::unset::operand(&self.ast, place, signature));
         if let Some(operand) = operand {
-            return format!("{operand} is (), so it was never set ({message})");
+            return format!("{operand} is (), so it was not set ({message})");
         }
         let name = signature.split(' ').next().unwrap_or_default();
         let functions = self.functions();
@@ -368,7 +368,7 @@ fn panicked(panic: &(dyn Any + Send)) -> Box<EvalAltResult> {
     let text = panic.downcast_ref::<String>().map(String::as_str);
     let text = text.or(panic.downcast_ref::<&str>().copied()).unwrap_or("no text");
     let message =
-        format!("the host panicked, which is a mistake in rhai-udf; please report: {text}");
+        format!("rhai-udf panicked, which is a bug; please report it: {text}");
     Box::new(EvalAltResult::ErrorRuntime(message.into(), Position::NONE))
 }
 

@@ -73,7 +73,7 @@ impl Watcher {
                 let _ = events.send(Order::Event);
             });
             if let Err(error) = &watcher {
-                log::warn!("reload: no file events ({error}); looking every {LOOK:?}");
+                log::warn!("reload: the system reports no file events ({error}); the files are checked every {LOOK:?}");
             }
             Watch { watcher: watcher.ok(), folders: BTreeSet::new(), follows: Vec::new() }
                 .run(&received);

@@ -28,24 +28,23 @@ const TRIAL_TIME: Duration = Duration::from_secs(2);
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Unproven {
     /// The text did not change.
-    #[error("it is the version that runs")]
+    #[error("this version is already running")]
     Same,
     #[error("{0}")]
     Broken(#[from] ScriptError),
     #[error(
-        "the declaration changed ({0}); the daemon asks for it only when it starts: restart \
-         kapacitord to use this version"
+        "the declaration has changed ({0}), and the daemon reads it only when it starts: restart kapacitord to use this version"
     )]
     Declaration(String),
-    #[error("the scope of the state changed; restart the task to use this version")]
+    #[error("the scope of the state has changed; restart the task to use this version")]
     Scope,
-    #[error("it does not take the options of the task: {0}")]
+    #[error("it refuses the options of the task: {0}")]
     Options(ScriptError),
     #[error("it cannot take over the state: {0}")]
     Migrate(ScriptError),
     #[error("model '{name}' {why}")]
     Model { name: String, why: ModelRefusal },
-    #[error("it fails with the last messages: {0}")]
+    #[error("it fails on the latest messages, which were tried: {0}")]
     Trial(ScriptError),
 }
 
@@ -60,7 +59,7 @@ pub(crate) enum ModelRefusal {
     Labels,
     #[error("has other features")]
     Features,
-    #[error("does not answer to a row of zeros: {0}")]
+    #[error("fails on a row of zeros: {0}")]
     Answer(Box<ModelError>),
 }
 
@@ -180,10 +179,10 @@ fn change(before: &Info, after: &Info) -> Option<String> {
         return Some(format!("option '{name}' is new"));
     }
     if let Some(name) = before.options.keys().find(|name| !after.options.contains_key(*name)) {
-        return Some(format!("option '{name}' is gone"));
+        return Some(format!("option '{name}' was removed"));
     }
     let other = before.options.iter().find(|(name, types)| after.options.get(*name) != Some(types));
-    other.map(|(name, _)| format!("the type of option '{name}'"))
+    other.map(|(name, _)| format!("option '{name}' has another type"))
 }
 
 /// Copies the states, through `migrate` where the new version has it.

@@ -52,7 +52,7 @@ pub(super) fn check(script: &Script<'_>, warn: &mut Warn<'_>) {
             && function.is_none_or(|function| parameter(function, name).is_none())
             && let Some(position) = change(node)
         {
-            let text = format!("{name} is a constant: what changes is a copy, which is dropped");
+            let text = format!("{name} is a constant: only a copy of it is changed, and the copy is lost");
             lost.push((position, text));
         }
         let (Some(function), Some(expression)) = (function, node.expr()) else { return };
@@ -78,8 +78,7 @@ pub(super) fn check(script: &Script<'_>, warn: &mut Warn<'_>) {
                 warn(
                     position,
                     format!(
-                        "{name} changes a copy of '{argument}', and what it returns is dropped: write \
-                         {argument} = {name}({argument}…)"
+                        "{name} changes a copy of '{argument}', and its result is not used: write {argument} = {name}({argument}…)"
                     ),
                 );
             }
@@ -96,8 +95,7 @@ fn warn_of_functions(script: &Script<'_>, uses: &AllUses, warn: &mut Warn<'_>) {
             warn(
                 position,
                 format!(
-                    "{name} changes '{param}', which is a copy, and does nothing with it: emit it, \
-                     return it, or keep it in this"
+                    "{name} changes '{param}', which is a copy, and does not use it: emit it, return it, or keep it in this"
                 ),
             );
         }

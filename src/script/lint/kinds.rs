@@ -65,8 +65,7 @@ pub(super) fn check(script: &Script<'_>, options: Options<'_>, warn: &mut Warn<'
             warn(
                 *position,
                 format!(
-                    "{what} is a map, over which `for` cannot go: write for e in {what}.entries() and use \
-                     e.key and e.value"
+                    "{what} is a map, and `for` cannot loop over a map: write for e in {what}.entries() and use e.key and e.value"
                 ),
             );
         }

@@ -42,8 +42,7 @@ fn chains(script: &Script<'_>, warn: &mut Warn<'_>) {
             warn(
                 position,
                 format!(
-                    "{second} changes the copy that {first} answered with, which is lost: make two \
-                     statements of it"
+                    "{second} changes the copy that {first} returns, and the copy is lost: write two statements"
                 ),
             );
         }
@@ -106,12 +105,10 @@ fn variables(script: &Script<'_>, warn: &mut Warn<'_>) {
         }
         let text = match is_loop {
             true => format!(
-                "'{name}' is a copy of an element of {from}, and what changes is lost: go over \
-                 0..{from}.len() and change {from}[i]"
+                "'{name}' is a copy of an element of {from}, and the change is lost: loop over 0..{from}.len() and change {from}[i]"
             ),
             false => format!(
-                "'{name}' is a copy of {from}, and what changes is lost: change {from} itself, or set \
-                 {from} = {name}"
+                "'{name}' is a copy of {from}, and the change is lost: change {from} itself, or set {from} = {name}"
             ),
         };
         warn(*position, text);

@@ -47,7 +47,7 @@ pub(super) fn check(script: &Script<'_>, declaration: &Declaration, warn: &mut W
     }
     for name in declaration.options.keys() {
         if !read.iter().any(|(other, _)| other == name) {
-            warn(Position::NONE, format!("option '{name}' is declared in info() and never read"));
+            warn(Position::NONE, format!("option '{name}' is declared in info(), but never read"));
         }
     }
 }

@@ -37,7 +37,7 @@ pub(super) fn check(script: &Script<'_>, warn: &mut Warn<'_>) {
             let near = did_you_mean(&name, set.iter().map(String::as_str));
             let where_ =
                 if has_state { "state() does not return it" } else { "there is no state()" };
-            warn(position, format!("this.{name} is read and nothing sets it: {where_}{near}"));
+            warn(position, format!("this.{name} is read, but nothing sets it: {where_}{near}"));
         }
     }
 }

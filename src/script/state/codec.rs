@@ -43,7 +43,7 @@ pub(crate) enum CodecError {
     UnknownNative(String),
     #[error("native object '{name}': {source}")]
     Native { name: String, source: NativeError },
-    #[error("text that is not UTF-8, or refers to text that is not there")]
+    #[error("a text is not UTF-8, or refers to a text that does not exist")]
     Text,
 }
 

@@ -34,7 +34,7 @@ pub(crate) enum SnapshotError {
     Foreign(usize),
     #[error("it has version {0}; this rhai-udf reads version {VERSION}")]
     Version(u8),
-    #[error("it is damaged: the checksum does not fit")]
+    #[error("it is damaged: its checksum is wrong")]
     Checksum,
     #[error("it cannot be read: {0}")]
     Codec(#[from] CodecError),
@@ -46,8 +46,7 @@ pub(crate) enum SaveError {
     #[error("{0}")]
     Codec(#[from] CodecError),
     #[error(
-        "{groups} groups take more than {limit} bytes; raise [limits] state, or forget groups with \
-         [limits] groups or [state] group_ttl"
+        "{groups} groups take more than {limit} bytes; raise [limits] state, or remove groups with [limits] groups or [state] group_ttl"
     )]
     TooLarge { groups: usize, limit: usize },
 }

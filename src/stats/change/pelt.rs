@@ -56,7 +56,7 @@ pub fn pelt(
     progress: &Progress<'_>,
 ) -> Result<Vec<usize>> {
     error::all_finite("values", values)?;
-    error::size("length of values", values.len(), 0, MAX_PELT)?;
+    error::size("number of values", values.len(), 0, MAX_PELT)?;
     error::not_negative("penalty", penalty)?;
     let least = if cost == PeltCost::Mean { 1 } else { 2 };
     error::size("min_size", min_size, least, MAX_WINDOW)?;

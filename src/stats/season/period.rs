@@ -21,7 +21,7 @@ const LEAST: f64 = 0.25;
 /// not finite.
 pub fn period(values: &[f64], progress: &Progress<'_>) -> Result<Option<usize>> {
     error::all_finite("values", values)?;
-    error::size("length of values", values.len(), 0, MAX_TRANSFORM)?;
+    error::size("number of values", values.len(), 0, MAX_TRANSFORM)?;
     let values = &*scaled_down(values, power_of(values));
     let n = values.len();
     if n < 4 {

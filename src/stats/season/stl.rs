@@ -43,7 +43,7 @@ pub fn stl(
     error::size("period", period, 2, error::MAX_WINDOW)?;
     error::sample("values", values, 2 * period)?;
     let most = if robust { MAX_ROBUST } else { MAX_PLAIN };
-    error::size("length of values", values.len(), 2 * period, most)?;
+    error::size("number of values", values.len(), 2 * period, most)?;
     progress.room_for("stl", 12 * values.len())?;
     progress.check()?;
     let power = power_of(values);

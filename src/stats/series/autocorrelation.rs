@@ -21,7 +21,7 @@ pub fn autocorrelation(
     progress: &Progress<'_>,
 ) -> Result<Vec<f64>> {
     error::sample("values", values, 2)?;
-    error::size("length of values", values.len(), 2, MAX_TRANSFORM)?;
+    error::size("number of values", values.len(), 2, MAX_TRANSFORM)?;
     error::size("max_lag", max_lag, 0, values.len() - 1)?;
     let padded = (2 * values.len()).next_power_of_two();
     progress.room("autocorrelation", padded * size_of::<f64>() + transform_bytes(padded))?;

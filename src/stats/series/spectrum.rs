@@ -38,7 +38,7 @@ pub(crate) fn transform_bytes(n: usize) -> usize {
 /// into a double.
 pub fn power_spectrum(values: &[f64], progress: &Progress<'_>) -> Result<Vec<f64>> {
     error::sample("values", values, 2)?;
-    error::size("length of values", values.len(), 2, MAX_TRANSFORM)?;
+    error::size("number of values", values.len(), 2, MAX_TRANSFORM)?;
     progress.room("power_spectrum", transform_bytes(values.len()))?;
     let scale = power_of(values);
     let values = scaled_down(values, scale);

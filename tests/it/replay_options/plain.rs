@@ -72,7 +72,7 @@ pub(super) const PLAIN: &[(Arguments, Effect)] = &[
     (&["--no-merge"], Refused(DATABASE, "give --start and --stop")),
     (&["--from-state", "data.lp"], Fails(DATA, "it is not a state of rhai-udf")),
     (&["--save-state", "left.rudt"], Writes(DATA, "left.rudt", "double.rhai")),
-    (&["--workers", "2"], Shows(DATA, "one worker is used instead of 2: there is one group")),
+    (&["--workers", "2"], Shows(DATA, "one worker is used instead of 2: there is only one group")),
     (&["--config", "skip.toml"], Shows(&["--data", "odd.lp"], "1 point out")),
     (&["--log-level", "debug"], Shows(DATA, "quiet")),
     (&["--udf", "double=double.rhai"], Refused(DATA, "TICKscript")),

@@ -67,7 +67,7 @@ impl Recording {
         let count = archive.len();
         if count > ENTRIES {
             return Err(data_error(format!(
-                "it has {count} entries, more than the {ENTRIES} queries that a task may have here"
+                "it has {count} entries; the most that is supported is {ENTRIES}, one for each query of a task"
             )));
         }
         let mut entries = Vec::with_capacity(count);

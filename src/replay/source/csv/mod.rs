@@ -124,7 +124,7 @@ impl Csv {
             names.iter().position(is_usual)
         };
         if names.iter().all(String::is_empty) {
-            return Err(self.error(None, "the file is empty: it has no line of names".into()));
+            return Err(self.error(None, "the file is empty: its first line must have the names of the columns".into()));
         }
         let named = time.or_else(usual);
         if named.is_none() {
@@ -132,7 +132,7 @@ impl Csv {
         }
         let Some(time) = named.or_else(|| self.first_of_dates()) else {
             let message = format!(
-                "no column holds times; say which with --time-column; there are {}",
+                "no column seems to have times; name one with --time-column; there are {}",
                 names.join(", ")
             );
             return Err(self.error(None, message));
@@ -151,8 +151,7 @@ impl Csv {
             |name: &&String| name.parse::<f64>().is_ok() || timestamp::calendar(name).is_some();
         let Some(value) = names.iter().find(is_value) else { return Ok(()) };
         let message = format!(
-            "the first line holds '{value}', which is a value: put a line with the names of the \
-             columns before it, such as time,x"
+            "the first line has '{value}', which is a value: put a line with the names of the columns before it, such as time,x"
         );
         Err(self.error(None, message))
     }
@@ -190,7 +189,7 @@ impl Csv {
         let text = record.get(columns.time).unwrap_or_default();
         let time = timestamp::read(text, &mut self.unit);
         let Some(time) = time else {
-            let message = format!("'{text}' is not a time, or beyond what nanoseconds can count");
+            let message = format!("'{text}' is not a time, or is out of the range of 64-bit nanoseconds");
             return Err(self.error(Some(self.columns.time), message));
         };
         point.reset(time);
@@ -209,7 +208,7 @@ impl Csv {
             let kind = *kind.get_or_insert_with(|| Kind::of(text));
             let name = &columns.names[*column];
             if !kind.set(point, name, text) {
-                let message = format!("'{text}' is not {kind}, as the values before");
+                let message = format!("'{text}' is not {kind} like the values before it");
                 let column = *column;
                 return Err(self.error(Some(column), message));
             }
@@ -261,7 +260,7 @@ impl Source for Csv {
             let read = match self.advance() {
                 Ok(false) => {
                     if !self.any && self.skipped.get() == 0 {
-                        plausible::say_empty(&self.path, "its line of names is the only one");
+                        plausible::say_empty(&self.path, "it has a line with names, but no rows");
                     }
                     return Ok(None);
                 }
@@ -283,7 +282,7 @@ impl Source for Csv {
                     self.skipped.set(self.skipped.get() + 1);
                 }
                 Err(ReplayError::Data { path, line, message }) => {
-                    let message = format!("{message} (--skip-bad-lines goes on and counts them)");
+                    let message = format!("{message} (--skip-bad-lines skips and counts such lines)");
                     return Err(ReplayError::Data { path, line, message });
                 }
                 Err(error) => return Err(error),

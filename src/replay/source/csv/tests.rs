@@ -58,11 +58,11 @@ fn columns_are_found_or_named() {
 fn what_is_wrong_is_named_with_line_and_column() {
     let plain = Reading::default();
     for (text, reading, expected) in [
-        ("a,b\n1,2\n", &plain, "no column holds times"),
+        ("a,b\n1,2\n", &plain, "no column seems to have times"),
         ("", &plain, "cpu.csv.gz: the file is empty"),
         ("\n\n", &plain, "the file is empty"),
-        ("5,6.0\n7,8\n", &plain, "the first line holds '5', which is a value: put a line"),
-        ("2014-01-01,6.0\n", &plain, "the first line holds '2014-01-01', which is a value"),
+        ("5,6.0\n7,8\n", &plain, "the first line has '5', which is a value: put a line"),
+        ("2014-01-01,6.0\n", &plain, "the first line has '2014-01-01', which is a value"),
         ("time,x,y,x\n1,2,3,4\n", &plain, "columns 2 and 4 have the same name 'x': rename"),
         ("time,x\nsoon,2\n", &plain, "cpu.csv.gz:2: column 1 'time': 'soon' is not a time"),
         (

@@ -108,7 +108,7 @@ pub enum RecipeError {
     #[error("the tag '{0}' has the name of a variable of formulas; choose another name")]
     Reserved(String),
     /// An event for something that is not made.
-    #[error("an event is for the {what} '{name}', which is not made{hint}")]
+    #[error("an event names the {what} '{name}', which the recipe does not make{hint}")]
     Unknown {
         /// A field or a tag.
         what: &'static str,
@@ -121,7 +121,7 @@ pub enum RecipeError {
     #[error("the event at {0} changes nothing: give add, multiply, set or drop")]
     NoChange(Moment),
     /// An event outside of the data.
-    #[error("the event at {0} is not in the data, which ends after {1}")]
+    #[error("the event at {0} lies outside the data, which ends after {1}")]
     Outside(Moment, Length),
     /// A formula that is none.
     #[error("{name}: {message}")]

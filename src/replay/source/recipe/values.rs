@@ -71,7 +71,7 @@ impl<'de> Deserialize<'de> for Moment {
         let text = String::deserialize(d)?;
         Self::parse(&text).map_err(|_| {
             de::Error::custom(format!(
-                "'{text}' is no time; write 2026-01-01T00:00:00Z, or how long after the start, as 1h30m"
+                "'{text}' is not a time; write 2026-01-01T00:00:00Z, or the time since the start, as 1h30m"
             ))
         })
     }

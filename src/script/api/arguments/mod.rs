@@ -103,8 +103,7 @@ pub(super) fn refuse(host: &Host, function: &str, error: &StatsError) -> Box<Eva
         StatsError::NotFinite { .. } => fail_in(
             function,
             format_args!(
-                "{error}; leave such values out with present() on a series, or with \
-                 #{{ nan: \"skip\" }} where the object is made"
+                "{error}; leave such values out with present() on a series, or with the setting #{{ nan: \"skip\" }} of the object"
             ),
         ),
         error => fail_in(function, error),
@@ -281,7 +280,7 @@ impl<'a> Arguments<'a> {
             None => Ok(()),
             Some(key) if self.known.is_empty() => Err(fail_in(
                 self.function,
-                format_args!("setting '{key}' is not known; it has none"),
+                format_args!("setting '{key}' is not known; this function has no settings"),
             )),
             Some(key) => Err(fail_in(
                 self.function,
@@ -329,7 +328,7 @@ pub(super) fn function<R: Into<Dynamic>>(
     });
     types.push(TypeId::of::<Map>());
     engine.register_raw_fn(name, &types, move |_, values| -> Fallible<Dynamic> {
-        let (settings, values) = values.split_last_mut().expect("it takes a map");
+        let (settings, values) = values.split_last_mut().expect("settings must be a map");
         work(values, Some(settings.take().cast::<Map>()))
     });
 }

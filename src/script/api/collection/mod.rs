@@ -77,7 +77,7 @@ fn key(host: &Host, function: &str, value: &Dynamic) -> Fallible<Key> {
     if value.as_float().is_ok_and(f64::is_nan) {
         return Err(fail_in(
             function,
-            "the value is NaN, which equals nothing; ask is_nan() first",
+            "the value is NaN, which is equal to no value; test with is_nan() first",
         ));
     }
     Key::of(value).ok_or_else(|| not_a(host, function, "the value", wanted, value))
@@ -118,7 +118,7 @@ fn array_of<'v>(
 
 /// The first or last value that is not there, with a note that says why.
 fn nothing(host: &Host, function: &str) -> Dynamic {
-    host.note(&format!("{function} does not exist: nothing is held; look at .len first"));
+    host.note(&format!("{function} does not exist, because the object is empty; test .len first"));
     Dynamic::UNIT
 }
 

@@ -89,7 +89,7 @@ fn judged(host: &Host, function: &str, top: &Top, row: Dynamic) -> Fallible<Row>
     let value = column(host, function, &row, &top.column)?;
     let value = number(host, function, &format!("column '{}'", top.column), &value)?;
     if value.is_nan() {
-        let text = format_args!("column '{}' is NaN; ask is_nan() first", top.column);
+        let text = format_args!("column '{}' is NaN; test with is_nan() first", top.column);
         return Err(fail_in(function, text));
     }
     let by = top.by.as_ref().map(|by| column(host, function, &row, by)).transpose()?;

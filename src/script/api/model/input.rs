@@ -72,7 +72,7 @@ impl Input {
 fn window(host: &Host, input: Input, steps: usize, columns: usize) -> Option<Input> {
     let Rows { rows, mut numbers, texts } = input.rows;
     if rows < steps {
-        host.note(&format!("the model looks at {steps} rows, there are {rows} so far"));
+        host.note(&format!("the model needs {steps} rows, and there are only {rows} so far"));
         return None;
     }
     numbers.drain(..(rows - steps) * columns);
@@ -92,7 +92,7 @@ impl<'a> Reader<'a> {
     fn single(&self, layout: Layout) -> Fallible<()> {
         match layout {
             Layout::Window { steps, .. } if steps != 1 => Err(self.fail(format_args!(
-                "it looks at {steps} rows, not at one point; keep them in the state with rows({steps}), and predict from these"
+                "the model needs {steps} rows, not one point; keep rows in the state with rows({steps}), and predict from them"
             ))),
             _ => Ok(()),
         }
@@ -144,8 +144,7 @@ impl<'a> Reader<'a> {
         let names = self.handle.features(self.loaded).filter(|n| n.len() == self.columns);
         names.ok_or_else(|| {
             self.fail(format_args!(
-                "it does not say the names of its {} columns; write model(\"{}\", #{{ features: \
-                 [\"…\"] }}) with the names in the order of the training",
+                "the model does not have names for its {} columns; write model(\"{}\", #{{ features: [\"…\"] }}) with the names in the order of the training",
                 self.columns, self.loaded.name
             ))
         })
@@ -172,11 +171,11 @@ impl<'a> Reader<'a> {
                 }
                 (Cell::Missing, _) => return Err(self.missing(name)),
                 (Cell::Text(text), false) => {
-                    let text = format!("'{name}' is the string '{text}', a number is wanted");
+                    let text = format!("'{name}' is the string '{text}', but the model needs a number");
                     return Err(self.fail(text));
                 }
                 (Cell::Number(number), true) => {
-                    let text = format!("'{name}' is the number {number}, a string is wanted");
+                    let text = format!("'{name}' is the number {number}, but the model needs a string");
                     return Err(self.fail(text));
                 }
             };
@@ -187,7 +186,7 @@ impl<'a> Reader<'a> {
 
     fn missing(&self, name: &str) -> Box<rhai::EvalAltResult> {
         let reason = self.host.reason().unwrap_or_else(|| format!("'{name}' is missing"));
-        self.fail(format_args!("{reason}; missing: \"nan\" in its options takes it as NaN"))
+        self.fail(format_args!("{reason}; with the setting missing: \"nan\" the model gets NaN"))
     }
 
     fn point(&self, point: &Point) -> Fallible<Input> {
@@ -261,7 +260,7 @@ impl<'a> Reader<'a> {
                 Ok(Cell::Number(x)) => x,
                 _ if value.is_unit() && self.handle.settings.missing_is_nan => f32::NAN,
                 Ok(_) => {
-                    let text = format!("value {at} is {}, a number is wanted", describe(value));
+                    let text = format!("value {at} is {}, but the model needs a number", describe(value));
                     return Err(self.fail(text));
                 }
                 Err(_) if value.is_unit() => return Err(self.missing(&format!("value {at}"))),
@@ -274,14 +273,14 @@ impl<'a> Reader<'a> {
     /// Columns of the same length, in the order of the model's.
     fn columns(&self, columns: &Array) -> Fallible<Input> {
         if columns.len() != self.columns {
-            let text = format!("{} columns, the model has {}", columns.len(), self.columns);
+            let text = format!("{} columns are given, but the model has {}", columns.len(), self.columns);
             return Err(self.fail(text));
         }
         let (mut lists, mut texts) = (Vec::with_capacity(columns.len()), Vec::new());
         for (at, column) in columns.iter().enumerate() {
             if self.is_text(at) {
                 let list = column.read_lock::<Array>();
-                let list = list.ok_or_else(|| self.fail(format!("column {at} is no array")))?;
+                let list = list.ok_or_else(|| self.fail(format!("column {at} is not an array")))?;
                 let text =
                     |v: &Dynamic| v.read_lock::<ImmutableString>().map(|t| t.as_str().into());
                 let list: Option<Vec<Arc<str>>> = list.iter().map(text).collect();
@@ -331,7 +330,7 @@ impl<'a> Reader<'a> {
                         let text =
                             format!("'{name}' is missing or NaN in point {row} of the batch");
                         return Err(self.fail(format_args!(
-                            "{text}; missing: \"nan\" in its options takes it as NaN"
+                            "{text}; with the setting missing: \"nan\" the model gets NaN"
                         )));
                     }
                     v
@@ -343,10 +342,10 @@ impl<'a> Reader<'a> {
                     vec![0.0; batch.len()]
                 }
                 (Column::String(_), false) => {
-                    return Err(self.fail(format!("'{name}' holds strings, numbers are wanted")));
+                    return Err(self.fail(format!("'{name}' holds strings, but the model needs numbers")));
                 }
                 (_, true) => {
-                    return Err(self.fail(format!("'{name}' holds numbers, strings are wanted")));
+                    return Err(self.fail(format!("'{name}' holds numbers, but the model needs strings")));
                 }
             });
         }

@@ -81,7 +81,7 @@ impl Handle {
             && expected != loaded.model.digest
         {
             log::warn!(
-                "model {}: the snapshot was taken with {}, now it is {}",
+                "model {}: the snapshot was made with version {}, and the file is now {}",
                 self.name,
                 short(&expected),
                 short(&loaded.model.digest)
@@ -289,7 +289,7 @@ impl Settings {
             let columns = layout.columns();
             if features.len() != columns {
                 let text =
-                    format!("{} features are named, the model has {columns}", features.len());
+                    format!("{} features are named, but the model has {columns}", features.len());
                 return Err(fail_in("model", format_args!("{}: {text}", loaded.name)));
             }
         }
@@ -298,7 +298,7 @@ impl Settings {
         if let (Some(given), Some(own)) = (given, own)
             && given != own
         {
-            let text = format!("{given} labels are given, the model has {own}");
+            let text = format!("{given} labels are given, but the model has {own}");
             return Err(fail_in("model", format_args!("{}: {text}", loaded.name)));
         }
         Ok(())

@@ -22,7 +22,7 @@ pub(crate) struct RecentRows {
 
 /// A row of another width than those before it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("a row of {row} values after rows of {before}")]
+#[error("the row has {row} values, but the rows before it have {before}")]
 struct OtherWidth {
     row: usize,
     before: usize,

@@ -40,7 +40,7 @@ fn flatten(
     leaves: &mut Vec<Dynamic>,
 ) -> Fallible<()> {
     if depth > 8 {
-        return Err(fail_in("run", format_args!("'{name}': lists lie too deep in lists")));
+        return Err(fail_in("run", format_args!("'{name}': lists are nested too deep")));
     }
     let elements: Vec<Dynamic> = if let Some(series) = value.read_lock::<Series>() {
         series.0.iter().map(|x| (*x).into()).collect()
@@ -63,14 +63,14 @@ fn data(name: &str, kind: PortKind, leaves: &[Dynamic]) -> Fallible<Data> {
     if kind == PortKind::Tensor(Kind::Text) {
         let text = |v: &Dynamic| v.read_lock::<ImmutableString>().map(|t| Arc::from(t.as_str()));
         let texts = leaves.iter().map(text).collect::<Option<Vec<_>>>();
-        let error = || fail_in("run", format_args!("'{name}' wants strings"));
+        let error = || fail_in("run", format_args!("'{name}' needs strings"));
         return texts.map(Data::Text).ok_or_else(error);
     }
     let number = |value: &Dynamic| -> Fallible<f64> {
         let number = value.as_float().ok().or(value.as_int().ok().map(|x| x as f64));
         let number = number.or(value.as_bool().ok().map(|x| f64::from(u8::from(x))));
         number.ok_or_else(|| {
-            fail(format_args!("run: '{name}' holds {}, numbers are wanted", describe(value)))
+            fail(format_args!("run: '{name}' holds {}, but numbers are needed", describe(value)))
         })
     };
     let numbers = leaves.iter().map(number).collect::<Fallible<Vec<_>>>()?;

@@ -338,8 +338,7 @@ pub(super) fn verdict<R: Answer>(host: &Host, function: &str, answer: R) -> Dyna
     let value = answer.value();
     if value.is_unit() {
         host.note(&format!(
-            "{function} does not exist (too few values, or they do not vary); look at .ready or \
-             .count first"
+            "{function} does not exist yet (there are too few values, or all are equal); test .ready or .count first"
         ));
     }
     value

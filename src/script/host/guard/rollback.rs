@@ -47,12 +47,11 @@ impl Guard {
         };
         let mut old = self.previous.take()?.instance;
         log::error!(
-            "reload: version {} is rolled back to {}, which does not fail where it does: {} \
-             ({caught_up} messages caught up{})",
+            "reload: version {} fails on messages that version {} can handle, so that version runs again: {} ({caught_up} messages were handled again{})",
             instance.program.hash(),
             old.program.hash(),
             failure.error,
-            if lost > 0 { format!(", {lost} older ones not") } else { String::new() }
+            if lost > 0 { format!(", {lost} older ones were not") } else { String::new() }
         );
         std::mem::swap(instance, &mut old);
         self.message.failed = false;

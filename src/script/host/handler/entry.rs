@@ -112,7 +112,7 @@ impl ScriptHandler {
         self.bind_options(&own)?;
         if self.crew.is_some() && self.config.record.worker.is_none() && !self.spreads() {
             log::warn!(
-                "script {}: one worker: its groups share a state (scope: \"task\")",
+                "script {}: one worker is used, because all groups share one state (scope: \"task\")",
                 path.display()
             );
         }
@@ -130,7 +130,7 @@ impl ScriptHandler {
     pub(super) fn folder_info(&self) -> Info {
         let Some(Seat { entry, .. }) = &self.seat else { return super::nothing() };
         let scripts = entry.folder.scripts().unwrap_or_else(|error| {
-            log::error!("{error}; every task that uses it is refused until it can be read");
+            log::error!("{error}; every task that uses the folder is refused until it can be read");
             BTreeMap::new()
         });
         let declared = scripts.iter().filter_map(|(name, path)| {
@@ -146,7 +146,7 @@ impl ScriptHandler {
                 }
                 Err(error) => {
                     log::error!(
-                        "{error}; tasks that name script '{name}' are refused until it is mended"
+                        "{error}; tasks that use script '{name}' are refused until it is corrected"
                     );
                     let kept =
                         || self.store.as_ref().and_then(|store| store.last_declaration(path));

@@ -56,7 +56,7 @@ impl Bound {
         if self.config.state.on_snapshot == OnSnapshot::Refuse {
             return Err(ScriptError::Snapshot(why.into()));
         }
-        log::warn!("snapshot: {why}; starting fresh ([state] on_snapshot = \"fresh\")");
+        log::warn!("snapshot: {why}; the task starts fresh ([state] on_snapshot = \"fresh\")");
         self.instance.groups = Groups::new(Bounds::of(&self.config));
         Ok(())
     }
@@ -76,7 +76,7 @@ impl Bound {
         let file = &instance.origin.file;
         if other_script && !origin.file.is_empty() && origin.file != *file {
             let why = format!(
-                "it was made by {}, and this is {file} (to take it over: fn migrate(old, opt))",
+                "it was made by {}, and this script is {file} (write fn migrate(old, opt) to take it over)",
                 origin.file
             );
             return self.start_fresh(&why);
@@ -84,18 +84,16 @@ impl Bound {
         let text = format!("snapshot: made with options {}", origin.options);
         match self.config.state.on_other_options {
             _ if !other_options => {}
-            OnOtherOptions::Use => log::warn!("{text}, used with {}", instance.origin.options),
+            OnOtherOptions::Use => log::warn!("{text}, and used with {}", instance.origin.options),
             OnOtherOptions::Refuse => {
                 return Err(ScriptError::Snapshot(format!(
-                    "it was made with options {}, the task has {} ([state] on_other_options = \
-                     \"refuse\")",
+                    "it was made with options {}, but the task has {} ([state] on_other_options = \"refuse\")",
                     origin.options, instance.origin.options
                 )));
             }
             OnOtherOptions::Fresh => {
                 log::warn!(
-                    "{text}, the task has {}; starting fresh (to keep it: fn migrate(old, opt), or \
-                     [state] on_other_options = \"use\")",
+                    "{text}, but the task has {}; it starts fresh (to keep the state, write fn migrate(old, opt) or [state] on_other_options = \"use\")",
                     instance.origin.options
                 );
                 instance.groups = Groups::new(Bounds::of(&self.config));
@@ -125,7 +123,7 @@ impl Bound {
             }
         }
         log::info!(
-            "snapshot: made by version {}, taken over by {} as it is",
+            "snapshot: made by version {}, taken over unchanged by {}",
             origin.script,
             instance.origin.script
         );
@@ -166,9 +164,9 @@ impl Bound {
         let name = file_name(&self.request.task_id, &self.request.node_id);
         let kept = if end { store.end(&name, snapshot) } else { store.snapshot(&name, snapshot) };
         match kept {
-            Ok(path) if end => log::info!("the state is kept in {}", path.display()),
-            Ok(path) => log::debug!("snapshot kept in {}", path.display()),
-            Err(error) => log::error!("the state cannot be kept in the state folder: {error}"),
+            Ok(path) if end => log::info!("the state is saved in {}", path.display()),
+            Ok(path) => log::debug!("the snapshot is saved in {}", path.display()),
+            Err(error) => log::error!("the state cannot be saved in the state folder: {error}"),
         }
     }
 

@@ -116,7 +116,7 @@ impl ScriptHandler {
         if let Some(store) = &self.store
             && let Err(error) = store.declared(path, info)
         {
-            log::warn!("the declaration cannot be kept in the state folder: {error}");
+            log::warn!("the declaration cannot be saved in the state folder: {error}");
         }
     }
 
@@ -325,7 +325,7 @@ impl Handler for ScriptHandler {
     fn status(&self) -> String {
         match &self.stage {
             Stage::Refusing { .. } => "the script is broken".into(),
-            Stage::Choosing => "no script is chosen yet".into(),
+            Stage::Choosing => "the task has not named a script yet".into(),
             Stage::Loaded(_) => "the script waits for init".into(),
             Stage::Bound(bound) => bound.describe(),
         }

@@ -23,7 +23,7 @@ impl Bound {
                 self.replace(new, Some(follow), true);
             }
             Err(Refused { why: Unproven::Same, .. }) => {
-                log::debug!("reload: the script is version {hash} again, which runs");
+                log::debug!("reload: the script is version {hash} again, which is already running");
             }
             Err(refused) => log::error!("{}", self.refusal(refused)),
         }
@@ -40,7 +40,7 @@ impl Bound {
     pub(super) fn refusal(&self, refused: Refused) -> String {
         let new = refused.hash.map_or_else(String::new, |new| format!(" {new}"));
         let hash = self.instance.program.hash();
-        format!("reload: version{new} is refused, version {hash} goes on: {}", refused.why)
+        format!("reload: version{new} is refused, version {hash} keeps running: {}", refused.why)
     }
 
     /// A version that was tried takes over. `whole`: the script and its modules are followed, not only

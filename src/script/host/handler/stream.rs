@@ -351,8 +351,7 @@ impl Bound {
     fn tell_quarrel(&mut self, error: &str) {
         if let Some(held) = self.stream.quarrels.pass() {
             log::warn!(
-                "points fails for a chunk, and its points one by one do not: {error}; they were handled \
-                 one by one, which is slow{}",
+                "points fails for a chunk, but not for each of its points alone: {error}; the points were handled one by one, which is slow{}",
                 held_back(held)
             );
         }

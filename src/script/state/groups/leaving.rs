@@ -36,7 +36,7 @@ impl Groups {
     pub(super) fn tell_forgotten(&mut self, place: usize, why: &str) {
         if let Some(held) = self.notice.pass() {
             let id = String::from_utf8_lossy(self.id(place)).replace('\n', " ");
-            log::info!("group '{id}' is forgotten: {why}{}", held_back(held));
+            log::info!("the state of group '{id}' is removed: {why}{}", held_back(held));
         }
     }
 
@@ -73,7 +73,7 @@ impl Groups {
                 self.overdue = true;
                 return;
             }
-            self.forget(self.oldest, "it was not seen for [state] group_ttl");
+            self.forget(self.oldest, "no point of it came for [state] group_ttl");
             self.expired += 1;
         }
     }

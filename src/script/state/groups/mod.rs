@@ -195,7 +195,7 @@ impl Groups {
         if self.waiting(place).is_some() {
             return Err(PointsWait);
         }
-        self.tell_forgotten(place, "it comes back after more than [state] group_ttl");
+        self.tell_forgotten(place, "it has returned after more than [state] group_ttl");
         self.expired += 1;
         self.note_gone(place);
         *self.at(place) = Group::new(None, i64::MIN);
