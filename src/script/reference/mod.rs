@@ -152,10 +152,10 @@ fn nan_text(nan: &str) -> String {
     match nan {
         "error" => "NaN and infinities are an error.",
         "skip" => {
-            "NaN and infinities are an error, or left out by an object made with `nan: \"skip\"`."
+            "NaN and infinities are an error. An object that was made with `nan: \"skip\"` leaves them out."
         }
-        "gap" => "NaN stands for a gap and stays one.",
-        "last" => "NaN stands last.",
+        "gap" => "NaN stands for a gap. It is kept in the result.",
+        "last" => "NaN comes last.",
         "replaced" => "NaN stands for a gap, which is filled.",
         "left out" => "NaN and infinities are left out.",
         "false" => "NaN gives false.",
@@ -194,7 +194,7 @@ impl Entry {
             *text += &format!("\n\n{nan}");
         }
         if self.settable {
-            *text += "\n\nIt can be set.";
+            *text += "\n\nA script can set it.";
         }
     }
 }

@@ -1,26 +1,36 @@
-//! `docs/functions.md`, made of the entries.
+//! `docs/functions.md`, generated from the entries.
 
 use super::{Entry, sections};
 use std::fmt::Write;
 
 const INTRODUCTION: &str = "# Functions
 
-Everything that a script can call. This page is made of the same table as hover and completion in an
-[editor](editors.md): `src/script/reference`. The tests compare the table with the functions that the engine really has, and
-run every example.
+This page lists everything that a script can call. It is generated from the files in `src/script/reference`, and so are hover and
+completion in an [editor](editors.md). The tests compare these files with the functions that the engine really has. They also run every
+example, and call every function with what its errors and its sentence on NaN name.
 
-`name(a: type, b?: type) -> type` takes `a`, may be given `b`, and gives a value of the type behind the arrow. `x.name(…)` is a method and
-`x.name` a property of a value. A `number` is an int or a double, `numbers` a series or an array of numbers, a `sample` those or an object
-that keeps statistics (or `#{ mean, stddev, n }`); a `time` is an int in nanoseconds since 1970, a `duration` nanoseconds or a text such as
-`\"90s\"`; `#{ a, b }` is a map with these keys, `any` any value. Functions are methods of their first argument too: `sort(s)` is
-`s.sort()`. `//` behind a line of an example tells what it gives, numbers to six digits.
+A signature such as `name(a: type, b?: type) -> type` means: the function needs the argument `a`, accepts the argument `b`, and returns a
+value of the type behind the arrow. `x.name(…)` is a method, and `x.name` a property. Every function can also be called as a method of its
+first argument: `sort(s)` is `s.sort()`. These types occur in signatures:
 
-An argument of another type is always an error that names the function, the argument and what was there; so is a setting that is not known.
-What does not exist yet is `()`, and an error that quotes the reason where a number is needed. Objects are values: a copy does not change with
-the original. `==`, `!=`, `to_string` and `to_debug` are there for all of them.
+| type | meaning |
+| --- | --- |
+| `number` | an int or a double |
+| `numbers` | a series, or an array of numbers |
+| `sample` | `numbers`, an object that keeps statistics, or `#{ mean, stddev, n }` |
+| `time` | an int: nanoseconds since 1970 |
+| `duration` | an int (nanoseconds), or a text such as `\"90s\"` |
+| `#{ a, b }` | a map with these keys |
+| `any` | a value of any type |
+| `this` | the object itself |
 
-In the examples `p` is a point of measurement `m` with the tag `host`, the fields `x` (1.5), `n` (3) and `s` (\"up\") at 10 s; `batch`
-holds five points with `x` from 1 to 5; `s` is `series([3, 1, 2])`, `second` is 1,000,000,000, and `opt` has `field` and `size`.
+An argument of a wrong type is always an error. It names the function, the argument and the value. An unknown setting is an error too.
+A statistic that does not exist yet is `()`. If such a `()` is then used where a number is needed, the error says why the statistic did not exist.
+Objects are values: a change of a copy does not change the original. All objects have `==`, `!=`, `to_string` and `to_debug`.
+
+In the examples, `// =>` is followed by the value of the line, with numbers rounded to six digits. `p` is a point of measurement `m` at 10 s,
+with the tag `host` and the fields `x` (1.5), `n` (3) and `s` (\"up\"). `batch` holds five points with `x` from 1 to 5. `s` is
+`series([3, 1, 2])`, `second` is 1,000,000,000, and `opt` has the options `field` and `size`.
 ";
 
 /// The page as Markdown.
@@ -67,7 +77,7 @@ fn add(page: &mut String, entry: &Entry) {
     page.push_str(&entry.says);
     if entry.of.len() > 1 {
         let of: Vec<String> = entry.of.iter().map(|kind| format!("`{kind}`")).collect();
-        let _ = write!(page, " A value has it that is made by {}.", of.join(", "));
+        let _ = write!(page, " Objects of these types have it: {}.", of.join(", "));
     }
     let mut details = String::new();
     entry.add_details(&mut details);
