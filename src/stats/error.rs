@@ -1,11 +1,11 @@
-//! What can be wrong with an argument of a statistic, in words a script's author can act on.
+//! Errors of statistics, in words that tell the author of a script what to change.
 
 use thiserror::Error;
 
-/// The largest number of values any window, history or buffer may be asked to hold.
+/// The largest number of values that a window, history or buffer can hold.
 pub const MAX_WINDOW: usize = 10_000_000;
 
-/// An argument or input that a statistic refuses; the object asked is left unchanged.
+/// An argument or input that a statistic refuses; the object is left unchanged.
 #[derive(Clone, Debug, Error, PartialEq)]
 #[non_exhaustive]
 pub enum StatsError {
@@ -49,7 +49,7 @@ pub enum StatsError {
         /// What was given.
         got: usize,
     },
-    /// Two columns that must go together and do not.
+    /// Two columns whose lengths must be equal and are not.
     #[error("{left} has {left_len} values and {right} has {right_len}; they must be equally long")]
     Lengths {
         /// The first argument.
@@ -71,7 +71,7 @@ pub enum StatsError {
         /// The names that are known.
         known: &'static str,
     },
-    /// A time before the last one where time must not go back.
+    /// A time before the newest one, in an object whose times must not go back.
     #[error("time {time} lies before {last}, the last one; times must not go back")]
     Backwards {
         /// What was given, in nanoseconds.
@@ -98,7 +98,7 @@ pub enum StatsError {
         /// The power of ten.
         power: i32,
     },
-    /// A result that is not 0 and nearer to it than the smallest double.
+    /// A result that is not 0, but smaller than the smallest double.
     #[error(
         "{name} is about 1e{power}, which is less than a double can hold (4.9e-324) and not 0; \
          multiply the values by a power of ten first"
@@ -109,10 +109,10 @@ pub enum StatsError {
         /// The power of ten.
         power: i32,
     },
-    /// The caller has asked for an end: see [`Progress`](super::Progress).
+    /// The caller has stopped the computation: see [`Progress`](super::Progress).
     #[error("interrupted")]
     Interrupted,
-    /// A computation that needs more memory than it may take.
+    /// A computation that needs more memory than it is allowed to use.
     #[error("{name} needs about {} of memory, and the limit is {}", bytes(*.needed), bytes(*.limit))]
     Memory {
         /// What needs it.
@@ -122,7 +122,7 @@ pub enum StatsError {
         /// Bytes.
         limit: usize,
     },
-    /// A stored state that no object can be in.
+    /// A stored state that is impossible for an object of its kind.
     #[error("stored {name} is damaged: {reason}")]
     Damaged {
         /// The kind of object.

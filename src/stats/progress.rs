@@ -1,15 +1,14 @@
-//! How a caller ends a long computation, and bounds its memory.
+//! How a caller stops a long computation, and bounds its memory.
 
 use std::cell::Cell;
 use std::fmt;
 
 use super::error::{Result, StatsError};
 
-/// Small steps between two looks at whether the caller wants an end.
+/// The number of small steps between two checks whether the caller wants to stop.
 const STEPS: u32 = 4096;
 
-/// What a function that may take long asks while it works: whether to go on, and whether there is
-/// memory for what it is about to allocate.
+/// What a long computation asks while it runs: whether to continue, and whether it may allocate more memory.
 ///
 /// This module knows neither scripts nor watchdogs: the caller passes a closure.
 ///
@@ -47,8 +46,7 @@ impl<'a> Progress<'a> {
         Progress { stop: Some(stop), memory, steps: Cell::new(0) }
     }
 
-    /// Called before a step that takes a microsecond or more: [`StatsError::Interrupted`] if the caller
-    /// wants an end.
+    /// Called before a step that takes a microsecond or more: [`StatsError::Interrupted`] if the caller wants to stop.
     #[inline]
     pub fn check(&self) -> Result<()> {
         match self.stop {
@@ -57,7 +55,7 @@ impl<'a> Progress<'a> {
         }
     }
 
-    /// Called once for `n` steps of some nanoseconds: looks every few thousand of them.
+    /// Called once for `n` steps of some nanoseconds; it asks the caller every few thousand steps.
     #[inline]
     pub fn steps(&self, n: usize) -> Result<()> {
         let n = u32::try_from(n).unwrap_or(u32::MAX);

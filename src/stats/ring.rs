@@ -64,7 +64,7 @@ impl Ring {
         self.values.is_empty()
     }
 
-    /// Whether the next value pushes one out.
+    /// Whether the next value replaces the oldest one.
     pub fn is_full(&self) -> bool {
         self.values.len() == self.size()
     }

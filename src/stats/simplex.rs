@@ -2,8 +2,8 @@
 //! derivatives.
 //!
 //! J. A. Nelder and R. Mead, "A simplex method for function minimization", The Computer Journal 7
-//! (1965). The steps and their order are those of InfluxDB, so that fits agree with its; the
-//! function may put its arguments right (into their bounds), and the search goes on from there.
+//! (1965). The steps and their order are those of InfluxDB, so that fits agree with its own. The function may move
+//! its arguments into their bounds, and the search continues from there.
 
 /// The most steps of a search.
 const STEPS: usize = 1000;
@@ -31,7 +31,7 @@ pub fn minimize(
         }
     }
     let best = simplex.smallest();
-    // The place is the one that was found, not what the function puts right of it.
+    // The place is the one that was found, before the function moved it into its bounds.
     let place = simplex.vertices[best].clone();
     let minimum = function(&mut simplex.vertices[best]);
     (minimum, place)
@@ -109,7 +109,7 @@ impl Simplex {
         } else if value < second_value {
             self.replace(largest, reflected.clone(), value);
         }
-        // The values of before count here too: the best may have been the second largest.
+        // The previous values are compared here, too: the best may have been the second largest.
         if value >= self.values[second] {
             let worst = &self.vertices[largest];
             let mut contracted = if value < self.values[largest] {
@@ -126,7 +126,7 @@ impl Simplex {
         }
     }
 
-    /// Halves the distance of all vertices from the best. Only two are valued anew, as in InfluxDB.
+    /// Halves the distance of all vertices from the best. Only two are evaluated again, as in InfluxDB.
     fn shrink(
         &mut self,
         function: &mut dyn FnMut(&mut [f64]) -> f64,

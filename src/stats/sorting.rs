@@ -1,12 +1,12 @@
-//! Sorting that can be ended half-way: runs of some ten thousands are sorted and merged, with a look
-//! at the caller's [`Progress`] between them.
+//! Sorting that can be stopped: runs of some ten thousand values are sorted and merged, and the caller's [`Progress`]
+//! is asked between them.
 
 use std::cmp::Ordering;
 
 use super::error::Result;
 use super::progress::Progress;
 
-/// Values that are sorted without a look.
+/// The number of values that are sorted without asking.
 const RUN: usize = 1 << 15;
 
 /// Sorts `values`; equal ones keep their order. O(n log n), and as much memory again above 32,768.

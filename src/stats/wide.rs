@@ -127,7 +127,7 @@ impl Wide {
         Wide::new(libm::scalbn(self.mantissa, odd).sqrt(), (self.exponent - odd) / 2)
     }
 
-    /// The nearest double: infinite or 0 where that is all a double can say.
+    /// The nearest double; it is infinite or 0 if the number is beyond the range of doubles.
     #[inline]
     pub(crate) fn value(self) -> f64 {
         match self.exponent {
@@ -158,7 +158,7 @@ impl Wide {
         }
     }
 
-    /// The number, if a double holds it comfortably.
+    /// The number, if it is well within the range of doubles.
     #[inline]
     pub(crate) fn plain(self) -> Option<f64> {
         (self.exponent == 0).then_some(self.mantissa)

@@ -1,4 +1,4 @@
-//! Where a series has been: a bounded memory of points in the plane.
+//! A bounded memory of the points of the plane that a series has visited.
 //!
 //! Made for nearest-neighbour novelty (Knorr and Ng 1998; Ramaswamy, Rastogi and Shim 2000), where
 //! only the distance to what is known counts. A region visited a thousand times needs one landmark, so
@@ -22,7 +22,7 @@ pub struct Landmarks {
     points: Vec<[f64; 2]>,
     visited: Vec<u32>,
     clock: u32,
-    /// The places of the points, by their coordinates; made anew after a snapshot was read.
+    /// The places of the points, by their coordinates; built again after a snapshot was read.
     #[serde(skip)]
     sorted: Vec<u16>,
 }

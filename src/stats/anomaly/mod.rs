@@ -1,7 +1,7 @@
 //! The anomaly score: how novel a value is, on one scale for every series.
 //!
-//! Four views of a value are ranked among what was before, each by itself, and the score is 1 less the
-//! geometric mean of their p-values:
+//! Four views of a value are each ranked among the earlier values, and the score is 1 less the geometric mean of
+//! their p-values:
 //!
 //! 1. **The state** (x, m20): the value, and the exponentially weighted mean over about 20 values that it
 //!    is among. Its novelty is the distance to the nearest state seen before ([`Landmarks`]), and the
@@ -39,7 +39,7 @@ use super::{
     tail::ForgettingRank,
 };
 
-/// Marks the form of a snapshot; those of other versions begin otherwise.
+/// Marks the form of a snapshot; snapshots of other versions begin with another mark.
 const FORM: u32 = 0x616e_6f32;
 
 /// Scores each value of a series by its novelty; at most 60 KB.
@@ -126,7 +126,7 @@ fn difference(a: f64, b: f64) -> f64 {
 }
 
 impl AnomalyScore {
-    /// The number of values at first that are learnt and not compared.
+    /// The number of values at the beginning that are learned without a comparison.
     pub const WARMUP: u64 = 50;
     /// The number of steps that are ranked.
     const STEPS: usize = 32_768;
@@ -196,7 +196,7 @@ impl AnomalyScore {
         self.pvalue
     }
 
-    /// What was expected of the newest value by the rhythm of the day; `None` while it is not known.
+    /// The newest value as the rhythm of the day would have it; `None` while the rhythm is not known.
     pub fn expected(&self) -> Option<f64> {
         self.rhythm.expected()
     }

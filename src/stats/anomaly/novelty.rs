@@ -1,5 +1,5 @@
-//! How novel a state is: the distance to the nearest state seen before, ranked among the distances before
-//! it, and what is novel is remembered.
+//! The novelty of a state: its distance to the nearest state seen before, ranked among the earlier distances. A novel
+//! state is remembered.
 
 use serde::{Deserialize, Serialize};
 
@@ -21,7 +21,7 @@ impl Novelty {
     const LEARN: f64 = 0.1;
     /// The number of distances that the rank remembers.
     const MEMORY: usize = 8192;
-    /// The first states are not ranked, since any state is new to an empty memory: their number.
+    /// The number of states at the beginning that are not ranked, because every state is new to an empty memory.
     const WARMUP: u64 = 50;
 
     pub(super) fn new() -> Novelty {

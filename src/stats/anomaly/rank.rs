@@ -1,4 +1,4 @@
-//! How rare a value is among the last ones: a conformal p-value.
+//! A conformal p-value: how rare a value is among the last ones.
 //!
 //! p = (1 + the number of remembered values at least as large) / (1 + the number remembered), which is
 //! below any e for at most a fraction e of exchangeable values, whatever their distribution (Vovk,
@@ -31,7 +31,7 @@ pub struct ConformalRank {
     unit: f64,
     codes: Vec<u16>,
     oldest: u32,
-    /// How often each code is remembered; made anew after a snapshot was read.
+    /// How often each code is remembered; built again after a snapshot was read.
     #[serde(skip)]
     census: Census,
 }

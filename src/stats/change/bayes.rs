@@ -46,7 +46,7 @@ struct Run {
     belief: Belief,
 }
 
-/// What is believed after a value.
+/// The belief after a value.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct BayesStep {
     /// -ln of the density that was predicted for the value: high when it is a surprise.
@@ -118,7 +118,7 @@ impl BayesianChange {
         self.count = self.count.saturating_add(1);
         let surprise = least - f64::ln(evidence);
         if !(evidence > 0.0 && evidence.is_finite()) {
-            // No run length could have made this value: begin anew.
+            // This value is impossible for every run length, so the detector starts again.
             self.runs = vec![Run { probability: 1.0, belief: self.prior.after(x) }];
         }
         self.grow();

@@ -15,8 +15,8 @@ use crate::stats::{
 
 /// A CUSUM of standardised values, with a baseline that is given or learned.
 ///
-/// A learned baseline is the mean and standard deviation of the first `warmup` values, and is
-/// learned anew after each alarm. O(1) a value.
+/// A learned baseline is the mean and standard deviation of the first `warmup` values, and is learned again after
+/// each alarm. O(1) a value.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(remote = "Self")]
 pub struct Cusum {
@@ -30,7 +30,7 @@ pub struct Cusum {
     count: u64,
 }
 
-/// What a CUSUM says after a value.
+/// The result of a CUSUM after a value.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct CusumStep {
     /// The sum for a rise, in standard deviations, before any reset by an alarm.
@@ -123,7 +123,7 @@ impl Cusum {
         self.baseline = MeanVar::default();
     }
 
-    /// Takes the baseline from elsewhere; an error below two values or without variance.
+    /// Sets the baseline; an error below two values or without variance.
     pub fn set_baseline(&mut self, stats: &RunningStats) -> Result<()> {
         let stddev = stats.stddev().unwrap_or(f64::NAN);
         let mean = stats.mean().unwrap_or(f64::NAN);

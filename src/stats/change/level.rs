@@ -42,7 +42,7 @@ pub struct LevelChange {
     seen: u64,
 }
 
-/// What is said of the level after a value.
+/// The judgement of the level after a value.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct LevelStep {
     /// √G: about how many standard errors the recent level lies from the baseline.
@@ -74,7 +74,7 @@ impl LevelChange {
         error::finite("value", x)?;
         self.seen = self.seen.saturating_add(1);
         let held = self.recent.len() as f64;
-        // As many recent values as the baseline has, so that both can be told from the start.
+        // At most as many recent values as the baseline has, so that both are known from the start.
         let grows = !self.recent.is_full() && held <= self.count;
         if grows {
             self.recent.push(x);
@@ -99,7 +99,7 @@ impl LevelChange {
         (self.count, self.mean, self.deviation) = (0.0, 0.0, 0.0);
         self.recent.clear();
         newest.iter().for_each(|&x| self.learn(x));
-        // A few values say little of the noise; what it was before is the better guess.
+        // A few values tell little about the noise; its previous estimate is better.
         self.deviation = self.deviation.max(deviation);
     }
 

@@ -18,7 +18,7 @@ pub use pelt::{MAX_PELT, PeltCost, pelt};
 
 use serde::{Deserialize, Serialize};
 
-/// Where a level went.
+/// The direction in which a level has changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Direction {
     /// It rose.

@@ -26,7 +26,7 @@ pub struct PageHinkley {
     highest: f64,
 }
 
-/// What the test says after a value.
+/// The result of the test after a value.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct PageHinkleyStep {
     /// How far the sum for a rise is above its minimum, in units of the values.
@@ -54,7 +54,7 @@ impl PageHinkley {
         })
     }
 
-    /// Takes in `x`; an error if it is not within ±1e150. After an alarm everything starts anew.
+    /// Takes in `x`; an error if it is not within ±1e150. After an alarm the test starts again.
     pub fn push(&mut self, x: f64) -> Result<PageHinkleyStep> {
         self.moments.push(error::moderate("value", x)?);
         let deviation = self.moments.deviation(x);

@@ -1,4 +1,4 @@
-//! A state that changes only when the input insists.
+//! A state that changes only after several equal inputs in a row.
 
 use serde::{Deserialize, Serialize};
 

@@ -1,8 +1,9 @@
-//! On once a condition has held for some time.
+//! A switch that turns on once a condition has held for some time.
 
 use serde::{Deserialize, Serialize};
 
-/// On after the input has said so for `on_after`, off after it has said so for `off_after`, by the data's time.
+/// Turns on after the input has been true for `on_after`, and off after it has been false for `off_after`, by the
+/// data's time.
 ///
 /// An input that is older than the newest one changes nothing.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -45,7 +46,7 @@ impl Hold {
         self.on
     }
 
-    /// Since when the inputs have been against the state without having changed it.
+    /// The time since when the inputs have differed from the state.
     pub fn since(&self) -> Option<i64> {
         self.since
     }

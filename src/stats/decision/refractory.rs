@@ -1,4 +1,4 @@
-//! After an event, silence for a while.
+//! A filter that lets no event pass for a while after an event.
 
 use serde::{Deserialize, Serialize};
 
@@ -18,7 +18,7 @@ impl Refractory {
         Refractory { period, last: None, count: 0 }
     }
 
-    /// Whether an event at `time` (nanoseconds) passes; if so, the period starts anew.
+    /// Whether an event at `time` (nanoseconds) passes; if so, the period starts again.
     ///
     /// Without an `event` nothing passes. An error if `time` lies before the last event that passed.
     pub fn push(&mut self, time: i64, event: bool) -> Result<bool> {

@@ -1,4 +1,4 @@
-//! Fires when so much time has passed, by the data's time.
+//! A timer that fires at regular intervals of the data's time.
 
 use serde::{Deserialize, Serialize};
 
@@ -9,7 +9,7 @@ use crate::stats::{
 
 /// Fires with the first time at or after each multiple of `every`, counted from the epoch or from the first time.
 ///
-/// It is moved by the times that are pushed alone: nobody else's clock makes it fire.
+/// Only the times that are pushed move it; no other clock makes it fire.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(remote = "Self")]
 pub struct Timer {

@@ -1,14 +1,14 @@
-//! How unlike all patterns of the past the last values are: the left matrix profile, as it streams.
+//! The left matrix profile of a stream: how unlike all earlier patterns the last values are.
 //!
 //! Yeh et al. (2016), "Matrix profile I", left profile as Lu et al. (2022), "Matrix profile XXIV: DAMP": each
 //! run of `pattern` values, z-normalised, against every earlier one in memory that does not overlap it; the
 //! distance to the nearest is the score, and its peaks are the discords. Dot products move on with each value
-//! in O(memory) (Zhu et al. 2016, "Matrix profile II", STOMP). They are computed anew by the fast Fourier
-//! transform (Mueen et al. 2017, "MASS") when the memory has gone by once, and the distance to the run found
-//! nearest is measured value by value, so that nothing drifts.
+//! in O(memory) (Zhu et al. 2016, "Matrix profile II", STOMP). They are computed again by the fast Fourier transform
+//! (Mueen et al. 2017, "MASS") whenever the whole memory has been replaced, and the distance to the nearest run is
+//! measured value by value, so that rounding errors do not grow.
 //!
-//! A run that is flat but for noise would be like nothing else once it is normalised. To the variance of each
-//! run `floor`² times the variance of all values in memory is therefore added.
+//! A run that is flat except for noise would be unlike all others after normalisation. Therefore `floor`² times the
+//! variance of all values in memory is added to the variance of each run.
 
 use realfft::RealFftPlanner;
 use serde::{Deserialize, Serialize};
@@ -21,7 +21,7 @@ const MAX_MEMORY: usize = 1 << 20;
 const MAX_CELLS: usize = 1 << 28;
 /// The largest value: squares must not overflow.
 const LARGEST: f64 = 1e100;
-/// Patterns of the past, in lengths of one, that are needed for a score.
+/// The length of the past that is needed for a score, in patterns.
 const FEWEST: usize = 3;
 
 /// Below this the square of a difference may have vanished.
@@ -114,7 +114,7 @@ impl Discord {
         self.products[0] = dot(&self.values[..m], &self.values[start..], o);
     }
 
-    /// Drops the older half and computes the dot products of the rest anew.
+    /// Drops the older half and computes the dot products of the rest again.
     fn forget(&mut self) {
         for column in [&mut self.values, &mut self.means, &mut self.variances] {
             column.drain(..self.memory);
@@ -123,7 +123,7 @@ impl Discord {
         self.products = products(&self.values, self.pattern, self.origin);
     }
 
-    /// Whether the newest run has a shape, and no value is far enough from the others for squares to show it.
+    /// Whether the values of the newest run differ, but by too little for their squares to show it.
     #[cold]
     fn is_too_small(&self) -> bool {
         let run = &self.values[self.values.len() - self.pattern..];
@@ -162,7 +162,7 @@ impl Discord {
             return 0.0;
         }
         let from = self.values.len().saturating_sub(self.memory + self.pattern);
-        // From the runs: a mean over all values of memory at each value would cost as much again.
+        // Computed from the runs, because a mean over all values of the memory would double the cost.
         let runs = (from..self.means.len()).step_by(self.pattern);
         let (mut count, mut mean, mut square) = (0.0, 0.0, 0.0);
         for i in runs {

@@ -13,8 +13,8 @@ use crate::stats::{
 const MAX_TREES: usize = 200;
 const MAX_DEPTH: usize = 12;
 
-/// Complete trees of random half-cuts with two masses a node: of the last whole window, and of the one
-/// that fills now.
+/// Complete trees of random half-cuts with two masses for each node: of the last whole window, and of the one that is
+/// being filled.
 ///
 /// `push` is O(trees · depth); memory is 24 bytes · trees · 2^(depth + 1).
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -90,8 +90,8 @@ impl HalfSpaceTrees {
         Ok(score)
     }
 
-    /// How rare rows like this were in the last window: 1 where none fell, 0.5 at the density of evenly
-    /// spread ones, towards 0 where they crowd; `None` in the first window.
+    /// How rare rows like this were in the last window: 1 where there was none, 0.5 at the density of evenly spread
+    /// rows, and towards 0 in dense regions; `None` in the first window.
     ///
     /// 1 / (1 + s), with the paper's score s (mass · 2^depth of the node where fewer than a tenth of the
     /// window is left, or of the leaf) as a share of the window.
@@ -144,7 +144,7 @@ impl HalfSpaceTrees {
     }
 }
 
-/// The child on the row's side; for a leaf a position that is not looked at.
+/// The child on the row's side; for a leaf, a position that is not used.
 fn child(node: &Node, at: usize, row: &[f64]) -> usize {
     2 * at + if row[node.column as usize] < node.cut { 1 } else { 2 }
 }

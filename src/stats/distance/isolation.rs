@@ -1,4 +1,4 @@
-//! Isolation forest: what is easily cut off from the rest is an anomaly.
+//! Isolation forest: a row that random cuts easily separate from the others is an anomaly.
 //!
 //! Liu, Ting & Zhou (2008), "Isolation forest".
 
@@ -71,8 +71,8 @@ impl IsolationForest {
         Ok(IsolationForest { columns: narrow(columns.len()), sample: narrow(sample), trees })
     }
 
-    /// How easily a row is isolated: near 1 at once, about 0.5 when like the others, towards 0 when in
-    /// their midst; O(trees · log sample).
+    /// How easily a row is isolated: near 1 if one cut is enough, about 0.5 if it is like the others, towards 0 if it
+    /// lies in their middle; O(trees · log sample).
     ///
     /// An error unless the row has as many values as there were columns, all finite.
     pub fn score(&self, row: &[f64]) -> Result<f64> {

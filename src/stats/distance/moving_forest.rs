@@ -1,7 +1,7 @@
-//! An isolation forest that follows a stream: grown anew from the last rows, again and again.
+//! An isolation forest that follows a stream: it is regularly grown again from the last rows.
 //!
 //! Ding & Fei (2013), "An anomaly detection approach based on isolation forest algorithm for
-//! streaming data using sliding window", with a new forest after so many rows instead of by drift.
+//! streaming data using sliding window", with a new forest after a fixed number of rows instead of after a drift.
 
 use std::collections::VecDeque;
 
@@ -13,8 +13,8 @@ use crate::stats::{
     progress::Progress,
 };
 
-/// The most trees times rows of a sample times columns: growing a forest from so many takes some seconds,
-/// which a stored one takes when it is read back.
+/// The limit of trees times rows of a sample times columns. Growing such a forest takes some seconds, also when a
+/// snapshot is read.
 const MAX_CELLS: usize = 50_000_000;
 
 /// The last `window` rows and a forest of them, grown after each `refit` rows.
@@ -211,7 +211,7 @@ mod tests {
         let inside = forest.push(&[0.5, 0.5], &free()).unwrap().unwrap();
         let outside = forest.push(&[5.0, -5.0], &free()).unwrap().unwrap();
         assert!(inside < 0.5 && outside > 0.6, "{inside} {outside}");
-        // What was far out is not, once the stream is there.
+        // A row that was far out is normal once the stream has moved there.
         let mut rng = Rng::new(2);
         let mut there = || [5.0 + rng.uniform(), -5.0 + rng.uniform()];
         for _ in 0..80 {

@@ -52,8 +52,7 @@ impl KnnConformal {
         })
     }
 
-    /// Scores `x` with the values before it, from 0 (conform) to 1 (like none before), then takes it
-    /// in.
+    /// Scores `x` with the values before it, from 0 (conform) to 1 (unlike all before), then adds it.
     ///
     /// `None` until training and calibration are full. An error if `x` is not finite.
     pub fn push(&mut self, x: f64) -> Result<Option<f64>> {

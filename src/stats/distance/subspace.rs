@@ -1,4 +1,5 @@
-//! Several fields at once: Hotelling's T² in the directions in which they vary together, Q beside them.
+//! Several fields at once: Hotelling's T² measures the directions in which they vary together, and Q measures all
+//! other directions.
 //!
 //! Jackson and Mudholkar (1979), "Control procedures for residuals associated with principal component
 //! analysis". Of the first `learn` rows two thirds make the mean, the deviations and the principal components
@@ -7,10 +8,10 @@
 //!
 //! T² = |A x|² with A = P Λ^(-1/2) Pᵀ, and Q = |B x|² with B = I - P Pᵀ:
 //!
-//! T² says that a row is far out along the usual directions, Q that fields have parted company. The last third
-//! says what is usual: T² and Q are divided by their quantile `level` there, so that the score, the larger
-//! of the two ratios, is above 1 for what is rarer. What each field contributes is the share of its coordinate
-//! of A x and B x (reconstruction by the square root, Alcala and Qin 2009, "complete decomposition").
+//! T² is large if a row is far out along the usual directions, Q if the fields no longer vary together. The last
+//! third gives the usual values: T² and Q are divided by their quantile `level` there, so that the score, the larger
+//! of the two ratios, is above 1 for what is rarer. What each field contributes is the share of its coordinate of A x
+//! and B x (reconstruction by the square root, Alcala and Qin 2009, "complete decomposition").
 
 use serde::{Deserialize, Serialize};
 
@@ -56,7 +57,7 @@ struct Model {
     q_limit: f64,
 }
 
-/// What is said of a row.
+/// The judgement of a row.
 #[derive(Clone, Debug, PartialEq)]
 pub struct SubspaceStep {
     /// The larger of the two ratios.

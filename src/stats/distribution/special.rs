@@ -12,7 +12,7 @@ use statrs::function::gamma::ln_gamma;
 const TINY: f64 = 1e-300;
 const STEPS: usize = 200_000;
 
-/// What Stirling's formula leaves out of ln Γ(x), for x >= 10.
+/// The error of Stirling's formula for ln Γ(x), for x >= 10.
 fn stirling_rest(x: f64) -> f64 {
     const SERIES: [f64; 7] = [
         1.0 / 12.0,

@@ -1,4 +1,4 @@
-//! Kolmogorov-Smirnov tests: is this the distribution of that?
+//! Kolmogorov-Smirnov tests: whether a sample has a given distribution, or that of another sample.
 //!
 //! Two samples: the exact p-value counts lattice paths (Hodges 1958, as R's `psmirnov`). One sample:
 //! Marsaglia, Tsang & Wang (2003), and in the tail twice Smirnov's exact one-sided probability

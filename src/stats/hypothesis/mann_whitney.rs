@@ -1,4 +1,4 @@
-//! The Mann-Whitney U test (Wilcoxon's rank sum): does one sample tend to be larger?
+//! The Mann-Whitney U test (Wilcoxon's rank sum): whether the values of one sample tend to be larger.
 //!
 //! Mann & Whitney (1947). Exact for small samples without ties by their recursion, else normal with
 //! corrections for continuity and ties.

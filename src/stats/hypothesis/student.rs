@@ -11,7 +11,7 @@ use crate::stats::{
     wide::{Wide, power_of, scaled_down},
 };
 
-/// What a t-test needs to know of a sample.
+/// The properties of a sample that a t-test uses.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Sample {
     /// The arithmetic mean.

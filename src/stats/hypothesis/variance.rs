@@ -20,15 +20,15 @@ use crate::stats::{
 pub struct FTest {
     /// The statistic.
     pub f: f64,
-    /// The degrees of freedom above the line.
+    /// The degrees of freedom of the numerator.
     pub df1: f64,
-    /// The degrees of freedom below it.
+    /// The degrees of freedom of the denominator.
     pub df2: f64,
     /// The p-value: two-sided for [`f_test`], the upper tail for [`levene`].
     pub pvalue: f64,
 }
 
-/// What Levene's test measures distances from.
+/// The centre from which Levene's test measures distances.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Centre {
     /// The median (Brown-Forsythe): for skewed values, and the best default.

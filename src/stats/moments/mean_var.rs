@@ -1,4 +1,4 @@
-//! Mean and variance as a small value that grows by one number or by another of its kind.
+//! Mean and variance as a small value, to which a number or another such value can be added.
 //!
 //! Chan, Golub & LeVeque (1979), "Updating formulae and a pairwise algorithm for computing sample
 //! variances"; the mean is kept in two doubles, so that an offset of 1e9 costs no digits.
@@ -77,7 +77,7 @@ impl MeanVar {
         self.m2 = self.m2.plus(deviation.times(self.wide_deviation(x)));
     }
 
-    /// Adds the numbers behind `other`, as if they had been pushed.
+    /// Adds the numbers that `other` summarises, as if they had been pushed.
     #[inline]
     pub fn merge(&mut self, other: &MeanVar) {
         if self.count == 0 || other.count == 0 {
@@ -117,7 +117,7 @@ impl MeanVar {
         }
     }
 
-    /// What the mean's second double adds.
+    /// The correction of the mean by its second double.
     pub(crate) fn low(&self) -> f64 {
         self.low
     }

@@ -2,8 +2,8 @@
 //!
 //! Up to [`SCAN`] values, the moments are computed when asked for, from the values: nothing but the
 //! values is stored. Above, mean and variance come from two stacks of mergeable moments
-//! ([`super::stacks`]). A window never subtracts what leaves it, so one value of 1e12 leaves no
-//! trace once it is gone.
+//! ([`super::stacks`]). A window never subtracts a value that leaves it, so a value of 1e12 does not affect the
+//! results after it has left.
 
 use serde::{Deserialize, Serialize};
 

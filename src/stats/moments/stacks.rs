@@ -34,7 +34,7 @@ impl Stacks {
         self.back.push(x);
     }
 
-    /// Lets go of the oldest value; `value` still counts from it, and there are `len`.
+    /// Removes the oldest value; `value` still counts from it, and there are `len` values.
     pub(crate) fn pop(&mut self, len: usize, value: impl Fn(usize) -> f64) {
         if self.front_len == 0 {
             self.back = MeanVar::default();

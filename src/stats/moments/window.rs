@@ -8,7 +8,7 @@ use crate::stats::error::Result;
 /// `mean`, `sum`, `variance`, `stddev` and `z` cost what [`moments`](Window::moments) costs; `min`, `max`,
 /// `skewness` and `kurtosis` are O(n).
 pub trait Window {
-    /// Count, mean and variance together: one pass where three questions would take three.
+    /// Count, mean and variance together, in one pass instead of three.
     fn moments(&self) -> MeanVar;
 
     /// The values oldest first, as two slices to be read one after the other.

@@ -66,7 +66,7 @@ impl DdSketch {
         }
     }
 
-    /// Takes in what `other` has seen; an error if its accuracy differs.
+    /// Adds the values of `other`; an error if its accuracy differs.
     pub fn merge(&mut self, other: &DdSketch) -> Result<()> {
         let wanted = "the same on both sides of a merge";
         error::range("accuracy", other.accuracy, other.accuracy == self.accuracy, wanted)?;

@@ -1,4 +1,4 @@
-//! Tukey's fences: what lies far outside the quartiles.
+//! Tukey's fences: values beyond them lie far outside the quartiles.
 //!
 //! Tukey (1977), "Exploratory Data Analysis", section 2. "The quartiles" are a matter of
 //! convention, so the rule is an argument.

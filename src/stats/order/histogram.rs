@@ -10,7 +10,8 @@ use crate::stats::{
 /// The most bins.
 const MAX_BINS: usize = 100_000;
 
-/// Counts of values in equal bins from `lower` (included) to `upper` (excluded), and beside them.
+/// Counts of the values in equal bins from `lower` (included) to `upper` (excluded), and of the values outside the
+/// bins.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(remote = "Self")]
 pub struct Histogram {
@@ -91,7 +92,7 @@ impl Histogram {
 
     /// The share of values below `x`, spread evenly within a bin; O(bins).
     ///
-    /// `None` when empty. Values beside the bins are taken to lie at their ends.
+    /// `None` when empty. Values outside the bins are treated as if they lay at their ends.
     pub fn cdf(&self, x: f64) -> Option<f64> {
         let count = self.count();
         if count == 0 {

@@ -1,4 +1,4 @@
-//! Additive Holt-Winters smoothing: what was expected, and how far off it was.
+//! Additive Holt-Winters smoothing: expected values, and the differences of the real values to them.
 //!
 //! Holt (1957), Winters (1960); the equations of Hyndman & Athanasopoulos, "Forecasting: principles
 //! and practice", 8.3. Level and seasons start from the first two periods.
@@ -51,7 +51,7 @@ impl HoltWinters {
         })
     }
 
-    /// How far `x` is above what was expected, and takes it in.
+    /// Returns how far `x` is above its expected value, then adds it.
     ///
     /// `None` during the first two periods; an error if `x` is not within ±1e150.
     pub fn push(&mut self, x: f64) -> Result<Option<f64>> {
@@ -94,7 +94,7 @@ impl HoltWinters {
         self.season = (0..period).map(rest).collect();
     }
 
-    /// What is expected of the value `ahead` steps ahead, 1 being the next; `None` in warm-up.
+    /// The expected value `ahead` steps ahead, where 1 is the next one; `None` during the warm-up.
     pub fn forecast(&self, ahead: u32) -> Option<f64> {
         let steps = u64::from(ahead.saturating_sub(1));
         let slot = (self.count.wrapping_add(steps) % u64::from(self.period)) as usize;

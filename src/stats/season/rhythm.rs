@@ -1,8 +1,8 @@
-//! What is usual at this time of the day: the median of the same time on the last days.
+//! The usual value at a time of the day: the median of the values at the same time on the last days.
 //!
-//! A period is divided into cells; the value of a cell is the mean of the values that fell into it. What
-//! is expected in a cell is the median of the values of this cell and of the two beside it, in each of the
-//! last periods. A day that was out of the ordinary, or a spike at this hour, moves it little.
+//! A period is divided into cells; the value of a cell is the mean of the values that fell into it. The expected
+//! value in a cell is the median of the values of this cell and of the two beside it, in each of the last periods.
+//! One unusual day, or one spike at this hour, changes it little.
 
 use serde::{Deserialize, Serialize};
 
@@ -66,8 +66,8 @@ impl Rhythm {
 
     /// Returns what was expected at `time` (nanoseconds), then takes `x` in; an error if it is not finite.
     ///
-    /// `None` while fewer than two of the last periods have a value near this time. A time that goes back
-    /// counts as of the newest cell.
+    /// `None` while fewer than two of the last periods have a value near this time. A time that goes back is treated
+    /// as belonging to the newest cell.
     pub fn push(&mut self, time: i64, x: f64) -> Result<Option<f64>> {
         error::finite("value", x)?;
         let number = self.number(time);
@@ -91,7 +91,7 @@ impl Rhythm {
         Ok(cell.expected)
     }
 
-    /// What is expected in the cell of the newest value.
+    /// The expected value in the cell of the newest value.
     pub fn expected(&self) -> Option<f64> {
         self.now.and_then(|cell| cell.expected)
     }
@@ -118,7 +118,7 @@ impl Rhythm {
         number.clamp(i64::MIN.into(), i64::MAX.into()) as i64
     }
 
-    /// Files a cell that is complete; those between it and `next` have no value.
+    /// Stores a complete cell; the cells between it and `next` have no value.
     fn finish(&mut self, cell: Cell, next: i64) {
         let place = self.place(cell.number);
         self.past[place] = cell.mean;

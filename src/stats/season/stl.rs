@@ -11,19 +11,19 @@ use crate::stats::{
     wide::{power_of, scaled_down, scaled_up},
 };
 
-/// The longest series, plain and robust: a decomposition cannot be ended half-way, and takes about a
-/// second for so many values.
+/// The longest series, plain and robust: a decomposition cannot be stopped, and takes about a second for so many
+/// values.
 const MAX_PLAIN: usize = 2_000_000;
 const MAX_ROBUST: usize = 250_000;
 
-/// A series taken apart: the sum of the three gives it back.
+/// The parts of a series, whose sum is the series.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Decomposition {
-    /// What repeats with the period.
+    /// The part that repeats with the period.
     pub seasonal: Vec<f64>,
-    /// The slow movement.
+    /// The trend, which changes slowly.
     pub trend: Vec<f64>,
-    /// What remains.
+    /// The remainder.
     pub remainder: Vec<f64>,
 }
 

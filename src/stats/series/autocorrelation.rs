@@ -1,4 +1,4 @@
-//! How strongly a series is correlated with itself some steps later.
+//! The correlation of a series with itself some steps later.
 
 use realfft::RealFftPlanner;
 

@@ -9,7 +9,7 @@ use crate::stats::{
     wide::{Wide, power_of, scaled_down},
 };
 
-/// The most values that are transformed: a transform cannot be ended half-way, and takes some 0.5 s.
+/// The most values that are transformed: a transform cannot be stopped, and takes about 0.5 s for so many.
 pub(crate) const MAX_TRANSFORM: usize = 4_000_000;
 
 /// Bytes that a transform of `n` numbers takes beside its input: output, tables and scratch space.

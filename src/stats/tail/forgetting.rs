@@ -1,4 +1,4 @@
-//! How ranks count the values of their past, and give old values less and less weight.
+//! How ranks count earlier values, with less and less weight for old ones.
 //!
 //! A value counts [`ONE`]. Once twice `memory` values have been counted, all counts are halved.
 
@@ -6,7 +6,7 @@ use crate::stats::error::{self, Result};
 
 /// What one value counts: a power of 2, so that halving loses nothing that matters.
 pub(super) const ONE: u32 = 256;
-/// The least that counts as a value that was seen.
+/// The smallest count of a value that was seen.
 pub(super) const SEEN: u32 = ONE / 2;
 /// The largest memory: counts must fit 32 bits.
 const MAX_MEMORY: usize = 1 << 22;
@@ -17,7 +17,7 @@ pub(super) fn memory(values: usize) -> Result<u32> {
     Ok(u32::try_from(memory).expect("MAX_MEMORY fits u32"))
 }
 
-/// True if so much has been counted that the counts are to be halved.
+/// Whether so many values have been counted that all counts must be halved.
 pub(super) fn is_due(total: u32, memory: u32) -> bool {
     u64::from(total) >= most(memory)
 }

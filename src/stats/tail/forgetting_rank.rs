@@ -1,4 +1,4 @@
-//! How rare a value is among all before it; old values count less and less.
+//! The rank of a value among all before it, in which old values count less and less.
 //!
 //! p = (1 + the number of values at least as large) / (1 + the number of values), as in conformal
 //! prediction (Vovk, Gammerman and Shafer 2005, "Algorithmic learning in a random world", chapter 2): on
@@ -182,7 +182,7 @@ mod tests {
         let n = 20_000;
         let rare = (0..n).filter(|_| rank.push(-rng.uniform().ln()).unwrap() <= 0.01);
         assert_close(rare.count() as f64 / f64::from(n), 0.01, 0.2);
-        // Ten times as large from now on: after a while that is usual.
+        // All further values are ten times as large, which becomes usual after a while.
         let rare = |rank: &mut ForgettingRank, rng: &mut Rng| {
             let n = 10_000;
             (0..n).filter(|_| rank.push(-10.0 * rng.uniform().ln()).unwrap() <= 0.01).count()

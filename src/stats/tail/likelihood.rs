@@ -1,4 +1,4 @@
-//! How unusual recent scores are among those before.
+//! The anomaly likelihood: how unusual recent scores are, compared with earlier ones.
 //!
 //! Lavin & Ahmad (2015), "Evaluating real-time anomaly detection algorithms – the Numenta anomaly
 //! benchmark", and Ahmad et al. (2017): the mean of the last few scores against the normal

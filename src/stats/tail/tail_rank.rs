@@ -1,4 +1,4 @@
-//! How rare a value is among all before it, to within a fifth, in little memory.
+//! The rank of a value among all before it, with an error of at most a fifth, in little memory.
 //!
 //! p = (1 + the number of values at least as large) / (1 + the number of values), as in conformal
 //! prediction (Vovk, Gammerman and Shafer 2005, "Algorithmic learning in a random world", chapter 2). The
@@ -28,7 +28,7 @@ const SHARE: f64 = 0.08;
 const DROPPED: u32 = 28;
 /// Moves a value off a cut, so that values that differ only by rounding are equal.
 const GUARD: f64 = 1.0 + 1.0 / (1 << 26) as f64;
-/// Values that the expectation of a normal tail counts for.
+/// The number of values that the assumed normal tail counts as.
 const EXPECTED: f64 = 50.0;
 
 /// Ranks each value among those before it; 4 KB.
@@ -224,7 +224,7 @@ mod tests {
         for _ in 0..2_000 {
             rank.push(4.0 + rng.uniform()).unwrap();
         }
-        // What a normal distribution never reaches is usual here.
+        // Values that a normal distribution never reaches are usual here.
         assert!(rank.push(4.0).unwrap() > 0.9);
         assert!((0.005..0.05).contains(&rank.push(4.99).unwrap()));
         assert!(rank.push(8.0).unwrap() < 1e-12);

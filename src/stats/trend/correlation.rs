@@ -1,4 +1,4 @@
-//! Whether two series go together.
+//! The correlation of two series.
 
 use serde::{Deserialize, Serialize};
 

@@ -1,4 +1,4 @@
-//! How two series go together when one of them is shifted.
+//! The correlation of two series when one of them is shifted.
 
 use crate::stats::{
     error::{self, Result},
@@ -53,7 +53,7 @@ pub fn cross_correlation(
     Ok(CrossCorrelation { values, lag: Some(best), value: Some(value) })
 }
 
-/// The deviations from the mean over their root of the sum of squares; `None` without variance.
+/// The deviations from the mean, divided by the root of the sum of their squares; `None` without variance.
 fn standardised(values: &[f64]) -> Option<Vec<f64>> {
     let power = power_of(values);
     let mut values = if power == 0 { values.to_vec() } else { scaled_down(values, power).to_vec() };

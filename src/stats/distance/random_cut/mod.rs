@@ -48,7 +48,7 @@ struct Stored {
     trees: Vec<Vec<Part>>,
 }
 
-/// What is said of a row.
+/// The judgement of a row.
 #[derive(Clone, Debug, PartialEq)]
 pub struct RandomCutStep {
     /// The mean collusive displacement.
@@ -85,7 +85,7 @@ impl RandomCutForest {
         for &x in row {
             error::range("value", x, x.abs() < LARGEST, "between -1e100 and 1e100")?;
         }
-        // What follows takes at most some milliseconds.
+        // The steps below take at most some milliseconds.
         progress.check()?;
         self.count = self.count.saturating_add(1);
         // -0 and 0 are one point.

@@ -1,5 +1,5 @@
-//! One robust random cut tree: points come and go, and the tree stays one that could have been drawn for
-//! the points that it holds (Guha et al. 2016, theorems 2 and 3).
+//! One robust random cut tree. After each insertion and removal, it is distributed like a tree that was drawn for the
+//! points that it holds (Guha et al. 2016, theorems 2 and 3).
 
 use crate::stats::Rng;
 

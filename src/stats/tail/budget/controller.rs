@@ -1,4 +1,4 @@
-//! What brings the number of alarms to what was asked for: an integral controller.
+//! An integral controller that brings the number of alarms to the requested one.
 //!
 //! The level is multiplied by e^u. u rises with the alarms asked for as time goes by and falls with each alarm
 //! (conformal PID control, Angelopoulos, Candès and Tibshirani 2023). An alarm whose least p-value is p, raised at
@@ -24,15 +24,15 @@ pub(super) struct Reach {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub(super) struct Controller {
     u: f64,
-    /// The alarms asked for so far when u was last brought up to date.
+    /// The number of alarms that had been requested when u was last updated.
     asked: f64,
-    /// What the newest alarm counted, and its least p-value.
+    /// How much the newest alarm counted, and its least p-value.
     counted: f64,
     least: f64,
 }
 
 impl Controller {
-    /// Brings u up to date, `asked` alarms having been asked for so far, and returns the factor on the level.
+    /// Updates u for a total of `asked` requested alarms, and returns the factor on the level.
     pub(super) fn factor(&mut self, asked: f64, reach: Reach) -> f64 {
         let due = (asked - self.asked).max(0.0);
         self.asked = asked;
@@ -46,7 +46,7 @@ impl Controller {
         self.u = (self.u - reach.step * self.counted).max(reach.least);
     }
 
-    /// A value in the silence after the newest alarm: that counts less if it was part of something rarer.
+    /// Takes a value in the silence after the newest alarm: that alarm counts less if this value is rarer.
     pub(super) fn within(&mut self, pvalue: f64, reach: Reach) {
         if pvalue < self.least {
             let counts = self.counted * (pvalue / self.least);

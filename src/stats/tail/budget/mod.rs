@@ -1,4 +1,4 @@
-//! Alarms by a budget: about as many a week as asked for, whatever the series.
+//! Alarms by a budget: about as many alarms in a week as requested, whatever the series.
 //!
 //! A score becomes a p-value among the scores before it ([`TailRank`]). Rare scores come in episodes, so
 //! episodes are counted and not values: a rare score begins one when none has begun within the silence before.
@@ -43,7 +43,7 @@ const REFERENCE_CLUSTER: f64 = 5.0;
 const CLUSTER: f64 = 5.0;
 /// The power of that share by which the level is divided.
 const CARRIED: f64 = 0.75;
-/// A score that is not rarer than this never raises an alarm and is no episode, whatever the budget.
+/// A score that is not rarer than this never raises an alarm and never begins an episode, whatever the budget is.
 const COMMON: f64 = 0.3;
 /// Alarms in store, for a budget of up to 7 a week, and how many times the asked rate fills it up.
 const STORE: f64 = 4.0;
@@ -52,7 +52,7 @@ const REFILL: f64 = 5.0;
 const SILENCE: f64 = 64.0;
 /// Alarms are at least so many values apart, or half of the time between alarms if that is less.
 const APART: f64 = 10.0;
-/// What is so many times as rare as the alarm before is raised in the silence, too.
+/// A value that is so many times as rare as the previous alarm raises an alarm during the silence, too.
 const WORSE: f64 = 10.0;
 /// How scores that are p-values are treated, and those that are ranked here.
 const KNOWN: Treatment = Treatment {
@@ -77,7 +77,8 @@ const GAP: f64 = 10.0;
 const INTERVALS: f64 = 200.0;
 /// Scores that the rank remembers: three weeks of minutes.
 const MEMORY: usize = 32_768;
-/// The number of scores at first that are learned and raise nothing, and of those on a known scale.
+/// The number of scores at the beginning that are learned and raise no alarm; and that number for scores on a known
+/// scale.
 const WARMUP: u64 = 50;
 const SHORT_WARMUP: u64 = 10;
 /// The largest budget.
@@ -99,7 +100,7 @@ struct Treatment {
     reach: Reach,
 }
 
-/// What the scores given to a budget are.
+/// The meaning of the scores that a budget is given.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum ScoreScale {
     /// Any number from 0 on, the larger the more unusual: ranked among those before it.
@@ -141,7 +142,7 @@ struct Clock {
 }
 
 impl Clock {
-    /// Takes the time of a value in and returns the weeks since the one before.
+    /// Adds the time of a value and returns the weeks since the previous one.
     fn tick(&mut self, time: i64) -> f64 {
         let Some(last) = self.last.replace(time) else {
             return 0.0;
@@ -198,8 +199,8 @@ impl AlarmBudget {
 
     /// Whether `score` at `time` (nanoseconds) is an alarm: true where one begins, then false for a while.
     ///
-    /// Nothing for the first 50 scores (10 on the scale of deviations) and while all times are equal. Times that go back count as equal. An
-    /// error if the score is NaN, below 0 or, on the scale of probabilities, above 1.
+    /// Nothing for the first 50 scores (10 on the scale of deviations) and while all times are equal. Times that go
+    /// back count as equal. An error if the score is NaN, below 0 or, on the scale of probabilities, above 1.
     pub fn push(&mut self, time: i64, score: f64) -> Result<bool> {
         let pvalue = match &mut self.rank {
             Some(rank) => rank.push(score)?,
@@ -240,7 +241,7 @@ impl AlarmBudget {
         alarm
     }
 
-    /// Whether a rare value is an alarm of its own and not of the one before.
+    /// Whether a rare value is an alarm of its own, and not a part of the previous one.
     fn is_due(&mut self, pvalue: f64, values: f64) -> bool {
         let apart = APART.min(values / (2.0 * self.per_week));
         if self.since_alarm as f64 > silence(values, self.per_week).max(apart) {
@@ -252,7 +253,7 @@ impl AlarmBudget {
         worse
     }
 
-    /// The p-value above which nothing is counted and nothing raised, whatever was learned.
+    /// The p-value above which a value is never counted and never raises an alarm.
     fn highest(&self, values: f64) -> f64 {
         let counted = counted_below(self.per_week.max(REFERENCE), values);
         // The powers have bases on one side of 1, so a bound needs none of them.
