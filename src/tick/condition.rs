@@ -6,7 +6,7 @@ use crate::tick::flow::{Memory, Unseen};
 
 /// When an alert has a level.
 pub trait Condition: std::fmt::Debug {
-    /// Tells whether the condition holds for a point; `None` if the point lacks what it looks at.
+    /// Tells whether the condition holds for a point; `None` if the point lacks a field of the condition.
     ///
     /// # Errors
     /// A condition that fails, which ends the replay.
@@ -21,7 +21,7 @@ pub trait Condition: std::fmt::Debug {
     /// Returns the condition as it was written.
     fn text(&self) -> &str;
 
-    /// Keeps or recalls which of its fields have been met.
+    /// Saves or restores which of its fields have occurred.
     ///
     /// # Errors
     /// See [`Memory`].

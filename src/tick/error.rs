@@ -1,20 +1,20 @@
-//! What can be wrong with a TICKscript, or with the data that meets it.
+//! Errors of TICKscripts, and of the data that is played through them.
 
 use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 
-/// What this room answers.
+/// The result of the functions of this module.
 pub type Result<T, E = TickError> = std::result::Result<T, E>;
 
 /// Everything that can go wrong between a TICKscript and its replay.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum TickError {
-    /// The script is not well formed, or says something that a node cannot do.
+    /// The script has a syntax error, or asks for something that a node cannot do.
     #[error("{place}: {message}\n{}", place.excerpt())]
     Script {
-        /// Where it stands.
+        /// The place in the script.
         place: Box<Place>,
         /// What is wrong, and what to write instead.
         message: String,
@@ -30,7 +30,7 @@ pub enum TickError {
         /// What is wrong.
         problem: TemplateProblem,
     },
-    /// A node cannot take what reaches it.
+    /// A node cannot handle its input.
     #[error("{node}: {message}")]
     Node {
         /// The node, named as the daemon does (`join4`).
@@ -43,10 +43,10 @@ pub enum TickError {
     Udf {
         /// The function's name in the script.
         name: String,
-        /// What it said.
+        /// The text of its error.
         message: String,
     },
-    /// What is handed in from outside fails; the error is told as it is.
+    /// Something that was handed in from outside fails; its error is shown unchanged.
     #[error(transparent)]
     Outside(Box<dyn std::error::Error + Send + Sync>),
     /// A file cannot be read or written.
@@ -59,7 +59,7 @@ pub enum TickError {
     },
 }
 
-/// What a template says that cannot be, in the words of Go's templates where Go refuses it too.
+/// An error of a template, in the words of Go's templates if Go refuses it too.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct TemplateProblem(String);

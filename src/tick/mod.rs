@@ -1,6 +1,6 @@
 //! TICKscript: the language in which Kapacitor's tasks are written, and the task graph itself.
 //!
-//! This room knows the protocol only. How functions are run ([`udf::Udfs`]) and where effects go
+//! This module uses the protocol only. How functions are run ([`udf::Udfs`]) and where effects go
 //! ([`flow::Outside`]) is handed in by whoever plays data through a [`Graph`].
 //!
 //! Read in this order: [`syntax`] (a script becomes a tree), [`lambda`] (its expressions, evaluated

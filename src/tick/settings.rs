@@ -1,10 +1,10 @@
-//! What a task is called, and what it is given.
+//! The name of a task, and what it is given from outside.
 
 use super::definition::object::Object;
 use crate::protocol::group::Shard;
 use std::collections::BTreeMap;
 
-/// What a task is called, and what it is given from outside.
+/// The name of a task, and what it is given from outside.
 #[derive(Debug, Clone, Default)]
 pub struct TaskSettings {
     /// The task's id, which alerts and UDFs see.
@@ -13,7 +13,7 @@ pub struct TaskSettings {
     pub variables: BTreeMap<String, Object>,
     /// How many replicas autoscale nodes find at the beginning, by the names of resources.
     pub replicas: BTreeMap<String, i64>,
-    /// The database and retention policy of data that does not say; else the script's first `dbrp`.
+    /// The database and retention policy of data that has none; by default those of the script's first `dbrp`.
     pub dbrp: Option<(String, String)>,
     /// The part of the groups that is played; `None` for all.
     pub shard: Option<Shard>,

@@ -25,9 +25,9 @@ pub trait Udfs {
     fn start(&mut self, name: &str, init: InitRequest) -> Result<Box<dyn Udf>>;
 }
 
-/// What a function answers to.
+/// The receiver of a function's answers.
 pub struct Answers<'a> {
-    /// What was answered so far, each message with the item of the data that it belongs to.
+    /// The answers so far, each with the item of the data that it belongs to.
     pub messages: &'a mut Vec<Sent>,
     /// The item of the data that the function is given.
     pub item: u64,
@@ -36,7 +36,7 @@ pub struct Answers<'a> {
 }
 
 impl Answers<'_> {
-    /// Takes an answer to the item at hand.
+    /// Takes an answer to the current item.
     pub fn push(&mut self, message: impl Into<Flowing>) {
         self.messages.push((self.item, message.into()));
     }
@@ -44,17 +44,17 @@ impl Answers<'_> {
 
 /// A running function. It answers now or later, in order.
 pub trait Udf {
-    /// Hands a point to a function that wants a stream. The function may take the point out of its
-    /// place; whatever remains in the place has no meaning.
+    /// Hands a point to a function that wants a stream. The function may move the point out; what it leaves behind
+    /// has no meaning.
     ///
     /// # Errors
-    /// What the function reports, or that it is gone.
+    /// An error that the function reports, or that it has ended.
     fn point(&mut self, point: &mut Rc<Point>, answers: &mut Answers<'_>) -> Result<()>;
 
     /// Hands a batch to a function that wants batches.
     ///
     /// # Errors
-    /// What the function reports, or that it is gone.
+    /// An error that the function reports, or that it has ended.
     fn batch(&mut self, batch: &Batch, answers: &mut Answers<'_>) -> Result<()>;
 
     /// Hands a captured request to a function.
@@ -63,10 +63,10 @@ pub trait Udf {
     /// What the function reports, or that it takes no captured requests.
     fn frame(&mut self, frame: &[u8], answers: &mut Answers<'_>) -> Result<()>;
 
-    /// Lets the function handle the points that it has kept back to handle them together.
+    /// Lets the function handle the points that it has collected to handle them together.
     ///
     /// # Errors
-    /// What the function reports, or that it is gone.
+    /// An error that the function reports, or that it has ended.
     fn settle(&mut self, _answers: &mut Answers<'_>) -> Result<()> {
         Ok(())
     }
@@ -74,7 +74,7 @@ pub trait Udf {
     /// Waits for the answers to all that the function was given.
     ///
     /// # Errors
-    /// What the function reports, or that it is gone.
+    /// An error that the function reports, or that it has ended.
     fn catch_up(&mut self, answers: &mut Answers<'_>) -> Result<()> {
         self.settle(answers)
     }
@@ -82,10 +82,11 @@ pub trait Udf {
     /// Closes the input and waits for the last answers.
     ///
     /// # Errors
-    /// What the function reports, or that it is gone.
+    /// An error that the function reports, or that it has ended.
     fn finish(&mut self, answers: &mut Answers<'_>) -> Result<()>;
 
-    /// Returns the states of all groups as a snapshot; `None` for a function that has none. Points that it has kept back must have been handled.
+    /// Returns the states of all groups as a snapshot; `None` for a function that has none. Collected points must
+    /// have been handled before.
     ///
     /// # Errors
     /// What the function reports.
@@ -101,7 +102,8 @@ pub trait Udf {
         Ok(())
     }
 
-    /// Takes a snapshot apart into one for each of several functions, as `owner` says for a group; `None` if it cannot be read.
+    /// Takes a snapshot apart into one for each of several functions, as `owner` says for a group; `None` if it
+    /// cannot be read.
     ///
     /// # Errors
     /// A function whose groups cannot be told apart.
@@ -128,7 +130,7 @@ pub trait Udf {
     }
 }
 
-/// Says that a function's groups cannot be told apart.
+/// The error of a function whose groups cannot be separated.
 fn apart() -> super::TickError {
     let message = "only the states of scripts can be put together".to_owned();
     super::TickError::Udf { name: "udf".to_owned(), message }

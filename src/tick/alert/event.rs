@@ -1,5 +1,5 @@
-//! An event of an alert, and the line that the daemon's log handler writes for it. Its texts are made
-//! when somebody wants them.
+//! An event of an alert, and the line that the daemon's log handler writes for it. Its texts are made when they are
+//! needed.
 
 use std::cell::OnceCell;
 

@@ -9,11 +9,11 @@ pub enum Level {
     /// Nothing is wrong.
     #[default]
     Ok,
-    /// To be known.
+    /// Worth knowing.
     Info,
-    /// To be watched.
+    /// Worth watching.
     Warning,
-    /// To be acted on.
+    /// Needs action.
     Critical,
 }
 

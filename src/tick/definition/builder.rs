@@ -1,4 +1,4 @@
-//! Nodes that are defined without a script, by whoever knows what a script would say.
+//! Nodes that are defined without a script, by code that knows what a script would define.
 
 use super::definitions::Definitions;
 use super::object::Object;

@@ -16,8 +16,8 @@ use crate::tick::syntax::lexer::Operator;
 const EMITTED: &str = "emitted";
 
 impl Evaluator<'_> {
-    /// Makes the nodes of a deadman's switch, as the daemon does with its usual configuration; returns
-    /// the alert, which the script may say more of.
+    /// Makes the nodes of a deadman's switch, as the daemon does with its usual configuration; returns the alert, to
+    /// which the script may add properties.
     pub(super) fn deadman(
         &mut self,
         parent: usize,
@@ -51,8 +51,8 @@ impl Evaluator<'_> {
         Ok(Object::Node(alert))
     }
 
-    /// Gives a node that is counted, and that nothing follows yet, a child that does nothing: the daemon
-    /// counts what a node sends, and numbers the nodes with it.
+    /// Gives a node that is counted and has no child yet a child that does nothing: the daemon counts what a node
+    /// sends, and includes this child in the numbers of the nodes.
     pub(super) fn count_for(&mut self, counted: usize, at: usize) -> Result<()> {
         let is_stats = |name: &str| name == "stats";
         let mut others = self.definitions.iter().filter(|d| d.parents.contains(&counted));

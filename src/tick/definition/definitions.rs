@@ -25,8 +25,8 @@ pub struct Definitions {
 }
 
 impl Definitions {
-    /// Says what looks at several groups at once, so that the groups cannot be spread over processes;
-    /// `None` if nothing does.
+    /// Names what looks at several groups at once, so that the groups cannot be spread over processes; `None` if
+    /// nothing does.
     pub fn looks_at_several_groups(&self) -> Option<String> {
         super::sharding::looks_at_several_groups(&self.definitions)
     }

@@ -209,7 +209,7 @@ impl Evaluator<'_> {
     fn arguments(&mut self, call: &Call) -> Result<Vec<Object>> {
         let arguments: Vec<_> =
             call.arguments.iter().map(|a| self.eval(a)).collect::<Result<_>>()?;
-        // A list alone stands for what it holds.
+        // A single list stands for its elements.
         match arguments.as_slice() {
             [Object::List(items)] => Ok(items.to_vec()),
             _ => Ok(arguments),

@@ -21,7 +21,7 @@ const fn handler(
     HandlerSpec { name, arguments, properties }
 }
 
-/// The handlers of alerts. Only `log` is carried out, the others are shown.
+/// The handlers of alerts. Only `log` is executed; the others are shown.
 pub const HANDLERS: &[HandlerSpec] = &[
     handler("log", "string", &[("mode", "int")]),
     handler(

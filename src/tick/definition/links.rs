@@ -1,4 +1,4 @@
-//! What stands after `|`, `@` and `.` in a script: which nodes, functions and properties there are.
+//! The names after `|`, `@` and `.` in a script: which nodes, functions and properties exist.
 
 use crate::nearest::did_you_mean;
 use crate::tick::definition::evaluator::Evaluator;
@@ -14,7 +14,7 @@ use crate::tick::syntax::ast::{Call, Link};
 const MAX_NODES: usize = 1000;
 
 impl Evaluator<'_> {
-    /// Says what a name is under another link, if anything.
+    /// Says what a name means after another of these signs, if it means anything.
     fn elsewhere(&mut self, node: usize, name: &str, link: Link) -> Result<String> {
         let mut found = Vec::new();
         if link != Link::Property && self.property_signature(node, name).is_some() {
@@ -141,7 +141,8 @@ impl Evaluator<'_> {
             }
         }
         if spec.name == "union" {
-            // The daemon links the arguments before the node itself; it decides the order at one time.
+            // The daemon links the arguments before the node itself; this decides the order of messages of the same
+            // time.
             parents.rotate_left(1);
         }
         Ok(parents)

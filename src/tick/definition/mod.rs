@@ -73,7 +73,7 @@ pub struct Property {
 /// A property of alerts that no script can write: the id is the measurement and the group's tags.
 pub(crate) const PLAIN_ID: &str = "plain id";
 
-/// A property of windows that no script can write: what they hold at the end of the data goes on.
+/// A property of windows that no script can write: what they hold at the end of the data is sent on.
 pub(crate) const CLOSES: &str = "closes at the end";
 
 /// How a node reads its arguments and properties, whose types are already checked.

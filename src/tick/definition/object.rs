@@ -74,7 +74,7 @@ impl Object {
     }
 }
 
-/// What an object says of fields, for whoever shows what a script does.
+/// What an object says about fields, for pictures of what a script does.
 impl Object {
     /// Returns the names that may be fields: strings, and what a lambda or a condition reads.
     pub(crate) fn names(&self) -> Vec<String> {

@@ -8,13 +8,13 @@ use super::object::Object;
 pub struct Query {
     /// The InfluxQL, without times and groups.
     pub text: String,
-    /// How long a time each query covers, in nanoseconds.
+    /// The length of the time that each query covers, in nanoseconds.
     pub period: i64,
     /// How often it is asked, in nanoseconds; 0 with `cron`.
     pub every: i64,
     /// How far back the covered time ends, in nanoseconds.
     pub offset: i64,
-    /// Whether the times asked at are multiples of `every`.
+    /// Whether the times of the queries are multiples of `every`.
     pub align: bool,
     /// Whether the groups by time begin with the covered time.
     pub align_group: bool,

@@ -5,7 +5,7 @@ use hashbrown::HashMap;
 /// Values by the bytes of a group's id.
 #[derive(Debug)]
 pub struct ByGroup<T> {
-    /// What is kept where nothing is grouped: that needs no search.
+    /// The value of the only group if the data is not grouped, which needs no search.
     ungrouped: Option<T>,
     groups: HashMap<Vec<u8>, T, ahash::RandomState>,
 }

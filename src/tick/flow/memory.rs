@@ -1,4 +1,4 @@
-//! What nodes remember, on its way into a file and out of it again.
+//! What nodes remember, as it is written into a file and read again.
 //!
 //! A node names what it remembers once, in [`super::Node::remember`], for both ways. What belongs to one
 //! group is kept by the group, so that states can be taken apart and put together by groups.
@@ -25,7 +25,7 @@ pub struct Remembered {
     pub shown: String,
 }
 
-/// Takes what a node remembers, or gives it back.
+/// Saves what a node remembers, or restores it.
 #[derive(Debug)]
 pub struct Memory<'m> {
     way: Way<'m>,
@@ -38,8 +38,8 @@ enum Way<'m> {
     Recall(&'m [Remembered]),
     /// Notes whether anything is named.
     Ask(&'m mut bool),
-    /// Puts together what the node remembers in several graphs, of which each has taken the data of other groups. All of
-    /// them began with the `base`, as far as that is of no group.
+    /// Merges what the node remembers in several graphs, each of which has handled the data of other groups. All of
+    /// them began with the values of `base` that belong to no group.
     Join {
         base: &'m [Remembered],
         parts: &'m [&'m [Remembered]],
@@ -47,7 +47,7 @@ enum Way<'m> {
     },
 }
 
-/// A value of all groups that can be put together from graphs which have taken the data of other groups each.
+/// A value of all groups that can be merged from graphs, each of which has handled the data of other groups.
 pub trait Common: Serialize + DeserializeOwned {
     /// Adds what another graph has; both began with the `base`.
     fn add(&mut self, more: Self, base: Option<&Self>);
@@ -82,17 +82,17 @@ where
 }
 
 impl<'m> Memory<'m> {
-    /// Keeps what a node names.
+    /// Saves what a node names.
     pub fn keep(node: &'m str, into: &'m mut Vec<Remembered>) -> Self {
         Self { way: Way::Keep(into), node }
     }
 
-    /// Gives back to a node what was kept.
+    /// Restores what was saved into a node.
     pub fn recall(node: &'m str, from: &'m [Remembered]) -> Self {
         Self { way: Way::Recall(from), node }
     }
 
-    /// Puts together what a node remembers in several graphs.
+    /// Merges what a node remembers in several graphs.
     pub fn join(
         node: &'m str,
         base: &'m [Remembered],
@@ -107,7 +107,7 @@ impl<'m> Memory<'m> {
         Self { way: Way::Ask(any), node }
     }
 
-    /// Keeps or recalls a value that all groups share.
+    /// Saves or restores a value that all groups share.
     ///
     /// # Errors
     /// Bytes that are no such value.
@@ -147,7 +147,7 @@ impl<'m> Memory<'m> {
         Ok(())
     }
 
-    /// Keeps or recalls a value of all groups that can be put together from several graphs.
+    /// Saves or restores a value of all groups that can be merged from several graphs.
     ///
     /// # Errors
     /// As [`Memory::value`].
@@ -170,7 +170,7 @@ impl<'m> Memory<'m> {
         Ok(())
     }
 
-    /// Keeps or recalls the values of groups.
+    /// Saves or restores the values of groups.
     ///
     /// # Errors
     /// Bytes that are no such values.
@@ -217,7 +217,7 @@ impl<'m> Memory<'m> {
         Ok(())
     }
 
-    /// Keeps or recalls what an expression remembers by itself: that of its variables which hold lambdas.
+    /// Saves or restores what an expression itself remembers: the states of those of its variables that hold lambdas.
     ///
     /// # Errors
     /// As [`Memory::value`].

@@ -1,4 +1,4 @@
-//! What flows along an edge: points and batches, shared where several nodes take them.
+//! What flows along an edge: points and batches, which are shared if several nodes receive them.
 
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
@@ -137,19 +137,20 @@ pub struct Pool {
 }
 
 impl Pool {
-    /// Returns a point that nobody else has. What it holds is of no meaning.
+    /// Returns a point that nothing else refers to. Its content has no meaning.
     pub fn take(&mut self) -> Rc<Point> {
         self.points.pop().unwrap_or_default()
     }
 
-    /// Takes a point back, if nobody else has it.
+    /// Takes a point back, unless something else refers to it.
     pub fn give(&mut self, mut point: Rc<Point>) {
         if self.points.len() < POOLED && Rc::get_mut(&mut point).is_some() {
             self.points.push(point);
         }
     }
 
-    /// Returns a point for a change: itself if nobody else has it, else a copy in its place.
+    /// Returns a point that can be changed: the point itself if nothing else refers to it, otherwise a copy in its
+    /// place.
     pub fn edit<'p>(&mut self, point: &'p mut Rc<Point>) -> &'p mut Point {
         if Rc::get_mut(point).is_none() {
             let mut copy = self.take();

@@ -1,8 +1,8 @@
 //! What flows between nodes, and what a node is.
 //!
-//! The flow is pushed: a source hands a message to a node, which hands what it makes of it to its
-//! children. Groups are kept apart by each node. Only windows, joins and functions that take chunks
-//! hold messages back, so the memory does not depend on the length of the data.
+//! Messages are pushed: a source hands a message to a node, and the node hands its results to its children. Each node
+//! separates the groups itself. Only windows, joins and functions that handle chunks keep messages, so the memory
+//! does not depend on the length of the data.
 
 mod by_group;
 mod memory;

@@ -14,28 +14,28 @@ use crate::tick::udf::Answers;
 /// What a node sent, with the item of the data that it belongs to.
 pub type Sent = (u64, Flowing);
 
-/// What functions wrote, and what no `|from()` wanted.
+/// The number of messages that functions wrote, and of points that no `|from()` selected.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Tally {
     /// Points, those of batches included.
     pub points: u64,
     /// Batches.
     pub batches: u64,
-    /// Points that a `|from()` took, once for each.
+    /// Points that a `|from()` selected, counted once for each `|from()`.
     pub taken: u64,
-    /// Points of the stream that no `|from()` took.
+    /// Points of the stream that no `|from()` selected.
     pub passed_by: u64,
 }
 
 /// What a node writes to.
 pub struct Outbox<'o> {
-    /// What goes to the children, in order.
+    /// The messages for the children, in order.
     pub messages: &'o mut Vec<Sent>,
     /// The item of the data that the node is given.
     pub item: u64,
     /// Where effects go.
     pub outside: &'o mut dyn Outside,
-    /// Whether the node keeps errors to itself.
+    /// Whether errors of the node are not reported.
     pub quiet: bool,
     /// The node's name (`alert2`).
     pub node: &'o str,
@@ -53,7 +53,7 @@ impl Outbox<'_> {
         self.messages.push((self.item, message.into()));
     }
 
-    /// Reports an error that costs a point but not the replay.
+    /// Reports an error that drops a point but does not end the replay.
     pub fn diagnose(&mut self, error: &TickError) {
         if !self.quiet {
             self.outside.diagnose(self.node, error);
@@ -101,11 +101,11 @@ pub trait Node {
         true
     }
 
-    /// Learns the time that the data has reached: before the node acts or is given anything of that time.
+    /// Tells the node the time that the data has reached, before the node acts or is given anything of that time.
     /// Only nodes that act by themselves are told.
     fn reached(&mut self, _time: i64) {}
 
-    /// Returns the time at which the node wants to act without being given anything.
+    /// Returns the time at which the node wants to act by itself.
     fn due(&self) -> Option<i64> {
         None
     }
@@ -126,7 +126,7 @@ pub trait Node {
         Ok(())
     }
 
-    /// Handles what it has kept back to handle it together: a chunk of the data has been handed over.
+    /// Handles the points that it has collected, now that a chunk of the data has been handed over.
     ///
     /// # Errors
     /// What ends the replay.
@@ -134,7 +134,7 @@ pub trait Node {
         Ok(())
     }
 
-    /// Waits for the answers to all that it was given; only functions can owe some.
+    /// Waits for the answers to all messages that it was given; only functions answer later.
     ///
     /// # Errors
     /// What ends the replay.
@@ -142,7 +142,7 @@ pub trait Node {
         Ok(())
     }
 
-    /// Learns that nothing more comes.
+    /// Tells the node that the data has ended.
     ///
     /// # Errors
     /// What ends the replay.
@@ -150,10 +150,9 @@ pub trait Node {
         Ok(())
     }
 
-    /// Names all that the node remembers from one message to the next, which is kept or recalled: after
-    /// that, the node goes on as if nothing had happened. There is no default, so that no node forgets
-    /// it; one that remembers nothing says so by doing nothing. What a function remembers is its
-    /// [`Node::snapshot`].
+    /// Names everything that the node remembers from one message to the next, to save or restore it; afterwards the
+    /// node continues as if nothing had happened. There is no default, so that no node can omit it; a node that
+    /// remembers nothing has an empty implementation. What a function remembers is its [`Node::snapshot`].
     ///
     /// # Errors
     /// See [`Memory`].

@@ -33,12 +33,12 @@ impl Group {
     }
 }
 
-/// What a signal says of its group.
+/// The content of a signal about its group.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum News {
-    /// No message before this time, in nanoseconds since the epoch, comes any more.
+    /// No more messages from before this time, in nanoseconds since the epoch, will follow.
     Barrier(i64),
-    /// The group is deleted: nodes forget it.
+    /// The group is deleted: nodes remove its state.
     Deleted,
 }
 

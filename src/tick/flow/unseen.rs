@@ -1,15 +1,15 @@
-//! Names that a task was given and that nothing in the data had: a slip of the keyboard in a
-//! measurement, a tag or a field would otherwise pass in silence.
+//! Names that a task was given and that the data does not have: a typing error in a measurement, a tag or a field
+//! would otherwise not be noticed.
 
 use super::memory::Common;
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 use std::collections::BTreeSet;
 
-/// Names of the data that are kept, to find the one that was meant.
+/// The number of names of the data that are kept, to suggest the one that was meant.
 const PRESENT: usize = 200;
 
-/// Messages that are all looked at; of those after them, one in [`STRIDE`] is.
+/// The first messages, all of which are examined; of the later ones, one in [`STRIDE`] is.
 const FIRST: u32 = 4096;
 
 /// See [`FIRST`].
@@ -30,7 +30,7 @@ pub enum NameKind {
     Resource,
 }
 
-/// A name that nothing in the data had.
+/// A name that the data does not have.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Unseen {
     /// What it stands for.
@@ -41,7 +41,7 @@ pub struct Unseen {
     pub present: Vec<String>,
 }
 
-/// Names that are looked for, until they have been met.
+/// Names that are searched in the data until they occur.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct Wanted {
     missing: Vec<String>,
@@ -55,7 +55,7 @@ impl Wanted {
         Self { missing, present: Names::default() }
     }
 
-    /// Returns a name as unseen if there were others.
+    /// Returns a name as unseen if there were other names.
     pub fn among(name: &str, others: &Names, kind: NameKind) -> Vec<Unseen> {
         let present = others.list();
         if present.is_empty() {
@@ -75,7 +75,7 @@ impl Wanted {
         }
     }
 
-    /// Returns the names that were not met, if there was any message.
+    /// Returns the names that did not occur, if there was any message.
     pub fn unseen(&self, kind: NameKind) -> Vec<Unseen> {
         let present = self.present.list();
         let names = self.missing.iter().filter(|_| !present.is_empty());
@@ -83,7 +83,7 @@ impl Wanted {
     }
 }
 
-/// A name is missing if no graph has met it.
+/// A name is missing if it occurred in no graph.
 impl Common for Wanted {
     fn add(&mut self, more: Self, base: Option<&Self>) {
         self.missing.retain(|name| more.missing.contains(name));

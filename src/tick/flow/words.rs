@@ -1,5 +1,5 @@
-//! Values in words, for people who look at a state: no braces, no names of internals, and of long lists the
-//! beginning and how many there are.
+//! Values in words, for people who look at a state: without braces and internal names, and with only the beginning
+//! and the length of long lists.
 
 use crate::protocol::time::rfc3339;
 use serde::ser::{self, Serialize};
@@ -8,7 +8,7 @@ use std::fmt::{self, Display, Write};
 /// Elements of a list that are shown.
 const FEW: usize = 4;
 
-/// Values inside each other that are shown.
+/// How many levels of nested values are shown.
 const DEPTH: usize = 4;
 
 /// Letters of a text that are shown.
@@ -17,11 +17,11 @@ const LONG: usize = 200;
 /// Ints that are times: from 1980 to 2200, in nanoseconds.
 const TIMES: std::ops::Range<i64> = 315_532_800_000_000_000..7_258_118_400_000_000_000;
 
-/// What only the code needs: places in rings, counters of looks, sums of squares, random states.
+/// Values that only the code needs: positions in rings, counters, sums of squares, states of random generators.
 const INTERNALS: [&str; 10] =
     ["front_len", "at", "looks", "metadata", "m2", "random", "form", "mantissa", "exponent", "mix"];
 
-/// What has a name in the code, and needs none beside its value.
+/// Fields whose value is shown without their name.
 const PLAIN: [&str; 2] = ["names", "ring"];
 
 /// Returns a value in words.
@@ -77,7 +77,7 @@ impl Words {
         }
     }
 
-    /// Begins what has parts.
+    /// Begins a value that has parts.
     fn open(&mut self, list: bool) -> Parts<'_> {
         self.depth += 1;
         let start = self.text.len();
@@ -132,7 +132,7 @@ impl Parts<'_> {
         if list && count > FEW {
             return words.put(format_args!(", … ({count} in all)"));
         }
-        // What stands inside of something else is set apart from it.
+        // A nested value is put in brackets.
         if !list && count > 1 && words.depth > 0 {
             words.text.insert(start, '(');
             return words.put(")");

@@ -20,8 +20,7 @@ pub(super) struct Clock {
     now: Option<i64>,
     /// The nodes that act by themselves.
     timers: Vec<usize>,
-    /// Whether functions must not keep points back, since what a node makes of their answers depends
-    /// on when they arrive.
+    /// Whether functions must not collect points, because the result of a node depends on when their answers arrive.
     eager: bool,
 }
 
@@ -78,7 +77,7 @@ impl Graph {
         self.clock.timers.iter().filter_map(due).min()
     }
 
-    /// Lets functions handle what they keep back, where a later time would change what comes of it.
+    /// Lets functions handle the points that they have collected, if a later time would change the results.
     pub(super) fn settle_eagerly(&mut self, outside: &mut dyn Outside) -> Result<()> {
         if self.clock.eager { self.settle(outside) } else { Ok(()) }
     }

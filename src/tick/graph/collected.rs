@@ -1,4 +1,4 @@
-//! Effects kept in memory, for tests and for whoever shows them.
+//! Effects collected in memory, for tests and for programs that show them.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -30,7 +30,7 @@ pub struct CollectedEvent {
     pub handlers: Vec<String>,
 }
 
-/// Effects kept in memory, for tests and for whoever shows them.
+/// Effects collected in memory, for tests and for programs that show them.
 #[derive(Debug, Default, PartialEq)]
 pub struct Collected {
     /// The events of alerts.
@@ -49,7 +49,7 @@ pub struct Collected {
     pub endpoints: BTreeMap<String, String>,
     /// The lines of `log` nodes: level, prefix, text.
     pub logged: Vec<(String, String, String)>,
-    /// What nodes could not do: node and error.
+    /// Errors of nodes: node and error.
     pub diagnosed: Vec<(String, String)>,
 }
 

@@ -1,4 +1,4 @@
-//! How what a node sends reaches its children, and what they make of it theirs.
+//! The delivery of messages from a node to its children, and of their messages to their children.
 
 use super::{Graph, Waiting};
 use crate::tick::error::Result;
@@ -24,13 +24,13 @@ impl Graph {
             pool: &mut self.pool,
             tally: &mut self.tally,
         };
-        // What a function wrote before it failed still counts.
+        // Messages that a function wrote before it failed are still counted.
         let called = call(&mut *slot.node, &mut out);
         self.deliver(id, outside)?;
         called
     }
 
-    /// Hands what a node sent to its children, and what they make of it to theirs.
+    /// Hands the messages of a node to its children, and the messages of these to their children.
     pub(super) fn deliver(&mut self, from: usize, outside: &mut dyn Outside) -> Result<()> {
         let mut failed = Ok(());
         let mut told = None;
@@ -64,7 +64,7 @@ impl Graph {
                 Flowing::Signal(signal) => slot.node.signal(port, signal, &mut out),
             };
             if called.is_err() && failed.is_ok() {
-                // What the node sent before it failed still flows, and nothing else.
+                // Messages that the node sent before it failed are still delivered, and nothing else.
                 failed = called;
                 self.waiting.clear();
             }
@@ -73,7 +73,7 @@ impl Graph {
         failed
     }
 
-    /// Puts what a node sent onto the stack of what waits, so that the first is taken first.
+    /// Puts the messages of a node onto the stack of waiting messages, so that the first is taken first.
     fn enqueue(&mut self, from: usize) {
         let Self { slots, waiting, sent, pool, .. } = self;
         let Some(((first, first_port), others)) = slots[from].children.split_first() else {

@@ -30,7 +30,7 @@ pub struct Graph {
     queries: Vec<usize>,
     /// The part of the groups whose batches are taken; points are chosen by `|from()`.
     shard: Option<Shard>,
-    /// Where data comes from that does not say.
+    /// The database and retention policy of data that has none.
     home: Option<(String, String)>,
     /// The node whose input [`Outside::row`] is told of.
     watched: usize,
@@ -43,13 +43,13 @@ pub struct Graph {
     clock: Clock,
     /// How many nodes change numbers of replicas.
     scalers: usize,
-    /// Messages that nodes have still to take; empty between two calls, kept for its memory.
+    /// Messages that wait to be delivered; empty between two calls, and kept to reuse its memory.
     waiting: Vec<Waiting>,
-    /// What the node at hand sent; empty between two calls, kept for its memory.
+    /// The messages of the current node; empty between two calls, and kept to reuse its memory.
     sent: Vec<Sent>,
 }
 
-/// A message that a node has still to take at a port, with the item that it belongs to.
+/// A message that waits to be delivered to a port of a node, with the item that it belongs to.
 struct Waiting {
     node: usize,
     port: usize,
@@ -141,7 +141,7 @@ impl Graph {
         self.slots.iter().map(|slot| (slot.identity.name.as_str(), slot.received))
     }
 
-    /// Returns what the functions wrote so far, and what no `|from()` wanted.
+    /// Returns the number of messages that functions wrote so far, and of points that no `|from()` selected.
     pub fn tally(&self) -> Tally {
         self.tally
     }
@@ -151,8 +151,7 @@ impl Graph {
         self.item = item;
     }
 
-    /// Hands a point to a stream task. The point is taken out of its place: what is left is memory for
-    /// the next one.
+    /// Hands a point to a stream task. The point is moved out; the memory that is left can be used for the next point.
     ///
     /// # Errors
     /// What ends the replay; also a point for a batch task.
@@ -240,8 +239,8 @@ impl Graph {
         Ok(())
     }
 
-    /// Lets functions handle the points that they have kept back. Whoever plays data calls this after
-    /// each chunk of it, before the effects are shown.
+    /// Lets functions handle the points that they have collected. The caller does this after each chunk of the data,
+    /// before the effects are shown.
     ///
     /// # Errors
     /// What ends the replay.
@@ -254,7 +253,7 @@ impl Graph {
         Ok(())
     }
 
-    /// Tells all nodes that nothing more comes.
+    /// Tells all nodes that the data has ended.
     ///
     /// # Errors
     /// What ends the replay.
@@ -266,7 +265,7 @@ impl Graph {
         Ok(())
     }
 
-    /// Returns the names that nodes were given and that nothing in the data had.
+    /// Returns the names that nodes were given and that the data does not have.
     pub fn unseen(&self) -> Vec<Unseen> {
         let mut unseen = Vec::new();
         let mut resources: BTreeMap<String, Vec<Unseen>> = BTreeMap::new();
@@ -276,7 +275,7 @@ impl Graph {
                 _ => unseen.push(one),
             }
         }
-        // Every node that scales is given all resources: one of them is unseen if no node has met it.
+        // Every node that scales is given all resources: a resource is unseen if it occurred in no node.
         for (_, told) in resources.into_iter().filter(|(_, told)| told.len() == self.scalers) {
             unseen.extend(told.into_iter().reduce(|mut all, one| {
                 all.present.extend(one.present);
@@ -296,7 +295,7 @@ impl Graph {
         self.dbrps.iter().any(|(db, rp)| *db == database && *rp == retention_policy)
     }
 
-    /// Says that a task cannot take what it is given.
+    /// The error of a task that is given the wrong kind of data.
     pub fn wrong_source(&self, given: &str) -> TickError {
         let wanted = match self.edge {
             Edge::Stream => "line protocol or a .srpl recording",
@@ -307,7 +306,7 @@ impl Graph {
     }
 }
 
-/// Returns the node whose input is what is judged: the first function, else the first alert.
+/// Returns the node whose input is judged: the first function, otherwise the first alert.
 fn watched(definitions: &[Definition]) -> usize {
     let udf = |definition: &Definition| matches!(definition.kind, NodeKind::Udf(_));
     let alert = |definition: &Definition| definition.name == "alert";
@@ -315,8 +314,8 @@ fn watched(definitions: &[Definition]) -> usize {
     place.unwrap_or(0)
 }
 
-/// Returns the children of a node, each with the port that the node is for it: outputs first, so that
-/// what a node is given is known before what it makes of it.
+/// Returns the children of a node, each with its port for that node; outputs come first, so that the input of a node
+/// is known before its results.
 fn children(definitions: &[Definition], parent: usize) -> Rc<[(usize, usize)]> {
     let of = |(child, definition): (usize, &Definition)| {
         let ports = definition.parents.iter().enumerate();

@@ -1,4 +1,5 @@
-//! The state of a graph taken apart by groups, for graphs that take the data of other groups each, and put together again.
+//! The state of a graph taken apart by groups, for graphs that take the data of other groups each, and put together
+//! again.
 
 use super::{Graph, NodeState};
 use crate::protocol::Bytes;
@@ -6,7 +7,7 @@ use crate::tick::error::Result;
 use crate::tick::flow::Memory;
 
 impl Graph {
-    /// Takes a state apart into so many, as `owner` says for a group; what belongs to no group is in each of them.
+    /// Splits a state into several, as `owner` says for each group; what belongs to no group is in each of them.
     ///
     /// # Errors
     /// A function whose groups cannot be told apart.
@@ -25,7 +26,7 @@ impl Graph {
             for (i, part) in split.iter_mut().enumerate() {
                 let function = match &functions {
                     Some(functions) => functions.get(i).cloned().map(Bytes),
-                    // Each says what is wrong with it, or starts fresh.
+                    // Each graph reports what is wrong with it, or starts fresh.
                     None => state.function.clone(),
                 };
                 let identity = state.identity.clone();

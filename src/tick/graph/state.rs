@@ -1,5 +1,5 @@
-//! The state of a graph: what its nodes and functions remember between two messages, so that a run can go
-//! on where another was left.
+//! The state of a graph: what its nodes and functions remember between two messages, so that a run can continue where
+//! another one ended.
 //!
 //! A node gets back what was remembered by the node of its kind and number (the second `|alert()`) if
 //! both say the same, and if all that is before them says the same; a function gets back the state of
@@ -20,7 +20,7 @@ pub struct NodeState {
     pub identity: NodeIdentity,
     /// The snapshot of a function.
     pub function: Option<Bytes>,
-    /// All else.
+    /// Everything else.
     pub remembered: Vec<Remembered>,
 }
 
@@ -91,7 +91,7 @@ impl NodeIdentity {
     }
 }
 
-/// Returns what a script says of a node, but for what only concerns the texts and handlers of alerts.
+/// Returns the definition of a node, without the texts and handlers of alerts.
 fn said(definition: &Definition) -> String {
     const TEXTS: [&str; 6] = ["message", "details", "category", "topic", PLAIN_ID, CLOSES];
     let sign = if matches!(definition.kind, NodeKind::Udf(_)) { '@' } else { '|' };
@@ -113,7 +113,7 @@ fn list(arguments: &[Object]) -> String {
     arguments.iter().map(text).collect::<Vec<_>>().join(", ")
 }
 
-/// What became of a state that a graph was given.
+/// What happened to a state that a graph was given.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Resumed {
     /// How many nodes have got back what they remembered.
@@ -136,7 +136,7 @@ impl Graph {
     /// were given.
     ///
     /// # Errors
-    /// A function that cannot say its state.
+    /// A function that cannot give its state.
     pub fn states(&mut self, outside: &mut dyn Outside) -> Result<Vec<NodeState>> {
         self.catch_up(outside)?;
         let mut states = Vec::new();
@@ -151,11 +151,11 @@ impl Graph {
         Ok(states)
     }
 
-    /// Returns a snapshot of each function, by the name of its node. What
-    /// functions have kept back must have been settled.
+    /// Returns a snapshot of each function, by the name of its node. Points that functions have collected must have
+    /// been handled before.
     ///
     /// # Errors
-    /// A function that cannot say its state.
+    /// A function that cannot give its state.
     pub fn snapshots(&mut self) -> Result<Vec<(String, Vec<u8>)>> {
         let mut snapshots = Vec::new();
         for slot in &mut self.slots {
@@ -190,8 +190,8 @@ impl Graph {
         Ok(())
     }
 
-    /// Gives all nodes back what they remembered; a graph that has been given no data yet goes on then
-    /// where the other was left.
+    /// Restores what all nodes remembered; a graph that has been given no data yet then continues where the other one
+    /// ended.
     ///
     /// # Errors
     /// A state that is damaged, or that a function refuses.

@@ -1,8 +1,8 @@
 //! Lambda expressions: compiled once, evaluated on each point.
 //!
 //! The types follow the daemon (`tick/stateful`): ints and floats may be compared but not added,
-//! comparisons are truth values whatever they compare, so that `isPresent("x") AND "x" > 1.0`
-//! never looks at a missing `x`, and all calls of `sigma` in one expression share one state.
+//! comparisons are truth values whatever they compare, so that `isPresent("x") AND "x" > 1.0` never evaluates a
+//! missing `x`, and all calls of `sigma` in one expression share one state.
 
 mod compile;
 pub mod functions;
@@ -54,7 +54,7 @@ impl Lambda {
         found
     }
 
-    /// Tells whether any of its functions remembers what it was given, in the state that is handed in.
+    /// Tells whether any of its functions keeps a state, which is handed in.
     pub fn remembers(&self) -> bool {
         self.root.remembers()
     }

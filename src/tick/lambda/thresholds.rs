@@ -1,4 +1,4 @@
-//! The numbers that an expression compares fields with, for whoever shows them.
+//! The numbers that an expression compares fields with, for pictures.
 
 use super::Value;
 use super::node::Node;

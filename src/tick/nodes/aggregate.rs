@@ -45,7 +45,7 @@ struct Group {
     points: Vec<Rc<Point>>,
 }
 
-/// What a result is labelled with.
+/// The labels of a result.
 struct Label {
     name: String,
     tags: Vec<(String, String)>,
@@ -91,7 +91,7 @@ impl Aggregate {
     }
 }
 
-/// Returns what a result is called where the script does not say.
+/// Returns the name of a result for which the script gives none.
 fn usual_name(method: &str) -> &str {
     if method == "holtWintersWithFit" { "holtWinters" } else { method }
 }
@@ -114,7 +114,7 @@ fn simple(name: &str) -> Function {
 }
 
 impl Rule {
-    /// Takes a point's value into a series; reports what cannot be taken.
+    /// Adds a point's value to a series; reports a value that cannot be added.
     fn collect(&self, series: &mut Series, point: &Point, out: &mut Outbox<'_>) -> bool {
         let error = match point.field(&self.field) {
             None => format!("field \"{}\" is missing", self.field),

@@ -79,7 +79,7 @@ impl Alert {
         })
     }
 
-    /// Returns the level of a group; a new one goes on from the last event of its id.
+    /// Returns the level of a group; a new one continues from the last event of its id.
     fn current(&mut self, message: &Message) -> Result<Level> {
         let group = message.group_bytes();
         if let Some(state) = self.groups.get(group) {
@@ -123,7 +123,7 @@ impl Alert {
         (level != Level::Ok || self.recoveries).then(|| state.duration())
     }
 
-    /// Tells the outside of an event, and marks the data with it.
+    /// Reports an event to the outside, and marks the data with it.
     fn event(
         &mut self,
         (message, point): (Message, &Point),

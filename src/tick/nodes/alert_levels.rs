@@ -52,7 +52,7 @@ impl Levels {
         foreign.flat_map(|condition| condition.unseen()).collect()
     }
 
-    /// Keeps or recalls what the conditions remember.
+    /// Saves or restores what the conditions remember.
     pub(super) fn remember(&mut self, memory: &mut Memory<'_>) -> Result<()> {
         let resets = self.resets.iter_mut().map(|reset| (" reset", reset));
         let all = self.conditions.iter_mut().map(|condition| ("", condition)).chain(resets);

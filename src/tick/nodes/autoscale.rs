@@ -1,7 +1,7 @@
-//! `|k8sAutoscale()`, `|swarmAutoscale()`, `|ec2Autoscale()`: how many replicas there shall be.
+//! `|k8sAutoscale()`, `|swarmAutoscale()`, `|ec2Autoscale()`: how many replicas there should be.
 //!
-//! A replay asks no cluster and tells none. It takes what a resource begins with from its settings, else
-//! from `.min()`, and shows the changes.
+//! A replay contacts no cluster. It takes the first number of replicas from its settings, otherwise from `.min()`,
+//! and shows the changes.
 
 use std::collections::{BTreeMap, HashMap};
 use std::rc::Rc;
@@ -33,7 +33,7 @@ pub(crate) struct Autoscale {
     groups: ByGroup<State>,
 }
 
-/// Which program is told, and what it calls a resource.
+/// The program that is asked to scale, and its name for a resource.
 struct Service {
     name: &'static str,
     cluster: Rc<str>,
@@ -192,7 +192,7 @@ impl Rule {
     }
 }
 
-/// Reads which program is told, and of what.
+/// Reads which program is asked to scale, and what.
 fn service(definition: &Definition, source: &TickText<'_>) -> Result<Service> {
     let string = |name: &str| definition.string(name).filter(|value| !value.is_empty());
     let error = |message: String| Err(source.error(definition.at, message));

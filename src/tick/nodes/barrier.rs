@@ -1,4 +1,4 @@
-//! `|barrier()`: tells nodes after it that nothing older comes any more.
+//! `|barrier()`: tells the nodes after it that no older data will follow.
 //!
 //! `.idle()` does so when a group has had no point for a while, `.period()` in regular intervals since
 //! the first point of the group. Points older than the last barrier of their group are dropped. Time
@@ -24,7 +24,7 @@ pub(crate) struct Barrier {
     groups: ByGroup<Watch>,
     /// The time that the data has reached.
     now: i64,
-    /// When to look at which group, the first first; each group is in it once.
+    /// The times at which groups are checked, the earliest first; each group is in it once.
     due: BTreeSet<(i64, Rc<str>)>,
 }
 

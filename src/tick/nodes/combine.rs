@@ -101,7 +101,7 @@ impl Held {
         Ok(())
     }
 
-    /// Sends the combinations of the points that are held, and lets go of them.
+    /// Sends the combinations of the points that are held, and removes the points.
     fn combine(&mut self, rule: &Rule, out: &mut Outbox<'_>) -> Result<()> {
         let points = std::mem::take(&mut self.points);
         let (n, k) = (points.len(), rule.expressions.len());
@@ -168,7 +168,7 @@ fn combinations(n: usize, k: usize) -> i128 {
     (0..k).fold(1i128, |count, i| count.saturating_mul((n - i) as i128) / (i as i128 + 1))
 }
 
-/// Goes on to the next choice of points out of `n`; false if there is none.
+/// Advances to the next choice of points out of `n`; false if there is none.
 fn advance(indices: &mut [usize], n: usize) -> bool {
     let k = indices.len();
     let Some(place) = (0..k).rev().find(|place| indices[*place] != place + n - k) else {

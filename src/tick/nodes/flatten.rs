@@ -67,10 +67,10 @@ impl Rule {
         flat.filter(|flat| flat.field_count() > 0)
     }
 
-    /// Makes one point of points, and lets go of them.
+    /// Makes one point of several points, and removes them.
     fn flatten(&self, points: &mut Vec<Point>, out: &mut Outbox<'_>) -> Option<Point> {
         let mut flat = Point::new(points.first()?.time());
-        // A point that lacks a tag leaves what it had of its prefix to the next one, as in the daemon.
+        // If a point lacks a tag, the part of the prefix that it had is used for the next point, as in the daemon.
         let mut prefix = String::new();
         'points: for point in points.drain(..) {
             for (i, tag) in self.tags.iter().enumerate() {

@@ -1,7 +1,7 @@
 //! `|groupBy()`: points by tags and measurement.
 //!
-//! A batch may fall apart into several; they go on when a batch of another time arrives, as in the
-//! daemon, so those of the last time do not.
+//! A batch may be split into several; they are sent when a batch of another time arrives, as in the daemon, so those
+//! of the last time are not sent.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -108,7 +108,7 @@ impl Node for GroupBy {
         Ok(())
     }
 
-    /// A barrier completes the batches of before.
+    /// A barrier completes the batches before it.
     fn signal(&mut self, _port: usize, signal: Signal, out: &mut Outbox<'_>) -> Result<()> {
         if let News::Barrier(time) = signal.news
             && self.time != Some(time)

@@ -9,7 +9,7 @@ use crate::tick::definition::Definition;
 use crate::tick::definition::object::Object;
 use crate::tick::error::{Result, TickText};
 
-/// Where the search ends: the spread of errors at the vertices.
+/// The spread of errors at the vertices at which the search ends.
 const EPSILON: f64 = 1e-4;
 /// The weight of the first values where there is no season.
 const WEIGHT: f64 = 0.5;
@@ -166,8 +166,8 @@ impl Model {
     }
 
     /// Returns the fitted values and `horizon` more. The weights are put into their bounds, and the
-    /// seasonal values among the parameters are those of the end afterwards: the search of InfluxDB goes
-    /// on from those.
+    /// seasonal values among the parameters are those of the end afterwards: the search of InfluxDB continues from
+    /// those.
     fn forecast(&self, horizon: usize, parameters: &mut [f64]) -> Vec<f64> {
         parameters[..4].iter_mut().for_each(|weight| *weight = weight.clamp(0.0, 1.0));
         let (head, season) = parameters.split_at_mut(SEASON);
@@ -297,7 +297,7 @@ mod tests {
         check(forecast(2, 4, false), &[0, 10, 20], &[1.0; 3], &[]);
         check(forecast(0, 0, false), &[0, 10], &[1.0; 2], &[]);
         check(forecast(2, 0, false), &[0, 1], &[1.0; 2], &[]);
-        // Nothing can be said of zeros: all forecasts are NaN.
+        // Zeros cannot be forecast: all forecasts are NaN.
         check(forecast(2, 2, false), &[0, 10], &[0.0; 2], &[]);
         check(forecast(2, 0, false), &[0, i64::MAX], &[1.0; 2], &[]);
         check(forecast(2, 0, false), &[], &[], &[]);

@@ -1,4 +1,4 @@
-//! `|httpOut()`: the last of each group, as the daemon would serve it; written once, at the end.
+//! `|httpOut()`: the last message of each group, as the daemon would serve it; written once, at the end.
 
 use std::rc::Rc;
 

@@ -1,6 +1,6 @@
 //! `|httpPost()`: data for another program. A replay sends nothing, it shows what would be sent.
 //!
-//! Where the status of the answer is wanted as a field, it is 200.
+//! If the script wants the status of the answer as a field, it is 200.
 
 use std::collections::BTreeMap;
 use std::rc::Rc;
@@ -16,7 +16,7 @@ use crate::tick::flow::{HttpPost as Request, Memory, Message, Node, Outbox, Post
 use crate::tick::template::Template;
 use crate::tick::template::value::Data;
 
-/// The status with which a request is taken to be answered.
+/// The status that is assumed for every request.
 const ANSWERED: i64 = 200;
 
 /// Shows what would be sent.

@@ -25,7 +25,7 @@ pub(crate) struct Join {
     matching: Matching,
 }
 
-/// What waits for its counterpart, by the group of the tags joined on.
+/// Messages that wait for their counterparts, by the group of the tags that are joined on.
 #[derive(Default, Serialize, Deserialize)]
 struct Matching {
     /// Points of the flow grouped by fewer tags.
@@ -121,7 +121,7 @@ impl Matching {
         let low = if all_reported { self.low_mark(&id) } else { None };
         let general = self.general.entry(id.clone()).or_default();
         let specific = self.specific.entry(id).or_default();
-        // What no counterpart can reach any more goes alone.
+        // A message whose counterpart can no longer arrive is sent alone.
         while let Some((_, first)) = specific.front()
             && all_reported
             && Some(round(first.time(), tolerance)) < low
@@ -225,7 +225,7 @@ impl Node for Join {
         Ok(())
     }
 
-    /// A barrier completes the sets of before. Of deleted groups the daemon tells nobody here.
+    /// A barrier completes the sets before it. Deleted groups are not passed on here, as in the daemon.
     fn signal(&mut self, port: usize, signal: Signal, out: &mut Outbox<'_>) -> Result<()> {
         let News::Barrier(time) = signal.news else { return Ok(()) };
         let group = self.groups.entry(signal.group.id.clone()).or_default();

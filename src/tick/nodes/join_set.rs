@@ -1,4 +1,4 @@
-//! The points or batches of one time that a join makes one of.
+//! The points or batches of one time that a join combines.
 
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, VecDeque};
@@ -62,8 +62,7 @@ impl Group {
         self.pass(port, time, rule)
     }
 
-    /// Learns that a parent sends nothing more before a time, and returns the sets that are complete
-    /// by it.
+    /// Notes that a parent sends nothing more before a time, and returns the sets that are complete by it.
     pub(crate) fn pass(&mut self, port: usize, time: i64, rule: &Rule) -> Vec<Set> {
         self.heads.resize(rule.names.len(), None);
         self.heads[port] = Some(round(time, rule.tolerance));

@@ -1,4 +1,4 @@
-//! `|log()`: what flows is shown.
+//! `|log()`: shows the messages that pass it.
 
 use std::rc::Rc;
 
@@ -8,7 +8,7 @@ use crate::tick::definition::Definition;
 use crate::tick::error::Result;
 use crate::tick::flow::{Memory, Message, Node, Outbox};
 
-/// Shows what flows and hands it on.
+/// Shows messages and passes them on.
 pub(crate) struct Log {
     level: String,
     prefix: Rc<str>,

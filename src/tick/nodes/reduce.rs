@@ -25,7 +25,7 @@ pub(crate) enum Values {
     Bool(Vec<bool>),
 }
 
-/// What a function makes of a series.
+/// The result of a function over a series.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Reduced {
     /// A value, and the time of a point if it is one's.
@@ -118,7 +118,7 @@ impl Function {
         numeric || matches!(self, Self::Count | Self::First | Self::Last | Self::Distinct)
     }
 
-    /// Tells whether it makes something of nothing: a count or a sum of 0.
+    /// Tells whether it has a result for an empty series: a count or a sum of 0.
     pub(crate) fn takes_empty(self) -> bool {
         matches!(self, Self::Count | Self::Sum)
     }

@@ -11,11 +11,11 @@ use crate::tick::definition::object::Object;
 use crate::tick::error::{Result, TickText};
 use crate::tick::flow::{ByGroup, Group, Memory, Message, Node, Outbox, Signal};
 
-/// Counts what a node sends, and tells in intervals.
+/// Counts the messages of a node, and reports the counts at regular intervals.
 pub(crate) struct Stats {
     interval: i64,
     align: bool,
-    /// When the counts are told next, and the time they are told with; `None` before the first item.
+    /// When the counts are reported next, and the time of that report; `None` before the first item.
     next: Option<(i64, i64)>,
     places: ByGroup<usize>,
     /// The groups in the order in which they were first seen, with their counts.

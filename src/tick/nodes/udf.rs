@@ -103,7 +103,7 @@ impl Node for Call {
         called
     }
 
-    /// A function is told of data only, so signals end here.
+    /// A function receives data only, so signals end here.
     fn signal(&mut self, _port: usize, _signal: Signal, _out: &mut Outbox<'_>) -> Result<()> {
         Ok(())
     }

@@ -10,7 +10,7 @@ use crate::tick::definition::Definition;
 use crate::tick::error::Result;
 use crate::tick::flow::{Flowing, Memory, Message, News, Node, Outbox, Signal};
 
-/// Merges flows; what is ahead of the slowest parent is held back.
+/// Merges flows; messages that are ahead of the slowest parent wait.
 pub(crate) struct Union {
     rename: Option<Rc<str>>,
     parents: Vec<Parent>,
@@ -89,7 +89,7 @@ impl Node for Union {
         Ok(())
     }
 
-    /// Barriers keep their place among the data. Of deleted groups the daemon tells nobody here.
+    /// Barriers keep their place among the data. Deleted groups are not passed on here, as in the daemon.
     fn signal(&mut self, port: usize, signal: Signal, out: &mut Outbox<'_>) -> Result<()> {
         if matches!(signal.news, News::Barrier(_)) {
             self.take(port, signal, out);

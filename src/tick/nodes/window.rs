@@ -18,7 +18,7 @@ use crate::tick::flow::{self, ByGroup, Edge, Memory, Message, News, Node, Outbox
 pub(crate) struct Window {
     shape: Shape,
     groups: ByGroup<Group>,
-    /// What windows hold at the end of the data goes on.
+    /// What windows hold at the end of the data is sent on.
     closes: bool,
 }
 
@@ -33,7 +33,7 @@ struct Group {
     /// The batch without points.
     metadata: Batch,
     points: VecDeque<Rc<Point>>,
-    /// The time or the number of points at which a batch goes on.
+    /// The time or the number of points at which a batch is sent.
     next: i64,
     count: i64,
 }
@@ -215,7 +215,7 @@ impl Node for Window {
         Ok(())
     }
 
-    /// A barrier can end a window by time, and goes no further; windows by count are not ended by it.
+    /// A barrier can end a window by time, and is not passed on; it does not end windows by count.
     fn signal(&mut self, _port: usize, signal: Signal, out: &mut Outbox<'_>) -> Result<()> {
         let (shape, id) = (self.shape, signal.group.id.as_bytes());
         match (signal.news, shape) {

@@ -82,7 +82,7 @@ pub struct Call {
     pub at: usize,
 }
 
-/// What stands between a node and what is called on it.
+/// The sign between a node and what is called on it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Link {
     /// `|` makes a new node.

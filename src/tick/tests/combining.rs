@@ -91,7 +91,7 @@ fn a_point_without_a_tag_is_told_and_left_out() {
     let script = "stream|from()|flatten().on('s', 'p')|influxDBOut().database('out')";
     let lines = ["m,s=a v=1.0 0", "m,s=b,p=1 v=2.0 0", "m,s=b,p=1 v=2.0 1"];
     let collected = collect(script, &mut NoUdfs, &lines);
-    // What the first point had of its prefix is left for the second, as in the daemon.
+    // The part of the prefix that the first point had is used for the second, as in the daemon.
     assert_eq!(shown(&collected), ["m ab.1.v=2 0"]);
     let told = ("flatten2".to_owned(), "tag \"p\" is missing; the point is left out".to_owned());
     assert_eq!(collected.diagnosed, [told]);

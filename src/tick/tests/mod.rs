@@ -1,4 +1,4 @@
-//! Whole scripts on small data, against what the daemon makes of it: one file for each family of nodes.
+//! Whole scripts on small data, compared with the results of the daemon: one file for each family of nodes.
 //!
 //! Times are in seconds. What comes out is shown as the line protocol of an `influxDBOut`.
 
@@ -71,7 +71,7 @@ fn collect(script: &str, udfs: &mut dyn Udfs, lines: &[&str]) -> Collected {
     collected
 }
 
-/// Runs a script on points, each of them in a graph of its own that goes on where the last was left.
+/// Runs a script on points, each of them in a graph of its own that continues where the last one ended.
 fn in_pieces(script: &str, udfs: &mut dyn Udfs, lines: &[&str]) -> Collected {
     let mut collected = Collected::default();
     let mut graph = start(script, udfs).unwrap_or_else(|e| panic!("{e}"));

@@ -1,4 +1,4 @@
-//! Runs that are left and resumed: every node of the language goes on as if nothing had happened. (The
+//! Runs that are interrupted and resumed: every node of the language continues as if nothing had happened. (The
 //! other tests of this folder are run in pieces too, by `collect`.)
 
 use super::*;

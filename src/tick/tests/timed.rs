@@ -101,7 +101,7 @@ fn a_barrier_ends_windows_of_idle_groups() {
             "m,r=cellar count=0i 24",
         ],
     );
-    // What is deleted begins anew with its next point.
+    // A deleted group starts again with its next point.
     check(
         ".idle(5s).delete(TRUE)",
         &["m,r=cellar count=1i 9", "m,r=attic count=2i 8", "m,r=attic count=1i 19"],
