@@ -18,20 +18,20 @@ use std::path::{Path, PathBuf};
 /// Load scripts, print their declarations and report every problem with its place
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
-    /// The scripts; a folder stands for the scripts in it
+    /// The scripts; a folder stands for all scripts in it
     #[arg(required_unless_present = "dir")]
     scripts: Vec<PathBuf>,
-    /// The scripts of a folder that one function of the daemon serves (run --dir): warns of options that
-    /// the daemon cannot know as each script declares them, too
+    /// The scripts of a folder that one function of the daemon serves (run --dir); also warns of options that several
+    /// scripts declare with different types
     #[arg(long, value_name = "DIR", conflicts_with = "scripts")]
     dir: Option<PathBuf>,
-    /// The configuration; default: rhai-udf.toml beside each script, if it is there
+    /// The configuration; default: rhai-udf.toml beside each script, if it exists
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
-    /// Fail on warnings too
+    /// Fail also if there are warnings
     #[arg(long)]
     deny_warnings: bool,
-    /// How the result is printed
+    /// The format of the result
     #[arg(long, value_enum, default_value = "text")]
     format: Format,
 }
@@ -59,8 +59,8 @@ impl Checked {
         self.loaded.as_ref().map_or_else(|_| Vec::new(), |program| program.files().split_off(1))
     }
 
-    /// True for a file of a folder that is a module of another script there and none itself: what is
-    /// wrong in it is told with that script.
+    /// True for a file of a folder that is only a module of another script there: its problems are reported with that
+    /// script.
     fn is_module(&self, modules: &BTreeSet<PathBuf>) -> bool {
         self.listed && self.loaded.is_err() && modules.contains(&self.path)
     }
@@ -102,7 +102,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<()> {
     }
 }
 
-/// Adds what the entries of a folder cannot tell the daemon of each script.
+/// Adds the options that the functions for a folder cannot declare to the daemon for each script.
 fn warn_of_clashes(dir: &Path, checked: &mut [Checked]) {
     let name = |path: &Path| path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
     let known = checked.iter().filter_map(|one| {

@@ -23,17 +23,17 @@ const GRACE: Duration = Duration::from_secs(2);
 
 /// Run a script as a processor of Telegraf: line protocol in, line protocol out
 ///
-/// Telegraf starts it by [[processors.execd]]; `rhai-udf conf --telegraf SCRIPT` prints that section.
+/// Telegraf starts this command by [[processors.execd]]; `rhai-udf conf --telegraf SCRIPT` prints that section.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     /// The script
     script: PathBuf,
     #[command(flatten)]
     shape: ShapeArgs,
-    /// Keep the state of all groups and windows here, and begin with it
+    /// The file in which the state of all groups and windows is saved, and from which it is loaded at the start
     #[arg(long, value_name = "FILE")]
     state: Option<PathBuf>,
-    /// How often the state is kept, besides at the end
+    /// How often the state is saved; it is also saved at the end
     #[arg(long, value_name = "DURATION", default_value = "1m", value_parser = duration::parse)]
     state_every: i64,
     #[command(flatten)]
@@ -96,7 +96,7 @@ pub(super) fn run(args: &Args, level: Option<log::LevelFilter>) -> anyhow::Resul
     Ok(())
 }
 
-/// Logs what went through.
+/// Logs the numbers of points and lines.
 fn sum_up(desk: &Desk) {
     let passed = desk.passed();
     let empty = match passed.empty {
@@ -111,8 +111,8 @@ fn sum_up(desk: &Desk) {
     );
 }
 
-/// `SIGTERM` and `SIGINT` end the input; calls that go on for too long are stopped, and a second
-/// request ends at once. `SIGUSR1` asks for a status report.
+/// `SIGTERM` and `SIGINT` end the input; calls that take too long are stopped, and a second request ends the process
+/// at once. `SIGUSR1` asks for a status report.
 fn end_on_signals(desk: Desk) -> anyhow::Result<()> {
     let mut signals = signals::listen()?;
     let thread = std::thread::Builder::new().name("signals".into());
@@ -139,7 +139,7 @@ fn end_on_signals(desk: Desk) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Asks for the state again and again.
+/// Asks for the state at regular intervals.
 fn keep_every(desk: Desk, pace: Duration) -> anyhow::Result<()> {
     let thread = std::thread::Builder::new().name("state".into());
     let work = move || {

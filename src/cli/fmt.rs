@@ -1,4 +1,4 @@
-//! `fmt`: scripts with their lines indented and their tokens spaced the same way everywhere.
+//! `fmt`: formats the indentation and the spaces of scripts.
 
 use super::stdout;
 use super::usage;
@@ -8,13 +8,13 @@ use similar::TextDiff;
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 
-/// Format scripts: indentation and spaces; lines and comments stay as they are
+/// Format the indentation and the spaces of scripts; lines and comments are not changed
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
-    /// The scripts; a folder stands for the scripts in it, `-` for standard input, which goes to standard output
+    /// The scripts; a folder stands for all scripts in it, `-` for standard input, which is written to standard output
     #[arg(required = true)]
     scripts: Vec<PathBuf>,
-    /// Write nothing; show what would change and fail if something would
+    /// Write no file; print what would change, and fail if anything would
     #[arg(long)]
     check: bool,
 }
@@ -83,9 +83,9 @@ fn show(path: &Path, before: &str, after: &str) -> anyhow::Result<()> {
     stdout::print(&difference.unified_diff().header(&name, &name).to_string())
 }
 
-/// Puts a text in the place of a file's, or leaves the file as it is.
+/// Replaces the text of a file, or leaves the file unchanged.
 fn write(path: &Path, text: &str) -> std::io::Result<()> {
-    // A link goes on pointing to its file.
+    // A link keeps pointing to its file.
     let path = path.canonicalize()?;
     let folder = path.parent().unwrap_or(Path::new("."));
     let mut file = tempfile::NamedTempFile::new_in(folder)?;

@@ -1,7 +1,7 @@
-//! `import intel`: a start in Rhai from the folder of a time series analytics microservice.
+//! `import intel`: makes a first version in Rhai from the folder of a time series analytics microservice.
 //!
-//! The folder holds `config.json`, `udfs/NAME.py`, `tick_scripts/*.tick` and `models/`. TICKscripts
-//! and models are kept as they are; of the Python, only the names of fields are carried over.
+//! The folder holds `config.json`, `udfs/NAME.py`, `tick_scripts/*.tick` and `models/`. TICKscripts and models are
+//! copied; of the Python, only the names of fields are used.
 
 use super::import_files::{Files, read};
 use super::usage;
@@ -13,7 +13,8 @@ use std::fmt::Write as _;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-/// Write a script, kapacitor.conf entries and a list of what is left from another product's folder
+/// Make a first version of a script, entries for kapacitor.conf and a list of what is left to do from a folder of
+/// another product
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     /// The layout: intel (udfs/NAME.py, tick_scripts/, models/, config.json)
@@ -21,7 +22,7 @@ pub(super) struct Args {
     layout: String,
     /// The folder, or a tar of it (.tar, .tar.gz, .tgz)
     source: PathBuf,
-    /// The folder to write; it is made, and nothing in it is overwritten
+    /// The folder to write; it is created, and nothing in it is overwritten
     #[arg(long, value_name = "DIR")]
     to: Option<PathBuf>,
 }
@@ -73,7 +74,7 @@ fn config(files: &Files) -> anyhow::Result<serde_json::Value> {
     }
 }
 
-/// What will be written, and what there is to say about it.
+/// The files that will be written, with notes about them.
 struct ImportPlan {
     outputs: BTreeMap<String, Vec<u8>>,
     notes: Vec<String>,

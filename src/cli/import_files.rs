@@ -93,7 +93,7 @@ fn tar(mut bytes: &[u8], files: &mut Files) -> anyhow::Result<()> {
             }
             b'0' | 0 => {
                 let name = name.trim_start_matches("./");
-                // Names that lead out of the folder are nobody's.
+                // Names that lead out of the folder are ignored.
                 if !name.split('/').any(|part| part == ".." || part.is_empty()) {
                     files.insert(name.to_owned(), data.to_vec());
                 }

@@ -28,7 +28,7 @@ impl Judge {
     /// Ends the data of a player, and judges it by the labels of a file.
     pub(super) fn add(&mut self, player: &mut Player, path: &Path) -> anyhow::Result<()> {
         let anomalies = match &self.labels {
-            // The player ends first: what it shows comes before a complaint about labels.
+            // The player ends first, so that its output comes before an error about labels.
             Some(labels) => labels.of(path),
             None => Ok(&[][..]),
         };

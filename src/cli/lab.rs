@@ -1,4 +1,4 @@
-//! `lab`: a page that shows a script at work, and replays with every save and every turn of an option.
+//! `lab`: a page that shows a script at work, and replays whenever a file is saved or an option is changed.
 
 use super::args::ReplayArgs;
 use super::plan::{Input, Plan, is_tick};
@@ -18,29 +18,29 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-/// How long a change of a script may go unseen where the watcher of files has seen none.
+/// How often the files are checked, because the watcher of files may miss a change.
 const PATIENCE: Duration = Duration::from_secs(1);
 
-/// Show a script at work in the browser: its data, output, alerts, log and states; every save and every
-/// turn of an option replays
+/// Show a script at work in the browser: its data, output, alerts, log and states; every save and every changed
+/// option starts a replay
 ///
-/// The page is served on this machine only, at an address with a token that is printed. Scripts in the
-/// folder of SCRIPT can be edited there, or in any editor.
+/// The page is served on this machine only. The command prints its address, which contains a token. Scripts in the
+/// folder of SCRIPT can be edited on the page, or in any editor.
 #[derive(Debug, clap::Args)]
 #[group(skip)]
 pub(super) struct Args {
     #[command(flatten)]
     replay: ReplayArgs,
-    /// Show only: no file can be written
+    /// Let the page show the scripts, but not write any file
     #[arg(long)]
     no_edit: bool,
-    /// The port of the page; 0 for any that is free
+    /// The port of the page; 0 for any free port
     #[arg(long, value_name = "PORT", default_value_t = 0)]
     page_port: u16,
-    /// Take points that arrive over HTTP in place of files, as `listen` does
+    /// Receive points over HTTP instead of reading files, as `listen` does
     #[arg(long, conflicts_with_all = ["data", "influxdb", "labels"])]
     live: bool,
-    /// How many of the points that arrived last are kept and replayed
+    /// How many of the latest points are kept and replayed
     #[arg(long, value_name = "POINTS", default_value_t = 100_000, requires = "live",
         conflicts_with_all = ["data", "influxdb"],
         value_parser = clap::value_parser!(u64).range(1..=10_000_000))]
@@ -49,7 +49,7 @@ pub(super) struct Args {
     port: Port,
 }
 
-/// Hides what does not apply to a page, and lets what says how points are taken belong to `--live`.
+/// Hides arguments that do not apply to a page, and makes the arguments about receiving points require `--live`.
 pub(super) fn arranged(command: clap::Command) -> clap::Command {
     const HIDDEN: [&str; 12] = [
         "shard",
@@ -274,8 +274,8 @@ fn follow(task: &Task, config: Config, bell: Bell) -> anyhow::Result<Arc<Follow>
     let run = move || {
         while !bell.has_ended() {
             let changed = followed.wait(PATIENCE);
-            // Asked in any case: what the page has written and the disk has taken back at once is no change
-            // for the watcher.
+            // The disk is checked in any case: if a file that the page has written is restored at once, the watcher
+            // sees no change.
             bell.saved();
             if changed {
                 // A new version may import other modules.

@@ -17,7 +17,7 @@ pub(super) fn level(text: &str) -> Result<LevelFilter, String> {
     parse_level(text).ok_or_else(|| "write off, error, warn, info, debug or trace".into())
 }
 
-/// Starts logging: `--log-level` counts before the environment, and that before the config file.
+/// Starts logging: `--log-level` overrides the environment, which overrides the configuration file.
 pub(super) fn start(argument: Option<LevelFilter>, config: &LogConfig, fallback: LevelFilter) {
     begin(argument, config, fallback, false, fallback);
 }
@@ -28,7 +28,7 @@ pub(super) fn use_json() {
     std::panic::set_hook(Box::new(|panic| say_as("error", &panic.to_string())));
 }
 
-/// Uses JSON if the arguments ask for it, so that what is wrong with them is told so, too.
+/// Uses JSON if the arguments ask for it, so that errors in the arguments are printed as JSON, too.
 pub(super) fn use_json_if_asked(arguments: impl Iterator<Item = std::ffi::OsString>) {
     let arguments: Vec<_> = arguments.collect();
     let pairs = arguments.windows(2).any(|pair| pair[0] == "--log-format" && pair[1] == "json");
@@ -55,7 +55,7 @@ fn json_line(level: &str, message: &str) -> String {
     serde_json::json!({ "time": time, "level": level, "message": message }).to_string()
 }
 
-/// Says something on standard error that is no line of the log.
+/// Prints a text on standard error that is not a line of the log.
 pub(super) fn say(text: &str) {
     say_as("info", text);
 }
@@ -65,7 +65,7 @@ fn say_as(level: &str, text: &str) {
     let _ = writeln!(std::io::stderr(), "{text}");
 }
 
-/// Says something on standard error that those who want quiet do not want to know.
+/// Prints a text on standard error, except with `--quiet`.
 pub(super) fn note(text: &str) {
     if !manner::is_quiet() {
         say(text);
@@ -206,13 +206,14 @@ impl Log for Logger {
     }
 }
 
-/// Tells whether a line may show a password or a token: below warnings, the client of HTTP writes all bytes that it sends.
+/// Tells whether a line may show a password or a token: below warnings, the client of HTTP writes all bytes that it
+/// sends.
 fn is_too_talkative(metadata: &Metadata<'_>) -> bool {
     let is_client = ["ureq", "rustls"].iter().any(|name| metadata.target().starts_with(name));
     is_client && metadata.level() > log::Level::Warn
 }
 
-/// Says why the command failed; a standard error that is full or gone stops nobody.
+/// Prints why the command failed; a failure to write to standard error is ignored.
 pub(super) fn fatal(error: &anyhow::Error) {
     if FOR_TELEGRAF.get().is_some() {
         let text = chain(error).replace(['\r', '\n'], " ");

@@ -6,8 +6,8 @@ use std::io::{BufReader, stdin, stdout};
 
 /// Serve an editor: diagnostics, completion, hover, definitions, rename, formatting
 ///
-/// The editor starts it and speaks the language server protocol on standard input and output; docs/editors.md has the
-/// settings for VS Code, Neovim and Helix.
+/// An editor starts this command and speaks the language server protocol on its standard input and output;
+/// docs/editors.md has the settings for VS Code, Neovim and Helix.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     /// Accepted because many editors add it; there is no other way

@@ -1,4 +1,4 @@
-//! `make`: points by a recipe, as line protocol.
+//! `make`: makes points from a recipe, as line protocol.
 
 use super::values::assignment;
 use super::{stdout, usage};
@@ -13,14 +13,14 @@ use std::path::{Path, PathBuf};
 
 /// Make points by formulas, with events, as line protocol
 ///
-/// A recipe is a TOML file, as the `make` of a test case, or the same by options:
+/// A recipe is a TOML file, like the `make` of a test case, or the same written as options:
 /// rhai-udf make --period 2h --every 5s --tag host=a,b --field 'x=20 + 2*sin(t/3600) + noise(0.5)'
 /// --event 'field=x at=1h for=10m add=15'. Formulas know t (seconds since the start), n (the number of
-/// the point) and the tags, and the functions noise(stddev), uniform(low, high) and walk(stddev) beside
-/// those of scripts. The same recipe gives the same points in every run.
+/// the point) and the tags, and the functions noise(stddev), uniform(low, high) and walk(stddev) in addition to those
+/// of scripts. The same recipe gives the same points in every run.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
-    /// A recipe; options replace what it says
+    /// A file with a recipe; options override it
     recipe: Option<PathBuf>,
     /// The measurement; default: m
     #[arg(long, value_name = "NAME")]
@@ -40,10 +40,10 @@ pub(super) struct Args {
     /// A field with its formula
     #[arg(long = "field", value_name = "NAME=FORMULA", value_parser = assignment)]
     fields: Vec<(String, String)>,
-    /// What happens: at=1h for=10m field=x add=15 where.host=a; or multiply=, set=, drop=true
+    /// An event: at=1h for=10m field=x add=15 where.host=a; or multiply=, set=, drop=true
     #[arg(long = "event", value_name = "KEY=VALUE …", value_parser = event)]
     events: Vec<Event>,
-    /// Where random numbers start; default: 0
+    /// The seed of the random numbers; default: 0
     #[arg(long, value_name = "N")]
     seed: Option<u64>,
     /// Where to write the points
@@ -141,8 +141,7 @@ fn moment(text: &str) -> Result<Moment, String> {
     }
 }
 
-/// Reads an event: keys and values as in a recipe, with spaces between. A value with spaces stands in
-/// quotes.
+/// Reads an event: keys and values as in a recipe, with spaces between. A value with spaces is written in quotes.
 fn event(text: &str) -> Result<Event, String> {
     let mut table = String::new();
     for part in parts(text) {

@@ -1,23 +1,23 @@
-//! How the command speaks to people: in colours or without, much or little. Standard output and standard
+//! The output for people: with colours or without, and how much of it. Standard output and standard
 //! error belong to the whole process, and so does this.
 
 use log::LevelFilter;
 use std::io::{IsTerminal, Write};
 use std::sync::OnceLock;
 
-/// What was asked for.
+/// The options that were given.
 static MANNER: OnceLock<Manner> = OnceLock::new();
 
-/// What every command takes.
+/// The arguments of every command.
 #[derive(Debug, Default, clap::Args)]
 pub(super) struct MannerArgs {
     /// How much to log to standard error: off, error, warn, info, debug, trace
     #[arg(long, global = true, value_name = "LEVEL", value_parser = super::logging::level)]
     log_level: Option<LevelFilter>,
-    /// Only errors on standard error: no warnings, no progress, no summary
+    /// Print only errors on standard error: no warnings, no progress, no summary
     #[arg(short, long, global = true, conflicts_with_all = ["verbose", "log_level"])]
     quiet: bool,
-    /// Log more to standard error, as --log-level debug; -vv is trace
+    /// Log more to standard error, like --log-level debug; -vv is like trace
     #[arg(short, long, global = true, action = clap::ArgAction::Count, conflicts_with = "log_level")]
     verbose: u8,
     /// When to use colours; auto: on a terminal, unless NO_COLOR is set
@@ -26,7 +26,7 @@ pub(super) struct MannerArgs {
 }
 
 impl MannerArgs {
-    /// Keeps what was asked for, and returns the level of the log if it was.
+    /// Stores the options, and returns the level of the log if one was given.
     pub(super) fn apply(&self) -> Option<LevelFilter> {
         // A second call (in a test) keeps the first.
         let _ = MANNER.set(Manner { color: self.color, quiet: self.quiet });
@@ -153,8 +153,8 @@ pub(super) fn is_quiet() -> bool {
     MANNER.get().is_some_and(|manner| manner.quiet)
 }
 
-/// Writes a line to standard error, unless only errors are wanted there. A standard error that is full or
-/// gone stops nobody.
+/// Writes a line to standard error, unless only errors are wanted there. A failure to write to standard error is
+/// ignored.
 pub(super) fn note(line: &str) {
     if !is_quiet() {
         let _ = writeln!(std::io::stderr(), "{line}");
@@ -176,7 +176,7 @@ pub(super) fn changes(text: &str) -> String {
 /// Colours the levels of alerts in the lines that are written to it.
 pub(super) struct Levels<W: Write> {
     inner: W,
-    /// The beginning of a line whose end has not come.
+    /// The beginning of a line whose end has not been written yet.
     part: Vec<u8>,
 }
 

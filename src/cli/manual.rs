@@ -1,4 +1,4 @@
-//! `completions` and `man`: what a package has for the shell and the reader, made from the command line itself.
+//! `completions` and `man`: completions and man pages for packages, made from the definition of the command line.
 
 use super::stdout;
 use anyhow::Context;
@@ -6,8 +6,8 @@ use std::path::PathBuf;
 
 /// Print the completions of a shell
 ///
-/// For bash: rhai-udf completions bash > /etc/bash_completion.d/rhai-udf. Packages bring those for bash,
-/// zsh and fish.
+/// For bash: rhai-udf completions bash > /etc/bash_completion.d/rhai-udf. The packages contain those for bash, zsh
+/// and fish.
 #[derive(Debug, clap::Args)]
 pub(super) struct CompletionsArgs {
     /// The shell
@@ -18,7 +18,7 @@ pub(super) struct CompletionsArgs {
 /// Write a man page for each command, for packages
 #[derive(Debug, clap::Args)]
 pub(super) struct ManArgs {
-    /// The folder of the pages; it is made
+    /// The folder of the pages; it is created
     dir: PathBuf,
 }
 

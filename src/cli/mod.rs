@@ -1,5 +1,5 @@
-//! The command line: one file a subcommand. What `replay` and `listen` are told ([`args`]) becomes a
-//! [`plan`], which is played ([`play`]) and judged ([`judge`]).
+//! The command line: one file a subcommand. The arguments of `replay` and `listen` ([`args`]) become a [`plan`],
+//! which is played ([`play`]) and judged ([`judge`]).
 
 mod args;
 mod bench;
@@ -95,7 +95,7 @@ fn is_usage(error: &anyhow::Error) -> bool {
 
 /// Runs the command; 2 is wrong usage, 1 a failure.
 pub(crate) fn main() -> ExitCode {
-    // Scripts call each other deep, and the stack of the main thread is not ours to choose.
+    // Calls of scripts can be nested deep, and the size of the main thread's stack cannot be chosen.
     let thread = std::thread::Builder::new().name("main".into()).stack_size(STACK);
     match thread.spawn(command).map(std::thread::JoinHandle::join) {
         Ok(Ok(code)) => code,
@@ -103,7 +103,7 @@ pub(crate) fn main() -> ExitCode {
     }
 }
 
-/// The command line, with what does not apply to a command left out of its help.
+/// The command line; arguments that do not apply to a command are hidden in its help.
 fn arranged() -> clap::Command {
     // What arrives over HTTP is in no file.
     let listen = |command: clap::Command| {
@@ -113,7 +113,7 @@ fn arranged() -> clap::Command {
             script.required(false).default_value(listen::NO_SCRIPT).hide_default_value(true)
         })
     };
-    // There, --token-file is for those who write to us.
+    // With `listen`, --token-file is for the senders of points.
     let replay = |command: clap::Command| {
         command.mut_arg("influxdb_token_file", |token| token.visible_alias("token-file"))
     };
@@ -169,7 +169,7 @@ fn command() -> ExitCode {
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
-        // What differs has been printed.
+        // The differences have been printed.
         Err(error) if error.is::<diff::Differs>() => ExitCode::FAILURE,
         Err(_) if stdout::is_closed() => ExitCode::SUCCESS,
         Err(error) => {
@@ -182,7 +182,7 @@ fn command() -> ExitCode {
 /// Prints the help that was asked for, or what is wrong with the arguments.
 fn told(error: &clap::Error) -> ExitCode {
     let wanted = u8::try_from(error.exit_code()).unwrap_or(2);
-    // An address with a password may be where no argument was expected.
+    // The arguments may contain an address with a password in an unexpected place.
     let text = error.render().to_string();
     let hidden = without_passwords(&text);
     if error.use_stderr() && logging::tell_in_json(hidden.as_ref().unwrap_or(&text)) {
@@ -193,7 +193,7 @@ fn told(error: &clap::Error) -> ExitCode {
         return ExitCode::from(wanted);
     }
     match error.print() {
-        // Standard error that cannot be written changes nothing.
+        // A failure to write to standard error is ignored.
         Err(failed) if !error.use_stderr() && failed.kind() != ErrorKind::BrokenPipe => {
             logging::fatal(
                 &anyhow::Error::new(failed).context("standard output cannot be written"),

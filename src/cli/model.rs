@@ -1,4 +1,4 @@
-//! `model`: what a trained model takes and gives, and what it answers to inputs.
+//! `model`: prints the inputs and outputs of a trained model, or runs it on given inputs.
 
 use anyhow::Context;
 use rhai_udf::model::{Labels, Model, ModelError, Port, Run, advice, json};
@@ -8,14 +8,14 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-/// Print what a trained model takes and gives; with --run, what it answers to inputs
+/// Print the inputs and outputs of a trained model; with --run, run it on given inputs
 ///
 /// ONNX, CatBoost (JSON and .cbm), XGBoost (JSON and UBJSON) and LightGBM (text) are read.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     /// The model
     file: PathBuf,
-    /// Run it on these inputs, as JSON: {"inputs": {NAME: {"type", "shape", "data"}}};
+    /// Run the model on these inputs, as JSON: {"inputs": {NAME: {"type", "shape", "data"}}};
     /// the outputs are printed in the same form
     #[arg(long, value_name = "INPUTS.json")]
     run: Option<PathBuf>,
@@ -43,7 +43,7 @@ pub(super) fn load(file: &Path, config: &Config) -> anyhow::Result<Model> {
     }
     let limit = if config.limits.model == 0 { u64::MAX } else { config.limits.model };
     let mut bytes = Vec::new();
-    // A file that grows while it is read, or a device without an end, stops at the limit.
+    // Reading stops at the limit, if the file grows while it is read or is a device without an end.
     let opened = std::fs::File::open(file);
     opened
         .and_then(|opened| opened.take(limit.saturating_add(1)).read_to_end(&mut bytes))

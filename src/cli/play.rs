@@ -1,4 +1,4 @@
-//! Plays a plan, and says what happened.
+//! Plays a plan, and prints what happened.
 
 use super::judge::Judge;
 use super::logging;
@@ -37,7 +37,7 @@ pub(super) fn run(plan: &Plan, input: &Input) -> anyhow::Result<()> {
         false => judge.add(&mut player, input.names().last().map_or(Path::new(""), |p| p)),
     });
     if let Err(error) = played {
-        // What came before the error is shown.
+        // The output before the error is shown.
         let _ = player.flush();
         return Err(error);
     }
@@ -70,7 +70,7 @@ pub(super) fn start(plan: &Plan) -> anyhow::Result<Player> {
     let writers = Writers { shown, points };
     let states = plan.from_state.is_some() || plan.save_state.is_some();
     let cores = || std::thread::available_parallelism().map_or(1, usize::from);
-    // What is shown at once waits for no other group unless that is asked for.
+    // Output that is shown at once does not wait for other groups, unless several workers are requested.
     let live = plan.real_clock;
     let workers = match plan.workers {
         Some(workers) => workers,
@@ -127,7 +127,7 @@ fn play(
     Ok(())
 }
 
-/// Records what a source gives, if that is wanted.
+/// Records the data of a source, if requested.
 fn saved(plan: &Plan, source: Box<dyn Source>) -> anyhow::Result<Box<dyn Source>> {
     Ok(match &plan.save {
         Some(path) => Box::new(Saved::new(source, RecordingWriter::create(path, &plan.reads)?)),
@@ -135,7 +135,7 @@ fn saved(plan: &Plan, source: Box<dyn Source>) -> anyhow::Result<Box<dyn Source>
     })
 }
 
-/// Says on standard error what happened.
+/// Prints a summary on standard error.
 pub(super) fn report(player: &Player, skipped: u64, took: Duration) -> anyhow::Result<()> {
     for (node, error, times) in player.diagnosed() {
         let times = if times > 1 { format!(" ({times} times)") } else { String::new() };
@@ -155,10 +155,10 @@ pub(super) fn report(player: &Player, skipped: u64, took: Duration) -> anyhow::R
     }
 }
 
-/// Tells the names that were given and that nothing in the data had.
+/// Reports the names that were given and that the data does not have.
 ///
-/// A condition over a field that no point had is an error, since it can never hold; the others are
-/// errors only if that is asked for.
+/// A condition over a field that no point had is an error, because it can never be true; the other names are errors
+/// only with `--strict`.
 fn tell_unseen(player: &Player, strict: bool) -> anyhow::Result<()> {
     let mut count = 0;
     let mut error = None;
@@ -209,7 +209,7 @@ fn bar(input: &Input) -> ProgressBar {
     bar
 }
 
-/// Holds the replay back to the pace of the data.
+/// Delays the replay to the speed of the data.
 #[derive(Default)]
 struct Pace {
     start: Option<(Instant, i64)>,

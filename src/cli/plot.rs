@@ -19,7 +19,7 @@ pub(super) struct PlotArgs {
     /// (which zooms, pans and shows values); or - for the terminal
     #[arg(long = "plot", value_name = "FILE")]
     pub(super) plot: Option<PathBuf>,
-    /// The colours of a .png; .svg and .html follow the setting of whoever looks at them
+    /// The colours of a .png; .svg and .html follow the setting of the reader's system
     #[arg(long = "plot-theme", value_enum, value_name = "THEME", requires = "plot")]
     pub(super) theme: Option<ThemeName>,
 }
@@ -49,7 +49,7 @@ pub(super) enum Drawing {
     Terminal(Screen),
 }
 
-/// Letters in a line where nobody knows how many there are.
+/// The width of a terminal in letters, if it is not known.
 const WIDTH: usize = 100;
 
 impl Drawing {
@@ -72,7 +72,7 @@ impl Drawing {
         Ok(Some(Self::File { path: path.clone(), form, theme }))
     }
 
-    /// How finely the task is traced for it.
+    /// The resolution of the trace for the picture.
     pub(super) fn trace(&self) -> TraceSettings {
         let columns = match self {
             Self::File { form, .. } => form.columns(),
@@ -81,7 +81,7 @@ impl Drawing {
         TraceSettings { columns, ..TraceSettings::default() }
     }
 
-    /// Begins the file, so that one that cannot be written is told before the replay.
+    /// Creates the file, so that an error is reported before the replay.
     pub(super) fn begin(&self, reads: &[PathBuf]) -> anyhow::Result<Option<OutputFile>> {
         match self {
             Self::File { path, .. } => {
@@ -117,7 +117,7 @@ impl Drawing {
     }
 }
 
-/// What a picture is called: the script and its data.
+/// The title of a picture: the script and its data.
 pub(super) fn title(script: &Path, input: &Input) -> String {
     let name =
         |path: &Path| path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned();

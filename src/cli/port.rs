@@ -1,4 +1,4 @@
-//! The arguments of `listen` that say how requests are taken.
+//! The arguments of `listen` about receiving requests.
 
 use super::usage;
 use anyhow::Context;
@@ -9,38 +9,39 @@ use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
-/// How requests are taken.
+/// How requests are received.
 #[derive(Debug, clap::Args)]
 #[command(next_help_heading = "Requests")]
 pub(super) struct Port {
-    /// The port; 0 for any that is free
+    /// The port; 0 for any free port
     #[arg(long, default_value_t = 9092)]
     port: u16,
-    /// The address to listen at; 0.0.0.0 for all
+    /// The address on which to listen; 0.0.0.0 for all addresses of the machine
     #[arg(long, default_value = "127.0.0.1", value_name = "ADDRESS")]
     bind: IpAddr,
-    /// A user who may write; others may not (other users of this machine see it: prefer --token-file)
+    /// A user who may write points; without a user or a token, everybody may (other users of this machine can see it
+    /// here: prefer --token-file)
     #[arg(long, value_name = "NAME:PASSWORD", value_parser = user)]
     user: Vec<Option<Secret>>,
-    /// A token that lets its holder write (other users of this machine see it: prefer --token-file)
+    /// A token with which a sender may write points (other users of this machine can see it here: prefer --token-file)
     #[arg(long, value_name = "TOKEN", value_parser = token)]
     token: Vec<Option<Secret>>,
-    /// A file of tokens, one a line
+    /// A file with one token in each line
     #[arg(long, value_name = "FILE")]
     token_file: Vec<PathBuf>,
-    /// The certificate of this listener, with those of its authorities (PEM): senders write https:// then
+    /// The certificate of this listener, followed by those of its authorities (PEM); senders must then use https://
     #[arg(long, value_name = "FILE", requires = "tls_key")]
     tls_cert: Option<PathBuf>,
     /// The private key of the certificate (PEM)
     #[arg(long, value_name = "FILE", requires = "tls_cert")]
     tls_key: Option<PathBuf>,
-    /// Another name by which senders may call the loopback address, as a proxy does
+    /// Another host name that senders may use for the loopback address, for example behind a proxy
     #[arg(long, value_name = "NAME")]
     allow_host: Vec<String>,
-    /// Bytes that may wait to be played, as 64MB or 1GB; senders are asked to try again beyond that
+    /// The most bytes that may wait to be processed, as 64MB or 1GB; beyond that, senders are asked to try again
     #[arg(long, value_name = "SIZE", default_value = "256MB", value_parser = size)]
     max_inflight: u64,
-    /// Connections at a time
+    /// The most connections at a time
     #[arg(long, value_name = "NUMBER", default_value_t = 512, value_parser = connections)]
     max_connections: usize,
     /// How long a sender may be silent in the middle of a request
@@ -51,7 +52,7 @@ pub(super) struct Port {
     idle_timeout: Duration,
 }
 
-/// A user with a password; none if that is not what was written, which is told without showing it.
+/// A user with a password; `None` if the text is something else; the error does not show it.
 #[expect(clippy::unnecessary_wraps, reason = "clap wants a result")]
 fn user(text: &str) -> Result<Option<Secret>, String> {
     let named = text.split_once(':').filter(|(name, _)| !name.is_empty());
@@ -98,7 +99,7 @@ impl Port {
         SocketAddr::new(self.bind, self.port)
     }
 
-    /// What else the arguments say; `policy` is the retention policy of points that name none.
+    /// The other settings; `policy` is the retention policy of points that name none.
     pub(super) fn options(&self, policy: Option<&str>) -> anyhow::Result<ListenOptions> {
         let Some(users) = self.user.iter().cloned().collect::<Option<Vec<_>>>() else {
             return usage("--user: write NAME:PASSWORD");

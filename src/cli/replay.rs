@@ -1,13 +1,13 @@
-//! `replay`: recorded data through a script or a TICKscript, with no daemon.
+//! `replay`: plays recorded data through a script or a TICKscript, without the daemon.
 
 use super::args::ReplayArgs;
 use super::plan::Plan;
 use super::{logging, play, run, usage, watch};
 
-/// Play recorded data through a script or a TICKscript, with no daemon
+/// Play recorded data through a script or a TICKscript, without the daemon
 ///
 /// Data is line protocol (.lp), CSV (.csv), a recording of Kapacitor (.srpl, .brpl) or captured
-/// requests (.bin), each also packed with gzip or zstd; several files are merged by time.
+/// requests (.bin), each also compressed with gzip or zstd; several files are merged by time.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     #[command(flatten)]

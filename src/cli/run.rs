@@ -15,17 +15,17 @@ use std::path::{Path, PathBuf};
 
 /// Run a script as a UDF on standard input and output, as Kapacitor starts it
 ///
-/// With --dir it is one function for all scripts of a folder: a task writes
-/// @rhai().script('NAME') and the options of that script.
+/// With --dir, one function serves all scripts of a folder: a task writes @rhai().script('NAME') and the options of
+/// that script.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     /// The script
     script: Option<PathBuf>,
-    /// Run the script of this folder that a task names by .script('NAME')
+    /// Run the script of this folder that the task names with .script('NAME')
     #[arg(long, value_name = "DIR", conflicts_with = "script")]
     dir: Option<PathBuf>,
-    /// The edges of the scripts that tasks may name, since the daemon wants to know them when it starts:
-    /// stream-to-stream (the default), batch-to-stream, batch-to-batch or stream-to-batch
+    /// The edges of the scripts that tasks may name, which the daemon reads when it starts: stream-to-stream (the
+    /// default), batch-to-stream, batch-to-batch or stream-to-batch
     #[arg(long, value_name = "EDGES", value_parser = edges)]
     edges: Option<Edges>,
     #[command(flatten)]
@@ -94,17 +94,18 @@ pub(super) struct HostArgs {
     /// The configuration; default: rhai-udf.toml beside the script, if it is there
     #[arg(long, value_name = "FILE")]
     pub(super) config: Option<PathBuf>,
-    /// Take over a changed script, or module of it, while it runs
+    /// Switch to the new version while the script runs, when the script or a module of it is saved
     #[arg(long)]
     pub(super) watch: bool,
-    /// Keep the last snapshots of each task and node here, the state at the end of the input, and the
-    /// script's last good declaration
+    /// The folder in which the last snapshots of each task and node, the state at the end of the input, and the
+    /// script's last good declaration are saved
     #[arg(long, value_name = "DIR")]
     pub(super) state_dir: Option<PathBuf>,
-    /// Keep the last requests of each task and node here, and for an error a file that replays it
+    /// The folder in which the last requests of each task and node are recorded, and for an error a file with which
+    /// it can be replayed
     #[arg(long, value_name = "DIR")]
     pub(super) record: Option<PathBuf>,
-    /// Spread the groups over so many threads, each with an interpreter of its own
+    /// Spread the groups over this number of threads, each with an interpreter of its own
     #[arg(long, value_name = "N", default_value = "1", value_parser = workers_number)]
     pub(super) workers: usize,
 }
@@ -146,7 +147,7 @@ pub(super) fn run(args: &Args, level: Option<log::LevelFilter>) -> anyhow::Resul
     let watcher = watch.then(Watcher::start).transpose().context("the script cannot be watched")?;
     let (shown, workers) = (hosted.to_string(), args.host.workers);
     let session = move || {
-        // The plain files: Rust's own standard output looks for line ends.
+        // Standard input and output as plain files, because Rust's standard output searches for line ends.
         let input = File::from(std::io::stdin().as_fd().try_clone_to_owned()?);
         let output = File::from(std::io::stdout().as_fd().try_clone_to_owned()?);
         let setup = Setup { hosted, config, watcher, workers };
@@ -161,7 +162,7 @@ pub(super) fn run(args: &Args, level: Option<log::LevelFilter>) -> anyhow::Resul
     Ok(())
 }
 
-/// What went in and out of a session.
+/// The numbers of messages into and out of a session.
 pub(super) fn summary(counts: &Counts) -> String {
     format!(
         "{} points and {} batches in, {} points and {} batches out",
@@ -179,7 +180,7 @@ pub(super) struct Setup {
 }
 
 /// Runs a session of a script. A broken script or config is refused at `init` with its problems:
-/// it must not keep the daemon from starting.
+/// it must not prevent the daemon from starting.
 pub(super) fn converse(
     setup: &Setup,
     control: &Control,

@@ -14,26 +14,26 @@ use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-/// How often the folder of `--dir` and the files of the sockets are looked at.
+/// How often the folder of `--dir` and the files of the sockets are checked.
 const LOOK: Duration = Duration::from_secs(1);
 
-/// How long nothing is accepted when the system has nothing left to serve a connection with.
+/// How long no connection is accepted after the system had no threads or files left for one.
 const PAUSE: Duration = Duration::from_millis(100);
 
 /// Serve scripts on Unix sockets, for all uses of the daemon
 ///
-/// Each script has a socket of its own, and each connection is an instance of its own. With --dir there
-/// are sockets for the folder as a whole, too, one for each pair of edges (stream-to-stream.sock, …):
-/// there a task names the script by .script('NAME').
+/// Each script has a socket of its own, and each connection is a session of its own. With --dir there are also
+/// sockets for the whole folder, one for each pair of edges (stream-to-stream.sock, …); a task that uses them names
+/// the script with .script('NAME').
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     /// The scripts
     #[arg(value_name = "SCRIPT")]
     scripts: Vec<PathBuf>,
-    /// The socket of each script, in their order; or one folder, for SCRIPT.sock in it
+    /// The socket of each script, in the same order; or one folder, in which each script gets SCRIPT.sock
     #[arg(long, value_name = "PATH", required = true)]
     socket: Vec<PathBuf>,
-    /// Serve every script in this folder; scripts may come and go
+    /// Serve every script in this folder; scripts can be added and removed while the server runs
     #[arg(long, value_name = "DIR", conflicts_with = "scripts")]
     dir: Option<PathBuf>,
     /// Permissions of the sockets, in octal
@@ -42,7 +42,7 @@ pub(super) struct Args {
     /// Owner of the sockets, as USER, USER:GROUP or :GROUP, by name or number
     #[arg(long, value_name = "USER:GROUP", value_parser = owner)]
     owner: Option<(Option<u32>, Option<u32>)>,
-    /// How long sessions may take to end
+    /// How long the server waits for its sessions when it ends
     #[arg(long, value_name = "DURATION", default_value = "10s", value_parser = duration::parse)]
     stop_timeout: i64,
     #[command(flatten)]
@@ -148,7 +148,7 @@ fn listeners(args: &Args, sessions: &Sessions) -> anyhow::Result<Listeners> {
     Ok(listeners)
 }
 
-/// Tells systemd, if it started us.
+/// Notifies systemd, if systemd has started the process.
 fn notify(states: &[sd_notify::NotifyState<'_>]) {
     if let Err(error) = sd_notify::notify(states) {
         log::warn!("systemd cannot be notified: {error}");
@@ -213,7 +213,7 @@ struct Listeners {
 
 struct Listening {
     socket: SocketFile,
-    /// It was told that nobody can connect any more.
+    /// Whether the log says already that no daemon can connect.
     lost: bool,
 }
 
@@ -280,7 +280,7 @@ impl Listeners {
             let hosted = all[i];
             let started = connection.and_then(|stream| self.server.start(hosted, stream));
             if let Err(error) = started {
-                // No descriptors or threads are left; some will be given back.
+                // No descriptors or threads are left at the moment.
                 log::error!("{hosted}: a connection is refused: {error}");
                 acceptor.pause(PAUSE);
             }
@@ -288,7 +288,7 @@ impl Listeners {
         true
     }
 
-    /// Says, once, where a socket has lost its file.
+    /// Logs once if the file of a socket was removed.
     fn look_for_files(&mut self) {
         for (hosted, listening) in &mut self.running {
             let lost = !listening.socket.is_reachable();
@@ -319,8 +319,8 @@ fn keep(mut listeners: Listeners, folders: Option<(PathBuf, PathBuf)>, acceptor:
 }
 
 impl Server {
-    /// What is wrong with a script, if anything; a broken one is served all the same, so that it can
-    /// be mended without a restart of the daemon.
+    /// The problem of a script, if it has one; a broken script is served too, so that it can be corrected without a
+    /// restart of the daemon.
     fn problem(&self, hosted: &Hosted) -> Option<String> {
         // The scripts of a folder are loaded when they are named.
         let Hosted::Script(script) = hosted else { return None };

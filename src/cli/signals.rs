@@ -24,7 +24,7 @@ pub(super) fn wish(signal: i32) -> Wish {
     if signal == SIGUSR1 { Wish::Report } else { Wish::Stop }
 }
 
-/// Ends the process at the next request to end: somebody does not want to wait any longer.
+/// Ends the process at the next request to end.
 pub(super) fn end_at_once(mut signals: Signals) -> anyhow::Result<()> {
     let thread = std::thread::Builder::new().name("signals".into());
     thread

@@ -13,12 +13,12 @@ use serde_json::{Value, json};
 use std::fmt::Write as _;
 use std::path::PathBuf;
 
-/// Print a snapshot, from --state-dir or from the daemon, or the state of a replay, in readable form
+/// Print a snapshot from --state-dir or from the daemon, or the state of a replay, in readable form
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
-    /// The snapshot, or what replay --save-state kept
+    /// The snapshot, or the file of replay --save-state
     file: PathBuf,
-    /// How to print it
+    /// The format of the output
     #[arg(long, value_enum, default_value_t = Format::Text)]
     format: Format,
 }
@@ -103,7 +103,7 @@ fn task_text(state: &TaskState) -> String {
     text
 }
 
-/// What is remembered, and for which group.
+/// A remembered value and its group.
 fn place(one: &Remembered) -> String {
     match &one.group {
         None => one.name.clone(),

@@ -1,8 +1,8 @@
 //! Standard output, as every command writes it.
 //!
-//! A reader that has gone (`replay … | head`) ends the command quietly with exit code 0. Any other
-//! failure to write, such as a full disk, is told, with exit code 1. (`run` is different: its standard
-//! output belongs to the daemon.)
+//! A reader that has gone (`replay … | head`) ends the command quietly with exit code 0. Any other failure to write,
+//! such as a full disk, is an error with exit code 1. (`run` is different: its standard output belongs to the
+//! daemon.)
 
 use anyhow::Context;
 use std::io::{ErrorKind, Result, Write};
@@ -44,7 +44,7 @@ pub(super) fn print(text: &str) -> anyhow::Result<()> {
         .context("standard output cannot be written")
 }
 
-/// Tells whether the reader of standard output has gone: whatever failed, nobody waits for it.
+/// Tells whether the reader of standard output has gone: then no other failure matters.
 pub(super) fn is_closed() -> bool {
     CLOSED.load(Ordering::Acquire)
 }

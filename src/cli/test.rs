@@ -17,28 +17,28 @@ use std::time::{Duration, Instant};
 /// How the names of files of test cases end.
 const ENDING: &str = ".test.toml";
 
-/// Folders inside each other that are searched.
+/// How deep folders are searched.
 const DEPTH: usize = 32;
 
 /// Run test cases of scripts: *.test.toml files, and files of kapacitor-unit (.yaml)
 ///
-/// A case says what a script or a TICKscript is given and what must come out. Each case also runs with
-/// its functions restarted from snapshots in the middle, and with the data handed over point by point;
-/// neither may change anything. The form of the files is in docs/testing.md.
+/// A case gives data to a script or a TICKscript, and says which results are expected. Each case also runs with its
+/// functions restarted from snapshots in the middle, and with the data handed over point by point; neither may change
+/// the results. docs/testing.md describes the files.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     /// Files of test cases, or folders that hold some; default: this folder
     paths: Vec<PathBuf>,
-    /// Only cases whose file or name holds this text
+    /// Run only cases whose file or name contains this text
     #[arg(long, value_name = "TEXT")]
     filter: Option<String>,
-    /// Write the golden files anew from what comes out
+    /// Write the golden files again, from the output
     #[arg(long)]
     bless: bool,
     /// The folder of the TICKscripts that files of kapacitor-unit name
     #[arg(long, value_name = "DIR")]
     dir: Option<PathBuf>,
-    /// How the verdicts are printed
+    /// The format of the verdicts
     #[arg(long, value_enum, default_value = "text")]
     format: Format,
     /// Where to write the verdicts in --format; they are also printed as text
@@ -62,7 +62,7 @@ enum Format {
     Junit,
 }
 
-/// What one run of all cases gave.
+/// The result of one run of all cases.
 struct Ran {
     verdicts: Vec<Verdict>,
     took: Duration,
@@ -154,7 +154,7 @@ fn follow(args: &Args, given: &[PathBuf]) -> anyhow::Result<()> {
     }
 }
 
-/// Reads all files of test cases; all that is wrong with them is told at once.
+/// Reads all files of test cases; all their errors are reported together.
 fn read(args: &Args, given: &[PathBuf]) -> anyhow::Result<Vec<CaseFile>> {
     let mut files = Vec::new();
     let mut wrong = Vec::new();
@@ -192,7 +192,7 @@ fn find(given: &[PathBuf]) -> anyhow::Result<Vec<PathBuf>> {
     Ok(found)
 }
 
-/// Searches a folder and those in it; hidden ones and those of builds are left out.
+/// Searches a folder and the folders in it, except hidden folders and those of builds.
 fn search(folder: &Path, depth: usize, found: &mut Vec<PathBuf>) -> anyhow::Result<()> {
     let shown = folder.display();
     let entries = std::fs::read_dir(folder).with_context(|| format!("{shown}: cannot be read"))?;

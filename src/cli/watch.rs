@@ -1,8 +1,7 @@
-//! `replay --watch`: a save replays the data at once, and what changed against the version before is
-//! shown: alerts and values of the output as `diff` shows them, then lines of other kinds.
+//! `replay --watch`: each save starts a replay, and the differences to the previous version are printed: alerts and
+//! values of the output as `diff` shows them, then other lines.
 //!
-//! Each replay is a process of its own, with the same arguments: what one version does cannot reach
-//! the next.
+//! Each replay is a process of its own with the same arguments, so that one version cannot affect the next.
 
 use super::args::ReplayArgs;
 use super::manner;
@@ -38,11 +37,11 @@ pub(super) fn run(args: &ReplayArgs, config: &Config) -> anyhow::Result<()> {
     let folder = tempfile::tempdir().context("a temporary folder for the output of each run cannot be made")?;
     // Of a sweep, only the table is compared.
     let kept = args.judge.sweep.is_empty().then(|| folder.path().join("outcome"));
-    // What is in lines and not in alerts and points: tables, and what a TICKscript logs or serves.
+    // Output that is neither alerts nor points: tables, and what a TICKscript logs or serves.
     let has_lines = is_tick(script) || args.judge.labels.is_some();
     let mut before: Option<Replayed> = None;
     loop {
-        // A version that fails has said why; the next is compared with the last that did not.
+        // A version that fails has printed its error; the next one is compared with the last one that did not fail.
         if let Some(replayed) = replay(kept.as_deref())? {
             let shown = match &before {
                 None => replayed.text.clone(),
@@ -67,7 +66,7 @@ pub(super) fn with_modules(script: &Path, config: &Config) -> Vec<(PathBuf, Stri
     // The text of the file itself, which is not that of a script: TICKscripts are followed too.
     let text = std::fs::read_to_string(script).unwrap_or_default();
     let Ok(source) = ScriptText::read(script) else { return vec![(script.into(), text)] };
-    // Nothing watches the clock here; what a script imports is known after few steps.
+    // No watchdog runs here; the imports of a script are known after few steps.
     let limits = Limits { operations: LOADING, ..config.limits.clone() };
     match Program::load(source, &limits, &Pulse::default()) {
         Ok(program) => program
@@ -82,14 +81,14 @@ pub(super) fn with_modules(script: &Path, config: &Config) -> Vec<(PathBuf, Stri
     }
 }
 
-/// What a replay wrote.
+/// The output of a replay.
 struct Replayed {
     text: String,
     outcome: Option<Outcome>,
 }
 
 impl Replayed {
-    /// What changed against the version before.
+    /// The differences to the previous version.
     fn against(&self, before: &Self, has_lines: bool) -> String {
         let lines = || difference(&before.text, &self.text);
         let (Some(old), Some(new)) = (&before.outcome, &self.outcome) else { return lines() };
@@ -122,7 +121,7 @@ fn replay(kept: Option<&Path>) -> anyhow::Result<Option<Replayed>> {
     Ok(Some(Replayed { text, outcome }))
 }
 
-/// The lines that went and came, with how many there are.
+/// The lines that were removed and added, and their numbers.
 fn difference(before: &str, after: &str) -> String {
     let diff = TextDiff::configure().timeout(Duration::from_secs(2)).diff_lines(before, after);
     let changed: Vec<_> =

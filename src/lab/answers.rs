@@ -1,4 +1,4 @@
-//! What the page is told, as JSON.
+//! The answers to the page, as JSON.
 
 use super::decimate::{ABSENT, draw, within};
 use super::desk::Shown;
@@ -19,7 +19,7 @@ const GROUPS: usize = 500;
 /// Rows that are drawn.
 const ROWS: usize = 24;
 
-/// What a page wants to see.
+/// The view that a page requests.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default)]
 pub(super) struct View {
@@ -33,7 +33,7 @@ pub(super) struct View {
     pub(super) pixels: usize,
 }
 
-/// Says what came of a replay.
+/// Describes the result of a replay.
 pub(super) fn study(shown: &Shown, view: &View, labels: &[Interval]) -> Value {
     let Shown { study, before } = shown;
     json!({
@@ -97,7 +97,7 @@ fn quality(quality: &Quality) -> Value {
     })
 }
 
-/// The events that went and came, compared by alert, time and level.
+/// The events that were removed and added, compared by alert, time and level.
 fn changes(before: &Study, now: &Study) -> Value {
     let key = |alert: &Alert| (alert.time, alert.id.clone(), alert.group.clone(), alert.level);
     let old: BTreeSet<_> = before.alerts.iter().map(key).collect();
@@ -113,7 +113,7 @@ fn changes(before: &Study, now: &Study) -> Value {
     })
 }
 
-/// Draws what a page wants to see.
+/// Draws the view that a page requests.
 pub(super) fn picture(shown: &Shown, view: &View, labels: &[Interval]) -> Value {
     let Shown { study, before } = shown;
     let trace = &study.trace;
@@ -121,7 +121,7 @@ pub(super) fn picture(shown: &Shown, view: &View, labels: &[Interval]) -> Value 
     let wanted = group.map(|group| &*group.id).or(view.group.as_deref());
     let ghost = before.as_ref().and_then(|before| chosen(&before.trace, wanted));
     let id = group.or(ghost).map_or("", |group| &group.id);
-    // Where nothing could be played, what was before stays in sight.
+    // If nothing could be played, the previous output stays visible.
     let span = trace.span().or_else(|| before.as_ref()?.trace.span());
     let span = span.unwrap_or(Interval { from: 0, to: 1 });
     let time = |text: &Option<String>| text.as_ref().and_then(|text| text.parse::<i64>().ok());
@@ -135,7 +135,7 @@ pub(super) fn picture(shown: &Shown, view: &View, labels: &[Interval]) -> Value 
         });
         drawn.push(rows.row("out", Some(field), then));
     }
-    // What only the version before has made.
+    // Output of the previous version only.
     let made = |field: &&TracedField| {
         let same = |now: &TracedField| (&now.udf, &now.field) == (&field.udf, &field.field);
         group.is_some_and(|group| group.outputs.iter().any(same))
@@ -143,7 +143,7 @@ pub(super) fn picture(shown: &Shown, view: &View, labels: &[Interval]) -> Value 
     for field in ghost.into_iter().flat_map(|ghost| &ghost.outputs).filter(|field| !made(field)) {
         drawn.push(rows.row("out", None, Some(field)));
     }
-    // What the script makes is kept before what it is given, and drawn after it.
+    // Output of the script has priority over its input, and is drawn after it.
     let inputs = group.into_iter().chain(ghost.filter(|_| group.is_none()));
     let inputs: Vec<_> = inputs.flat_map(|group| &group.inputs).collect();
     let all = drawn.len() + inputs.len();
@@ -182,7 +182,7 @@ struct Rows {
 }
 
 impl Rows {
-    /// A field as it is and as it was.
+    /// A field in the new and in the previous version.
     fn row(&self, side: &str, now: Option<&TracedField>, before: Option<&TracedField>) -> Value {
         let named = now.or(before);
         let lines = [("now", now), ("before", before)];

@@ -1,4 +1,4 @@
-//! Cuts a slice of the data out as a test case, with the alerts that come of it as what is expected.
+//! Makes a test case from a slice of the data; the alerts of the slice are its expectations.
 
 use super::folder::{Folder, FolderError};
 use super::held::Held;
@@ -18,13 +18,13 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-/// Lines that stand in the file of the test case itself; more go into a file of their own.
+/// The number of lines that are written into the test case itself; more lines go into a file of their own.
 const INLINE: usize = 500;
 
 /// Points that are expected one by one where there are no alerts.
 const EXPECTED: usize = 200;
 
-/// How the test case reads the same things.
+/// The settings with which the test case reads the same data.
 #[derive(Clone, Debug, Default)]
 pub struct Setup {
     /// The script, as it is named from its folder.
@@ -33,21 +33,21 @@ pub struct Setup {
     pub config: Option<PathBuf>,
 }
 
-/// What is to be cut out.
+/// The slice to cut out.
 #[derive(Debug, Deserialize)]
 pub(super) struct Wish {
-    /// What the test case is called.
+    /// The name of the test case.
     name: String,
     /// The first time, in nanoseconds.
     from: String,
     /// The last time.
     to: String,
-    /// Whether all that was before belongs to it too.
+    /// Whether all earlier data belongs to it, too.
     #[serde(default)]
     history: bool,
 }
 
-/// What was cut out.
+/// The test case that was cut out.
 #[derive(Debug)]
 pub(super) struct Cut {
     /// The file that holds the test case.
@@ -56,7 +56,7 @@ pub(super) struct Cut {
     pub(super) text: String,
 }
 
-/// Why nothing is cut out.
+/// Why no test case was made.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum CutError {
     #[error("{0}")]
@@ -134,7 +134,7 @@ fn add(file: &str, head: &str, case: &str, name: &str, folder: &Folder) -> Resul
     };
     folder.write(file, &text)?;
     if let Err(why) = proves(&folder.path().join(file), name) {
-        // What was there before is put back.
+        // The previous content is restored.
         folder.write(
             file,
             before.as_deref().unwrap_or("# Test cases that rhai-udf lab cuts out.\n"),
@@ -184,7 +184,7 @@ fn slice(job: &Job, from: i64, to: i64) -> Result<(Held, String, usize), CutErro
     Ok((held, lines, count))
 }
 
-/// What the file of test cases begins with.
+/// The beginning of the file of test cases.
 fn head(task: &Task, setup: &Setup) -> String {
     let name = setup.script.rsplit_once('/').map_or(&*setup.script, |(_, name)| name);
     let mut text = format!("script = {}\n", string(name));
@@ -290,7 +290,7 @@ fn settings_of_tick(task: &TickTask, job: &Job) -> Result<String, CutError> {
     Ok(text)
 }
 
-/// What comes of the slice is what is expected.
+/// The results of the slice are the expectations.
 fn expectations(study: &Study, task: &Task, folder: &Path) -> Result<String, CutError> {
     if let Some(finding) = study.findings.iter().find(|finding| finding.error) {
         // The place is another where the tests run from another folder.

@@ -1,4 +1,4 @@
-//! Columns as a picture of so many pixels can show them: of each pixel the least and the greatest value, in the
+//! Reduces columns to the resolution of a picture: for each pixel it keeps the least and the greatest value, in the
 //! order in which they came, so that no spike is lost.
 
 use crate::replay::trace::Sample;

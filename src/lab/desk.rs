@@ -1,7 +1,7 @@
-//! What the page and the replays share: what is wanted, what came last, and what it is compared with.
+//! The state that the page and the replays share: the requested replay, the last result, and the result with which it
+//! is compared.
 //!
-//! One thread replays. Whoever wants another replay says so here; one that is at work is overtaken then, and what
-//! it has found is dropped.
+//! One thread replays. A request for another replay overtakes the running one, whose result is then dropped.
 
 use super::knobs::Settings;
 use super::study::{self, Job, Series, Study};
@@ -15,13 +15,13 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-/// Why a replay is wanted; the last is the strongest.
+/// Why a replay is requested; the last reason is the strongest.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Why {
     /// There is more data, and nothing else is new.
     #[default]
     MoreData,
-    /// A slider is being dragged: the version before stays what it was.
+    /// A slider is being dragged: the version for comparison stays the same.
     Dragging,
     /// A script was saved, or settings were set for good.
     Settled,
@@ -31,13 +31,13 @@ pub(super) enum Why {
 #[derive(Clone, Debug)]
 pub(super) struct Shown {
     pub(super) study: Arc<Study>,
-    /// The version before.
+    /// The previous version.
     pub(super) before: Option<Arc<Study>>,
 }
 
 #[derive(Debug, Default)]
 struct State {
-    /// The number of the replay that is wanted; those before are of no use any more.
+    /// The number of the requested replay; earlier ones are obsolete.
     wanted: u64,
     /// The number of the replay that was taken up last.
     taken: u64,
@@ -47,10 +47,10 @@ struct State {
     data: Arc<Vec<Series>>,
     /// The data of what is shown.
     shown_data: Arc<Vec<Series>>,
-    /// The replay at work.
+    /// The running replay.
     working: Option<(Arc<AtomicBool>, Control)>,
     shown: Option<Shown>,
-    /// The last replay that was settled and worked.
+    /// The last complete replay that worked.
     settled: Option<Arc<Study>>,
     /// Counts everything that a page may want to know.
     changes: u64,
@@ -60,7 +60,7 @@ struct State {
 /// See the module.
 #[derive(Debug)]
 pub(super) struct Desk {
-    /// What every replay has in common.
+    /// The parts that all replays share.
     job: Job,
     state: Mutex<State>,
     changed: Condvar,
@@ -96,7 +96,7 @@ impl Desk {
         }
     }
 
-    /// Tells whether the disk has other files than were last known, which are known then.
+    /// Tells whether files on the disk have changed since the last check, and remembers their present state.
     pub(super) fn disk_is_new(&self) -> bool {
         let mut is_new = false;
         for (path, sum) in self.files().iter_mut() {
@@ -112,8 +112,8 @@ impl Desk {
         &self.job.base
     }
 
-    /// Wants a replay of what is on the disk now, with these settings if they are given; the one at work is
-    /// overtaken. Returns the number of the replay.
+    /// Requests a replay of the files on the disk, with these settings if they are given; it overtakes the running
+    /// one. Returns the number of the replay.
     pub(super) fn want(&self, settings: Option<Settings>, why: Why) -> u64 {
         let mut state = self.lock();
         if let Some(settings) = settings {
@@ -122,11 +122,11 @@ impl Desk {
         self.overtake(&mut state, why)
     }
 
-    /// Wants a replay of other data.
+    /// Requests a replay of other data.
     pub(super) fn feed(&self, data: Vec<Series>) {
         let mut state = self.lock();
         state.data = Arc::new(data);
-        // A replay that is at work is finished: data may come faster than it can be replayed.
+        // The running replay is finished first, because data may come faster than it can be replayed.
         state.wanted += 1;
         self.changed.notify_all();
     }
@@ -142,12 +142,12 @@ impl Desk {
         state.wanted
     }
 
-    /// Returns what is shown now.
+    /// Returns the result that is shown.
     pub(super) fn shown(&self) -> Option<Shown> {
         self.lock().shown.clone()
     }
 
-    /// Tells whether a replay is at work or waits.
+    /// Tells whether a replay is running or waiting.
     pub(super) fn is_behind(&self) -> bool {
         let state = self.lock();
         state.working.is_some() || state.wanted != state.taken
@@ -171,7 +171,7 @@ impl Desk {
         waited.unwrap_or_else(PoisonError::into_inner).0.changes
     }
 
-    /// Ends the replays and everybody who waits.
+    /// Ends the replays, and wakes all threads that wait.
     pub(super) fn end(&self) {
         let mut state = self.lock();
         state.ended = true;
@@ -238,7 +238,7 @@ impl Desk {
             (Some(shown), Some(settled)) => Arc::ptr_eq(&shown.study, settled),
             _ => false,
         };
-        // What is replayed again as it was is compared with what it was compared with.
+        // A replay of an unchanged version keeps the version with which it is compared.
         let again = state.settled.as_ref().is_some_and(|settled| settled.is_like(&study));
         let before = match &state.shown {
             Some(shown) if why == Why::MoreData || again => shown.before.clone(),

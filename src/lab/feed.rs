@@ -1,4 +1,4 @@
-//! Held data as the source that a task wants: a batch script asks its queries of points in memory.
+//! Data in memory as the source that a task needs: a batch script runs its queries over points in memory.
 
 use super::held::Held;
 use crate::replay::ReplayError;

@@ -1,7 +1,7 @@
 //! The folder of the script, and the only place where the page reads and writes.
 //!
 //! A name is walked from the open folder, one component after the other, and no link is followed on the way:
-//! neither `..` nor a symbolic link leads out, also when one is made while we look.
+//! neither `..` nor a symbolic link leads out, even if a link is made at the same time.
 
 use rustix::fs::{AtFlags, Mode, OFlags, fstat, openat, renameat, unlinkat};
 use rustix::io::Errno;
@@ -19,13 +19,13 @@ pub(super) const LARGEST: u64 = 8 << 20;
 /// Files that are listed at most.
 const LISTED: usize = 500;
 
-/// Folders inside each other that are looked into.
+/// How deep folders are searched.
 const DEPTH: usize = 4;
 
 /// Why a file is not read or written.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum FolderError {
-    /// The name leads out of the folder, or is none.
+    /// The name leads out of the folder, or is not valid.
     #[error("'{0}': only files in the script's folder can be used; name them without '..'")]
     Outside(String),
     /// A link is on the way.
@@ -100,7 +100,7 @@ impl Folder {
         String::from_utf8(bytes).map_err(|_| FolderError::Text(name.into()))
     }
 
-    /// Writes a file as a whole: whoever reads it sees the old text or the new one.
+    /// Writes a file as a whole: a reader sees either the old text or the new one.
     ///
     /// # Errors
     /// As [`Folder::read`].

@@ -1,4 +1,5 @@
-//! What can be turned: the options that a script declares, the variables of a TICKscript, the conditions of alerts.
+//! The settings of the page: the options that a script declares, the variables of a TICKscript, the conditions of
+//! alerts.
 
 use crate::protocol::duration;
 use crate::replay::task::{Alerts, Override, ScriptTask, Task, TickTask, TickVariant, Use};
@@ -16,8 +17,7 @@ use std::path::PathBuf;
 /// The levels that a condition can have.
 pub(super) const LEVELS: [&str; 3] = ["crit", "warn", "info"];
 
-/// What has been turned: values by the key of the knob. What is not in here is as the command line or the script
-/// has it.
+/// The changed settings: values by the key of the knob. All others are as on the command line or in the script.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(super) struct Settings {
@@ -27,14 +27,14 @@ pub(super) struct Settings {
     pub(super) conditions: BTreeMap<String, String>,
 }
 
-/// Something that can be turned.
+/// A setting that can be changed.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub(super) struct Knob {
-    /// What it is called in [`Settings`]: an option, `udf:FUNCTION.OPTION` or `var:VARIABLE`.
+    /// Its key in [`Settings`]: an option, `udf:FUNCTION.OPTION` or `var:VARIABLE`.
     pub(super) key: String,
     /// The name that is shown.
     pub(super) name: String,
-    /// What it belongs to, where there are several things with options.
+    /// The function that it belongs to, if several have options.
     pub(super) of: String,
     /// The types of its arguments, as in `string, int`.
     pub(super) types: String,
@@ -46,7 +46,7 @@ pub(super) struct Knob {
     pub(super) one_of: Vec<String>,
     /// Whether it can be given several times.
     pub(super) repeated: bool,
-    /// Its value if nobody says another.
+    /// Its default.
     pub(super) default: Option<String>,
     /// The values that it has; none if it has its default.
     pub(super) values: Vec<String>,
@@ -103,7 +103,7 @@ fn apply_to_script(base: &ScriptTask, settings: &Settings) -> ScriptTask {
         true => Vec::new(),
         false => vec![Alerts { variant: 0, conditions }],
     };
-    // What the script makes is shown to the audience of the effects.
+    // Output of the script is passed to the observer of the effects.
     task.output = false;
     task.uses = vec![Use { label: String::new(), options, alerts }];
     task
@@ -155,7 +155,7 @@ fn apply_to_tick(base: &TickTask, settings: &Settings) -> TickTask {
 /// What scripts declare, by their paths.
 type Declarations = BTreeMap<PathBuf, Declaration>;
 
-/// Finds what can be turned, with the values that it has. A script that cannot be loaded has nothing that can.
+/// Finds the settings with their values. A script that cannot be loaded has none.
 pub(super) fn find(base: &Task, settings: &Settings, declarations: &Declarations) -> Vec<Knob> {
     let mut knobs = match base {
         Task::Script(task) => match declarations.get(&task.script) {

@@ -1,11 +1,11 @@
-//! What an editor offers to complete: the functions and properties that scripts can call, with what is said of them.
+//! The completions of the editor: the functions and properties that scripts can use, with their descriptions.
 
 use crate::script::reference::{self, Entry, Form, Signature};
 use crate::script::{Callback, Vocabulary};
 use crate::tick::definition::spec::NODES;
 use serde_json::{Value, json};
 
-/// Says what Rhai scripts and TICKscripts can call.
+/// Lists what Rhai scripts and TICKscripts can call.
 pub(super) fn describe() -> Value {
     let vocabulary = Vocabulary::of_engine();
     let functions: Vec<Value> = vocabulary

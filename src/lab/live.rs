@@ -1,4 +1,4 @@
-//! Data that arrives: what came last is kept, and replayed whenever there is more.
+//! Data that arrives: the latest points are kept, and replayed whenever there are new ones.
 
 use super::{Bell, Held, Series};
 use crate::replay::ReplayError;
@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 /// The time between two replays of arriving data at least.
 const PACE: Duration = Duration::from_millis(250);
 
-/// Keeps what arrives, and lets the lab replay it.
+/// Keeps the points that arrive, and lets the lab replay them.
 #[derive(Debug)]
 pub struct Feed {
     inbox: Inbox,
@@ -24,7 +24,7 @@ impl Feed {
         Self { inbox, held: Held::default(), keep }
     }
 
-    /// Hands on what arrives, until nothing more will.
+    /// Hands on the points that arrive, until the listener ends.
     ///
     /// # Errors
     /// Points that cannot be read.

@@ -1,5 +1,5 @@
-//! The scripts that a task runs, loaded once before each replay: what is wrong with them, what they declare, which
-//! version they are, and whether all that they read lies in the folder.
+//! The scripts of a task, loaded once before each replay: their problems, declarations and version, and whether all
+//! files that they read are in the folder.
 
 use super::problems::{self, Finding};
 use crate::replay::ReplayError;
@@ -10,10 +10,10 @@ use crate::script::{Declaration, Program, ScriptText};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-/// What is known of the scripts of a task.
+/// The facts about the scripts of a task.
 #[derive(Debug, Default)]
 pub(super) struct Loaded {
-    /// What is wrong, or may be.
+    /// Errors and warnings.
     pub(super) findings: Vec<Finding>,
     /// What the scripts declare, by their paths.
     pub(super) declarations: BTreeMap<PathBuf, Declaration>,
@@ -21,8 +21,8 @@ pub(super) struct Loaded {
     pub(super) version: String,
 }
 
-/// Loads the scripts of a task as `check` does. `given` is the task as the command line has it: what its text reads
-/// was chosen by whoever started the program, and not by a page.
+/// Loads the scripts of a task as `check` does. `given` is the task as the command line has it: the files that its
+/// text reads were chosen by the user who started the program, and not on a page.
 pub(super) fn load(task: &Task, given: &Task, folder: &Path) -> Loaded {
     let mut loaded = Loaded::default();
     match task {
@@ -70,7 +70,7 @@ fn sum(path: &Path) -> String {
     format!("{:08x}-{}", crc32fast::hash(&text), text.len())
 }
 
-/// Modules that are links out of the folder. Those of a script that lies elsewhere itself are its own affair.
+/// Modules that are links out of the folder. The modules of a script outside of the folder are not checked.
 fn links(program: &Program, script: &Path, folder: &Path) -> Vec<Finding> {
     if !script.starts_with(folder) {
         return Vec::new();
@@ -110,7 +110,7 @@ fn strangers(task: &TickTask, given: &TickTask, folder: &Path) -> Vec<Finding> {
 
 /// The folders that a TICKscript names.
 fn sources(task: &TickTask) -> Vec<String> {
-    // What cannot be compiled reads nothing, and is told when it is played.
+    // A script that cannot be compiled reads nothing; its error is reported when it is played.
     let Ok(definitions) = task.definitions() else { return Vec::new() };
     let sideloads = definitions.definitions.iter().filter(|d| d.is_node("sideload"));
     sideloads.filter_map(|d| Some(d.string("source")?.to_string())).collect()

@@ -1,12 +1,11 @@
-//! `rhai-udf lab`: a page on this machine that shows a script, its data and what comes of both, and replays with every
-//! save and every turn of an option.
+//! `rhai-udf lab`: a page on this machine that shows a script, its data and the results, and replays whenever a file
+//! is saved or an option is changed.
 //!
-//! The data is `held` in memory. A `desk` knows what is wanted and what came last; its thread makes a `study` of
-//! a task, its `knobs` and the data: a replay with its trace, alerts, log and states, and what is wrong
-//! (`problems`). The `service` answers the page (`page`, the bundle of `lab/`) with `answers`, and draws the trace at the
-//! resolution of the screen (`decimate`); files are
-//! touched through a `folder` that nobody gets out of. A slice of the data can be `cut` out as a test case, and
-//! the options be written as a `tickscript`.
+//! The data is `held` in memory. A `desk` has the request and the last result; its thread makes a `study` of a task,
+//! its `knobs` and the data: a replay with its trace, alerts, log, states and `problems`. The `service` answers the
+//! page (`page`, the bundle of `lab/`) with `answers`, and draws the trace at the resolution of the screen
+//! (`decimate`); files are accessed through a `folder`, which cannot be left. A slice of the data can be `cut` out as
+//! a test case, and the options be written as a `tickscript`.
 
 mod answers;
 mod cut;
@@ -48,7 +47,7 @@ use study::Job;
 /// Connections at a time: a page has one that waits, and some that ask.
 const CONNECTIONS: usize = 64;
 
-/// What is studied.
+/// The subject of a lab.
 #[derive(Debug)]
 pub struct LabOptions {
     /// The folder of the script, without links in its path.
@@ -67,7 +66,7 @@ pub struct LabOptions {
     pub labels: Option<Vec<Interval>>,
     /// Whether files can be written.
     pub edit: bool,
-    /// Where data arrives, if it does.
+    /// The address at which data arrives, if it does.
     pub live: Option<String>,
     /// How a test case reads the same data.
     pub setup: Setup,
@@ -85,12 +84,12 @@ pub struct Lab {
     replays: JoinHandle<()>,
 }
 
-/// Tells a lab from any thread that there is something new.
+/// Notifies a lab of changes, from any thread.
 #[derive(Clone, Debug)]
 pub struct Bell(Arc<Desk>);
 
 impl Bell {
-    /// A script may have changed on the disk; what the page itself has saved is replayed already.
+    /// A script may have changed on the disk; changes that the page itself has saved are already replayed.
     pub fn saved(&self) {
         if self.0.disk_is_new() {
             self.0.want(None, Why::Settled);
@@ -98,7 +97,7 @@ impl Bell {
         }
     }
 
-    /// From now on, these files are what is run.
+    /// From now on, these files are run.
     pub fn reads(&self, files: &[(PathBuf, String)]) {
         self.0.reads(files);
     }
@@ -176,19 +175,19 @@ impl Lab {
         &self.url
     }
 
-    /// Returns what tells it that there is something new.
+    /// Returns the handle that notifies it of changes.
     pub fn bell(&self) -> Bell {
         Bell(self.desk.clone())
     }
 
-    /// Returns what ends it.
+    /// Returns the handle that ends it.
     pub fn stopper(&self) -> LabStopper {
         LabStopper { stopper: self.stopper.clone(), desk: self.desk.clone() }
     }
 
     /// Waits until it has ended.
     pub fn wait(self) {
-        // A thread that panicked has said so.
+        // A thread that panicked has already logged it.
         let _ = self.server.join();
         self.desk.end();
         let _ = self.replays.join();
@@ -203,7 +202,7 @@ pub struct LabStopper {
 }
 
 impl LabStopper {
-    /// Answers those who wait, and takes no more requests.
+    /// Answers the requests that wait, and accepts no more.
     pub fn stop(&self) {
         self.desk.end();
         self.stopper.stop();

@@ -15,7 +15,7 @@ const FILES: [(&str, &str, &str); 3] = [
     ("licenses.txt", "text/plain; charset=utf-8", include_str!("../../lab/dist/licenses.txt")),
 ];
 
-/// Returns the page, with a policy under which nothing runs but our own script.
+/// Returns the page, with a policy under which only our own script can run.
 pub(super) fn page(nonce: &str) -> Response {
     // CodeMirror puts its styles into the page; nothing else may.
     let policy = format!(
@@ -40,7 +40,7 @@ pub(super) fn file(name: &str) -> Option<Response> {
     )
 }
 
-/// Adds what all answers say to a browser.
+/// Adds the headers that all answers have.
 pub(super) fn guarded(response: Response) -> Response {
     response
         .with_header("Cache-Control", "no-store")

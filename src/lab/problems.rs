@@ -1,4 +1,4 @@
-//! What is wrong with a script, with its place, as the editor shows it.
+//! The problems of a script with their places, as the editor shows them.
 
 use crate::agent::{AgentError, Pulse};
 use crate::replay::ReplayError;
@@ -11,10 +11,10 @@ use std::path::Path;
 /// Steps of the interpreter that loading a script may take.
 const LOADING: u64 = 20_000_000;
 
-/// Something that is wrong, or may be.
+/// An error or a warning.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub(super) struct Finding {
-    /// The file, seen from the script's folder; empty if it is none of the folder's.
+    /// The path of the file in the script's folder; empty if the file is elsewhere.
     pub(super) file: String,
     /// The line from 1; 0 is the file as a whole.
     pub(super) line: usize,
@@ -60,7 +60,7 @@ pub(super) fn check(
     config: &Config,
     folder: &Path,
 ) -> (Option<Program>, Vec<Finding>) {
-    // Nothing watches the clock here: a script whose top level never ends is found by its operations.
+    // No watchdog runs here: a script whose top level never ends is stopped by the limit of operations.
     let mut limits = config.limits.clone();
     if limits.operations == 0 || limits.operations > LOADING {
         limits.operations = LOADING;

@@ -1,4 +1,4 @@
-//! One replay with everything that the page shows of it.
+//! One replay with everything that the page shows about it.
 
 use super::feed;
 use super::held::Held;
@@ -43,7 +43,7 @@ pub struct Series {
     pub anomalies: Vec<Interval>,
 }
 
-/// What a replay is made of.
+/// The input of a replay.
 #[derive(Clone, Debug)]
 pub(super) struct Job {
     /// The number of the replay.
@@ -77,22 +77,22 @@ pub(super) struct Alert {
     pub(super) text: String,
 }
 
-/// What came of a replay.
+/// The result of a replay.
 #[derive(Debug, Default)]
 pub(super) struct Study {
     /// The number of the replay.
     pub(super) number: u64,
     /// The version of the script and of what it imports or calls.
     pub(super) version: String,
-    /// What was turned.
+    /// The changed settings.
     pub(super) settings: Settings,
-    /// What can be turned.
+    /// All settings.
     pub(super) knobs: Vec<Knob>,
     /// What is wrong, or may be.
     pub(super) findings: Vec<Finding>,
     /// Whether it ended with an error.
     pub(super) failed: bool,
-    /// What flowed, and the levels of alerts.
+    /// The fields of the data, and the levels of alerts.
     pub(super) trace: Trace,
     /// Events of alerts.
     pub(super) alerts: Vec<Alert>,
@@ -106,7 +106,7 @@ pub(super) struct Study {
     pub(super) states_left_out: usize,
     /// How good the alerts are.
     pub(super) quality: Option<Quality>,
-    /// What happened, in a line.
+    /// A summary in one line.
     pub(super) summary: String,
     /// How long it took.
     pub(super) took: Duration,
@@ -251,7 +251,7 @@ fn player(job: &Job, task: &Task, seen: Option<&Rc<RefCell<Seen>>>) -> Result<Pl
     Ok(player)
 }
 
-/// Lets everything be seen that the graphs of a player do.
+/// Observes the effects of all graphs of a player.
 fn attend(player: &mut Player, task: &Task, seen: &Rc<RefCell<Seen>>) {
     let says_messages = matches!(task, Task::Tick(_));
     let Some(engine) = player.engine_mut() else { return };
@@ -308,7 +308,7 @@ pub(super) fn states_before(
     (!overtaken.load(Ordering::Relaxed)).then_some(states)
 }
 
-/// What is seen of a replay.
+/// The observed effects of a replay.
 #[derive(Debug, Default)]
 struct Seen {
     alerts: Vec<Alert>,
@@ -316,7 +316,7 @@ struct Seen {
     lines: Vec<String>,
 }
 
-/// Looks at what a graph does.
+/// Observes the effects of a graph.
 struct Attendant {
     seen: Rc<RefCell<Seen>>,
     /// The alerts have a message, as those of a TICKscript.

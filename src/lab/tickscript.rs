@@ -1,5 +1,4 @@
-//! The settings as a TICKscript: of a plain script with what stands around it, or of a TICKscript with the values
-//! that were turned.
+//! The settings as a TICKscript: for a plain script a whole task, for a TICKscript its text with the changed values.
 
 use super::knobs::{Knob, Settings, conditions, given_options};
 use crate::protocol::{arguments, duration};
@@ -10,7 +9,7 @@ use crate::tick::syntax::ast::Statement;
 use crate::tick::syntax::parser;
 use std::fmt::Write as _;
 
-/// Writes a TICKscript that does what is shown.
+/// Writes a TICKscript that does the same as the page shows.
 pub(super) fn write(base: &Task, settings: &Settings, knobs: &[Knob]) -> String {
     match base {
         Task::Script(task) => plain(task, settings, knobs),
@@ -151,10 +150,10 @@ pub(super) fn lambda(condition: &str) -> String {
     out
 }
 
-/// A change of a text: from, to, and what stands there then.
+/// A change of a text: from, to, and the new text.
 type Edit = (usize, usize, String);
 
-/// The TICKscript with the values that were turned.
+/// The TICKscript with the changed values.
 fn turned(task: &TickTask, settings: &Settings, knobs: &[Knob]) -> String {
     let text = std::fs::read_to_string(&task.name).unwrap_or_else(|_| task.text.clone());
     let mut task = task.clone();

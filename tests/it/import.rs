@@ -1,4 +1,4 @@
-//! `import intel`: a start in Rhai from the folder of a time series analytics microservice.
+//! `import intel`: makes a first version in Rhai from the folder of a time series analytics microservice.
 
 use crate::util::*;
 use std::path::Path;

@@ -326,7 +326,7 @@ fn doctor_tells_a_mistake_once() {
             "timeout = \"10s\"",
             "it has no timeout",
         ),
-        (good.replace("10s", "0s"), "too small", "timeout = \"10s\"", "sign of life"),
+        (good.replace("10s", "0s"), "too small", "timeout = \"10s\"", "sends a keepalive every"),
         (
             good.replace("BIN", "BIN run"),
             "'run' belongs into args",

@@ -1,4 +1,4 @@
-//! What a script is measured on: requests in memory, made here or read from files.
+//! The data of a measurement: requests in memory, generated here or read from files.
 
 use crate::cli::plan::{Input, Plan};
 use anyhow::Result;

@@ -1,7 +1,7 @@
 //! `bench`: how fast a script is, and where the time goes.
 //!
-//! Everything runs in memory on the same session that serves the daemon: what a process adds is
-//! reading and writing, which `benches/peer/` measures.
+//! Everything runs in memory, in the same session that serves the daemon. Reading and writing by a process come in
+//! addition; `benches/peer/` measures them.
 
 mod feed;
 mod model;
@@ -27,7 +27,7 @@ use rhai_udf::replay::task::{ScriptTask, Task};
 use rhai_udf::script::ScriptHandler;
 use std::time::{Duration, Instant};
 
-/// What the agent reads at once, about: after so many bytes nothing more has arrived.
+/// About as many bytes as the agent reads at once: the data arrives in pieces of this size.
 const READ: usize = 128 * 1024;
 
 /// Points on which a script shows what fields it looks for.
@@ -41,18 +41,18 @@ const SAMPLE: usize = 10_000;
 
 /// Measure a script: throughput, latency, memory, and where the time goes; or a trained model
 ///
-/// The data is made here unless files are given: fields f0, f1, …, those that options named
-/// field or fields name, those that the script reads, and the features of its models. A script
-/// that wants batches gets windows. A trained model is measured on rows that are made here.
+/// Without --data, the data is generated: the points have fields f0, f1, …, those that the options `field` and
+/// `fields` name, those that the script reads, and the features of its models. A script that wants batches gets
+/// windows. A trained model is measured on generated rows.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     #[command(flatten)]
     measure: MeasureArgs,
-    /// How often to measure; medians are shown
+    /// The number of rounds; medians are shown
     #[arg(long, value_name = "N", default_value_t = 5,
         value_parser = clap::value_parser!(u32).range(1..=1000))]
     rounds: u32,
-    /// How the figures are printed
+    /// The format of the figures
     #[arg(long, value_enum, default_value = "text")]
     format: Format,
 }
@@ -117,7 +117,7 @@ fn sought(
     loop {
         let feed = Feed::read(plan, task, &Input::Made(few.clone()), wants)?;
         let Ok(mut session) = begin(load(task), init) else { return Ok(few.fields) };
-        // Where it fails, it does so again when it is measured, and then that is told.
+        // If the script fails here, it fails again when it is measured, and that is reported.
         let _ = pass(&mut session, &feed);
         let mut names = session.handler().sought();
         names.retain(|name| !few.fields.contains(name));
@@ -143,7 +143,7 @@ struct Bench<'b> {
 }
 
 impl Bench<'_> {
-    /// The script and the native handler take turns, so that a busy machine hurts both alike.
+    /// The script and the native handler take turns, so that a busy machine affects both equally.
     fn measure(&self) -> anyhow::Result<Report> {
         let Self { task, feed, init, rounds } = *self;
         let (mut scripts, mut natives, mut decodes) = (Vec::new(), Vec::new(), Vec::new());

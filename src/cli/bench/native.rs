@@ -1,4 +1,4 @@
-//! A native handler that passes everything on: what the messages alone cost.
+//! A native handler that passes everything on, to measure the cost of the messages alone.
 
 use rhai_udf::agent::{Handler, HandlerError, Info, Output};
 use rhai_udf::protocol::Point;

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use std::fmt;
 use std::time::Duration;
 
-/// What was measured.
+/// The measured values.
 #[derive(Debug)]
 pub(super) struct Report {
     pub(super) points: usize,
@@ -119,7 +119,7 @@ impl Report {
     }
 }
 
-/// What the kernel counts, with the data that is held here.
+/// The memory as the kernel counts it, including the data.
 fn memory(input: usize) -> String {
     let Ok(status) = std::fs::read_to_string("/proc/self/status") else {
         return "not known on this system".into();

@@ -6,7 +6,7 @@ use rhai_udf::tick::TickText;
 use rhai_udf::tick::syntax::ast::{Call, Expr, ExprKind, Link, Statement};
 use rhai_udf::tick::syntax::parser::parse;
 
-/// What the comment shows: the options of the script, and when the alert after it is critical. Both are empty
+/// The content of the comment: the options of the script, and the condition of the alert after it. Both are empty
 /// if the comment shows no call, or one that does not fit the script.
 #[derive(Debug, Default)]
 pub(super) struct Shown {

@@ -10,13 +10,14 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::Path;
 
-/// What is printed for a folder.
+/// The output for a folder.
 pub(super) fn text(args: &Args, dir: &Path) -> anyhow::Result<String> {
     let (mut scripts, mut broken) = (BTreeMap::new(), Vec::new());
     for (name, path) in ScriptFolder::new(dir).scripts()? {
         match load(args, &path) {
             Ok(program) => drop(scripts.insert(name, program)),
-            // It is in the text, since conf writes no log: the entries serve it once it is mended.
+            // The problem is a comment in the output, because conf writes no log; the functions serve the script once
+            // it is corrected.
             Err(error) => broken.push(format!("# {error:#}")),
         }
     }

@@ -1,4 +1,4 @@
-//! `conf`: what to write into kapacitor.conf, into a TICKscript or into telegraf.conf to use a script.
+//! `conf`: prints the lines for kapacitor.conf, a TICKscript or telegraf.conf that use a script.
 
 mod comment;
 mod folder;
@@ -17,21 +17,20 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use tickscript::arguments;
 
-/// Print the section for kapacitor.conf and a TICKscript that use a script, or that for telegraf.conf
+/// Print a section for kapacitor.conf and a TICKscript that use a script, or a section for telegraf.conf
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     /// The script
     #[arg(required_unless_present = "dir")]
     script: Option<PathBuf>,
-    /// Print a function for all scripts of this folder in place of one script, for each pair of edges
+    /// Print functions for all scripts of this folder, one for each pair of edges, instead of one script
     #[arg(long, value_name = "DIR", conflicts_with_all = ["script", "telegraf", "toml", "tick",
         "dbrp", "measurement", "group_by", "options", "crit"])]
     dir: Option<PathBuf>,
-    /// The name of the function in TICKscripts; default: the script's, or rhai with --dir
+    /// The name of the function in TICKscripts; default: the name of the script, or rhai with --dir
     #[arg(long)]
     name: Option<String>,
-    /// Use a socket that `rhai-udf serve` listens on, in place of a process for each use; with --dir, the
-    /// folder of its sockets
+    /// Use a socket of `rhai-udf serve` instead of a process for each use; with --dir, the folder of its sockets
     #[arg(long, value_name = "PATH")]
     socket: Option<PathBuf>,
     /// Print the section for telegraf.conf that uses the script as a processor
@@ -50,7 +49,7 @@ pub(super) struct Args {
     config: Option<PathBuf>,
 }
 
-/// What the TICKscript says besides the function.
+/// The other parts of the TICKscript.
 #[derive(Debug, Default, clap::Args)]
 #[command(next_help_heading = "In the TICKscript")]
 struct TaskArgs {
@@ -63,12 +62,12 @@ struct TaskArgs {
     /// Group by these tags; default: * for all of them
     #[arg(long, value_name = "TAG,…", value_delimiter = ',', conflicts_with_all = ["telegraf", "toml"])]
     group_by: Vec<String>,
-    /// An option of the script, as for replay
+    /// An option of the script, as in replay
     #[arg(long = "set", value_name = "NAME=VALUE", value_parser = assignment,
         conflicts_with_all = ["telegraf", "toml"])]
     options: Vec<(String, String)>,
-    /// When the alert is critical, as a TICKscript writes it: '"pvalue" < 0.001'; default: by a field that
-    /// the script sets
+    /// The condition of a critical alert, as in a TICKscript: '"pvalue" < 0.001'; default: a condition on a field
+    /// that the script sets
     #[arg(long, value_name = "LAMBDA", conflicts_with_all = ["telegraf", "toml"])]
     crit: Option<String>,
 }

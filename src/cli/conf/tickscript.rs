@@ -27,7 +27,7 @@ pub(super) fn write(args: &TaskArgs, program: &Program, name: &str) -> anyhow::R
         text.push_str("    |window()\n        .period(5m)\n        .every(5m)\n");
     }
     let _ = writeln!(text, "    @{name}()");
-    // What is wrong in the user's options is told without those of the comment.
+    // Errors in the user's options are reported without the options of the comment.
     written_options(declaration, &args.options)?;
     let shown = Shown::of(program).with(&args.options);
     let given = written_options(declaration, &shown.options)?;
@@ -57,7 +57,7 @@ pub(super) fn properties(
     }
 }
 
-/// What is said of an option behind its property, on one line.
+/// The comment behind the property of an option, on one line.
 fn about(spec: &OptionSpec) -> String {
     option_text(spec).split_whitespace().collect::<Vec<_>>().join(" ")
 }
@@ -88,7 +88,7 @@ fn alert(text: &mut String, name: &str, crit: Option<&str>, field: &Field, batch
     );
 }
 
-/// What an alert can look at.
+/// The field that an alert can use.
 enum Field {
     /// A field that is true when there is an alert.
     Alert(String),

@@ -30,36 +30,36 @@ const PIECE: u64 = 4096;
 #[error("the versions differ")]
 pub(super) struct Differs;
 
-/// Compare what two versions of a script or of a TICKscript make of the same data
+/// Compare the results of two versions of a script or of a TICKscript on the same data
 ///
-/// Alerts that were added, are gone, have moved or have another level; values of the output that
-/// differ, the largest differences first; the processor's time of both, which play the data alternately.
-/// Exit code 0: the same; 1: different, or failed; 2: wrong usage.
+/// Prints alerts that were added, were removed, have moved or have another level; values of the output that differ,
+/// the largest differences first; and the processor time of both versions, which are measured alternately. Exit code
+/// 0: the same; 1: different, or failed; 2: wrong usage.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     /// The old version: a file, or REVISION:PATH of git
     old: String,
     /// The new version; default: the old one, with --old-set or --new-set
     new: Option<String>,
-    /// An option of the old version, besides those of --set
+    /// An option of the old version, in addition to those of --set
     #[arg(long, value_name = "NAME=VALUE", value_parser = assignment)]
     old_set: Vec<(String, String)>,
-    /// An option of the new version, besides those of --set
+    /// An option of the new version, in addition to those of --set
     #[arg(long, value_name = "NAME=VALUE", value_parser = assignment)]
     new_set: Vec<(String, String)>,
-    /// What @NAME() of the old TICKscript runs, in place of --udf; a script may be REVISION:PATH of git
+    /// What @NAME() of the old TICKscript runs, instead of --udf; a script may be REVISION:PATH of git
     #[arg(long, value_name = "NAME=PROGRAM", value_parser = program)]
     old_udf: Vec<(String, String)>,
-    /// What @NAME() of the new TICKscript runs, in place of --udf
+    /// What @NAME() of the new TICKscript runs, instead of --udf
     #[arg(long, value_name = "NAME=PROGRAM", value_parser = program)]
     new_udf: Vec<(String, String)>,
-    /// Numbers are equal if they differ by at most this share of the larger one, as in 1e-9
+    /// Treat numbers as equal if they differ by at most this share of the larger one, as in 1e-9
     #[arg(long, value_name = "SHARE", default_value_t = 0.0, value_parser = share)]
     tolerance: f64,
-    /// Run side by side with each value of an option, as several UDFs in a TICKscript
+    /// Run both versions once for each value of an option, like several UDFs in a TICKscript
     #[arg(long, value_name = "NAME=V1,V2,…", value_parser = assignment)]
     each: Option<(String, String)>,
-    /// How to write the difference
+    /// The format of the report
     #[arg(long, value_enum, default_value = "text")]
     format: ReportFormat,
     #[command(flatten)]
@@ -139,7 +139,7 @@ pub(super) fn run(args: &Args, level: Option<log::LevelFilter>) -> anyhow::Resul
     if difference.is_equal() { Ok(()) } else { Err(Differs.into()) }
 }
 
-/// A version at work.
+/// A running version.
 struct Side {
     player: Player,
     plan: Plan,
@@ -153,7 +153,7 @@ struct Side {
     _udfs: Vec<Version>,
 }
 
-/// What a version came to.
+/// The result of a version.
 struct Played {
     outcome: Outcome,
     seconds: f64,

@@ -25,7 +25,7 @@ pub(super) struct Version {
 }
 
 impl Version {
-    /// Finds a version by its name. A file that is there is meant before a revision.
+    /// Finds a version by its name. An existing file is preferred to a revision.
     pub(super) fn of(name: &str) -> anyhow::Result<Self> {
         let path = PathBuf::from(name);
         match name.split_once(':') {

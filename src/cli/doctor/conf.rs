@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-/// What a function may say.
+/// The keys that a function can have.
 const KEYS: [&str; 5] = ["prog", "args", "timeout", "socket", "env"];
 
 /// The configuration of the daemon, as far as functions are concerned.
@@ -39,12 +39,12 @@ pub(super) struct Function {
     pub(super) env: BTreeMap<String, String>,
     /// In nanoseconds.
     pub(super) timeout: Option<At<i64>>,
-    /// What is written cannot be used, which has been told: so it is not told of as missing.
+    /// The value cannot be used, which has been reported, so the key is not reported as missing.
     pub(super) told: Vec<&'static str>,
 }
 
 impl Function {
-    /// How findings name it.
+    /// Its name in findings.
     pub(super) fn about(&self) -> String {
         format!("udf.functions.{}", self.name)
     }
@@ -64,7 +64,7 @@ impl Text<'_> {
 }
 
 impl KapacitorConf {
-    /// Reads the file; `None` if it cannot be used, which is told.
+    /// Reads the file; `None` if it cannot be used, which is reported.
     pub(super) fn read(path: &Path, findings: &mut Findings) -> Option<Self> {
         let shown = path.display();
         let text = match std::fs::read_to_string(path) {
@@ -123,7 +123,7 @@ impl KapacitorConf {
     }
 }
 
-/// A table in another, if it is there; what is no table is told.
+/// A table in another one, if it exists; a value that is not a table is reported.
 fn section<'t>(
     at: &Text<'_>,
     table: &'t DeTable<'t>,
@@ -217,7 +217,7 @@ fn callable(name: &str) -> String {
     if name.is_empty() { "NAME".to_owned() } else { name }
 }
 
-/// Tells keys that the daemon does not know, and values in a form that it does not read, which are returned.
+/// Reports keys that the daemon does not know, and values of a type that it does not read; returns the latter.
 fn check_keys(
     table: &DeTable<'_>,
     about: &str,

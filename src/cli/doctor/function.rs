@@ -1,4 +1,4 @@
-//! One function of kapacitor.conf: what the daemon will find when it starts it.
+//! Checks one function of kapacitor.conf as the daemon will start it.
 
 use super::super::run::{HostArgs, Hosted};
 use super::super::{Cli, Command as CliCommand};
@@ -15,13 +15,13 @@ use rhai_udf::script::{Program, ScriptText};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// Args that run.
+/// Arguments that work.
 const EXAMPLE: &str = r#"args = ["run", "/etc/rhai-udf/SCRIPT.rhai"]"#;
 
 /// Below this the daemon refuses a timeout.
 const SHORTEST: i64 = 1_000_000;
 
-/// Looks at a function.
+/// Checks a function.
 pub(super) fn check(
     function: &Function,
     conf: &KapacitorConf,
@@ -75,7 +75,7 @@ pub(super) fn check(
     }
 }
 
-/// The daemon wants a timeout, and one that is long enough.
+/// The daemon needs a timeout that is long enough.
 fn timeout(function: &Function, findings: &mut Findings) {
     let about = function.about();
     match &function.timeout {
@@ -159,7 +159,7 @@ fn program(function: &Function, prog: &str, place: &Place, user: &User, findings
             let finding = findings
                 .error(&about, format!("rhai-udf does not start with these args: {said}"))
                 .at(line);
-            // What is said of a value says itself what to write.
+            // The message about a value already says what to write.
             if error.kind() != ErrorKind::ValueValidation {
                 finding.fix(EXAMPLE);
             }
@@ -209,7 +209,7 @@ fn same_version(path: &Path, about: &str, place: &Place, findings: &mut Findings
     }
 }
 
-/// The configuration of the script; its defaults where it is broken, which is told.
+/// The configuration of the script, or the defaults if it is broken, which is reported.
 fn configured(host: &HostArgs, hosted: &Hosted, about: &str, findings: &mut Findings) -> Config {
     host.config(&hosted.path()).unwrap_or_else(|error| {
         findings.error(about, format!("every task is refused: {error}"));
@@ -330,8 +330,8 @@ fn denied_module(
     }
 }
 
-/// The folders that are written to: the state and the recordings. What is missing is made by rhai-udf, in the
-/// nearest folder that is there.
+/// The folders that are written to: the state and the recordings. A missing folder will be created by rhai-udf, in
+/// the nearest folder that exists.
 fn folders(config: &Config, user: &User, about: &str, place: &Place, findings: &mut Findings) {
     for (what, dir) in [("state", &config.state.dir), ("record", &config.record.dir)] {
         let Some(dir) = dir else { continue };
@@ -363,7 +363,7 @@ fn folders(config: &Config, user: &User, about: &str, place: &Place, findings: &
     }
 }
 
-/// The sign of life must come more often than the daemon's patience lasts.
+/// Keepalives must be sent more often than the daemon expects them.
 fn keepalive(config: &Config, function: &Function, findings: &mut Findings) {
     let Some(timeout) = function.timeout.as_ref().filter(|t| t.value > SHORTEST) else { return };
     let keepalive = i64::try_from(config.limits.keepalive.as_nanos()).unwrap_or(i64::MAX);

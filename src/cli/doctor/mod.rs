@@ -1,7 +1,7 @@
-//! `doctor`: what keeps the daemon from running the scripts, and the line to change.
+//! `doctor`: finds what prevents the daemon from running the scripts, and names the line to change.
 //!
-//! `conf.rs` reads kapacitor.conf, `function.rs` looks at one function of it, `rights.rs` says what the
-//! daemon's user may do.
+//! `conf.rs` reads kapacitor.conf, `function.rs` checks one function of it, `rights.rs` checks the rights of the
+//! daemon's user.
 
 mod conf;
 mod function;
@@ -22,19 +22,19 @@ const CONF: &str = "/etc/kapacitor/kapacitor.conf";
 
 /// Check kapacitor.conf, scripts, rights, sockets, state folders and versions
 ///
-/// It reads what the daemon would read, and tries what the daemon would try. For each problem it says the
-/// line to change. The exit code is 1 if something keeps the daemon or a task from starting.
+/// The doctor reads what the daemon would read, and tries what the daemon would try. For each problem it names the
+/// line to change. The exit code is 1 if something prevents the daemon or a task from starting.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     /// The daemon's configuration; default: KAPACITOR_CONFIG_PATH, else /etc/kapacitor/kapacitor.conf
     conf: Option<PathBuf>,
-    /// The user that the daemon runs as; default: kapacitor, if there is one, else yourself
+    /// The user that the daemon runs as; default: kapacitor if that user exists, otherwise the current user
     #[arg(long, value_name = "NAME")]
     user: Option<String>,
     /// The daemon's program, which is asked for its version
     #[arg(long, value_name = "PATH", default_value = "kapacitord")]
     kapacitord: PathBuf,
-    /// Do not start functions that are other programs, as the daemon does to ask for their declaration
+    /// Do not start functions that are other programs. (The daemon starts them to ask for their declaration.)
     #[arg(long)]
     no_run: bool,
     /// How the result is printed
@@ -69,11 +69,11 @@ impl Level {
     }
 }
 
-/// One thing that was looked at.
+/// One thing that was checked.
 #[derive(Debug)]
 struct Finding {
     level: Level,
-    /// What was looked at, as in `udf.functions.ttest`.
+    /// The thing that was checked, as in `udf.functions.ttest`.
     about: String,
     message: String,
     /// The place in a file.
@@ -111,7 +111,7 @@ impl Findings {
 }
 
 impl Finding {
-    /// The line of a file that is to be changed.
+    /// The line of a file that must be changed.
     fn at(&mut self, place: &(PathBuf, usize)) -> &mut Self {
         self.place = Some(place.clone());
         self

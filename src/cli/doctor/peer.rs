@@ -1,4 +1,4 @@
-//! What a function speaks with that is not this program: another program, or a server on a socket.
+//! Functions that are not this program: another program, or a server on a socket.
 
 use super::Findings;
 use super::conf::{Function, Place};
@@ -8,7 +8,7 @@ use rhai_udf::replay::udfs::external::External;
 use std::os::unix::fs::FileTypeExt;
 use std::path::Path;
 
-/// A function that is another program: it is asked as the daemon asks it.
+/// A function that is another program: it is asked for its declaration, as the daemon does.
 pub(super) fn program(
     function: &Function,
     prog: &str,

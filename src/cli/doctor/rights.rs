@@ -1,4 +1,4 @@
-//! What a user may do with files, by their modes. (Access control lists are not looked at.)
+//! What a user may do with files, by their modes. (Access control lists are ignored.)
 
 use super::super::usage;
 use rustix::process::{getegid, geteuid, getgroups};
@@ -15,11 +15,11 @@ pub(super) struct User {
     pub(super) name: String,
     id: u32,
     groups: BTreeSet<u32>,
-    /// It is the user that was wanted, not the one at the keyboard.
+    /// Whether it is the requested user, and not the current one.
     pub(super) known: bool,
 }
 
-/// What is to be done with a file.
+/// An action on a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Want {
     Read = 4,
@@ -28,17 +28,17 @@ pub(super) enum Want {
     Execute = 1,
 }
 
-/// What a user may not do.
+/// Why a user may not do something.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Denied {
-    /// The file, or a folder on the way to it, is not there.
+    /// The file, or a folder in its path, does not exist.
     Missing(PathBuf),
     /// The rights of this file or folder do not allow it.
     Rights(PathBuf, u32),
 }
 
 impl User {
-    /// Finds a user by name; without a name the daemon's, else the one at the keyboard.
+    /// Finds a user by name; without a name, the daemon's user, otherwise the current one.
     pub(super) fn find(named: Option<&str>) -> anyhow::Result<Self> {
         if let Some(user) = Self::named(named.unwrap_or(DAEMON)) {
             return Ok(user);
@@ -84,7 +84,7 @@ impl User {
     fn allowed(&self, path: &Path, want: Want) -> Result<(), Denied> {
         let Ok(metadata) = path.metadata() else { return Err(Denied::Missing(path.into())) };
         let mode = metadata.mode();
-        // Root may do all, but execute only what somebody may execute.
+        // Root may do everything, but may execute a file only if it is executable for some user.
         let bits = match self.id {
             0 if want != Want::Execute || mode & 0o111 != 0 => 7,
             id if id == metadata.uid() => mode >> 6,
@@ -99,7 +99,7 @@ impl User {
 }
 
 impl Denied {
-    /// What is wrong, for a sentence that begins with the file.
+    /// The problem, as the rest of a sentence that begins with the file.
     pub(super) fn why(&self, user: &User, want: Want) -> String {
         let verb = match want {
             Want::Read => "read",
@@ -114,7 +114,7 @@ impl Denied {
         }
     }
 
-    /// The command that mends it.
+    /// The command that solves the problem.
     pub(super) fn fix(&self, want: Want) -> Option<String> {
         let Self::Rights(path, _) = self else { return None };
         let letter = match want {

@@ -1,4 +1,4 @@
-//! `init`: a project to begin with. Its files lie in `project`, with `__NAME__` where the name goes.
+//! `init`: creates a project. Its files are in `project`, with `__NAME__` in the place of the name.
 
 use super::{stdout, usage};
 use anyhow::{Context, bail};
@@ -10,14 +10,14 @@ use std::path::{Path, PathBuf};
 /// Start a project: script, tests, TICKscript, configuration, README and CI
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
-    /// What tasks will call it: @NAME()
+    /// The name of the function, which tasks call as @NAME()
     name: String,
-    /// The folder to write; it is made, and nothing in it is overwritten; default: NAME
+    /// The folder to write; it is created, and nothing in it is overwritten; default: NAME
     #[arg(long, value_name = "DIR")]
     to: Option<PathBuf>,
 }
 
-/// Where the name goes.
+/// The placeholder of the name.
 const PLACE: &str = "__NAME__";
 
 /// The files of a project by their paths.
@@ -43,7 +43,8 @@ pub(super) fn run(args: &Args) -> anyhow::Result<()> {
             "a task cannot call '{name}' as @NAME(): use letters, digits and _, beginning with a letter"
         ));
     }
-    // Before anything is written: `task` would name the test cases of script and task alike.
+    // Checked before anything is written: with the name `task`, the test cases of the script and of the task would be
+    // the same file.
     if name == "task" {
         return usage("'task' is the name of the task's own test cases; choose another one");
     }

@@ -35,8 +35,8 @@ impl Called {
         for script in &mut self.scripts {
             let is_same = |(path, sum): &(PathBuf, Option<u32>)| checksum(path) == *sum;
             if script.files.is_empty() || !script.files.iter().all(is_same) {
-                // What is imported may have changed too. A script that cannot be loaded now may lack a module that was
-                // there before, so those are looked at still.
+                // The imports may have changed too. A script that cannot be loaded now may lack a module that existed
+                // before, so the earlier modules are still checked.
                 let mut paths: Vec<PathBuf> = with_modules(&script.path, &self.config)
                     .into_iter()
                     .map(|(path, _)| path)

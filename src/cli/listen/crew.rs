@@ -1,4 +1,4 @@
-//! The tasks that are fed with what arrives.
+//! The tasks that process the points that arrive.
 
 use crate::cli::plan::LivePlan;
 use crate::cli::{logging, play};
@@ -12,13 +12,13 @@ use std::collections::{BTreeMap, VecDeque};
 use std::path::Path;
 use std::sync::Arc;
 
-/// Points that are played before what came of them is written.
+/// The number of points that are played before their output is written.
 const ROUND: usize = 1024;
 
-/// Points that a new version of a task is tried out on.
+/// The number of points with which a new version of a task is tried.
 const TRIAL: usize = 256;
 
-/// A task at work.
+/// A running task.
 pub(super) struct Fed {
     pub(super) name: String,
     pub(super) player: Player,
@@ -26,7 +26,7 @@ pub(super) struct Fed {
     pub(super) reloads: (u64, u64),
 }
 
-/// All tasks that are fed with points, and what was fed last.
+/// All tasks that process points, and the latest points.
 pub(super) struct Crew {
     pub(super) tasks: Vec<Fed>,
     pub(super) measures: Arc<Measures>,
@@ -37,10 +37,10 @@ pub(super) struct Crew {
     /// How many latest points are kept.
     keeps: usize,
     folder: Option<StateFolder>,
-    /// States of tasks that are not at work: they may be refused now, and be mended.
+    /// States of tasks that are not running: they may be refused now, and be corrected later.
     waiting: BTreeMap<String, TaskState>,
     pub(super) recorder: Option<RecordingWriter>,
-    /// A task that fails is given up, and the others go on.
+    /// Whether a task that fails is ended while the others continue.
     pub(super) is_many: bool,
     /// Points were played since the last checkpoint.
     changed: bool,
@@ -52,7 +52,7 @@ impl Fed {
         Ok(Self { name: name.to_owned(), player: plan.start()?, reloads: (0, 0) })
     }
 
-    /// Goes on where a state was left.
+    /// Continues from a state.
     fn resume(&mut self, state: &TaskState, place: &Path) -> Result<(), ReplayError> {
         self.player.take_up(state, place, Whose::Its { trial: false })
     }
@@ -93,7 +93,7 @@ impl Crew {
         }
     }
 
-    /// Adds a task, which goes on where the checkpoint left it.
+    /// Adds a task, which continues from the checkpoint.
     pub(super) fn add(&mut self, mut task: Fed) -> anyhow::Result<()> {
         if let Some(folder) = &self.folder {
             if let Some(state) = self.waiting.get(&task.name) {
@@ -107,7 +107,7 @@ impl Crew {
         Ok(())
     }
 
-    /// Tells of states in the folder whose tasks are not at work.
+    /// Reports states in the folder whose tasks are not running.
     pub(super) fn tell_waiting(&self) {
         self.waiting.keys().for_each(|name| tell_waiting(name));
     }
@@ -149,7 +149,7 @@ impl Crew {
         if count == 0 {
             return Ok(false);
         }
-        // What was told before the process ended is not told again.
+        // Output that was printed before the process ended is not printed again.
         let silent = first < told;
         self.hand_out(count, silent)?;
         self.changed = true;
@@ -234,11 +234,11 @@ impl Crew {
         self.measures.forget(name);
     }
 
-    /// Keeps the states of all tasks, if there is a folder for them and anything has changed.
+    /// Saves the states of all tasks, if there is a folder for them and anything has changed.
     pub(super) fn checkpoint(&mut self, inbox: &Inbox, anyway: bool) -> anyhow::Result<()> {
         let Some(folder) = &self.folder else { return Ok(()) };
         let points = inbox.next_number();
-        // What was told before is played first.
+        // Points from before the checkpoint are played first.
         if !(self.changed || anyway) || points < folder.told_points {
             return Ok(());
         }
@@ -253,7 +253,7 @@ impl Crew {
         Ok(())
     }
 
-    /// Ends the data of all tasks, or keeps what they remember, and says what happened.
+    /// Ends the data of all tasks, or saves their states, and prints a summary.
     pub(super) fn finish(mut self, inbox: &Inbox, took: std::time::Duration) -> anyhow::Result<()> {
         self.checkpoint(inbox, true)?;
         let mut result = Ok(());
@@ -267,7 +267,7 @@ impl Crew {
         result
     }
 
-    /// Takes the points that wait, and those that still arrive until the listener has ended.
+    /// Takes the points that wait, and those that arrive until the listener has ended.
     pub(super) fn drain(&mut self, inbox: &mut Inbox) -> Result<(), ReplayError> {
         let mut scratch = Scratch::default();
         while inbox.wait() {
@@ -281,7 +281,7 @@ impl Crew {
     }
 }
 
-/// Tells of a state in the folder whose task is not at work.
+/// Reports a state in the folder whose task is not running.
 pub(super) fn tell_waiting(name: &str) {
     log::warn!(
         "--state-dir holds the state of a task '{name}' that is not running; the state is kept until a task of that name starts"

@@ -1,4 +1,4 @@
-//! The tasks of a folder: TICKscripts that come, change and go.
+//! The tasks of a folder, whose TICKscripts can be added, changed and removed.
 
 use super::called::Called;
 use super::crew::Crew;
@@ -21,15 +21,15 @@ pub(super) struct Folder {
     called: Called,
     /// The checksums of each task's text and of those of the scripts that it calls, as they were at the last look.
     seen: BTreeMap<PathBuf, Vec<u32>>,
-    /// The files that were missing at the last look: some editors take a file away for a moment when they save it.
+    /// The files that were missing at the last check: some editors remove a file for a moment when they save it.
     missing: BTreeSet<PathBuf>,
 }
 
-/// What is to be done about a task.
+/// A change of a task.
 pub(super) enum Change {
     /// There is a new version, or a first one.
     Saved(PathBuf),
-    /// Its file has gone.
+    /// Its file was removed.
     Gone(PathBuf),
 }
 
@@ -46,7 +46,7 @@ impl Folder {
     pub(super) fn look(&mut self) -> Vec<Change> {
         let mut now = BTreeMap::new();
         let Ok(entries) = self.path.read_dir() else {
-            // A folder that is being replaced is no reason to end its tasks.
+            // The tasks do not end while the folder is being replaced.
             return Vec::new();
         };
         self.called.look();
@@ -99,7 +99,7 @@ impl Folder {
         Ok(plan)
     }
 
-    /// Does what the changes ask for; tells what is wrong, and goes on.
+    /// Applies the changes; errors are logged, and the other changes are still applied.
     pub(super) fn follow(&mut self, crew: &mut Crew, batches: &mut Batches, first: bool) -> bool {
         let changes = self.look();
         let any = !changes.is_empty();
@@ -146,7 +146,7 @@ impl Folder {
     }
 }
 
-/// Tells what became of a task whose file was saved.
+/// Logs what happened to a task whose file was saved.
 fn tell(
     name: &str,
     started: anyhow::Result<Start>,

@@ -1,5 +1,5 @@
-//! `listen`: data that arrives over HTTP, and answers of a database on schedule, through scripts and TICKscripts, with no
-//! daemon.
+//! `listen`: plays points that arrive over HTTP, and scheduled queries of a database, through scripts and
+//! TICKscripts, without the daemon.
 
 mod called;
 mod crew;
@@ -26,17 +26,17 @@ use ticks::Batches;
 /// Stands for the script where none is given.
 pub(super) const NO_SCRIPT: &str = "(no script)";
 
-/// How often the folder of `--tasks` is looked at.
+/// How often the folder of `--tasks` is checked.
 const LOOK: Duration = Duration::from_secs(1);
 
-/// How often the state is kept, unless it is said.
+/// How often a checkpoint is written by default.
 const CHECKPOINT: Duration = Duration::from_secs(10);
 
 /// Bytes of the journal that make a checkpoint due.
 const JOURNAL: u64 = 64 << 20;
 
-/// Feed a script, a TICKscript or a folder of them with points that arrive over HTTP, as Telegraf or a
-/// subscription of InfluxDB sends them, and with the answers of a database to |query() on schedule
+/// Play points that arrive over HTTP from Telegraf, InfluxDB and others through a script, a TICKscript or a folder of
+/// TICKscripts; run the |query() nodes of batch TICKscripts on schedule
 #[derive(Debug, clap::Args)]
 #[group(skip)]
 pub(super) struct Args {
@@ -44,23 +44,24 @@ pub(super) struct Args {
     replay: ReplayArgs,
     #[command(flatten)]
     port: Port,
-    /// A folder of TICKscripts, in place of a script: each is a task, started when it comes, reloaded when it is saved if
-    /// the new version can go on where the old one is, and ended when it goes
+    /// A folder of TICKscripts, instead of a script: each is a task that is started when its file appears, reloaded
+    /// when the file is saved (if the new version can continue from the state of the old one), and ended when the
+    /// file is removed
     #[arg(long, value_name = "DIR")]
     tasks: Option<PathBuf>,
-    /// Keep windows, levels of alerts and states of functions here, and go on from them after a restart, however it
-    /// ended
+    /// The folder in which windows, levels of alerts and states of functions are saved; after a restart or a crash,
+    /// the listener continues from there
     #[arg(long, value_name = "DIR")]
     state_dir: Option<PathBuf>,
-    /// How often the state is kept, default: 10s; what came since is in a journal
+    /// How often the state is saved; default: 10s. Points that came since are in a journal
     #[arg(long, value_name = "DURATION", value_parser = duration::parse, requires = "state_dir")]
     checkpoint: Option<i64>,
-    /// How lines are written to standard error
+    /// The format of the log on standard error
     #[arg(long, value_name = "FORMAT", value_enum, default_value_t = LogFormat::Text)]
     log_format: LogFormat,
 }
 
-/// How lines are written to standard error.
+/// The format of the log on standard error.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 enum LogFormat {
     /// For people
@@ -86,7 +87,7 @@ pub(super) fn run(args: &Args, level: Option<log::LevelFilter>) -> anyhow::Resul
     files::allow_many();
     let open = options.credentials.admit_everybody();
     let signals = signals::listen()?;
-    // The tasks are made before the port is opened: nothing is acknowledged that cannot be played.
+    // The tasks are made before the port is opened: no point is acknowledged that cannot be played.
     let (crew, batches, folder) = tasks(args, config, state)?;
     options.measures = crew.measures.clone();
     let (listener, inbox) = Listener::start(args.port.address(), options)?;
@@ -103,7 +104,7 @@ pub(super) fn run(args: &Args, level: Option<log::LevelFilter>) -> anyhow::Resul
     Work { listener, inbox, crew, batches, folder, every }.run()
 }
 
-/// Makes all tasks: those that are fed, those that ask, and the folder that they come from.
+/// Makes all tasks: those that process points, those that run queries, and the folder of tasks.
 fn tasks(
     args: &Args,
     config: Config,
@@ -147,14 +148,14 @@ fn record(replay: &ReplayArgs, crew: &mut Crew) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// A listener at work.
+/// A running listener.
 struct Work {
     listener: Listener,
     inbox: Inbox,
     crew: Crew,
     batches: Batches,
     folder: Option<Folder>,
-    /// How often the state is kept.
+    /// How often the state is saved.
     every: Duration,
 }
 
@@ -164,7 +165,7 @@ impl Work {
         let played = self.play();
         let mut drained = Ok(());
         if played.is_err() {
-            // What was acknowledged is saved, though nothing plays it any more.
+            // Acknowledged points are saved, although nothing plays them any more.
             self.listener.stopper().stop();
             drained = self.crew.drain(&mut self.inbox);
         }
@@ -177,7 +178,7 @@ impl Work {
         self.crew.finish(&self.inbox, started.elapsed())
     }
 
-    /// Plays what arrives until nothing will come any more.
+    /// Plays the points that arrive until the listener ends.
     fn play(&mut self) -> anyhow::Result<()> {
         let (mut looked, mut kept) = (Instant::now(), Instant::now());
         loop {
@@ -197,7 +198,8 @@ impl Work {
             if reloaded || large || kept.elapsed() >= self.every {
                 let kept_now = self.crew.checkpoint(&self.inbox, reloaded);
                 if let Err(error) = kept_now {
-                    // A disk that is full ends nothing: the journal holds what came since, or requests are refused.
+                    // A full disk does not end the listener: the journal has the points since the checkpoint, or
+                    // requests are refused.
                     self.crew.measures.checkpoint_failed();
                     log::error!("{error:#}; the next attempt is in {:?}", self.every);
                 }
@@ -207,7 +209,7 @@ impl Work {
     }
 }
 
-/// The only task: its plan, its name, and whether it asks a database.
+/// The only task: its plan, its name, and whether it runs queries.
 fn single(args: &Args, config: Config) -> anyhow::Result<(LivePlan, String, bool)> {
     let replay = &args.replay;
     let mut plan = LivePlan::from(Plan::live(replay, config)?);
@@ -293,8 +295,8 @@ fn refuse(args: &Args) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The configuration. Telegraf mixes measurements, so a point that a script cannot take must not end the
-/// listener: unless the file says what to do, such points are dropped and counted.
+/// The configuration. Telegraf sends all measurements together, so a point that a script cannot handle must not end
+/// the listener: by default such points are dropped and counted.
 fn read_config(args: &Args) -> anyhow::Result<Config> {
     let replay = &args.replay;
     let beside = args.tasks.as_ref().map(|folder| folder.join("x"));

@@ -16,17 +16,17 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, TryRecvError};
 use std::time::{Duration, Instant};
 
-/// The longest sleep: a clock may be set.
+/// The longest sleep, because the clock may be changed.
 const SLEEP: Duration = Duration::from_secs(1);
 
-/// Points of the latest answers that are kept, to try a new version out on.
+/// The number of points of the latest answers that are kept, to try a new version.
 const TRIAL: usize = 4096;
 
-/// What a task at work is told.
+/// A message to a running task.
 pub(super) enum Order {
-    /// There is a new version, which takes over if it can.
+    /// A new version, which takes over if it can.
     Succeed(Box<LivePlan>),
-    /// There is one that is refused already.
+    /// A new version that was already refused.
     CountRefusal,
 }
 
@@ -38,7 +38,7 @@ pub(super) struct Ticking {
     measures: Arc<Measures>,
     /// Where its state is kept.
     state: Option<PathBuf>,
-    /// It is waited for no more.
+    /// Nothing waits for the task any more.
     left: Arc<AtomicBool>,
     /// Ticks that were asked, that failed and that were missed.
     counts: (u64, u64, u64),
@@ -79,7 +79,7 @@ impl Ticking {
         Self { name, plan, client, measures, state, left, counts, reloads, latest }
     }
 
-    /// Asks and plays until it is told to end; `kept` is where an earlier process was.
+    /// Runs queries and plays their answers until it is asked to end; `kept` is the state of an earlier process.
     pub(super) fn run(
         mut self,
         kept: Option<BatchCheckpoint>,
@@ -89,7 +89,7 @@ impl Ticking {
         let mut player = self.plan.start()?;
         let mut queries = queries(&self.client, &self.plan, now())?;
         if let (Some(BatchCheckpoint { ticks, state }), Some(path)) = (kept, &self.state) {
-            // The ticks since then are missed, and not asked late.
+            // The ticks since then are missed; their queries are not run late.
             queries.go_on(&ticks, now());
             player.take_up(&state, path, Whose::Its { trial: false })?;
         }
@@ -127,7 +127,7 @@ impl Ticking {
         play::report(&player, 0, started.elapsed())
     }
 
-    /// Makes a new version that goes on where this one is, if it takes up what is remembered and the latest answers.
+    /// Makes a new version that continues from this one, if it accepts the state and the latest answers.
     fn succeed(
         &self,
         plan: &LivePlan,
@@ -140,7 +140,7 @@ impl Ticking {
         trial.take_up(&state, place, Whose::Its { trial: true })?;
         let mut its_queries = queries(&self.client, plan, now())?;
         its_queries.go_on(&before.ticks(), now());
-        // The answers to the queries of another script would say nothing.
+        // The answers to the queries of another script cannot be used for a trial.
         let same = |(a, b): (&(String, i64), &(String, i64))| a.0 == b.0;
         let (old, new) = (before.ticks(), its_queries.ticks());
         if old.len() == new.len() && old.iter().zip(&new).all(same) {
@@ -172,7 +172,7 @@ impl Ticking {
         log::error!("task {}: the previous version keeps running: {error:#}", self.name);
     }
 
-    /// Asks what is due now, and tells what is overdue.
+    /// Runs the queries that are due now, and reports those that are overdue.
     fn tick(&mut self, queries: &mut Queries<Client>, player: &mut Player) -> anyhow::Result<()> {
         let time = now();
         for missed in queries.skip_missed(time) {
@@ -204,7 +204,7 @@ impl Ticking {
         if self.state.is_some() {
             let kept = self.checkpoint(player.state()?, queries);
             if let Err(error) = kept {
-                // A disk that is full ends no task.
+                // A full disk does not end the task.
                 self.measures.checkpoint_failed();
                 log::error!("task {}: {error:#}; the next attempt follows the next tick", self.name);
             }
@@ -225,7 +225,7 @@ impl Ticking {
         self.measures.task(&self.name, of);
     }
 
-    /// Keeps what the task remembers after the ticks of a time.
+    /// Saves the state of the task after the ticks of a time.
     fn checkpoint(&self, state: TaskState, queries: &Queries<Client>) -> anyhow::Result<()> {
         let Some(path) = &self.state else { return Ok(()) };
         Ok(BatchCheckpoint { ticks: queries.ticks(), state }.write(path)?)
@@ -281,15 +281,15 @@ impl Source for Answers<'_> {
 
 /// Why a task wakes up.
 enum Wake {
-    /// It is time to ask.
+    /// A query is due.
     Due,
-    /// It is told something.
+    /// A message has come.
     Ordered(Order),
     /// It is time to end.
     End,
 }
 
-/// Sleeps until a time of the clock, or until there is something else to do.
+/// Sleeps until a time, or until there is something else to do.
 fn wait_until(due: i64, orders: &Receiver<Order>) -> Wake {
     loop {
         let left = u64::try_from(due.saturating_sub(now())).unwrap_or(0);

@@ -1,5 +1,5 @@
-//! Batch tasks live: each asks its queries on schedule, in a thread of its own ([`super::ticking`]), so that a slow database
-//! holds nobody up.
+//! Live batch tasks: each runs its queries on schedule in a thread of its own ([`super::ticking`]), so that a slow
+//! database delays no other task.
 
 use super::ticking::{Order, Ticking, now, queries};
 use crate::cli::plan::{LivePlan, access};
@@ -18,7 +18,7 @@ use std::time::{Duration, Instant};
 /// How long the end waits for answers of databases.
 const FAREWELL: Duration = Duration::from_secs(5);
 
-/// Batch tasks at work.
+/// Running batch tasks.
 pub(super) struct Batches {
     running: BTreeMap<String, Running>,
     pub(super) access: Option<Access>,
@@ -31,19 +31,19 @@ pub(super) struct Batches {
 
 /// A task in its thread.
 struct Running {
-    /// Dropped, the thread ends.
+    /// When it is dropped, the thread ends.
     orders: Sender<Order>,
-    /// Once it is set, an answer that still comes is played no more.
+    /// Once it is set, answers that still arrive are not played.
     left: Arc<AtomicBool>,
     thread: JoinHandle<anyhow::Result<()>>,
 }
 
-/// What became of a task that was to start.
+/// The result of starting a task.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Start {
-    /// It is at work.
+    /// It is running.
     Done,
-    /// The version before takes care of it between two of its ticks, and tells what comes of it.
+    /// The previous version will hand over to it between two ticks, and log the result.
     Handed,
 }
 
@@ -63,14 +63,14 @@ impl Batches {
         self.running.get(name).is_some_and(|running| !running.thread.is_finished())
     }
 
-    /// Starts a task, or hands a new version of it to the one that is at work.
+    /// Starts a task, or hands a new version of it to the running one.
     pub(super) fn start(&mut self, name: &str, plan: LivePlan) -> anyhow::Result<Start> {
         let Some(access) = &self.access else {
             anyhow::bail!("it asks a database for batches: give --influxdb URL");
         };
         let client = access::client(access)?;
         let client = client.at_home_in(self.home.0.as_deref(), self.home.1.as_deref());
-        // What is wrong is told here; the task is made again in its thread.
+        // Errors are reported here; the task is made again in its thread.
         let mut trial = plan.unseen()?;
         drop(queries(&client, &plan, now())?);
         if self.has(name)
@@ -104,12 +104,12 @@ impl Batches {
     /// Counts a version of a task that is refused before it is handed over.
     pub(super) fn refused(&self, name: &str) {
         if let Some(running) = self.running.get(name) {
-            // A thread that has just ended counts nothing any more.
+            // A thread that has just ended no longer counts anything.
             let _ = running.orders.send(Order::CountRefusal);
         }
     }
 
-    /// Ends a task; an answer of its database that is still awaited is not waited for.
+    /// Ends a task, without waiting for an answer of its database.
     pub(super) fn remove(&mut self, name: &str) {
         if let Some(running) = self.running.remove(name) {
             end(name, running, Instant::now());
@@ -117,7 +117,7 @@ impl Batches {
         }
     }
 
-    /// Ends a task whose file has gone, with what it remembers.
+    /// Ends a task whose file was removed, and deletes its state.
     pub(super) fn forget(&mut self, name: &str) {
         self.remove(name);
         if let Some(path) = self.state_of(name)
@@ -128,7 +128,7 @@ impl Batches {
         }
     }
 
-    /// Tells of states in the folder whose tasks are not at work.
+    /// Reports states in the folder whose tasks are not running.
     pub(super) fn tell_waiting(&self) {
         let entries = self.folder.iter().filter_map(|folder| folder.read_dir().ok()).flatten();
         for name in entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok()) {
@@ -143,7 +143,7 @@ impl Batches {
         Some(self.folder.as_ref()?.join(format!("batch-{name}.state")))
     }
 
-    /// Looks whether a task has ended by itself, which is told; if it is the only one, it is an error.
+    /// Reports a task that has ended by itself; if it is the only one, that is an error.
     pub(super) fn check(&mut self) -> anyhow::Result<()> {
         let ended = self.running.iter().find(|(_, running)| running.thread.is_finished());
         let Some(name) = ended.map(|(name, _)| name.clone()) else { return Ok(()) };
@@ -164,7 +164,7 @@ impl Batches {
     pub(super) fn finish(&mut self) {
         let until = Instant::now() + FAREWELL;
         let mut all = Vec::new();
-        // All are told first, so that they end side by side.
+        // All are notified first, so that they end at the same time.
         for (name, Running { orders, left, thread }) in std::mem::take(&mut self.running) {
             drop(orders);
             all.push((name, left, thread));
@@ -176,7 +176,7 @@ impl Batches {
     }
 }
 
-/// Ends a thread, and waits for it until then at most.
+/// Ends a thread, and waits for it at most until the given time.
 fn end(name: &str, Running { orders, left, thread }: Running, until: Instant) {
     drop(orders);
     while !thread.is_finished() {

@@ -37,12 +37,12 @@ pub(in crate::cli) fn access(args: &InfluxArgs) -> anyhow::Result<Option<Access>
     if args.insecure {
         access.trust = Trust::Blindly;
     }
-    // What is wrong with certificates is told before anything is read.
+    // Errors of certificates are reported before anything is read.
     client(&access)?;
     Ok(Some(access))
 }
 
-/// Warns of what is not safe in the way that a database is reached.
+/// Warns if the connection to the database is not secure.
 pub(in crate::cli) fn warn(access: &Access) {
     let url = access.url();
     if access.trust == Trust::Blindly {
@@ -79,7 +79,7 @@ fn token(path: &Path) -> anyhow::Result<Hidden> {
     }
 }
 
-/// Who asks, as `INFLUX_TOKEN`, or `INFLUX_USERNAME` and `INFLUX_PASSWORD` say it.
+/// The credentials in `INFLUX_TOKEN`, or in `INFLUX_USERNAME` and `INFLUX_PASSWORD`.
 fn from_environment() -> anyhow::Result<Login> {
     if let Some(token) = variable("INFLUX_TOKEN") {
         let token = token.trim();

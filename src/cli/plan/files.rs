@@ -1,13 +1,13 @@
-//! The files that are meant by `--data`: files, folders and patterns.
+//! The files that `--data` names: files, folders and patterns.
 
 use anyhow::{Context, bail};
 use rhai_udf::replay::source::is_known;
 use std::path::{Path, PathBuf};
 
-/// What makes a name a pattern.
+/// The characters that make a name a pattern.
 const SIGNS: [char; 3] = ['*', '?', '['];
 
-/// Names that are told of those that a folder holds and that are no data.
+/// The number of files without data that a warning names.
 const TOLD: usize = 3;
 
 /// Finds the files that are meant: a file as it is, a folder with all data below it, or what a pattern
@@ -21,7 +21,7 @@ pub(super) fn find(given: &[PathBuf]) -> anyhow::Result<Vec<PathBuf>> {
         } else if !path.exists() && text.contains(SIGNS) {
             pattern(&text, &mut files)?;
         } else {
-            // A file that is not there is told by whoever opens it.
+            // A missing file is reported when it is opened.
             files.push(path.clone());
         }
     }

@@ -27,7 +27,7 @@ pub(in crate::cli) enum Input {
         /// How they are read.
         reading: Reading,
     },
-    /// Points that are made up.
+    /// Points that are generated.
     Made(MadeUp),
     /// A database.
     Influx {
@@ -109,8 +109,8 @@ impl Input {
         }
     }
 
-    /// Reads what a script is measured on: files, or else points that are made up, with the fields that
-    /// the script's options name.
+    /// Reads the data of a measurement: files, or otherwise generated points, with the fields that the script's
+    /// options name.
     pub(super) fn measured(args: &MeasureArgs) -> anyhow::Result<Self> {
         if !args.data.files.is_empty() {
             return Self::files(&args.data);
@@ -232,8 +232,7 @@ impl Input {
     }
 }
 
-/// Opens a file. A batch script asks its queries of the points of all files, which are read with the
-/// first.
+/// Opens a file. A batch script runs its queries over the points of all files, which are read with the first one.
 fn open_file(
     name: &Path,
     (paths, merged): (&[PathBuf], &[PathBuf]),

@@ -1,4 +1,4 @@
-//! What is run of data that arrives.
+//! The plan of a task for data that arrives.
 
 use super::Plan;
 use crate::cli::manner::{Levels, Stream};
@@ -10,7 +10,7 @@ use rhai_udf::replay::task::Task;
 use std::io::{BufWriter, Write};
 use std::path::PathBuf;
 
-/// What is run of data that arrives: a plan that can be handed to another thread.
+/// The plan of a task for data that arrives, which can be handed to another thread.
 #[derive(Clone, Debug)]
 pub(in crate::cli) struct LivePlan {
     pub(in crate::cli) task: Task,
@@ -34,7 +34,7 @@ impl From<Plan> for LivePlan {
 }
 
 impl LivePlan {
-    /// As it is, and nothing of what it does is seen outside: a new version is tried out so.
+    /// The same plan without any visible effects, to try a new version.
     pub(in crate::cli) fn unseen(&self) -> anyhow::Result<Player> {
         let mut plan = self.clone();
         if let Task::Tick(task) = &mut plan.task {
@@ -46,7 +46,7 @@ impl LivePlan {
         Ok(player)
     }
 
-    /// Lets the files of `--out` go on where an earlier version left them.
+    /// Appends to the files of `--out` that an earlier version has written.
     pub(in crate::cli) fn go_on(&mut self) {
         if let Task::Tick(task) = &mut self.task {
             task.appends = true;
@@ -63,10 +63,10 @@ impl LivePlan {
             false => Box::new(out),
         };
         let workers = match self.workers {
-            // The state is that of one engine.
+            // The state can be saved from one engine only.
             _ if self.keeps_state => 1,
             Some(workers) => workers,
-            // What arrives waits for no other group, unless that is asked for.
+            // A point that arrives does not wait for other groups, unless several workers are requested.
             None if self.task.parts() < 2 => 1,
             None => std::thread::available_parallelism().map_or(1, usize::from),
         };

@@ -37,7 +37,7 @@ pub(super) struct Plan {
     pub(super) task: Task,
     /// Only points and batches of this measurement, where the task does not choose them itself.
     pub(super) measurement: Option<String>,
-    /// What varies.
+    /// The variants.
     pub(super) variants: Variants,
     /// The true anomalies that judge the alerts.
     pub(super) labels: Option<Labels>,
@@ -45,7 +45,7 @@ pub(super) struct Plan {
     pub(super) output: Option<PathBuf>,
     /// Whether tables are written as JSON.
     pub(super) json: bool,
-    /// Whether the data is played at the pace of its times.
+    /// Whether the data is played at the speed of its times.
     pub(super) real_clock: bool,
     /// Where the data is kept as a recording.
     pub(super) save: Option<PathBuf>,
@@ -59,11 +59,11 @@ pub(super) struct Plan {
     pub(super) outcome: Option<PathBuf>,
     /// What is drawn.
     pub(super) drawing: Option<Drawing>,
-    /// What pictures are called.
+    /// The title of pictures.
     pub(super) title: String,
-    /// Whether a name that nothing in the data has is a failure.
+    /// Whether a name that the data does not have is a failure.
     pub(super) strict: bool,
-    /// The number of threads, if it was said.
+    /// The number of threads, if it was given.
     pub(super) workers: Option<usize>,
 }
 
@@ -77,13 +77,13 @@ impl Plan {
         Self::of(args, config, Some(input), kind)
     }
 
-    /// Plans what is done with data that arrives.
+    /// Plans a task for data that arrives.
     pub(super) fn live(args: &ReplayArgs, config: Config) -> anyhow::Result<Self> {
         refuse::unused(args, None)?;
         Self::of(args, config, None, DataKind::Stream)
     }
 
-    /// Plans what a script is measured on.
+    /// Plans a measurement of a script.
     pub(super) fn measured(args: &MeasureArgs, config: Config) -> anyhow::Result<Self> {
         let input = Input::measured(args)?;
         let kind = input.kind()?;
@@ -209,8 +209,8 @@ fn reads(args: &ReplayArgs, input: Option<&Input>) -> Vec<PathBuf> {
     data.iter().cloned().chain(named).chain(programs).collect()
 }
 
-/// Tells whether a file is a TICKscript. What comes through a pipe has no name that says so: it is one if
-/// no line of it defines a function of Rhai.
+/// Tells whether a file is a TICKscript. A text that comes through a pipe has no name; it is a TICKscript if no line
+/// of it defines a function of Rhai.
 pub(in crate::cli) fn is_tick(path: &Path) -> bool {
     if !piped::is_piped(path) {
         return path.extension().is_some_and(|extension| extension == "tick");
@@ -260,7 +260,7 @@ fn script(
         uses,
         captured_options: kind == DataKind::Frames && !own_options,
         every_alert: args.alerts.every_alert,
-        // Points are shown if they are asked for, or if nothing else is.
+        // Points are shown if they are requested, or if nothing else is shown.
         output: show.apart
             || !judges(args) && (args.show.format.is_some() || !has_alerts && !draws),
         show,
@@ -374,7 +374,7 @@ fn tick_variants(variants: &Variants) -> anyhow::Result<Vec<TickVariant>> {
     Ok(all)
 }
 
-/// A batch script over points asks its queries of all points at once, so that there is no state between.
+/// A batch script over points runs its queries over all points at once, so it has no state that could be saved.
 fn refuse_states_of_queries(args: &ReplayArgs, task: &TickTask) -> anyhow::Result<()> {
     if refuse::has_state(args) && task.definitions()?.edge() == Edge::Batch {
         return usage(

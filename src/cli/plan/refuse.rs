@@ -38,7 +38,7 @@ pub(super) fn unused(args: &ReplayArgs, input: Option<&Input>) -> anyhow::Result
     }
 }
 
-/// Refuses what a pipe, which can be read only once, cannot give.
+/// Refuses options that need to read a pipe more than once.
 pub(super) fn pipes(args: &ReplayArgs, input: &Input) -> anyhow::Result<()> {
     let read = || input.paths().iter().chain(std::iter::once(&args.script));
     if read().filter(|path| piped::is_standard_input(path)).count() > 1 {
@@ -55,7 +55,7 @@ pub(super) fn pipes(args: &ReplayArgs, input: &Input) -> anyhow::Result<()> {
     }
 }
 
-/// Refuses options that would change nothing of what a script is measured on.
+/// Refuses options that would not change the data of a measurement.
 pub(super) fn unmeasured(args: &MeasureArgs, input: &Input, kind: DataKind) -> anyhow::Result<()> {
     match input {
         Input::Files { paths, .. } => {
@@ -74,7 +74,7 @@ pub(super) fn unmeasured(args: &MeasureArgs, input: &Input, kind: DataKind) -> a
     }
 }
 
-/// Refuses a part of the groups where there is no such thing.
+/// Refuses `--shard` where the data has no groups.
 pub(super) fn shards(args: &ReplayArgs, kind: DataKind) -> anyhow::Result<()> {
     let shard = args.shard.is_some();
     let judges = args.judge.labels.is_some() || !args.judge.sweep.is_empty();
@@ -98,12 +98,12 @@ pub(super) fn shards(args: &ReplayArgs, kind: DataKind) -> anyhow::Result<()> {
     ])
 }
 
-/// Tells whether a state is read or kept.
+/// Tells whether a state is loaded or saved.
 pub(super) fn has_state(args: &ReplayArgs) -> bool {
     args.state.from_state.is_some() || args.state.save_state.is_some()
 }
 
-/// Refuses states where there is no such thing; `by_file` tells that each file is a series of its own.
+/// Refuses states where they are not supported; `by_file` tells that each file is a series of its own.
 pub(super) fn states(args: &ReplayArgs, kind: DataKind, by_file: bool) -> anyhow::Result<()> {
     let (from, save) = (args.state.from_state.is_some(), args.state.save_state.is_some());
     let both = |is_so: bool, why| {
@@ -174,7 +174,7 @@ fn said_by_a_tickscript(args: &ReplayArgs) -> [Given<'static>; 10] {
     ]
 }
 
-/// What other options leave without an effect.
+/// Options that have no effect because of other options.
 fn hidden_by_others(args: &ReplayArgs) -> Vec<Given<'static>> {
     let (show, judge) = (&args.show, &args.judge);
     let (out, write) = (args.tick.out.is_some(), args.influx.write);
@@ -289,7 +289,7 @@ fn of_recorded_data(args: &ReplayArgs) -> Vec<Given<'static>> {
     given
 }
 
-/// What chooses among files and their times.
+/// Options that choose files and times.
 fn of_archives(data: &DataArgs, why: &'static str) -> [Given<'static>; 3] {
     [
         ("--from", data.from.is_some(), why),
@@ -332,7 +332,7 @@ fn of_a_database(args: &ReplayArgs) -> [Given<'static>; 8] {
     ]
 }
 
-/// What is for CSV or for line protocol, if there is no such file.
+/// Options for CSV or line protocol, if there is no such file.
 fn of_formats(data: &DataArgs, paths: &[std::path::PathBuf]) -> Vec<Given<'static>> {
     let said = data.data_format.map(DataFormat::from);
     let any = |wanted: &[DataFormat]| {
@@ -356,7 +356,7 @@ fn of_formats(data: &DataArgs, paths: &[std::path::PathBuf]) -> Vec<Given<'stati
     given
 }
 
-/// What is done with points before a script, where the data is no stream of points.
+/// Options about the nodes before a script, if the data is not a stream of points.
 fn of_kind(data: &DataArgs, shape: &ShapeArgs, kind: DataKind) -> Vec<Given<'static>> {
     let why = match kind {
         DataKind::Stream => return Vec::new(),

@@ -1,4 +1,4 @@
-//! What varies: the values of `--each`, and every combination of what is swept.
+//! The variants: the values of `--each`, and all combinations of the sweeps.
 
 use crate::cli::args::ReplayArgs;
 use crate::cli::usage;
@@ -11,21 +11,21 @@ const LEVELS: [&str; 3] = ["crit", "warn", "info"];
 /// The most variants of a sweep.
 const MAX_VARIANTS: usize = 1_000;
 
-/// One choice of all that is swept.
+/// One combination of the sweeps.
 #[derive(Clone, Debug, Default)]
 pub(in crate::cli) struct Variant {
     /// The options of `--set`, then those that are swept.
     pub(in crate::cli) options: Vec<(String, String)>,
     /// The conditions by level.
     pub(in crate::cli) conditions: Vec<(String, String)>,
-    /// What this variant has of each sweep.
+    /// The value of each sweep in this variant.
     pub(in crate::cli) chosen: Vec<String>,
 }
 
 /// All variants.
 #[derive(Clone, Debug)]
 pub(in crate::cli) struct Variants {
-    /// What is swept.
+    /// The sweeps.
     pub(in crate::cli) names: Vec<String>,
     /// Every combination, the last sweep changing fastest; one without sweeps.
     pub(in crate::cli) all: Vec<Variant>,
@@ -36,7 +36,7 @@ pub(in crate::cli) struct Variants {
 }
 
 impl Variants {
-    /// Reads what varies.
+    /// Reads the variants.
     pub(super) fn of(args: &ReplayArgs, is_tick: bool) -> anyhow::Result<Self> {
         let (options, alerts) = (&args.shape.options, &args.alerts);
         let given = LEVELS.iter().zip([&alerts.crit, &alerts.warn, &alerts.info]);
@@ -65,12 +65,12 @@ impl Variants {
         Ok(Self { names, all, each, given: options.len() })
     }
 
-    /// The only variant, where nothing varies.
+    /// The only variant, if there are no others.
     pub(super) fn none() -> Self {
         Self { names: Vec::new(), all: vec![Variant::default()], each: vec![None], given: 0 }
     }
 
-    /// Tells one use among several.
+    /// The label of one use among several.
     pub(super) fn label(&self, variant: &Variant, each: Option<&(String, String)>) -> String {
         let swept = variant.options[self.given..].iter();
         let mut parts: Vec<_> = swept.map(|(name, value)| format!("{name}={value}")).collect();
@@ -79,7 +79,7 @@ impl Variants {
     }
 }
 
-/// The values of a list, with commas between (`\,` is a comma within a value), or with semicolons.
+/// The values of a list, separated by commas (`\,` is a comma within a value) or by semicolons.
 fn split(values: &str, is_condition: bool) -> Vec<&str> {
     if is_condition || values.contains(';') {
         return values.split(';').map(str::trim).collect();
@@ -100,7 +100,7 @@ impl Variant {
         variant
     }
 
-    /// What differs from a TICKscript.
+    /// The differences of a variant to the TICKscript.
     pub(super) fn overrides(&self) -> anyhow::Result<Vec<Override>> {
         self.options.iter().map(|(name, value)| override_of(name, value)).collect()
     }

@@ -1,7 +1,7 @@
 //! The answers to the page.
 //!
-//! Whoever asks must know the token, which is the first part of every path; must call this machine by a name of the
-//! loopback address (`Host`); and if it is a page, must be our own (`Origin`, `Sec-Fetch-Site`).
+//! A request must have the token as the first part of its path, must name the loopback address as its host (`Host`),
+//! and must not come from another page (`Origin`, `Sec-Fetch-Site`).
 
 mod request;
 
@@ -41,9 +41,9 @@ pub(super) struct Answers {
     pub(super) labels: Vec<Interval>,
     /// What a test case says besides its data and expectations.
     pub(super) setup: cut::Setup,
-    /// Whoever writes holds this, from the look at the disk on.
+    /// Held while a file is written, from the check of the disk on.
     pub(super) writing: Mutex<()>,
-    /// The look at a state that is at work.
+    /// The running request for a state.
     pub(super) looking: Mutex<Arc<AtomicBool>>,
 }
 
@@ -239,14 +239,14 @@ impl Answers {
             });
             return Ok(Response { status: 409, ..answer_json(&body) });
         }
-        // The watcher of files will notice too, and must know that this is replayed already.
+        // The watcher of files will notice the change too, and must know that it is already replayed.
         self.desk.wrote(&self.folder.path().join(&sent.name), &sent.text);
         self.folder.write(&sent.name, &sent.text)?;
         let run = self.desk.want(None, Why::Settled);
         Ok(answer_json(&json!({ "version": version(&sent.text), "run": run })))
     }
 
-    /// Looks at a text that is not saved.
+    /// Checks a text that is not saved.
     fn check(&self, sent: Sent) -> Result<Vec<Finding>, Fault> {
         let path = self.folder.path().join(&sent.name);
         // The name must be one that could be saved.
@@ -277,7 +277,7 @@ impl Answers {
             return refuse(400, "time must be a number of nanoseconds");
         };
         let time = answers::point_at(&shown, time, &moment.group);
-        // A click overtakes the one before.
+        // A click overtakes the previous one.
         let overtaken = Arc::new(AtomicBool::new(false));
         let before = std::mem::replace(
             &mut *self.looking.lock().unwrap_or_else(PoisonError::into_inner),
@@ -302,7 +302,7 @@ fn json_states(states: &[(String, Vec<crate::script::GroupView>)]) -> Value {
     states.iter().map(|(node, groups)| json!({ "node": node, "groups": groups })).collect()
 }
 
-/// Calls what runs scripts: they call each other deep, and the threads of connections are small.
+/// Runs scripts on a thread with a large stack, because the threads of connections have small ones.
 fn on_a_large_stack<T: Send>(call: impl FnOnce() -> T + Send) -> Result<T, Fault> {
     std::thread::scope(|scope| {
         let thread = std::thread::Builder::new().name("look".into()).stack_size(STACK);

@@ -1,4 +1,4 @@
-//! What a request of the page says, and how one is refused.
+//! The requests of the page, and how they are refused.
 
 use crate::http::{Head, Refusal, Request};
 use crate::lab::answers::View;
@@ -9,7 +9,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use std::io::Read;
 
-/// What goes wrong with a request.
+/// An error of a request.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Fault {
     #[error(transparent)]
@@ -49,7 +49,7 @@ pub(super) fn refuse<T>(status: u16, reason: impl Into<String>) -> Result<T, Fau
 pub(super) struct Sent {
     pub(super) name: String,
     pub(super) text: String,
-    /// The version that was edited; saved only if the disk still has it.
+    /// The version that was edited; the text is saved only if the disk still has this version.
     pub(super) base: Option<String>,
 }
 
@@ -82,7 +82,7 @@ pub(super) fn view(head: &Head) -> View {
 
 /// Reads the body of a request.
 pub(super) fn read<T: DeserializeOwned>(request: &mut Request<'_>) -> Result<T, Fault> {
-    // Text in JSON takes up to twice its bytes, and what stands around it.
+    // Text in JSON takes up to twice its bytes, and the JSON around it.
     let most = 2 * LARGEST + 4096;
     let mut bytes = Vec::new();
     let read = (&mut request.body).take(most + 1).read_to_end(&mut bytes);

@@ -11,7 +11,7 @@ use crate::protocol::{Batch, Point};
 use crate::tick::error::{Result, TickError};
 use crate::tick::udf::Answers;
 
-/// What a node sent, with the item of the data that it belongs to.
+/// A message or signal of a node, with the item of the data that it belongs to.
 pub type Sent = (u64, Flowing);
 
 /// The number of messages that functions wrote, and of points that no `|from()` selected.
