@@ -1,5 +1,5 @@
-//! A version of what is run: the script with all files that it needs, and what is said of it, as one value
-//! that every worker gets from the servers. Its hash names it.
+//! A version of the task: the script with all files that it needs, and its settings, as one value that every worker
+//! gets from the servers. The hash of the value is its name.
 
 use crate::error::{FleetError, Result};
 use rhai_udf::agent::Pulse;
@@ -16,21 +16,21 @@ use std::path::{Path, PathBuf};
 pub(crate) struct TaskConfig {
     /// The tags that points are grouped by, `*` for all.
     pub(crate) group_by: Option<Vec<String>>,
-    /// Only points of this measurement.
+    /// The measurement whose points are played.
     pub(crate) measurement: Option<String>,
     /// The length of windows.
     pub(crate) period: Option<String>,
-    /// Their pace.
+    /// The time between two windows.
     pub(crate) every: Option<String>,
-    /// Windows end at multiples of the pace.
+    /// Whether windows end at multiples of `every`.
     pub(crate) align: bool,
-    /// When an alert is critical.
+    /// The condition of a critical alert.
     pub(crate) crit: Option<String>,
-    /// When it is a warning.
+    /// The condition of a warning.
     pub(crate) warn: Option<String>,
-    /// When it is an information.
+    /// The condition of an alert of level INFO.
     pub(crate) info: Option<String>,
-    /// Every alert is an event, not only changes of level.
+    /// Whether every alert is an event, and not only changes of level.
     pub(crate) every_alert: bool,
     /// The options.
     #[serde(with = "options")]
@@ -46,7 +46,7 @@ pub(crate) struct TaskConfig {
 }
 
 impl TaskConfig {
-    /// Refuses what contradicts itself.
+    /// Refuses settings that contradict each other.
     ///
     /// # Errors
     /// See above.
@@ -93,7 +93,7 @@ mod options {
     }
 }
 
-/// A version of what is run.
+/// A version of the task.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Bundle {
     /// The file of the script among the files.
@@ -148,7 +148,7 @@ impl Bundle {
         serde_json::to_vec(self).expect("a map of strings can be written as JSON")
     }
 
-    /// Reads what was stored.
+    /// Reads a stored version.
     ///
     /// # Errors
     /// Bytes of something else, or of another version than `hash` names.

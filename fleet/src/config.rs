@@ -1,4 +1,4 @@
-//! The configuration file of a fleet: where the servers are, who we are for them, and what is run.
+//! The configuration file of a fleet: the servers, the credentials for them, and the task.
 
 use crate::bundle::TaskConfig;
 use crate::error::{FleetError, Result, did_you_mean};
@@ -17,7 +17,7 @@ pub(crate) struct Config {
     pub(crate) name: String,
     /// The servers.
     pub(crate) servers: Vec<String>,
-    /// How many parts the groups are spread over, when the fleet is created.
+    /// The number of partitions over which the groups are spread when the fleet is created.
     #[serde(default = "partitions")]
     pub(crate) partitions: u32,
     /// How many servers keep each stream.
@@ -28,7 +28,7 @@ pub(crate) struct Config {
     /// What is said of it.
     #[serde(skip)]
     pub(crate) task: TaskConfig,
-    /// Who we are for the servers.
+    /// The credentials for the servers.
     #[serde(default)]
     pub(crate) security: Security,
     /// Bounds of streams.
@@ -43,11 +43,11 @@ pub(crate) struct Config {
 const OWN: [&str; 8] =
     ["name", "servers", "partitions", "replicas", "script", "security", "streams", "checkpoint"];
 
-/// Who we are for the servers, and who they are for us.
+/// The credentials for the servers, and the certificates that are trusted.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct Security {
-    /// Certificates of those who sign servers' certificates.
+    /// The certificates of the authorities that sign the servers' certificates.
     pub(crate) ca: Option<PathBuf>,
     /// Our certificate.
     pub(crate) cert: Option<PathBuf>,
@@ -73,9 +73,10 @@ pub(crate) struct Security {
 pub(crate) struct Streams {
     /// Of each partition's input; when it is full, senders get 503.
     pub(crate) input_bytes: u64,
-    /// Of all output; when it is full, the oldest goes.
+    /// Of all output; when it is full, the oldest output is removed.
     pub(crate) output_bytes: u64,
-    /// Input stays after it is in a checkpoint, to be looked at or played again; senders get 503 when it is full.
+    /// Whether input is kept after a checkpoint, so that it can be examined or played again; senders get 503 when it
+    /// is full.
     pub(crate) keep_input: bool,
 }
 
@@ -85,7 +86,7 @@ impl Default for Streams {
     }
 }
 
-/// When a partition keeps its state.
+/// When a partition writes a checkpoint.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct Checkpoints {

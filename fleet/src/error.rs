@@ -1,4 +1,4 @@
-//! Why something of a fleet cannot be done.
+//! The errors of a fleet.
 
 use rhai_udf::nearest::nearest;
 use std::path::{Path, PathBuf};
@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 /// An error of a fleet.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum FleetError {
-    /// What was asked for cannot work; the exit code is 2.
+    /// Wrong usage; the exit code is 2.
     #[error("{0}")]
     Usage(String),
     /// A file cannot be read.
@@ -17,12 +17,12 @@ pub(crate) enum FleetError {
         /// Why.
         source: std::io::Error,
     },
-    /// A server does not do what it is asked.
+    /// A server refuses a request, or does not answer.
     #[error("NATS: {what}: {why}")]
     Nats {
-        /// What was asked.
+        /// The request.
         what: String,
-        /// What came back.
+        /// The answer.
         why: String,
     },
     /// Another worker has written to the journal since this one read it.
@@ -31,7 +31,7 @@ pub(crate) enum FleetError {
         /// The stream.
         journal: String,
     },
-    /// A stream takes no more.
+    /// A stream is full.
     #[error("the stream {stream} is full: see `status` for workers that are behind or missing")]
     Full {
         /// The stream.
@@ -51,7 +51,7 @@ pub(crate) enum FleetError {
         /// The stream.
         stream: String,
     },
-    /// A partition that must not go on before somebody has looked at it.
+    /// A partition that must not continue before an operator has decided.
     #[error("{what}. {choice}")]
     Stop {
         /// What is missing or differs.
@@ -146,7 +146,7 @@ impl FleetError {
         Self::Nats { what: what.into(), why }
     }
 
-    /// Whether the same would happen again, so that only a person can help.
+    /// Whether the error would occur again, so that only an operator can help.
     pub(crate) fn is_final(&self) -> bool {
         !matches!(
             self,
@@ -198,8 +198,8 @@ const LOOKS: u32 = 6;
 /// How long to wait between two looks.
 const BETWEEN: std::time::Duration = std::time::Duration::from_millis(400);
 
-/// Looks again where something is missing: an owner may have replaced it meanwhile, and a server that has just
-/// begun may not have it yet.
+/// Tries again if something is missing: an owner may have replaced it meanwhile, and a server that has just started
+/// may not have it yet.
 ///
 /// # Errors
 /// What the last look says.

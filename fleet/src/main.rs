@@ -1,8 +1,8 @@
 //! `rhai-udf-nats`: the scripts of rhai-udf on many machines, over NATS JetStream.
 //!
 //! A feed splits lines by their groups into the input streams of partitions ([`feed`]); workers own partitions
-//! ([`worker`]), keep what came out and the state in journals ([`journal`]), and lose or double nothing when
-//! workers and servers die. What the streams are stored in stands behind [`transport::Transport`].
+//! ([`worker`]), write the output and the state into journals ([`journal`]), and neither lose nor repeat anything
+//! when workers and servers die. [`transport::Transport`] is the interface to the store of the streams.
 
 mod bundle;
 mod cli;

@@ -4,10 +4,10 @@ use crate::error::{FleetError, Result};
 use async_nats::HeaderMap;
 use rhai_udf::protocol::line::Precision;
 
-/// The header of a message: what its lines do not say themselves.
+/// The header of a message, with what its lines do not contain.
 const HEADER: &str = "Lines";
 
-/// Lines with what is to be known to read them.
+/// Lines with the information that is needed to read them.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Batch<'b> {
     /// The database that they were written to.

@@ -1,5 +1,5 @@
-//! What is known of a fleet as a whole, in a stream of its own: its layout, the version that is wanted, and all
-//! versions that were ever deployed.
+//! The data of a fleet as a whole, in a stream of its own: its layout, its current version, and all versions that
+//! were ever deployed.
 
 use crate::bundle::Bundle;
 use crate::error::{FleetError, Result, did_you_mean};
@@ -29,9 +29,9 @@ pub(crate) struct Layout {
     pub(crate) input_bytes: u64,
     /// Bytes of the output.
     pub(crate) output_bytes: u64,
-    /// What groups are told apart by; a version that says otherwise is refused.
+    /// The tags that form the groups; a version with other tags is refused.
     pub(crate) grouping: String,
-    /// A number of partitions that the fleet is on its way to.
+    /// The number of partitions to which the fleet is changing.
     pub(crate) becomes: Option<u32>,
     /// The generation of the latest attempt to get there: each attempt makes streams of its own, and only the latest
     /// one becomes the layout.
@@ -39,7 +39,7 @@ pub(crate) struct Layout {
     pub(crate) attempt: u64,
 }
 
-/// The version that is wanted.
+/// The current version.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Wanted {
     /// Its name.
@@ -99,7 +99,7 @@ pub(crate) struct Meta {
 }
 
 impl Meta {
-    /// Looks at a fleet.
+    /// Opens the data of a fleet.
     pub(crate) fn new(transport: Arc<dyn Transport>, names: Names) -> Self {
         Self { transport, names, versions: Arc::default() }
     }

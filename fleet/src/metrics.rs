@@ -1,4 +1,4 @@
-//! What a worker counts, for Prometheus.
+//! The metrics of a worker, for Prometheus.
 
 use crate::names::OUTLET;
 use crate::worker::status::{Beat, PartitionStatus, Stage, now};
@@ -7,7 +7,7 @@ use std::fmt::Write;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// Answers `/metrics` with what the latest heartbeat says.
+/// Answers `/metrics` with the values of the latest heartbeat.
 struct Metrics {
     fleet: String,
     latest: Arc<Mutex<Beat>>,
@@ -46,7 +46,7 @@ impl Service for Metrics {
 /// A value of each partition.
 type Value = fn(&PartitionStatus) -> f64;
 
-/// What is told of each partition: the name, the kind and the meaning.
+/// The metrics of each partition: the name, the kind, the meaning and the value.
 const PARTITION: [(&str, &str, &str, Value); 14] = [
     ("running", "gauge", "1 if the partition is running", |p| flag(p.stage == Stage::Running)),
     ("stopped", "gauge", "1 if the partition has stopped and waits for an operator", |p| flag(p.stage == Stage::Stopped)),

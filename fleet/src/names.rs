@@ -1,4 +1,4 @@
-//! What the streams and subjects of a fleet are called.
+//! The names of a fleet's streams and subjects.
 
 use crate::error::{FleetError, Result};
 
@@ -21,7 +21,7 @@ pub(crate) struct Partition {
 pub(crate) const OUTLET: u32 = u32::MAX;
 
 impl Partition {
-    /// What it is called in messages.
+    /// Its name in messages.
     pub(crate) fn label(self) -> String {
         match self.number {
             OUTLET => "the output".into(),
@@ -114,7 +114,7 @@ impl Names {
         format!("{}.beat", self.name)
     }
 
-    /// The subject of what workers are told.
+    /// The subject of commands to workers.
     pub(crate) fn control(&self) -> String {
         format!("{}.control", self.name)
     }

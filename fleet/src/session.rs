@@ -14,18 +14,18 @@ use std::sync::Arc;
 /// Points that are handed over before functions that take chunks must handle them, as in a replay.
 const CHUNK: usize = 1024;
 
-/// An engine at work.
+/// A running engine.
 pub(crate) struct Session {
     /// The version that runs.
     pub(crate) version: Arc<Version>,
     engine: Engine,
     point: Point,
     item: u64,
-    /// Lines that were no points.
+    /// Lines that were not valid points.
     pub(crate) bad_lines: u64,
 }
 
-/// What came out of messages.
+/// The output of messages.
 #[derive(Debug, Default)]
 pub(crate) struct Output {
     /// Points in line protocol.
@@ -132,7 +132,7 @@ impl Session {
     /// What the engine remembers between two messages.
     ///
     /// # Errors
-    /// A script that cannot say its state.
+    /// A script that cannot give its state.
     pub(crate) fn state(&mut self) -> Result<Vec<RunState>> {
         Ok(self.engine.states()?)
     }

@@ -1,5 +1,4 @@
-//! The states of partitions, taken apart and put together where the groups are spread over another number of
-//! partitions.
+//! The states of partitions, which are split and merged when the groups are spread over another number of partitions.
 
 use crate::error::{FleetError, Result};
 use rhai_udf::protocol::Bytes;
@@ -9,18 +8,18 @@ use rhai_udf::replay::state::RunState;
 use rhai_udf::script::regroup;
 use rhai_udf::tick::NodeState;
 
-/// Which partition of how many a group belongs to, as the feed has it.
+/// The partition to which a group belongs, as the feed computes it.
 #[derive(Clone, Debug)]
 pub(crate) struct Spread {
-    /// What the feed tells groups apart by.
+    /// The tags by which the feed forms groups.
     pub(crate) grouping: Grouping,
     /// The number of partitions.
     pub(crate) partitions: u32,
 }
 
 impl Spread {
-    /// The partition of a group of a node, which may be told apart by more tags than the feed's; `None` if the id does not
-    /// say it.
+    /// The partition of a group of a node, which may be formed by more tags than those of the feed; `None` if the id
+    /// does not tell it.
     pub(crate) fn partition(&self, id: &[u8]) -> Option<u32> {
         let of = |id: &[u8]| Some(group::hash(id) % self.partitions);
         if self.grouping.all {

@@ -1,4 +1,5 @@
-//! What a worker runs: a version's script as a task of the replay, with what makes it the same on every machine.
+//! The task of a worker: the script of a version as a task of the replay, with settings that make it the same on
+//! every machine.
 
 use crate::bundle::{Bundle, is_tick};
 use crate::error::{FleetError, Result};
@@ -24,7 +25,7 @@ pub(crate) struct Version {
     pub(crate) hash: String,
     /// What is run.
     pub(crate) task: Task,
-    /// What groups are told apart by.
+    /// The tags that form the groups.
     pub(crate) grouping: Grouping,
     /// Holds its files.
     _folder: TempDir,
@@ -43,7 +44,7 @@ impl Version {
             Ok(Lanes::Groups(grouping) | Lanes::Tags(grouping)) => grouping,
             Ok(Lanes::Batches) => return Err(FleetError::Usage("the task wants batches".into())),
             Err(why) if why.is_empty() => {
-                // The engine says what is wrong with the TICKscript.
+                // The engine reports the errors of the TICKscript.
                 task.engine(0..1)?;
                 return Err(FleetError::Usage("the TICKscript cannot be spread".into()));
             }
@@ -62,7 +63,7 @@ impl Version {
 }
 
 impl Version {
-    /// What groups are told apart by, for people and to be compared.
+    /// The tags that form the groups, as text for people and for comparisons.
     pub(crate) fn describe_grouping(&self) -> String {
         let Grouping { all, names, excluded, by_name, .. } = &self.grouping;
         let mut text = if *all { "*".to_owned() } else { names.join(",") };
@@ -87,8 +88,7 @@ fn task(bundle: &Bundle, script: &Path) -> Result<Task> {
     }
 }
 
-/// Takes out of a configuration what would make two machines differ: a call is limited by the steps of the
-/// interpreter alone.
+/// Removes settings that could make two machines differ: only the steps of the interpreter limit a call.
 fn determined(config: &mut Config) -> Result<()> {
     if config.limits.operations == 0 {
         return Err(FleetError::Usage(format!(

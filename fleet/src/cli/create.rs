@@ -1,4 +1,5 @@
-//! `create`: the streams of a fleet, with the first version. It may be run again: what is there is left.
+//! `create`: the streams of a fleet, with the first version. It can be run again: streams that exist are left
+//! unchanged.
 
 use super::{ConfigArgs, stdout};
 use crate::bundle::Bundle;
@@ -87,7 +88,7 @@ pub(super) fn run(args: &Args) -> Result<()> {
     fleet.transport.create(&layout.output(&fleet.names))?;
     outlet::begin(&*fleet.transport, &fleet.names)?;
     meta.want(&Wanted { version: version.hash.clone(), script: bundle.script.clone() })?;
-    // The layout comes last: with it the fleet is there.
+    // The layout is written last: then the fleet exists.
     meta.set_layout(&layout)?;
     stdout::print(&format!(
         "fleet {}: {} partitions on {} of the servers each, version {} of {}\n",

@@ -1,4 +1,5 @@
-//! `deploy`: a new version across the fleet. Each owner proves it on its state; if any refuses, nobody takes it.
+//! `deploy`: starts a new version on the whole fleet. Each owner tries it on its state; if one refuses it, nothing
+//! changes.
 
 use super::{ConfigArgs, Fleet, stdout};
 use crate::bundle::Bundle;
@@ -12,16 +13,16 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-/// How long the owners may take to prove a version.
+/// How long the owners may take to try a version.
 const PROOFS: Duration = Duration::from_secs(30);
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     #[command(flatten)]
     config: ConfigArgs,
-    /// The script; by default the configuration's
+    /// The script; default: the script of the configuration
     script: Option<PathBuf>,
-    /// Deploy it though partitions have no worker that could prove it
+    /// Deploy the version although partitions have no worker that could try it
     #[arg(long)]
     unproven: bool,
 }
@@ -53,7 +54,7 @@ pub(super) fn run(args: &Args) -> Result<()> {
     await_switch(&fleet, &layout, &version.hash)
 }
 
-/// Tells all workers something.
+/// Sends a command to all workers.
 pub(super) fn tell(fleet: &Fleet, told: &Told) -> Result<()> {
     let text = serde_json::to_vec(told).unwrap_or_default();
     fleet.transport.tell(fleet.names.control(), text.into())
@@ -73,7 +74,7 @@ fn prove(fleet: &Fleet, layout: &Layout, version: &str, unproven: bool) -> Resul
             let partitions = beat.partitions.iter().filter(|p| p.number != OUTLET);
             held.extend(partitions.map(|p| (p.number, beat.worker.clone())));
         }
-        // Partitions without an owner will not answer, however long one waits.
+        // Partitions without an owner never answer.
         if began.elapsed() > Duration::from_secs(5) && held.keys().all(|n| proved.contains_key(n)) {
             break;
         }

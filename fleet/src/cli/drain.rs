@@ -1,4 +1,4 @@
-//! `drain`: a worker keeps its states, gives its partitions away and ends.
+//! `drain`: a worker writes checkpoints, hands over its partitions and ends.
 
 use super::deploy::tell;
 use super::{ConfigArgs, stdout};
@@ -10,17 +10,17 @@ use crate::worker::status::Beat;
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
-/// How long a worker may take to give all away.
+/// How long a worker may take to hand over its partitions.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     #[command(flatten)]
     config: ConfigArgs,
-    /// The worker, as `status` names it
+    /// The name of the worker, as in `status`
     #[arg(long, value_name = "NAME", required_unless_present = "all")]
     worker: Option<String>,
-    /// All workers: the fleet stands still until others come
+    /// All workers: the fleet does not process points until other workers start
     #[arg(long, conflicts_with = "worker")]
     all: bool,
 }

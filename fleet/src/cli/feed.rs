@@ -12,29 +12,30 @@ use std::sync::atomic::Ordering;
 use std::sync::mpsc::RecvTimeoutError;
 use std::time::Duration;
 
-/// How often another layout is looked for.
+/// How often the feed checks for another layout.
 const LOOK: Duration = Duration::from_secs(2);
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     #[command(flatten)]
     config: ConfigArgs,
-    /// The address that is listened on
+    /// The address on which to listen
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:9092")]
     bind: SocketAddr,
-    /// A user who may write; others may not (other users of this machine see it: prefer --token-file)
+    /// A user who may write points; without a user or a token, everybody may (other users of this machine can see it
+    /// here: prefer --token-file)
     #[arg(long, value_name = "NAME:PASSWORD")]
     user: Vec<String>,
-    /// A file of tokens that let their holders write, one a line
+    /// A file with one token in each line, with which senders may write points
     #[arg(long, value_name = "FILE")]
     token_file: Option<PathBuf>,
-    /// The certificate of this port, with those of its authorities (PEM): senders write https:// then
+    /// The certificate of this port, followed by those of its authorities (PEM); senders must then use https://
     #[arg(long, value_name = "FILE", requires = "tls_key")]
     tls_cert: Option<PathBuf>,
     /// The private key of the certificate (PEM)
     #[arg(long, value_name = "FILE", requires = "tls_cert")]
     tls_key: Option<PathBuf>,
-    /// Another name by which senders may call the loopback address, as a proxy does
+    /// Another host name that senders may use for the loopback address, for example behind a proxy
     #[arg(long, value_name = "NAME")]
     allow_host: Vec<String>,
 }

@@ -40,21 +40,21 @@ enum Command {
     Example,
     /// Make the streams of a fleet and deploy its first version
     Create(create::Args),
-    /// Take line protocol over HTTP, as Telegraf and InfluxDB's subscriptions send it
+    /// Receive line protocol over HTTP from Telegraf, subscriptions of InfluxDB and others
     Feed(feed::Args),
-    /// Own partitions: run the script on what was fed
+    /// Own partitions, and run the script on their input
     Worker(worker::Args),
-    /// Deploy a new version across the fleet
+    /// Deploy a new version to the whole fleet
     Deploy(deploy::Args),
-    /// Show who has which partition, and how far it is
+    /// Show the owner of each partition, and how far it is
     Status(status::Args),
-    /// Let a worker keep its states, give its partitions away and end
+    /// Let a worker write checkpoints, hand over its partitions and end
     Drain(drain::Args),
     /// Spread the groups over another number of partitions
     Repartition(repartition::Args),
     /// Learn from recorded data before the first point is fed
     Seed(seed::Args),
-    /// Let a partition go on that is stopped
+    /// Let a stopped partition continue
     Resume(resume::Args),
     /// Show the output
     Tail(tail::Args),

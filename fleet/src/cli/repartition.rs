@@ -13,7 +13,7 @@ use crate::states::{Spread, regrouped};
 use crate::worker::Told;
 use std::time::{Duration, Instant};
 
-/// How often the owners are looked at.
+/// How often the progress of the owners is checked.
 const LOOK: Duration = Duration::from_millis(500);
 
 #[derive(Debug, clap::Args)]
@@ -23,7 +23,7 @@ pub(super) struct Args {
     /// The number of partitions
     #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u32).range(1..=1024))]
     partitions: u32,
-    /// How long the owners may take to play what waits, in seconds
+    /// How long the owners may take to process what waits, in seconds
     #[arg(long, value_name = "SECONDS", default_value_t = 300)]
     patience: u64,
 }

@@ -1,5 +1,4 @@
-//! `resume --accept-gap`: lets a partition go on that is stopped, after a person has decided that what is
-//! missing is given up.
+//! `resume --accept-gap`: lets a stopped partition continue, after an operator has decided to give up what is missing.
 
 use super::{ConfigArgs, Fleet, stdout};
 use crate::error::{FleetError, Result};
@@ -117,7 +116,7 @@ fn go_on(fleet: &Fleet, meta: &Meta, of: Partition) -> Result<String> {
                 log::warn!("version {} is not stored: the partition continues with {wanted}", checkpoint.version);
                 checkpoint.version = wanted;
             }
-            // What is in the journal stays; what is made again from the state on may be there twice.
+            // The journal is kept; output that is made again after the state may appear twice.
             checkpoint.position = checkpoint.position.max(before_input);
             if checkpoint.position > input.last {
                 checkpoint.position = input.last;
@@ -139,7 +138,7 @@ fn go_on(fleet: &Fleet, meta: &Meta, of: Partition) -> Result<String> {
     ))
 }
 
-/// A state of nothing, behind the output that is known.
+/// An empty state, after the last known output.
 fn fresh(
     fleet: &Fleet,
     of: Partition,

@@ -1,5 +1,5 @@
-//! `seed`: recorded data is played before the first point is fed, so that the fleet begins with what it has
-//! learned; its output is not written.
+//! `seed`: plays recorded data before the first point is fed, so that the fleet begins with a learned state; the
+//! output is not written.
 
 use super::{ConfigArgs, Fleet, stdout};
 use crate::error::{FleetError, Result};
@@ -86,7 +86,7 @@ pub(super) fn run(args: &Args) -> Result<()> {
     stdout::print(&format!("{points} points were learned for {} partitions\n", layout.partitions))
 }
 
-/// How a partition stands that has seen no data.
+/// The standing of a partition that has seen no data.
 fn fresh(fleet: &Fleet, of: Partition) -> Result<Standing> {
     let standing = standing(&*fleet.transport, &fleet.names, of)?;
     let input = fleet.transport.ends(&fleet.names.input(of))?.unwrap_or_default();

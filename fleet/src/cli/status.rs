@@ -1,4 +1,4 @@
-//! `status`: who has which partition, how far it is, what is stopped and why.
+//! `status`: shows the owner of each partition, how far it is, and why it is stopped.
 
 use super::{ConfigArgs, Fleet, stdout};
 use crate::error::{FleetError, Result};
@@ -20,10 +20,10 @@ const LISTENS: Duration = Duration::from_millis(2200);
 pub(super) struct Args {
     #[command(flatten)]
     config: ConfigArgs,
-    /// Show it again and again
+    /// Show the status again at regular intervals
     #[arg(long)]
     watch: bool,
-    /// How it is written
+    /// The format of the output
     #[arg(long, value_enum, default_value_t = Format::Table)]
     format: Format,
 }
@@ -34,14 +34,14 @@ enum Format {
     Json,
 }
 
-/// What is known of a fleet.
+/// The status of a fleet.
 #[derive(Debug, Serialize)]
 struct Report {
     fleet: String,
     generation: u64,
-    /// The number of partitions that a repartition is on its way to.
+    /// The number of partitions to which a repartition is changing the fleet.
     becomes: Option<u32>,
-    /// The version that is wanted.
+    /// The current version.
     version: String,
     script: String,
     workers: Vec<Beat>,
@@ -54,7 +54,7 @@ struct Report {
     output_lag_seconds: f64,
     /// The worker that copies the output.
     output_copied_by: Option<String>,
-    /// Why it is not copied, if somebody has to do something.
+    /// Why the output is not copied, if an operator must act.
     output_stopped: Option<String>,
 }
 
@@ -154,7 +154,7 @@ fn stored_progress(fleet: &Fleet, generation: u64) -> BTreeMap<u32, u64> {
     own.map(|(of, record)| (of.number, record)).collect()
 }
 
-/// Who says that it has a partition; of two, the one that is further.
+/// The worker that reports a partition; if two do, the one that is further.
 fn holder(
     beats: &BTreeMap<String, Beat>,
     generation: u64,

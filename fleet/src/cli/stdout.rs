@@ -3,12 +3,12 @@
 use crate::error::Result;
 use std::io::{ErrorKind, Write};
 
-/// Prints a text; that nobody reads any more is no error.
+/// Prints a text; it is no error if the reader is gone.
 pub(super) fn print(text: &str) -> Result<()> {
     write(text.as_bytes())
 }
 
-/// Writes bytes, and hands them on at once.
+/// Writes bytes, and flushes them.
 pub(super) fn write(bytes: &[u8]) -> Result<()> {
     let mut out = std::io::stdout().lock();
     match out.write_all(bytes).and_then(|()| out.flush()) {

@@ -1,4 +1,4 @@
-//! `tail`: the output as it comes, each line once.
+//! `tail`: prints the output as it is written, each line once.
 
 use super::{ConfigArgs, Fleet, stdout};
 use crate::error::Result;
@@ -10,10 +10,10 @@ use std::time::{Duration, Instant};
 pub(super) struct Args {
     #[command(flatten)]
     config: ConfigArgs,
-    /// Show what is there already, too
+    /// Also show the output that is already there
     #[arg(long)]
     all: bool,
-    /// End when no more has come for so many seconds
+    /// End when no output has come for this many seconds
     #[arg(long, value_name = "SECONDS")]
     idle: Option<f64>,
 }
@@ -37,7 +37,7 @@ pub(super) fn run(args: &Args) -> Result<()> {
             continue;
         }
         for record in records {
-            // A consumer that was made again may begin with what was shown.
+            // A consumer that was made again may begin with lines that were already shown.
             if record.sequence < next {
                 continue;
             }

@@ -14,7 +14,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 pub(super) struct Args {
     #[command(flatten)]
     config: ConfigArgs,
-    /// The name of this worker, which no other may have; by default the machine's with the process's number
+    /// The name of this worker, which must be unique; default: the name of the machine with the number of the process
     #[arg(long, value_name = "NAME")]
     id: Option<String>,
     /// Serve metrics for Prometheus at this address, as http://ADDRESS/metrics

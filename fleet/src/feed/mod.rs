@@ -1,5 +1,5 @@
-//! What Telegraf and InfluxDB's subscriptions write to: requests of line protocol, split by the hash of each
-//! line's group into the inputs of the partitions, and acknowledged after the servers have them.
+//! The feed, to which Telegraf and subscriptions of InfluxDB write: requests of line protocol are split by the hash
+//! of each line's group into the inputs of the partitions, and acknowledged after the servers have stored them.
 
 mod room;
 mod split;
@@ -20,7 +20,7 @@ use std::sync::{Arc, Condvar, Mutex, PoisonError, RwLock};
 /// Bytes of lines in a message at most.
 const MESSAGE: usize = 256 << 10;
 
-/// Takes requests and hands them to the servers.
+/// Receives requests and hands them to the servers.
 pub(crate) struct Feed {
     transport: Arc<dyn Transport>,
     names: Names,
@@ -122,7 +122,7 @@ impl Feed {
         current.room.admit(&*self.transport, &self.names, &current.layout, &messages)?;
         let send = |(number, lines)| self.publish(&current.layout, number, lines, delivery);
         let tickets: Vec<_> = messages.into_iter().map(send).collect();
-        // All are waited for, also after one was refused: what is under way is then known.
+        // All answers are awaited, even after one message was refused, so that the state of each message is known.
         let stored: Vec<Result<u64>> =
             tickets.into_iter().map(|sent| sent.and_then(|ticket| ticket())).collect();
         stored.into_iter().collect::<Result<Vec<_>>>()?;

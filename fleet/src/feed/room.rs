@@ -9,9 +9,9 @@ use crate::transport::Transport;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-/// What a message takes besides its lines.
+/// The bytes of a message in addition to its lines.
 const MESSAGE: u64 = 256;
-/// How long an input that was found full is not looked at again.
+/// How long an input that was full is not checked again.
 const FULL: Duration = Duration::from_millis(50);
 
 /// How full the inputs are, as far as this feed knows.
@@ -31,8 +31,8 @@ impl Room {
         Self { held: (0..partitions).map(|_| Mutex::default()).collect() }
     }
 
-    /// Takes what the messages of a request need, or nothing. The last eighth of each input is left free, for
-    /// what other feeds send at the same time.
+    /// Reserves the space for all messages of a request, or none. The last eighth of each input is left free for
+    /// messages that other feeds send at the same time.
     ///
     /// # Errors
     /// An input without room, servers that do not answer.
@@ -72,7 +72,7 @@ impl Room {
         Ok(())
     }
 
-    /// Looks how full the inputs are.
+    /// Checks how full the inputs are.
     pub(super) fn look(&self, transport: &dyn Transport, names: &Names, layout: &Layout) {
         for number in 0..layout.partitions {
             match look(transport, names, layout, number) {

@@ -47,7 +47,7 @@ impl Splitter {
         count
     }
 
-    /// The partition of a line; `None` if it is no point.
+    /// The partition of a line; `None` if it is not a point.
     fn partition(&self, line: &[u8], precision: Precision) -> Option<u32> {
         let series = series(line);
         let known = self.known.read().unwrap_or_else(PoisonError::into_inner).get(series).copied();

@@ -1,5 +1,5 @@
-//! What every record of a journal says in its header: how far the partition has come with it. The last
-//! record alone says all that a takeover has to know, besides the state.
+//! The header of every record of a journal, which says how far the partition has come. The last record alone has all
+//! that a takeover needs, except the state.
 
 use crate::error::{FleetError, Result};
 use crate::message::Record;
@@ -88,7 +88,7 @@ impl Mark {
     }
 }
 
-/// What lines are.
+/// The kinds of lines.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
     /// Points in line protocol, whose texts in quotes may hold newlines.

@@ -1,7 +1,7 @@
 //! A partition's journal: who owns it (`epoch`), what came out (`out`), and its state (`checkpoint`), in one
 //! sequence in which only the owner can write: each record is stored only if the last one is
-//! the one that the writer knows. The servers compare numbers and not records, so a writer has one record under way:
-//! the second of two would be stored behind a stranger's record that took the number of the first.
+//! the one that the writer knows. The servers compare numbers and not records, so a writer sends one record at a
+//! time: the second of two could be stored after another writer's record that took the number of the first.
 
 mod mark;
 mod standing;
@@ -51,8 +51,8 @@ pub(crate) struct Journal {
     under_way: Option<Ticket>,
     /// The first record of the last checkpoint.
     latest_checkpoint: u64,
-    /// The first record of the checkpoint before it. What is needed never is the first message of the stream, the
-    /// one that servers are most likely to lose when they are killed after a purge.
+    /// The first record of the checkpoint before it. So the record that is needed is never the first message of the
+    /// stream, which servers are most likely to lose when they are killed after a purge.
     keep_from: u64,
     /// The last record of output.
     pub(crate) latest_output: u64,
@@ -60,11 +60,11 @@ pub(crate) struct Journal {
 
 impl Journal {
     /// Takes a journal over. The number of the last record is read first: if any other worker writes
-    /// meanwhile, the epoch is refused, since it is fenced by that number. All else is read
-    /// by number, so that a server which is behind cannot answer with something older.
+    /// meanwhile, the epoch is refused, since it is fenced by that number. Everything else is read by number, so that
+    /// a server that is behind cannot answer with an older record.
     ///
     /// # Errors
-    /// A journal that belongs to somebody else since, or of which something is missing.
+    /// A journal that another worker has taken over, or of which records are missing.
     pub(crate) fn take_over(
         transport: Arc<dyn Transport>,
         names: &Names,
@@ -190,7 +190,7 @@ impl Journal {
         Ok(length)
     }
 
-    /// Removes what nobody needs any more: what is before the last checkpoint and, through record
+    /// Removes records that are no longer needed: those that are before the last checkpoint and, up to record
     /// `copied`, in the stream of all output.
     ///
     /// # Errors
@@ -201,10 +201,10 @@ impl Journal {
         self.transport.forget(&self.stream, below)
     }
 
-    /// Waits until all that was sent is stored.
+    /// Waits until everything that was sent is stored.
     ///
     /// # Errors
-    /// A record that was refused, or of which nobody knows: the journal must be taken over again.
+    /// A record that was refused, or whose fate is unknown: the journal must be taken over again.
     pub(crate) fn settle(&mut self) -> Result<()> {
         let Some(ticket) = self.under_way.take() else { return Ok(()) };
         let (stored, expected) = (ticket()?, self.mark.own);

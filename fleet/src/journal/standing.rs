@@ -1,4 +1,4 @@
-//! How a partition stands: what the last record of its journal says, and its last checkpoint.
+//! The standing of a partition: the last record of its journal, and its last checkpoint.
 
 use super::{Checkpoint, Kind, Mark, output_kind};
 use crate::error::{FleetError, Result, believed};
@@ -32,7 +32,7 @@ mod serde_bytes_as_vec {
     }
 }
 
-/// What a takeover finds.
+/// The standing that a takeover finds.
 #[derive(Debug)]
 pub(crate) struct Standing {
     /// What the last record says.
@@ -47,7 +47,7 @@ pub(crate) struct Standing {
     pub(crate) size: u64,
 }
 
-/// Reads how a partition stands.
+/// Reads the standing of a partition.
 ///
 /// # Errors
 /// A journal of which something is missing.

@@ -1,6 +1,6 @@
-//! The stream of all output: one of the workers copies what came out from every journal into it. It has a single
-//! writer at a time, fenced as a journal is, and says itself how far each journal is copied, so that
-//! nothing is missing in it and nothing is there twice.
+//! The stream of all output: one of the workers copies the output of every journal into it. It has a single writer at
+//! a time, fenced like that of a journal, and its records say how far each journal is copied, so that no output is
+//! missing or copied twice.
 //!
 //! JetStream's own copying (`sources`) refuses records that were written with a fence.
 
@@ -23,11 +23,11 @@ use std::time::{Duration, Instant};
 
 /// Bytes after which the progress of all journals is noted.
 const NOTED: usize = 4 << 20;
-/// What a record counts besides its bytes: at most a thousand lie between two notes.
+/// What a record counts in addition to its bytes: at most a thousand records lie between two notes.
 const RECORD: usize = 4 << 10;
 /// How long to wait when nothing has come.
 const PAUSE: Duration = Duration::from_millis(5);
-/// How often a journal is read again before what is missing is believed to be.
+/// How often a journal is read again before missing records are considered lost.
 const READ_AGAIN: u32 = 8;
 /// How long to wait before it is read again the first time.
 const MISREAD: Duration = Duration::from_millis(100);
@@ -70,7 +70,7 @@ struct Run {
 }
 
 impl Outlet {
-    /// Takes the stream over.
+    /// Takes over the stream.
     ///
     /// # Errors
     /// A stream that belongs to somebody else since, or of which something is missing.
@@ -102,12 +102,12 @@ impl Outlet {
 
     fn source(&self, of: Partition) -> JournalSource {
         let from = self.sent.get(&of).copied().unwrap_or_default() + 1;
-        // Checkpoints are read too, and passed over, so that the numbers of the messages leave no gap.
+        // Checkpoints are also read, and skipped, so that the numbers of the messages have no gap.
         let reading = self.transport.read(&self.names.journal(of), from);
         JournalSource { of, reading, misread: 0, not_before: Instant::now() }
     }
 
-    /// Copies what has come.
+    /// Copies new output.
     ///
     /// # Errors
     /// A stream that belongs to somebody else, or a journal of which something is missing.
@@ -171,8 +171,9 @@ impl Outlet {
         Kind::ALL.into_iter().find(is)
     }
 
-    /// A record was not the next one: the journal is read again. A server that has just begun may give a
-    /// consumer less than there is, so a record is believed to be missing only if it is not there when asked for.
+    /// Handles a record that is not the next one: the journal is read again. A server that has just started may give
+    /// a consumer fewer records than there are, so a record is considered missing only if a request by its number
+    /// does not find it.
     fn misread(&mut self, source: usize, known: u64, previous: u64) -> Result<()> {
         let of = self.sources[source].of;
         let journal = self.names.journal(of);
@@ -221,7 +222,7 @@ impl Outlet {
         Ok(())
     }
 
-    /// Waits until what was sent is stored.
+    /// Waits until the record that was sent is stored.
     fn settle(&mut self) -> Result<()> {
         let Some((of, own, ticket)) = self.under_way.take() else { return Ok(()) };
         let (stored, expected) = (ticket()?, self.last);

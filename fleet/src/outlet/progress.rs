@@ -1,4 +1,4 @@
-//! How far the journals are copied, as the stream of all output says itself.
+//! How far the journals are copied, according to the stream of all output.
 
 use crate::error::{FleetError, Result, believed};
 use crate::journal::{Kind, Mark};
@@ -111,8 +111,8 @@ pub(super) fn line_subject(names: &Names, kind: Kind, of: Partition) -> String {
     format!("{}.{}.{}", names.output_subject(kind.name()), of.generation, of.number)
 }
 
-/// Writes a record that says that all journals are copied as far as they hold nothing older: what is missing is
-/// given up. Returns the number of the last record of a journal that counts as copied.
+/// Writes a record that says that all journals are copied up to their first record that still exists: missing records
+/// are given up. Returns the number of the last record of a journal that counts as copied.
 ///
 /// # Errors
 /// Servers that do not answer.

@@ -1,4 +1,4 @@
-//! Messages that are told and not stored, handed to a thread.
+//! Messages that are sent without being stored, handed to a thread.
 
 use super::Heard;
 use async_nats::Subscriber;
@@ -6,7 +6,7 @@ use futures_util::StreamExt;
 use std::sync::mpsc::{Receiver, channel};
 use tokio::runtime::Runtime;
 
-/// Collects what a subscription brings until nobody listens any more.
+/// Collects the messages of a subscription until the receiver is dropped.
 pub(super) fn collect(runtime: &Runtime, mut subscriber: Subscriber) -> Receiver<Heard> {
     let (sender, receiver) = channel();
     runtime.spawn(async move {

@@ -1,5 +1,4 @@
-//! Streams in memory, for tests: a message that is sent arrives when its sender waits for it, as on a network that is
-//! as slow as can be.
+//! Streams in memory, for tests: a message arrives only when its sender waits for it, as on a very slow network.
 
 use super::{Ends, Heard, Reading, StreamPlan, Ticket, Transport};
 use crate::error::{FleetError, Result};

@@ -1,9 +1,9 @@
-//! What a fleet needs of whatever stores its streams: messages in numbered order, writes that are fenced by the
-//! number of the last message, reading from a number on. NATS JetStream is one; this is all that
-//! another, such as Kafka, would have to do.
+//! The interface to the store of the streams: numbered messages, writes that are fenced by the number of the last
+//! message, and reading from a number on. NATS JetStream is one implementation; another store, such as Kafka, would
+//! have to do only this.
 //!
-//! All calls block their thread; none is repeated by the transport itself, since only the caller
-//! knows what a message that was perhaps stored means.
+//! All calls block their thread; the transport repeats none by itself, because only the caller knows what to do about
+//! a message that may have been stored.
 
 mod inbox;
 #[cfg(test)]
@@ -61,7 +61,7 @@ pub(crate) trait Transport: Send + Sync + 'static {
     /// Makes a stream, or finds it as it is planned.
     fn create(&self, plan: &StreamPlan) -> Result<()>;
 
-    /// Lets a stream take nothing any more, for ever.
+    /// Seals a stream: it never accepts messages again.
     fn seal(&self, stream: &str) -> Result<()>;
 
     /// Removes a stream, if it is there.
@@ -93,24 +93,23 @@ pub(crate) trait Transport: Send + Sync + 'static {
     /// Reads a stream from a number on.
     fn read(&self, stream: &str, from: u64) -> Box<dyn Reading>;
 
-    /// Removes the messages below a number, or begins to: those that stay for a while do no harm.
+    /// Removes the messages below a number, or begins to remove them: messages that stay for a while do no harm.
     fn forget(&self, stream: &str, below: u64) -> Result<()>;
 
     /// Bytes of a message at most, its headers included.
     fn largest(&self) -> usize;
 
-    /// Sends a message to whoever listens; nothing is stored.
+    /// Sends a message to all listeners; nothing is stored.
     fn tell(&self, subject: String, payload: Bytes) -> Result<()>;
 
-    /// Sends a message to whoever listens, and collects what comes back; the
-    /// receiver stays open as long as it is held.
+    /// Sends a message to all listeners, and collects their answers as long as the receiver is held.
     fn ask(&self, subject: String, payload: Bytes) -> Result<Receiver<Heard>>;
 
     /// Listens.
     fn listen(&self, subject: String) -> Result<Receiver<Heard>>;
 }
 
-/// Something that was told.
+/// A message that was sent without being stored.
 #[derive(Clone, Debug)]
 pub(crate) struct Heard {
     /// The bytes.
@@ -121,7 +120,7 @@ pub(crate) struct Heard {
 
 /// A stream that is being read.
 pub(crate) trait Reading {
-    /// Waits for messages; none come back when none arrived in that time. They come in order, and what the stream holds
-    /// comes, whichever server is down. Where numbers are left out, the stream does not have these messages.
+    /// Waits for messages; none come back when none arrived in that time. They come in order, and are complete,
+    /// whichever server is down. If numbers are left out, the stream does not have these messages.
     fn next(&mut self, wait: Duration) -> Result<Vec<Record>>;
 }

@@ -40,7 +40,7 @@ impl Nats {
     /// Connects.
     ///
     /// # Errors
-    /// No server answers, or none admits us.
+    /// No server answers, or all refuse the credentials.
     pub(crate) fn connect(config: &Config) -> Result<Self> {
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(2)
@@ -79,7 +79,7 @@ impl Nats {
     }
 }
 
-/// The options that say who we are.
+/// The options with the credentials.
 fn options(security: &Security) -> Result<ConnectOptions> {
     let read = |path: &std::path::PathBuf| {
         std::fs::read_to_string(path)
@@ -114,7 +114,7 @@ fn options(security: &Security) -> Result<ConnectOptions> {
     }
     if let Some(path) = &security.credentials {
         let wrong = |e: std::io::Error| FleetError::Read { path: path.clone(), source: e };
-        // A line that does not end is not found by the client's parser.
+        // The parser of the client does not find a line without an end.
         options = options.credentials(&(read(path)? + "\n")).map_err(wrong)?;
     }
     if let Some(user) = &security.user {
@@ -298,7 +298,7 @@ impl Transport for Nats {
     }
 }
 
-/// What the refusal of a message means.
+/// The error for the refusal of a message.
 fn refused(stream: &str, error: &async_nats::error::Error<PublishErrorKind>) -> FleetError {
     use std::error::Error as _;
     let code = error

@@ -1,6 +1,6 @@
-//! Reading a stream: a consumer that the servers keep in memory only is the fast way. It is not trusted: it may
-//! live on a server that is behind the others, or that has lost messages. What it leaves out, and what it
-//! keeps silent about, is read by number from the leader of the stream.
+//! Reading a stream: a consumer that the servers keep in memory only is the fast way. It is not trusted, because it
+//! may run on a server that is behind the others or has lost messages. Messages that it leaves out or does not
+//! deliver are read by number from the leader of the stream.
 
 use super::Reading;
 use super::nats::{nanoseconds, stored};
@@ -22,16 +22,16 @@ use tokio::task::JoinHandle;
 const PULL: usize = 4 << 20;
 /// Messages that are asked for at a time.
 const MESSAGES: usize = 4096;
-/// How long the servers keep a pull that finds nothing. After that the leader is asked whether there is nothing.
+/// How long the servers keep a pull that finds nothing. After that the leader is asked whether there are messages.
 const EXPIRES: Duration = Duration::from_secs(2);
 /// Messages that are asked for by number at a time.
 const BY_NUMBER: usize = 16;
 /// Messages that are handed over together.
 const TOGETHER: usize = 256;
-/// How long to wait after trouble.
+/// How long to wait after an error.
 const PAUSE: Duration = Duration::from_millis(200);
 
-/// What something brings, or why reading begins again from where we are.
+/// A result, or the reason why reading begins again from the present position.
 type Trouble<T> = std::result::Result<T, String>;
 
 /// A stream that is being read.
@@ -119,11 +119,11 @@ impl Puller {
         made.map_err(|error| error.to_string())
     }
 
-    /// Hands messages over until there is trouble; returns what it was.
+    /// Hands over messages until an error occurs; returns the error.
     async fn pull(&mut self, consumer: &PullConsumer) -> String {
         loop {
             match self.pull_once(consumer).await {
-                // Nothing may mean that there is nothing, or that this consumer does not get it.
+                // No messages may mean that there are none, or that this consumer does not get them.
                 Ok(0) => match self.by_number(None).await {
                     Ok(0) => {}
                     Ok(found) => return format!("the consumer did not deliver {found} messages"),
@@ -151,7 +151,7 @@ impl Puller {
                 }
             }
             new += self.hand_over(records).await?;
-            // The end of a pull by its bytes is no trouble.
+            // A pull that ends because of its size is not an error.
             if let Some(why) = trouble.filter(|why| !why.contains("MaxBytes")) {
                 return Err(why);
             }
@@ -159,8 +159,8 @@ impl Puller {
         Ok(new)
     }
 
-    /// Hands over what a consumer brings: what is known is passed over, and what is missing before the rest is asked
-    /// for by number. Returns how many messages were new.
+    /// Hands over the messages of a consumer: known messages are skipped, and missing messages are requested by
+    /// number. Returns how many messages were new.
     async fn hand_over(&mut self, records: Vec<Record>) -> Trouble<usize> {
         let mut new = 0;
         let mut ready: Vec<Record> = Vec::with_capacity(records.len());
@@ -172,7 +172,7 @@ impl Puller {
             if record.sequence > next {
                 self.send(std::mem::take(&mut ready)).await?;
                 new += self.by_number(Some(record.sequence - 1)).await?;
-                // What the leader does not have either is missing: whoever reads sees it by the numbers.
+                // Messages that the leader does not have either are missing; the reader notices it by the numbers.
                 self.next = record.sequence;
             }
             ready.push(record);
@@ -182,8 +182,8 @@ impl Puller {
         Ok(new)
     }
 
-    /// Asks the leader of the stream for what comes next, up to a number, or for all that it has; returns how many
-    /// messages were found.
+    /// Requests the next messages from the leader of the stream, up to a number, or all that it has; returns how many
+    /// were found.
     async fn by_number(&mut self, through: Option<u64>) -> Trouble<usize> {
         let stream = self.context.get_stream(&self.stream).await.map_err(|e| e.to_string())?;
         let state = &stream.cached_info().state;

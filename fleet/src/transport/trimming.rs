@@ -1,4 +1,4 @@
-//! Removing the beginning of a stream that nobody needs any more.
+//! Removing the beginning of a stream that is no longer needed.
 //!
 //! Servers before 2.9.18 take a purge up to a number, when they read it again from the log of a replicated stream after
 //! they were killed, for a purge of all that the stream held at that time. Such a server has lost messages that
@@ -26,9 +26,9 @@ pub(super) struct Trimmer {
 /// How far a stream is trimmed, as far as this process knows.
 #[derive(Clone, Copy, Debug, Default)]
 struct Begun {
-    /// All below is deleted.
+    /// All messages below are deleted.
     below: u64,
-    /// A task is at it.
+    /// Whether a task is deleting messages.
     busy: bool,
 }
 
@@ -71,7 +71,8 @@ impl Trimmer {
         if own.busy {
             return;
         }
-        // After a server was killed a stream may begin earlier than it did: the oldest are then left, which does no harm.
+        // After a server was killed a stream may begin earlier than it did: the oldest are then left, which does no
+        // harm.
         let from = first.max(own.below);
         own.busy = true;
         let (context, all, name) = (self.context.clone(), self.begun.clone(), stream.to_owned());

@@ -8,11 +8,10 @@ use crate::outlet::Outlet;
 use std::sync::mpsc::{Receiver, TryRecvError};
 use std::time::Instant;
 
-/// Copies what comes out of all partitions into the stream of all output, until it is asked to end or is fenced
-/// off.
+/// Copies the output of all partitions into the stream of all output, until it is asked to end or is fenced off.
 ///
 /// # Errors
-/// Why it ends, if nobody asked for it.
+/// The reason why it ended without being asked to.
 pub(super) fn copy(
     ground: &Ground,
     partitions: u32,

@@ -1,4 +1,4 @@
-//! A worker: hears the others, takes the partitions that are its own, gives others away, and
+//! A worker: listens to the heartbeats of the others, takes the partitions that it should own, hands over others, and
 //! follows layouts and versions.
 
 mod copying;
@@ -24,17 +24,17 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-/// How often a worker looks around.
+/// How often a worker checks which partitions it should own.
 const TICK: Duration = Duration::from_millis(100);
-/// How often it says what it does.
+/// How often it sends a heartbeat.
 const BEAT: Duration = Duration::from_secs(1);
 /// How often it looks for another layout or version, and at partitions that are stopped.
 const LOOK: Duration = Duration::from_secs(2);
-/// How long it listens before it takes anything.
+/// How long it listens to heartbeats before it takes a partition.
 const LISTENS: Duration = Duration::from_millis(2500);
-/// How many heartbeats of an older worker with the same name are passed over.
+/// How many heartbeats of an older worker with the same name are ignored.
 const TWIN: u32 = 2;
-/// How long a partition that is stopped stands still at least before it is tried again.
+/// The shortest time after which a stopped partition is tried again.
 const AGAIN: Duration = Duration::from_secs(3);
 /// A partition that runs, or that ended and may run again.
 struct Slot {
@@ -45,8 +45,8 @@ struct Slot {
     not_before: Instant,
     /// How often in a row it failed.
     failures: u32,
-    /// The journal's last record when it was stopped, the version that was wanted, and when it is tried again
-    /// though neither has changed: what was missing may have been a server's that had just begun.
+    /// The journal's last record when it was stopped, the current version at that time, and when it is tried again
+    /// although neither has changed: a server that had just started may not have had the missing messages.
     stopped: Option<(u64, Option<String>, Instant)>,
 }
 
@@ -68,7 +68,7 @@ pub(crate) struct Worker {
 }
 
 impl Worker {
-    /// Joins a fleet; `leaving` is set by whoever wants the worker to end.
+    /// Joins a fleet; `leaving` is set to ask the worker to end.
     ///
     /// # Errors
     /// A fleet that was not created.
@@ -117,7 +117,7 @@ impl Worker {
         })
     }
 
-    /// Works until it is asked to leave the fleet and has given all away.
+    /// Works until it is asked to leave the fleet and has handed over all partitions.
     ///
     /// # Errors
     /// Another worker with the same name. What servers refuse is tried again.
@@ -132,7 +132,8 @@ impl Worker {
                 if beat.worker != self.ground.worker {
                     self.peers.hear(beat);
                 } else if beat.began < self.born && !beat.leaving && heard_at.elapsed() >= BEAT {
-                    // One that was just killed may be heard a last time, and what its servers held back comes at once.
+                    // Heartbeats of a worker that was just killed may still arrive, also several at once that its
+                    // servers had held back.
                     (twin, heard_at) = (twin + 1, Instant::now());
                 }
             }
@@ -186,7 +187,7 @@ impl Worker {
         }
     }
 
-    /// Looks for another layout or version, and whether somebody has helped partitions that are stopped.
+    /// Checks for a new layout or version, and whether stopped partitions can continue.
     fn look(&mut self) {
         match self.ground.meta.wanted() {
             Ok(wanted) => {
@@ -215,7 +216,7 @@ impl Worker {
         self.ground.wanted.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Notes how far journals are copied, as the worker says that copies them.
+    /// Notes how far journals are copied, as reported by the worker that copies them.
     fn note_copied(&self) {
         let generation = self.layout.generation;
         let mut all = self.ground.copied.lock().unwrap_or_else(PoisonError::into_inner);
@@ -233,7 +234,7 @@ impl Worker {
         }
     }
 
-    /// Sees to partitions that have ended.
+    /// Handles partitions that have ended.
     fn reap(&mut self) {
         let wanted = self.wanted();
         let ended: Vec<_> = self
@@ -287,7 +288,7 @@ impl Worker {
         }
     }
 
-    /// Takes what is ours and gives away what is not.
+    /// Takes partitions that this worker should own, and hands over the others.
     fn share_out(&mut self) {
         let generation = self.layout.generation;
         let me = self.ground.worker.clone();
@@ -356,7 +357,7 @@ impl Worker {
         }
     }
 
-    /// Says what this worker does.
+    /// Sends a heartbeat.
     fn tell(&mut self) {
         let mut counters = self.counters.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let current = self.slots.iter().filter(|(of, _)| of.generation == self.layout.generation);
@@ -383,8 +384,8 @@ impl Worker {
     }
 }
 
-/// How long to wait before a partition is taken over again: longer after each failure, and
-/// another time for each worker, so that two that disagree do not keep in step.
+/// How long to wait before a partition is taken over again: longer after each failure, and different for each worker,
+/// so that two workers that disagree do not retry at the same times.
 fn pause(worker: &str, of: Partition, failures: u32) -> Duration {
     let seed = crc32fast::hash(format!("{worker} {of} {failures}").as_bytes());
     let base = 200u64 << failures.min(4);

@@ -1,5 +1,5 @@
-//! Who is there, and who should have which partition: rendezvous hashing over heartbeats. It is a hint, on which
-//! workers may disagree for a while; the journal decides.
+//! The live workers, and which of them should own which partition: rendezvous hashing over heartbeats. The result is
+//! a hint, and workers may disagree for a while; the journal decides.
 
 use super::status::Beat;
 use std::collections::BTreeMap;
@@ -7,14 +7,14 @@ use std::time::{Duration, Instant};
 
 /// After this long without a heartbeat a worker counts as gone.
 pub(crate) const GONE: Duration = Duration::from_secs(4);
-/// How long a partition is left to a worker that should give it away.
+/// How long a worker may keep a partition that it should hand over.
 const GIVES_AWAY: Duration = Duration::from_secs(8);
 
 /// The other workers.
 #[derive(Debug, Default)]
 pub(crate) struct Peers {
     heard: BTreeMap<String, (Beat, Instant)>,
-    /// Since when a partition that should be ours is another's.
+    /// Since when another worker has owned a partition that this one should own.
     held: BTreeMap<u32, Instant>,
 }
 
@@ -29,7 +29,7 @@ impl Peers {
         self.heard.retain(|_, (_, at)| at.elapsed() < GONE);
     }
 
-    /// The heartbeats of those that are there.
+    /// The heartbeats of the live workers.
     pub(crate) fn beats(&self) -> impl Iterator<Item = &Beat> {
         self.heard.values().map(|(beat, _)| beat)
     }
@@ -40,7 +40,7 @@ impl Peers {
         others.filter(|other| *other != me).all(|other| weight(other, number) < weight(me, number))
     }
 
-    /// Whether a partition is free to be taken: no other has it, or the other has had the time to give it away.
+    /// Whether a partition can be taken: no other worker owns it, or the other one has had time to hand it over.
     pub(crate) fn is_free(&mut self, me: &str, generation: u64, number: u32) -> bool {
         let has = |beat: &&Beat| {
             beat.worker != me

@@ -1,4 +1,4 @@
-//! What a worker tells of itself, each second, and what others make of it.
+//! The heartbeat that a worker sends each second.
 
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -14,15 +14,15 @@ pub(crate) struct Beat {
     pub(crate) began: u64,
     /// The layout that it knows.
     pub(crate) generation: u64,
-    /// It gives its partitions away and takes no others.
+    /// Whether it is handing over its partitions and takes no others.
     pub(crate) leaving: bool,
     /// Its partitions.
     pub(crate) partitions: Vec<PartitionStatus>,
-    /// What has happened since it began.
+    /// The counters since it began.
     pub(crate) counters: Counters,
 }
 
-/// What has happened to a worker since it began.
+/// The counters of a worker since it began.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Counters {
     /// Partitions that were taken over.
@@ -37,22 +37,22 @@ pub(crate) struct Counters {
     pub(crate) stops: u64,
 }
 
-/// What a partition does.
+/// The stage of a partition.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Stage {
     /// It is being taken over.
     #[default]
     Starting,
-    /// It must not go on.
+    /// It has stopped and waits for an operator.
     Stopped,
-    /// It plays what came out already, up to where its last owner was.
+    /// It repeats the messages whose output is already in the journal.
     Replaying,
-    /// It is at work.
+    /// It is running.
     Running,
 }
 
-/// A partition at work.
+/// The status of a partition.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub(crate) struct PartitionStatus {
     /// Its number.
@@ -63,7 +63,7 @@ pub(crate) struct PartitionStatus {
     pub(crate) why: Option<String>,
     /// The version that runs.
     pub(crate) version: String,
-    /// The version that is wanted and that it cannot take, with the reason.
+    /// The current version if the partition refuses it, with the reason.
     pub(crate) refused: Option<(String, String)>,
     /// The last message of the input that was played.
     pub(crate) position: u64,
@@ -89,7 +89,7 @@ pub(crate) struct PartitionStatus {
     pub(crate) points_out: u64,
     /// Alerts that came out and were written.
     pub(crate) alerts_out: u64,
-    /// Lines of the input that were no points.
+    /// Lines of the input that were not valid points.
     pub(crate) bad_lines: u64,
     /// Seconds that the script and its engine took.
     pub(crate) busy_seconds: f64,

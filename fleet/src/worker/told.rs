@@ -1,4 +1,4 @@
-//! What workers are told by commands, and how they prove a version.
+//! The commands to workers, and the trial of a version.
 
 use super::partition::Command;
 use super::status::Stage;
@@ -11,7 +11,7 @@ use std::time::Duration;
 /// How long a proof may take.
 const PROOF: Duration = Duration::from_secs(20);
 
-/// What workers are told.
+/// A command to workers.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "lowercase")]
 pub(crate) enum Told {
@@ -20,11 +20,11 @@ pub(crate) enum Told {
         /// The version.
         version: String,
     },
-    /// Keep the states now.
+    /// Write checkpoints now.
     Keep,
-    /// Look for another layout or version now.
+    /// Check for another layout or version now.
     Look,
-    /// Give all partitions away and end.
+    /// Hand over all partitions and end.
     Drain {
         /// The worker; `None` for all.
         worker: Option<String>,

@@ -1,14 +1,14 @@
-//! What is missing in the input of a partition.
+//! Gaps in the input of a partition.
 
 use super::{Ground, Owner};
 use crate::error::{FleetError, Result, believed};
 use crate::message::Record;
 use crate::names::Partition;
 
-/// How often a gap is read again before it is believed: servers that were killed have gone back.
+/// How often a gap is read again before it is considered real: servers that were killed may be behind.
 const READ_AGAIN: u32 = 5;
 
-/// Says what is missing if the input begins behind the next message.
+/// Reports missing messages, if the input begins after the next message.
 ///
 /// # Errors
 /// A gap, or servers that do not answer.
@@ -53,7 +53,7 @@ fn choice(of: Partition) -> String {
 }
 
 impl Owner<'_> {
-    /// A message was not the next one: where it is missing, the partition stops.
+    /// Handles a message that is not the next one: if messages between are really missing, the partition stops.
     pub(super) fn misread(&self, record: &Record, times: u32) -> Result<()> {
         self.shared.counters().gaps += 1;
         log::warn!(

@@ -1,4 +1,4 @@
-//! Checkpoints of a partition, and what they make superfluous.
+//! Checkpoints of a partition, and the removal of what they make superfluous.
 
 use super::Owner;
 use crate::error::Result;
@@ -25,7 +25,7 @@ impl Owner<'_> {
         Ok(())
     }
 
-    /// Stores a checkpoint, after which what is before it is not needed any more.
+    /// Stores a checkpoint; the input before it is then no longer needed.
     pub(super) fn keep(&mut self) -> Result<()> {
         self.journal.settle()?;
         let checkpoint = Checkpoint {

@@ -1,5 +1,5 @@
-//! A partition at work, on a thread of its own: takes the journal over, plays the input from the last
-//! checkpoint, drops what came out before, and writes what is new.
+//! A running partition, on a thread of its own: it takes over the journal, plays the input from the last checkpoint,
+//! drops output that is already in the journal, and writes new output.
 
 mod input;
 mod keeping;
@@ -24,18 +24,18 @@ use std::time::{Duration, Instant};
 
 /// Bytes of lines that are gathered into one record, where more input waits.
 const GATHERED: usize = 256 << 10;
-/// How long to wait for input before other things are looked at.
+/// How long to wait for input before other work is done.
 const WAIT: Duration = Duration::from_millis(100);
-/// How often the end of the input is looked at.
+/// How often the end of the input is requested.
 const LOOK: Duration = Duration::from_secs(2);
 
-/// What a partition is asked.
+/// A request to a partition.
 pub(super) enum Command {
-    /// Keep the state and end.
+    /// Write a checkpoint and end.
     End,
-    /// Keep the state now.
+    /// Write a checkpoint now.
     Keep,
-    /// Try a version on the state at hand; the answer is why it cannot be taken.
+    /// Try a version on the present state; the answer is the reason why it is refused.
     Prove(Arc<Version>, Sender<std::result::Result<(), String>>),
 }
 
@@ -56,7 +56,7 @@ impl Shared {
     }
 }
 
-/// What all partitions of a worker need.
+/// The values that all partitions of a worker share.
 #[derive(Clone)]
 pub(super) struct Ground {
     pub(super) transport: Arc<dyn Transport>,
@@ -74,7 +74,7 @@ pub(super) struct Ground {
     pub(super) wanted: Arc<Mutex<Option<String>>>,
 }
 
-/// A partition at work.
+/// A running partition.
 struct Owner<'g> {
     ground: &'g Ground,
     of: Partition,
@@ -86,7 +86,7 @@ struct Owner<'g> {
     /// What came out up to there.
     points: Lines,
     alerts: Lines,
-    /// What is in the journal since before: it is not written again.
+    /// The output that an earlier owner has written, which is not written again.
     before: Mark,
     /// Lines that are to be written.
     output: Output,
@@ -95,17 +95,17 @@ struct Owner<'g> {
     kept: Instant,
     kept_position: u64,
     bytes_since: u64,
-    /// A version that was tried and cannot be taken.
+    /// A version that was tried and is refused.
     refused: Option<String>,
     /// The last look at the end of the input.
     looked: Option<Instant>,
     began: Instant,
 }
 
-/// Runs a partition until it is asked to end, is fenced off, or must not go on.
+/// Runs a partition until it is asked to end, is fenced off, or must stop.
 ///
 /// # Errors
-/// Why it ends, if nobody asked for it.
+/// The reason why it ended without being asked to.
 pub(super) fn run(
     ground: &Ground,
     of: Partition,
@@ -209,7 +209,7 @@ impl Owner<'_> {
         let mut points = 0;
         let mut played = 0;
         for record in records {
-            // A consumer that was made again may begin with what is known already.
+            // A consumer that was made again may begin with messages that are already known.
             if record.sequence <= self.position {
                 played += 1;
                 continue;
@@ -244,7 +244,8 @@ impl Owner<'_> {
         let points = match played {
             Ok(points) => points,
             Err(error) => {
-                // What came out of the message before it failed is not written: it is played again whole.
+                // Output of the message from before it failed is not written, because the whole message is played
+                // again.
                 self.output.points.truncate(from.0);
                 self.output.alerts.truncate(from.1);
                 self.write()?;
@@ -283,7 +284,7 @@ impl Owner<'_> {
         }
     }
 
-    /// Whether all is played that came out before this worker had the partition.
+    /// Whether all messages are played whose output an earlier owner has written.
     fn caught_up(&self) -> bool {
         self.position >= self.before.through
             && self.points.count >= self.before.points.count
@@ -314,7 +315,7 @@ impl Owner<'_> {
         Ok(())
     }
 
-    /// Looks at what waits, now and then.
+    /// Updates the number of waiting messages from time to time.
     fn look(&mut self, idle: bool) {
         if self.looked.is_some_and(|at| at.elapsed() < LOOK) {
             return;

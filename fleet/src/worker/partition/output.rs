@@ -1,4 +1,4 @@
-//! Output that is in the journal since before is not written again.
+//! Output that an earlier owner has written into the journal is not written again.
 
 use crate::journal::{Kind, Lines};
 

@@ -1,4 +1,4 @@
-//! Versions: tried on the state of a partition, and taken between two messages.
+//! Versions: they are tried on the state of a partition, and taken over between two messages.
 
 use super::Owner;
 use crate::error::FleetError;
@@ -8,7 +8,7 @@ use crate::task::Version;
 use std::sync::{Arc, PoisonError};
 
 impl Owner<'_> {
-    /// Tries a version on the state at hand.
+    /// Tries a version on the present state.
     pub(super) fn prove(&mut self, version: Arc<Version>) -> std::result::Result<Session, String> {
         let state = self.session.state().map_err(|error| error.to_string())?;
         let mut tried = Session::start(version, Some(&state)).map_err(|error| error.to_string())?;
@@ -16,7 +16,7 @@ impl Owner<'_> {
         Ok(tried)
     }
 
-    /// Takes the version that is wanted, between two messages, in a checkpoint: a takeover goes on with the
+    /// Takes over the current version between two messages, with a checkpoint, so that a takeover continues with the
     /// version that was used.
     pub(super) fn follow_version(&mut self) -> Result<()> {
         let wanted = self.ground.wanted.lock().unwrap_or_else(PoisonError::into_inner).clone();
