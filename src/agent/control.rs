@@ -40,7 +40,7 @@ impl Control {
         self.0.attention.store(true, Ordering::SeqCst);
         let wake = self.0.wake.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(stream) = &*wake {
-            // A pipe that is full has not been looked at yet, and one that is closed never will be.
+            // A full pipe has a request that was not read yet, and a closed one is never read again.
             let mut stream = stream;
             let _ = stream.write(&[0]);
         }

@@ -1,12 +1,12 @@
-//! What the loop of the agent needs of a session.
+//! The interface between the loop of the agent and a session.
 
 use super::{AgentError, Counts, Handler, Output, Session};
 use crate::protocol::frame::Located;
 use std::time::Duration;
 
-/// What the loop talks to: a session on this thread, or one whose groups are spread over workers.
+/// A session for the loop: one on this thread, or one whose groups are spread over workers.
 pub(super) trait Conversation {
-    /// Nothing more has arrived: points that were kept back are handled.
+    /// Handles points that were collected, because nothing more has arrived.
     fn ready(&mut self) -> Result<(), AgentError>;
     /// Handles a frame. No other block is read before [`Conversation::ready`] was called.
     fn handle(&mut self, frame: Located<'_>) -> Result<(), AgentError>;
@@ -15,7 +15,7 @@ pub(super) trait Conversation {
     /// Where `init` was refused, the number of requests so far that were not keepalives.
     fn refused(&self) -> Option<u64>;
     fn in_batch(&self) -> bool;
-    /// Does what must not be done inside a batch.
+    /// Does the work that must not be done inside a batch.
     fn between(&mut self) -> Result<(), AgentError>;
     /// The status in one line.
     fn report(&mut self, uptime: Duration) -> Result<String, AgentError>;

@@ -1,5 +1,5 @@
-//! What an algorithm implements. The script host is one implementation; a handler written in Rust
-//! runs on the same agent and shows what the protocol alone costs.
+//! The interface of an algorithm. The script host is one implementation; a handler written in Rust runs on the same
+//! agent and shows the cost of the protocol alone.
 
 use super::{Output, Pulse};
 use crate::protocol::message::{BeginBatch, EdgeType, EndBatch, InitRequest, ValueType};
@@ -29,8 +29,8 @@ impl Info {
 
 /// A UDF's algorithm. All calls come from one thread.
 ///
-/// Only `info`, `init` and `point` must be written. What is left out: a UDF without state, which does
-/// nothing at the begin and the end of a batch.
+/// Only `info`, `init` and `point` must be written. The defaults of the other methods make a UDF without state, which
+/// does nothing at the beginning and the end of a batch.
 ///
 /// An error of `init` or `restore` is answered as such and stops the task; an error of the data
 /// callbacks is sent to the daemon and ends the session. What a failed call wrote is dropped.
@@ -44,8 +44,8 @@ pub trait Handler {
     /// Options that are missing or wrong; the text should name all of them.
     fn init(&mut self, request: &InitRequest) -> Result<(), HandlerError>;
 
-    /// A point of the stream or of the current batch. The handler may take the point out of its
-    /// place; the memory that is left there is reused for the next point.
+    /// A point of the stream or of the current batch. The handler may move the point out; the memory that it leaves
+    /// behind is reused for the next point.
     ///
     /// # Errors
     /// Whatever should end the session.
@@ -98,8 +98,8 @@ pub trait Handler {
         Ok(())
     }
 
-    /// Called when nothing more has arrived, or a request is next that settles what came before it:
-    /// points that a handler keeps back, to handle them together, are handled now.
+    /// Called when nothing more has arrived, or before a request that needs all earlier points to be handled: points
+    /// that the handler has collected to handle them together are handled now.
     ///
     /// # Errors
     /// Whatever should end the session.
@@ -124,7 +124,7 @@ pub trait Handler {
         path.file_name().map_or_else(|| "udf".into(), |name| name.to_string_lossy().into_owned())
     }
 
-    /// What an operator wants to know of it, for the status report.
+    /// The handler's part of the status report, for operators.
     fn status(&self) -> String {
         String::new()
     }

@@ -9,12 +9,12 @@ thread_local! {
     static LABEL: RefCell<Option<String>> = const { RefCell::new(None) };
 }
 
-/// Says what this thread works for.
+/// Sets the task and node for which this thread works.
 pub(super) fn set(task: &str, node: &str) {
     LABEL.with_borrow_mut(|label| *label = Some(format!("task '{task}', node '{node}'")));
 }
 
-/// Hands over what this thread works for, as `task 'NAME', node 'NAME'`, if it is known.
+/// Passes on the task and node for which this thread works, as `task 'NAME', node 'NAME'`, if they are known.
 pub fn with<R>(use_it: impl FnOnce(Option<&str>) -> R) -> R {
     LABEL.with(|label| match label.try_borrow() {
         Ok(label) => use_it(label.as_deref()),

@@ -3,7 +3,7 @@
 //! [`run`] is the loop of a process or a connection. It reads as much as there is, handles every
 //! complete frame, and writes when there is no more input, when there is enough output, or when the
 //! oldest output is 20 ms old. A second thread (`watchdog.rs`) sends keepalives while a call is slow and
-//! stops calls that exceed their budget, or that go on when the session is to end.
+//! stops calls that exceed their budget, or that do not end when the session must end.
 
 mod channel;
 mod control;
@@ -33,8 +33,8 @@ use std::time::{Duration, Instant};
 /// Output is written after this time at the latest, even while there is more input.
 const PATIENCE: Duration = Duration::from_millis(20);
 
-/// After `init` was refused the daemon never closes the input, so a session leaves when nothing but
-/// keepalives has come for this long.
+/// After `init` was refused, the daemon never closes the input, so the session ends when only keepalives have come
+/// for this long.
 const LINGER: Duration = Duration::from_secs(5);
 
 /// While messages take less than this, the clock is read for every 16th message only.
@@ -227,7 +227,7 @@ fn converse<C: Conversation>(
     session.close()
 }
 
-/// Handles what the session has put off, and hands over what it wrote, also where that fails.
+/// Handles points that the session has collected, and hands over its output, even if that fails.
 fn settle(channel: &Channel, session: &mut impl Conversation) -> Result<(), AgentError> {
     let settled = session.ready();
     hand_over(channel, session)?;
@@ -245,7 +245,7 @@ fn hand_over(channel: &Channel, session: &mut impl Conversation) -> Result<(), A
     Ok(())
 }
 
-/// Does what another thread has asked for. What cannot be done inside a batch is done after its end.
+/// Handles the requests of other threads. Requests that cannot be handled inside a batch are handled after its end.
 fn attend(
     session: &mut impl Conversation,
     control: &Control,
@@ -274,7 +274,7 @@ struct Clock {
 }
 
 impl Clock {
-    /// Starts anew: everything has been written.
+    /// Starts again: everything has been written.
     fn restart(&mut self) {
         *self = Self::default();
     }

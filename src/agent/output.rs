@@ -42,7 +42,7 @@ pub(crate) struct Mark {
     batches: u64,
 }
 
-/// Takes what a handler writes.
+/// Collects the output of a handler.
 #[derive(Debug)]
 pub struct Output {
     provides: EdgeType,
@@ -190,7 +190,7 @@ impl Output {
         self.respond(response::Message::Error(ErrorResponse { error }));
     }
 
-    /// Where the output is.
+    /// The present position in the output.
     pub(crate) fn mark(&self) -> Mark {
         let Self { open, points, batches, .. } = *self;
         Mark { bytes: self.bytes.len(), open, points, batches }

@@ -23,7 +23,7 @@ pub struct Counts {
 }
 
 impl Counts {
-    /// Adds what another session has seen.
+    /// Adds the counts of another session.
     pub(super) fn add(&mut self, other: &Self) {
         self.points_in += other.points_in;
         self.batches_in += other.batches_in;
@@ -89,7 +89,7 @@ impl<H: Handler> Session<H> {
         &mut self.output
     }
 
-    /// What the session has seen.
+    /// The counts of the session.
     pub fn counts(&self) -> Counts {
         Counts {
             points_out: self.output.points(),
@@ -103,9 +103,8 @@ impl<H: Handler> Session<H> {
         self.in_batch
     }
 
-    /// Lets the handler do what it may not do inside a batch, such as switching to a new version of a
-    /// script; see [`Handler::between`]. Points that it has kept back are handled first. Must not be
-    /// called inside a batch.
+    /// Lets the handler do work that must not be done inside a batch, such as switching to a new version of a script;
+    /// see [`Handler::between`]. Points that it has collected are handled first. Must not be called inside a batch.
     ///
     /// # Errors
     /// As [`Session::ready`].
@@ -168,8 +167,8 @@ impl<H: Handler> Session<H> {
     /// take the point out of its place; the memory that is left there is reused for the next point
     /// ([`Point::reset`], [`Point::parse`]), not a copy.
     ///
-    /// A handler may keep points back until [`Session::ready`] is called, which a source does when it
-    /// has handed over all that it has read, before it takes the output.
+    /// A handler may collect points until [`Session::ready`] is called. A source calls it when it has handed over all
+    /// points that it has read, before it takes the output.
     ///
     /// # Errors
     /// As [`Session::handle`].
@@ -195,7 +194,7 @@ impl<H: Handler> Session<H> {
         Ok(taken)
     }
 
-    /// Lets the handler handle the points that it has kept back.
+    /// Lets the handler handle the points that it has collected.
     ///
     /// # Errors
     /// A callback that failed; the session is over: see [`Session::fail`].
@@ -214,7 +213,7 @@ impl<H: Handler> Session<H> {
         handled
     }
 
-    /// Tells the daemon why the session ends. Points that were kept back are handled first.
+    /// Tells the daemon why the session ends. Points that were collected are handled first.
     pub fn fail(&mut self, error: &AgentError) {
         // The daemon reads one error only, and this one came first.
         let _ = self.ready();

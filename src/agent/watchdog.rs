@@ -1,6 +1,6 @@
 //! The second thread of a session. It sends keepalives to the daemon while a slow call keeps the loop
-//! busy, and marks a call as expired when it exceeds its budget of time or memory, or when it goes on
-//! after the session was asked to end.
+//! busy, and marks a call as expired when it exceeds its budget of time or memory, or when it still runs after the
+//! session was asked to end.
 
 use super::channel::Channel;
 use super::control::Control;
@@ -9,13 +9,13 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-/// While the loop waits for input, the watchdog looks this many times less often.
+/// While the loop waits for input, the watchdog checks this many times less often.
 const IDLE: u32 = 4;
 
-/// How long a call may go on after its session was asked to end.
+/// How long a call may run after its session was asked to end.
 const GRACE: Duration = Duration::from_secs(1);
 
-/// The pace of a watchdog that sends no keepalives.
+/// The interval of a watchdog that sends no keepalives.
 const PACE: Duration = Duration::from_millis(400);
 
 /// Shared by the loop, its handler and the watchdog. The loop counts in it: the count is odd while a
@@ -32,7 +32,7 @@ struct Shared {
     expired: AtomicBool,
     /// The current call takes too much memory; `expired` is set too.
     greedy: AtomicBool,
-    /// The session was asked to end, and the current call went on; `expired` is set too.
+    /// The session was asked to end, and the current call was still running; `expired` is set too.
     ending: AtomicBool,
     /// The longest that a message was seen to take, in nanoseconds.
     longest: AtomicU64,
@@ -57,7 +57,7 @@ impl Pulse {
         self.0.greedy.load(Ordering::Relaxed)
     }
 
-    /// True if the current call went on for too long after the session was asked to end.
+    /// True if the current call has run for too long after the session was asked to end.
     pub fn is_ending(&self) -> bool {
         self.0.ending.load(Ordering::Relaxed)
     }
@@ -101,7 +101,7 @@ pub(crate) struct Watchdog {
     thread: Option<JoinHandle<()>>,
 }
 
-/// What a watchdog looks after.
+/// The settings of a watchdog.
 #[derive(Default)]
 pub(crate) struct Watch {
     /// Where keepalives go, and how long the loop may be busy without writing; `None` where there is no
@@ -111,7 +111,7 @@ pub(crate) struct Watch {
     pub(crate) budget: Option<Duration>,
     /// Bytes by which the process may grow in one call; 0 for any.
     pub(crate) memory: u64,
-    /// Tells that the session is to end.
+    /// Tells whether the session must end.
     pub(crate) control: Control,
 }
 

@@ -1,4 +1,4 @@
-//! Compares what came out of a case with what is expected.
+//! Compares the results of a case with its expectations.
 
 use super::file::{Case, CaseFile, ExpectedAlert, ExpectedOutput, ExpectedPoint};
 use super::golden;
@@ -9,13 +9,13 @@ use serde_json::Value;
 use similar::{Algorithm, ChangeTag, capture_diff_slices};
 use std::collections::BTreeMap;
 
-/// How far doubles may be off, relative to their size, where nothing is said.
+/// How far doubles may be off by default, relative to their size.
 const TOLERANCE: f64 = 1e-9;
 
 /// Lines of a difference that are shown.
 const SHOWN: usize = 30;
 
-/// What is not as expected.
+/// The differences to the expectations.
 #[derive(Default)]
 pub(super) struct Judged {
     pub(super) failures: Vec<String>,
@@ -29,7 +29,7 @@ impl Judged {
     }
 }
 
-/// Compares all that is said.
+/// Compares all expectations.
 pub(super) fn judge(file: &CaseFile, case: &Case, outcome: &Outcome, bless: bool) -> Judged {
     let mut judged = Judged::default();
     let expect = &case.expect;
@@ -321,7 +321,7 @@ fn one_state(
     }
 }
 
-/// Whether JSON is as TOML says; entries of a table that are not said are not looked at.
+/// Whether JSON is as TOML says; only the entries of the TOML are compared.
 fn like(wanted: &toml::Value, got: &Value, tolerance: f64) -> bool {
     match wanted {
         toml::Value::Table(table) => table

@@ -1,4 +1,4 @@
-//! Golden files: the points that must come out, an object on each line.
+//! Golden files: the expected points, one object on each line.
 
 use super::expect::same;
 use serde_json::Value;
@@ -7,7 +7,7 @@ use std::path::Path;
 /// Differences that are shown.
 const SHOWN: usize = 5;
 
-/// Writes what came out as what is expected.
+/// Writes the output as the expected output.
 pub(super) fn bless(path: &Path, points: &[Value]) -> std::io::Result<()> {
     let lines: String = points.iter().map(|point| format!("{point}\n")).collect();
     std::fs::write(path, lines)

@@ -1,9 +1,9 @@
 //! Files of kapacitor-unit, as they are: YAML with a list `tests`, each with a TICKscript, lines of
 //! points and how many alerts of each level must come.
 //!
-//! What that program does over a daemon and a database is done here without: points that have no time
-//! get one after the other; the queries of a batch script are asked of the lines, each second for three
-//! seconds; counts that are not given are 0.
+//! They run here without the daemon and the database that kapacitor-unit uses: points without a time get successive
+//! times; the queries of a batch script are run over the lines, each second for three seconds; counts that are not
+//! given are 0.
 
 use super::file::{Case, CaseFile, CaseFileError, Files};
 use crate::script::nearest;
@@ -69,7 +69,7 @@ pub(super) fn read(path: &Path, scripts: Option<&Path>) -> Result<CaseFile, Case
     Ok(CaseFile::of_cases(path, cases))
 }
 
-/// What is wrong with a test.
+/// An error of a test.
 struct Wrong(String);
 
 impl From<&str> for Wrong {

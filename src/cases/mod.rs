@@ -1,9 +1,9 @@
-//! Test cases of scripts: `*.test.toml` files say what a script is given and what must come out.
+//! Test cases of scripts: `*.test.toml` files say which data a script gets and which results are expected.
 //!
-//! [`CaseFile`] is such a file. A case becomes a task and its data (`setup`), is run as a replay
-//! (`run`), and what came out is compared with what is expected (`expect`). Each case also runs with
-//! its functions restarted from snapshots in the middle, and with the data handed over point by point:
-//! neither may change anything. [`report`] writes the verdicts.
+//! [`CaseFile`] is such a file. A case becomes a task and its data (`setup`), is run as a replay (`run`), and the
+//! results are compared with the expectations (`expect`). Each case also runs with its functions restarted from
+//! snapshots in the middle, and with the data handed over point by point: neither may change anything. [`report`]
+//! writes the verdicts.
 
 pub mod capture;
 mod expect;

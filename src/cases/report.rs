@@ -7,7 +7,7 @@ use std::time::Duration;
 /// Lines of the log that are shown with a failure.
 const LOG_LINES: usize = 10;
 
-/// One verdict for people; what is wrong stands below.
+/// One verdict for people, followed by its failures.
 pub fn line(verdict: &Verdict) -> String {
     let Verdict { file, line, name, .. } = verdict;
     let word = match (verdict.passed(), verdict.blessed) {

@@ -1,4 +1,4 @@
-//! Runs a case and collects what comes out.
+//! Runs a case and collects its results.
 
 use super::file::{Case, CaseFile};
 use super::setup::Given;
@@ -20,13 +20,13 @@ use std::time::{Duration, Instant};
 pub(super) enum Manner {
     /// As `replay` does.
     Straight,
-    /// With all functions started anew from their snapshots after each so many items.
+    /// With all functions restarted from their snapshots after every so many items.
     Restarted(u64),
     /// Point by point, so that no function is given chunks.
     Single,
 }
 
-/// What came out of a case.
+/// The results of a case.
 #[derive(Debug, Default)]
 pub(super) struct Outcome {
     /// Events of alerts.
@@ -113,7 +113,7 @@ fn play(
         for (node, snapshot) in engine.snapshots()? {
             // Programs that run elsewhere have states of their own kinds.
             if let Ok(view) = SnapshotView::read(&snapshot) {
-                // In which order a snapshot lists its groups says nothing about their states.
+                // The order of the groups in a snapshot does not matter.
                 let mut groups = view.groups;
                 groups.sort_by(|a, b| a.group.cmp(&b.group));
                 outcome.states.push((node, groups));

@@ -1,4 +1,4 @@
-//! Runs a case in all manners, and says what is not as expected.
+//! Runs a case in all manners, and lists the differences to the expectations.
 
 use super::expect;
 use super::file::{Case, CaseFile};
@@ -9,7 +9,7 @@ use std::time::Duration;
 /// Restarts of the functions in the middle of a case.
 const RESTARTS: u64 = 7;
 
-/// What became of a case.
+/// The result of a case.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Verdict {
     /// The file.
@@ -18,7 +18,7 @@ pub struct Verdict {
     pub line: usize,
     /// The case.
     pub name: String,
-    /// What is not as expected; empty if all is.
+    /// The differences to the expectations; empty if there are none.
     pub failures: Vec<String>,
     /// Lines that the script logged, to be shown with a failure.
     pub log: Vec<String>,

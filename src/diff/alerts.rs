@@ -1,5 +1,6 @@
-//! Differences of alerts. What is the same in both versions divides the time; between two such changes of
-//! level, the first that is left of the old and the first of the new are one that has moved.
+//! Differences of alerts. Changes of level that are the same in both versions divide the time. Between two of them,
+//! the first remaining change of the old version and the first of the new one are treated as one alert that has
+//! moved.
 
 use crate::replay::outcome::Step;
 use crate::tick::alert::Level;
@@ -19,9 +20,9 @@ pub struct AlertChange {
 /// What happened to an alert.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Change {
-    /// It was not there before.
+    /// It was added.
     Added(i64, Level),
-    /// It is no longer there.
+    /// It was removed.
     Gone(i64, Level),
     /// It has another time: the old and the new one.
     Moved(i64, i64, Level),
@@ -99,8 +100,8 @@ fn changes(old: &[(i64, Level)], new: &[(i64, Level)]) -> Vec<Change> {
     found
 }
 
-/// Pairs what lies between two changes that are the same. A return to OK that comes or goes with its alert
-/// is not told by itself.
+/// Pairs the changes between two that are the same. A return to OK that is added or removed with its alert is not
+/// reported by itself.
 fn settle(before: &mut Steps, after: &mut Steps, found: &mut Vec<Change>) {
     let mut after = std::mem::take(after).into_iter().peekable();
     for (time, level) in std::mem::take(before) {

@@ -1,5 +1,5 @@
-//! What two replays differ in: alerts that were added, are gone, have moved or have another level, and
-//! values of the output, the largest differences first.
+//! The differences of two replays: alerts that were added, were removed, have moved or have another level, and values
+//! of the output, the largest differences first.
 
 mod alerts;
 mod report;
@@ -10,7 +10,7 @@ pub use values::{FieldDifference, ValueDifference, Values};
 
 use crate::replay::outcome::Outcome;
 
-/// What two replays differ in.
+/// The differences of two replays.
 #[derive(Clone, Debug, Default)]
 pub struct Difference {
     /// Alerts, in the order of their times.

@@ -11,7 +11,7 @@ use std::fmt::Write;
 const SHOWN: usize = 20;
 
 impl Difference {
-    /// Says what differs, in lines, alerts first.
+    /// Lists the differences in lines, alerts first.
     pub fn text(&self) -> String {
         let mut out = String::new();
         if self.is_equal() {

@@ -68,7 +68,7 @@ impl<'a> Body<'a> {
     /// Reads the rest of the body and drops it; false if the rest is too long for that, or if reading fails.
     pub(super) fn finish(&mut self) -> bool {
         const WORTH_IT: usize = 64 << 10;
-        // A sender that waits for permission to send the body may now never send it.
+        // A sender that waits for permission to send the body will perhaps never send it.
         if self.failed || self.asked && self.left != Left::Nothing {
             return false;
         }

@@ -20,7 +20,7 @@ pub(super) fn serve(
     place: Option<&Place>,
 ) {
     let mut wire = Wire::new(link, limits, place);
-    // The first request must come soon, a later one whenever there is something to say.
+    // The first request must come soon; later ones may come at any time.
     let mut patience = limits.stall;
     while turn(&mut wire, service, place, patience) {
         patience = limits.idle;
@@ -92,7 +92,7 @@ fn receive(wire: &mut Wire<'_>, patience: std::time::Duration) -> Result<Option<
     }
 }
 
-/// Sends an answer; tells whether the connection goes on.
+/// Sends an answer; tells whether the connection stays open.
 fn answer(wire: &mut Wire<'_>, response: &Response, head_only: bool, closes: bool) -> bool {
     wire.allow_transfer();
     let sent: io::Result<()> = wire.send(&response.encode(head_only, closes));

@@ -31,7 +31,7 @@ impl fmt::Debug for Secret {
     }
 }
 
-/// The users and tokens that are let in; without any, everybody is.
+/// The users and tokens that are accepted; if there are none, everybody is.
 #[derive(Clone, Debug, Default)]
 pub struct Credentials {
     /// Users, as `NAME:PASSWORD`.
@@ -41,12 +41,12 @@ pub struct Credentials {
 }
 
 impl Credentials {
-    /// Tells whether everybody is let in.
+    /// Tells whether everybody is accepted.
     pub fn admit_everybody(&self) -> bool {
         self.users.is_empty() && self.tokens.is_empty()
     }
 
-    /// Tells whether a request is let in: by basic authorization, the parameters `u` and `p`, or a
+    /// Tells whether a request is accepted: by basic authorization, the parameters `u` and `p`, or a
     /// token, `Authorization: Token …` or `Bearer …`. As InfluxDB has it, a token may also be a user's
     /// `NAME:PASSWORD`.
     pub fn admit(&self, head: &Head) -> bool {

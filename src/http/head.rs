@@ -6,7 +6,7 @@ use std::fmt;
 /// Headers of a request at most.
 const HEADERS: usize = 64;
 
-/// Why a request is not answered as it wished: a status of HTTP and the reason.
+/// Why a request is refused: a status of HTTP and the reason.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{reason}")]
 pub struct Refusal {
@@ -23,7 +23,7 @@ impl Refusal {
     }
 }
 
-/// How the end of a body is told.
+/// How the end of a body is determined.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Framing {
     /// There is none.
@@ -43,7 +43,7 @@ pub struct Head {
     pub path: String,
     /// What follows the question mark, as it came.
     pub query: String,
-    /// How the end of the body is told.
+    /// How the end of the body is determined.
     pub framing: Framing,
     /// HTTP/1.0, which has no chunks and no `100 Continue`.
     pub old: bool,
@@ -82,7 +82,7 @@ impl Head {
             Err(error) => return Err(Refusal::new(400, format!("the request is not HTTP: {error}"))),
         };
         let headers = request.headers.iter().map(|header| {
-            // A byte that is not UTF-8 cannot mean anything to us; it must not end the header.
+            // Bytes that are not UTF-8 have no meaning here, but must not end the header.
             let value = String::from_utf8_lossy(header.value);
             (header.name.to_ascii_lowercase(), value.trim_matches([' ', '\t']).to_owned())
         });

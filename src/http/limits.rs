@@ -1,4 +1,4 @@
-//! What a sender may take.
+//! The bounds on what a sender can use.
 
 use std::time::Duration;
 

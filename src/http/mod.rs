@@ -1,16 +1,16 @@
 //! A small HTTP/1.1 server of blocking threads, for machines on a network and for pages on loopback.
 //!
 //! A [`Server`] accepts connections and gives each a thread, up to a bound; a [`Service`] answers
-//! requests. What a sender can do is bounded on all sides by [`Limits`]: the size of a head, the time
-//! that a request may take, the number of connections. When all places are taken, the connection that
-//! has kept the server waiting longest loses its own, so that slow senders shut nobody out.
+//! requests. [`Limits`] bounds everything that a sender can do: the size of a head, the time
+//! that a request may take, the number of connections. When all places are taken, the connection that has kept the
+//! server waiting longest loses its place, so that slow senders cannot block others.
 //!
 //! Served are keep-alive, pipelined requests, bodies with a length and in chunks, `Expect:
-//! 100-continue`, `HEAD`, all of it also over TLS. Not served are upgrades, compression of answers and HTTP/2. This room
-//! knows no other; what carries bytes (TCP, TLS) is a [`Link`].
+//! 100-continue`, `HEAD`, all of it also over TLS. Not served are upgrades, compression of answers and HTTP/2. This
+//! module uses no other; a [`Link`] carries the bytes (TCP or TLS).
 //!
-//! Written against RFC 9110 and RFC 9112; where they leave a choice about malformed requests, the
-//! strict one is taken: request smuggling lives on lenience.
+//! Written against RFC 9110 and RFC 9112; where they leave a choice about malformed requests, the strict one is
+//! taken, because lenience makes request smuggling possible.
 
 mod body;
 mod connection;
@@ -44,7 +44,7 @@ pub struct Request<'a> {
     pub body: Body<'a>,
 }
 
-/// What answers requests; it is called from many threads at once.
+/// Answers requests; it is called from many threads at once.
 pub trait Service: Send + Sync {
     /// Answers a request.
     fn respond(&self, request: &mut Request<'_>) -> Response;
@@ -54,7 +54,7 @@ pub trait Service: Send + Sync {
         Response::text(refusal.status, &refusal.reason)
     }
 
-    /// Every request that will ever be answered has been.
+    /// Called when the last request has been answered.
     fn ended(&self) {}
 }
 

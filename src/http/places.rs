@@ -1,11 +1,11 @@
-//! The connections that a server has, and who loses its place when all are taken.
+//! The connections of a server, and which one loses its place when all places are taken.
 
 use std::collections::HashMap;
 use std::net::{Shutdown, TcpStream};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-/// What a connection does.
+/// The state of a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum State {
     /// It waits for a request.
@@ -16,7 +16,7 @@ pub(super) enum State {
     Answering,
 }
 
-/// A request that is being received for less than this keeps its place.
+/// A connection that has been receiving a request for less than this keeps its place.
 const PROMPT: Duration = Duration::from_secs(1);
 
 /// All connections of a server.
@@ -53,8 +53,8 @@ impl Places {
         Arc::new(Self { limit, taken: Mutex::default(), left: Condvar::new() })
     }
 
-    /// Takes a place, if need be that of the connection that has kept us waiting longest; `None` if all
-    /// connections are at work, or the server ends.
+    /// Takes a place, if necessary that of the connection that has kept the server waiting longest; `None` if all
+    /// connections are busy, or the server ends.
     pub(super) fn enter(self: &Arc<Self>, socket: &Arc<TcpStream>) -> Option<Place> {
         let mut taken = self.lock();
         if taken.ending || taken.seats.len() >= self.limit && !taken.make_room() {
@@ -67,7 +67,7 @@ impl Places {
         Some(Place { places: self.clone(), number })
     }
 
-    /// Gives up a connection that keeps us waiting, if there is one.
+    /// Ends a connection that keeps the server waiting, if there is one.
     pub(super) fn make_room(&self) -> bool {
         self.lock().make_room()
     }
@@ -86,7 +86,7 @@ impl Places {
         wait(taken, patience);
         let mut taken = self.lock();
         taken.shut(|_| true);
-        // Their threads have nothing to wait for any more.
+        // Their threads can end now.
         wait(taken, Duration::from_secs(1));
     }
 
@@ -125,7 +125,7 @@ impl Taken {
 }
 
 impl Place {
-    /// Says what the connection does from now on.
+    /// Sets the state of the connection.
     pub(super) fn is_now(&self, state: State) {
         let mut taken = self.places.lock();
         if let Some(seat) = taken.seats.get_mut(&self.number)

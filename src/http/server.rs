@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 /// The stack of a connection's thread.
 const STACK: usize = 1 << 20;
 
-/// How long nothing is accepted when the system has nothing left to serve a connection with.
+/// How long no connection is accepted after the system had no threads or files left for one.
 const PAUSE: Duration = Duration::from_millis(50);
 
 /// A port that is listened on.
@@ -48,7 +48,7 @@ impl Server {
     /// Opens a port; 0 is any that is free.
     ///
     /// # Errors
-    /// An address that is not free, or not ours.
+    /// An address that is not free, or is not of this machine.
     pub fn bind(address: SocketAddr) -> io::Result<Self> {
         let listener = TcpListener::bind(address)?;
         listener.set_nonblocking(true)?;
@@ -155,7 +155,7 @@ fn begin(
             let _ = socket.shutdown(std::net::Shutdown::Both);
             return Ok(());
         }
-        // It fits into the empty buffer of a new connection; whoever does not read it is no loss.
+        // It fits into the empty buffer of a new connection; it does not matter if it is not read.
         let _ = socket.set_write_timeout(Some(PAUSE));
         let _ = (&*socket).write_all(&response.encode(false, true));
         let _ = socket.shutdown(std::net::Shutdown::Write);
@@ -173,7 +173,7 @@ fn begin(
     Ok(())
 }
 
-/// Serves a connection with TLS; whoever speaks without it is told so.
+/// Serves a connection with TLS; a sender without TLS gets an answer that says so.
 fn encrypted(
     mut plain: Tcp,
     identity: &Identity,
@@ -194,7 +194,7 @@ fn encrypted(
     }
 }
 
-/// Tells those who speak without TLS that it is wanted.
+/// Answers a sender without TLS that TLS is required.
 struct WithoutTls<'s>(&'s dyn Service);
 
 impl Service for WithoutTls<'_> {

@@ -10,10 +10,10 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-/// How often the files of a certificate are looked at.
+/// How often the files of a certificate are checked.
 pub(super) const LOOK: Duration = Duration::from_secs(1);
 
-/// The first byte of whoever speaks TLS.
+/// The first byte of a TLS connection.
 pub(super) const HANDSHAKE: u8 = 0x16;
 
 /// The certificate of a server and its key, read again when their files change.
@@ -27,7 +27,7 @@ struct Files {
     used: Mutex<Used>,
 }
 
-/// What is used of the files, and what they were when they were looked at.
+/// The pair that is in use, and the checksums of the files.
 #[derive(Debug)]
 struct Used {
     config: Arc<ServerConfig>,
@@ -61,7 +61,7 @@ pub enum IdentityError {
         /// What is missing.
         message: String,
     },
-    /// The certificate and the key are of no use together.
+    /// The certificate and the key do not belong together.
     #[error("{certificate} and {key}: {message}")]
     Pair {
         /// The file of the certificate.
@@ -86,8 +86,8 @@ impl Identity {
         Ok(Self(Arc::new(Files { certificate, key, used })))
     }
 
-    /// Looks from time to time whether the files have changed, and uses the new pair once it has stayed the same for a
-    /// moment; one that cannot be used is told, and the pair before stays in use.
+    /// Checks from time to time whether the files have changed, and uses the new pair once it has stayed the same for
+    /// a moment. A pair that cannot be used is logged, and the previous pair stays in use.
     pub(super) fn look(&self) {
         let Files { certificate, key, .. } = &*self.0;
         let mut used = self.used();
@@ -129,7 +129,7 @@ fn config(certificate: &Path, key: &Path) -> Result<Arc<ServerConfig>, IdentityE
         let message = "it holds no certificate (-----BEGIN CERTIFICATE-----)";
         return Err(pem(certificate, message.into()));
     }
-    // What the error would quote might be a part of the key.
+    // The error might quote a part of the key.
     let secret = PrivateKeyDer::from_pem_slice(&read(key)?).map_err(|_| {
             let message = "it holds no private key that can be used (-----BEGIN PRIVATE KEY-----, without a password)";
             pem(key, message.into())
@@ -167,7 +167,7 @@ impl Encrypted {
         Ok(Self { below, session, until: Instant::now() })
     }
 
-    /// One read or write below may take what is left of the time: a sender that is slow in small steps is slow.
+    /// One read or write below may take the rest of the time, so that a sender cannot be slow in many small steps.
     fn next_step(&mut self) -> io::Result<()> {
         match self.until.checked_duration_since(Instant::now()) {
             Some(left) if !left.is_zero() => self.below.wait_at_most(left),
@@ -175,7 +175,7 @@ impl Encrypted {
         }
     }
 
-    /// Sends what TLS wants to send.
+    /// Sends the pending data of TLS.
     fn send_all(&mut self) -> io::Result<()> {
         while self.session.wants_write() {
             self.next_step()?;
@@ -192,7 +192,7 @@ impl Read for Encrypted {
         loop {
             match self.session.reader().read(out) {
                 Err(error) if error.kind() == ErrorKind::WouldBlock => {}
-                // An end without a farewell; whoever reads knows how much has to come.
+                // The connection ended without a TLS close; the reader knows how much had to come.
                 Err(error) if error.kind() == ErrorKind::UnexpectedEof => return Ok(0),
                 read => return read,
             }
@@ -200,7 +200,7 @@ impl Read for Encrypted {
             self.next_step()?;
             self.session.read_tls(&mut self.below)?;
             if let Err(error) = self.session.process_new_packets() {
-                // The other side is told why, if it listens.
+                // The other side gets an alert with the reason.
                 let _ = self.send_all();
                 return Err(io::Error::new(ErrorKind::InvalidData, error));
             }

@@ -8,7 +8,7 @@ use std::net::TcpStream;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-/// What bytes come from and go to: a TCP connection, or one with encryption on top.
+/// The carrier of the bytes: a TCP connection, or one with encryption on top.
 pub trait Link: Read + Write + Send {
     /// Lets each later read and write fail after this time.
     ///
@@ -42,7 +42,7 @@ impl Write for Tcp {
 
 impl Link for Tcp {
     fn wait_at_most(&mut self, time: Duration) -> io::Result<()> {
-        // Zero would mean for ever.
+        // Zero would mean no limit.
         let time = Some(time.max(Duration::from_millis(1)));
         self.0.set_read_timeout(time)?;
         self.0.set_write_timeout(time)
@@ -80,7 +80,7 @@ impl Deadline {
     }
 }
 
-/// A connection: buffered where it is read, with a deadline for what it does now.
+/// A connection with a buffer for reading, and with a deadline for its present action.
 pub(super) struct Wire<'a> {
     link: &'a mut dyn Link,
     buffer: Vec<u8>,
@@ -109,7 +109,7 @@ impl<'a> Wire<'a> {
         self.limits
     }
 
-    /// Tells those who look for a place what this connection does.
+    /// Publishes the state of this connection, for connections that need a place.
     pub(super) fn is_now(&self, state: State) {
         if let Some(place) = self.place {
             place.is_now(state);
@@ -182,8 +182,8 @@ impl<'a> Wire<'a> {
         self.link.flush()
     }
 
-    /// Ends the connection so that the last answer still arrives: what the other side goes on sending
-    /// is read for a moment, because unread bytes would make the system discard the answer.
+    /// Ends the connection so that the last answer still arrives: what the other side still sends is read for a
+    /// moment, because unread bytes would make the system discard the answer.
     pub(super) fn close(&mut self) {
         const READ: usize = 256 << 10;
         self.link.close_writing();

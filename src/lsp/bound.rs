@@ -1,4 +1,4 @@
-//! What names stand for: variables, options, the results of functions, the state.
+//! The types of names: variables, options, the results of functions, the state.
 
 use super::infer::{DEPTH, Infer};
 use super::names::{Function, Given, Variable};
@@ -37,7 +37,7 @@ impl Infer<'_, '_> {
         }
     }
 
-    /// What a loop goes through.
+    /// The elements of a loop.
     fn element(&self, variable: &Variable, depth: usize) -> Types {
         let value = variable.value.clone();
         let types = self.expression(value.start, value.end, depth + 1);
@@ -52,7 +52,7 @@ impl Infer<'_, '_> {
         }
     }
 
-    /// What a function gives: the type of its last expression.
+    /// The result of a function: the type of its last expression.
     pub(super) fn result(&self, function: &Function, depth: usize) -> Types {
         let names = self.names;
         let body = function.body.clone();
@@ -65,7 +65,7 @@ impl Infer<'_, '_> {
             if names.tokens[at].opens() {
                 let block = names.is(at, "{");
                 at = names.close(at);
-                // A block ends a statement, but for one that goes on with a dot.
+                // A block ends a statement, unless it is followed by a dot.
                 if block && !names.is(at + 1, ".") && at + 1 < body.end {
                     start = at + 1;
                 }
@@ -81,7 +81,7 @@ impl Infer<'_, '_> {
         self.expression(start, end, depth)
     }
 
-    /// The state: what `state` gives, and what is set in it.
+    /// The state: the result of `state`, and what is set in it.
     pub(super) fn this(&self, depth: usize) -> Types {
         let names = self.names;
         let mut types = match names.function("state") {

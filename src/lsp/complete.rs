@@ -1,4 +1,4 @@
-//! What can be typed at a place.
+//! The completions at a place.
 
 use super::document::Document;
 use super::hover::{about, is_of, markdown, shown};
@@ -131,7 +131,7 @@ fn members(names: &Names<'_>, types: &Types, sample: &Sample, items: &mut Items)
     }
     for (signature, entry) in signatures() {
         let member = matches!(signature.form, Form::Method | Form::Property);
-        // Of a value that is not known, everything is offered that some value has.
+        // For a value of unknown type, the members of all types are offered.
         let fits = if types.is_empty() { member } else { is_of(signature, types) };
         if fits && rhai::is_valid_identifier(&signature.name) {
             add(items, documented(signature, entry));

@@ -8,7 +8,7 @@ use lsp_types::{Diagnostic, DiagnosticSeverity, Range};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-/// What may be used while somebody types: `info` and the top level run at each change.
+/// The limits during typing: `info` and the top level run at each change.
 const OPERATIONS: u64 = 2_000_000;
 
 /// Scripts of a folder that are asked whether they import a module.
@@ -48,7 +48,7 @@ fn of_script(path: &Path, text: &str, found: &mut Found) {
     }
     match Program::load(source, &limits, &Pulse::default()) {
         Ok(program) => {
-            // What has gone from a module since is told of it as well.
+            // A module whose problems are solved is reported as well, with an empty list.
             for module in program.files() {
                 found.entry(module).or_default();
             }
@@ -64,7 +64,8 @@ fn of_script(path: &Path, text: &str, found: &mut Found) {
     }
 }
 
-/// A module has no declaration: its syntax is looked at as it is, and the rest as the scripts that import it see it on the disk.
+/// A module has no declaration: the syntax of its open text is checked, and the rest as the scripts that import it
+/// see it on the disk.
 fn of_module(document: &Document, found: &mut Found) {
     if let Err(ScriptError::Load(problems)) =
         crate::script::format::format(&document.path, &document.text)

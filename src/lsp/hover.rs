@@ -1,4 +1,4 @@
-//! What is said of a name, and of the arguments of a call.
+//! The description of a name, and of the arguments of a call.
 
 use super::document::Document;
 use super::infer::Infer;
@@ -18,7 +18,7 @@ pub(super) fn markdown(value: String) -> MarkupContent {
     MarkupContent { kind: MarkupKind::Markdown, value }
 }
 
-/// What is said of the name at a byte.
+/// The description of the name at a byte.
 pub(super) fn hover(document: &Document, offset: usize, sample: &Sample) -> Option<Hover> {
     let names = Names::of(&document.text);
     let at = names.at(offset)?;

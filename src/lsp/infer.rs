@@ -1,4 +1,4 @@
-//! What the value of an expression is, as far as the tokens tell.
+//! The type of an expression, as far as the tokens tell it.
 
 use super::names::Names;
 use super::types::{Type, Types, accepts, given, named};

@@ -7,7 +7,7 @@ use crate::script::Callback;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
-/// What a name at a place stands for.
+/// The thing that a name at a place refers to.
 #[derive(Clone, Debug)]
 pub(super) enum Target {
     /// A variable or a module's name, by the token that defines it.
@@ -51,7 +51,7 @@ pub(super) fn modules<'a>(names: &Names<'a>, script: &Path) -> Vec<(&'a str, Pat
         .collect()
 }
 
-/// What the name at a token stands for.
+/// The thing that the name at a token refers to.
 pub(super) fn target(names: &Names<'_>, path: &Path, at: usize) -> Option<Target> {
     let token = names.tokens.get(at)?;
     let name = token.text;

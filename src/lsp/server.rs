@@ -1,7 +1,7 @@
-//! The server: one thread reads, one answers, in the order of what was asked.
+//! The server: one thread reads, and one answers in the order of the requests.
 //!
-//! Texts are checked when nothing else waits, so that fast typing costs one check. A request that is cancelled while it waits
-//! is answered as cancelled. A mistake of ours in one answer is told as the error of that request.
+//! Texts are checked when nothing else waits, so that fast typing costs one check. A request that is cancelled while
+//! it waits is answered as cancelled. A panic in an answer becomes the error of that request.
 
 use super::document::Document;
 use super::sample::{Sample, named_in};
@@ -49,7 +49,7 @@ pub fn serve(mut input: impl BufRead + Send + 'static, output: impl Write) -> io
                 && let Some(id) = cancelled_id(notice)
             {
                 let mut waiting = waiting.lock().unwrap_or_else(PoisonError::into_inner);
-                // What was answered before its cancellation came is cancelled for nothing.
+                // A cancellation that comes after the answer has no effect.
                 if waiting.len() >= CANCELLED {
                     waiting.clear();
                 }
@@ -140,7 +140,7 @@ impl<W: Write> Server<W> {
         message.into().write(&mut self.output)
     }
 
-    /// Tells of bytes that are no message; nobody knows which request they were.
+    /// Reports bytes that are not a message; the request is unknown.
     fn broken(&mut self, why: &str) -> io::Result<()> {
         let code = ErrorCode::ParseError as i32;
         let answer = json!({"jsonrpc": "2.0", "id": null, "error": {"code": code, "message": why}});
@@ -269,7 +269,7 @@ impl<W: Write> Server<W> {
                     self.publish(&path, &[])?;
                 }
             }
-            // What a module is, its scripts learn from the disk.
+            // Scripts read their modules from the disk.
             notices::DidSaveTextDocument::METHOD | notices::DidChangeWatchedFiles::METHOD => {
                 self.unchecked.extend(self.texts.open.keys().cloned());
             }

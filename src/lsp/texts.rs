@@ -1,4 +1,4 @@
-//! The open texts, and what names stand for over files: definitions, uses, other names.
+//! The open texts, and names across files: definitions, uses, renaming.
 
 use super::diagnostics;
 use super::document::{Document, same_file};

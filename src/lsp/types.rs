@@ -1,4 +1,4 @@
-//! What a value is.
+//! The types of values.
 
 use crate::script::Callback;
 use std::collections::BTreeMap;
@@ -10,7 +10,7 @@ pub(super) enum Type {
     Map(BTreeMap<String, Types>),
 }
 
-/// What a value may be; nothing is known if there is none.
+/// The types that a value may have; none if nothing is known.
 pub(super) type Types = Vec<Type>;
 
 /// One type.

@@ -1,6 +1,6 @@
 //! Messages on a stream: headers, an empty line, JSON.
 //!
-//! Bytes that are no message are told and passed by, up to the next header that makes sense.
+//! Bytes that are not a message are reported and skipped, up to the next valid header.
 
 use lsp_server::Message;
 use std::io::{self, BufRead, Read};
@@ -34,7 +34,7 @@ pub(super) fn read(input: &mut impl BufRead) -> io::Result<Option<Incoming>> {
                 _ => return Ok(Some(Incoming::Broken(format!("Content-Length is '{text}'")))),
             }
         }
-        // What is no header is passed by.
+        // Lines that are not a header are skipped.
         if line.is_empty() && length.is_some() {
             break;
         }

@@ -1,7 +1,7 @@
 //! Waiting for connections on several sockets at once.
 //!
-//! The wait is a `poll` of the sockets and of a pipe; closing the other end of the pipe ends it. So it
-//! ends also when nobody can connect any more, because a socket file is gone.
+//! The wait is a `poll` of the sockets and of a pipe; closing the other end of the pipe ends it. So it also ends when
+//! no client can connect any more, because a socket file was removed.
 
 use super::SocketFile;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -29,7 +29,7 @@ impl Stopper {
     }
 }
 
-/// What a wait gave.
+/// The result of a wait.
 #[derive(Debug)]
 pub enum Accepted {
     /// Connections, and failures to take one, with the number of the socket in the slice.

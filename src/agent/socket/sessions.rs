@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-/// The stack of a session: scripts call each other deep.
+/// The stack of a session, which is large because calls of scripts can be nested deep.
 pub const STACK: usize = 256 << 20;
 
 /// The sessions that run, each in its own thread.
@@ -16,7 +16,7 @@ pub struct Sessions(Arc<Shared>);
 #[derive(Debug, Default)]
 struct Shared {
     controls: Mutex<Vec<(usize, Control)>>,
-    /// Told whenever a session has ended.
+    /// Notified whenever a session has ended.
     ended: Condvar,
     number: AtomicUsize,
     stopping: AtomicBool,
@@ -28,7 +28,7 @@ impl Sessions {
         self.lock().len()
     }
 
-    /// Runs a session in a thread of its own. Whatever happens in it, the others go on.
+    /// Runs a session in a thread of its own. Whatever happens in it, the other sessions continue.
     ///
     /// # Errors
     /// No more threads can be started.

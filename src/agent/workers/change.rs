@@ -40,7 +40,7 @@ impl<L: Lead, R: Fn(usize) -> L + Clone + Send + 'static> Crew<L, R> {
         Ok(())
     }
 
-    /// Where one worker went back to the version before, all others do.
+    /// If one worker went back to the previous version, all others do the same.
     pub(super) fn go_back(&mut self) -> Result<(), AgentError> {
         let back: Vec<bool> = self.workers.iter().map(Worker::take_back).collect();
         if !back.contains(&true) {
@@ -51,7 +51,7 @@ impl<L: Lead, R: Fn(usize) -> L + Clone + Send + 'static> Crew<L, R> {
             worker.ask(Question::GoBack)?;
         }
         let answers = self.workers.iter().map(Worker::answer).collect::<Result<Vec<_>, _>>();
-        // They went back with it, and need not be asked again.
+        // They have gone back too, and need not be asked again.
         for worker in &self.workers {
             let _ = worker.take_back();
         }
@@ -62,7 +62,7 @@ impl<L: Lead, R: Fn(usize) -> L + Clone + Send + 'static> Crew<L, R> {
     }
 }
 
-/// What is done about a changed program.
+/// The decision about a changed program.
 enum Verdict {
     Take(String, usize),
     /// Nothing, with a line for the log if there is something to say.

@@ -111,7 +111,7 @@ impl<L: Lead, R: Fn(usize) -> L + Clone + Send + 'static> Crew<L, R> {
                 self.workers.iter().zip(parts).try_for_each(|(w, part)| w.ask(restore(part)))?;
                 self.workers.iter().collect()
             }
-            // One says what is wrong with it, or starts fresh as all others are.
+            // One worker reports what is wrong with it, or starts fresh like all others.
             None => {
                 self.workers[0].ask(restore(snapshot))?;
                 vec![&self.workers[0]]

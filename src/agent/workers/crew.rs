@@ -21,11 +21,11 @@ pub(super) struct Crew<L: Lead, R> {
     pub(super) router: Router,
     /// Messages that were handed to workers.
     frames: u64,
-    /// Groups that are to be forgotten; empty between two messages.
+    /// Groups that must be removed; empty between two messages.
     gone: Vec<Vec<u8>>,
     pub(super) channel: Channel,
     pub(super) options: AgentOptions,
-    /// What workers counted, once they have ended.
+    /// The counts of the workers, once they have ended.
     pub(super) ended: Counts,
 }
 
@@ -72,7 +72,7 @@ impl<L: Lead, R: Fn(usize) -> L + Clone + Send + 'static> Crew<L, R> {
         Ok(())
     }
 
-    /// Keeps account of groups that are forgotten, and tells their workers.
+    /// Determines which groups are removed, and notifies their workers.
     fn note_arrival(&mut self, kind: Kind, group: &[u8], time: i64) -> Result<(), AgentError> {
         let arrival = match kind {
             Kind::Point if self.router.in_batch() => Arrival::BatchPoint,
@@ -129,7 +129,7 @@ impl<L: Lead, R: Fn(usize) -> L + Clone + Send + 'static> Crew<L, R> {
         for place in 0..self.workers.len() {
             if self.router.has(place) {
                 let chunk = self.router.take(place, None);
-                // A worker whose thread is gone says so when it is asked.
+                // A worker whose thread has ended reports it when it is asked.
                 let _ = self.workers[place].chunk(chunk);
             }
         }
@@ -229,7 +229,7 @@ impl<L: Lead, R: Fn(usize) -> L + Clone + Send + 'static> Conversation for Crew<
 
     fn fail(&mut self, error: &AgentError) {
         self.drain();
-        // A failure that comes only now was before the one that ends the session.
+        // A failure that is reported only now came before the one that ends the session.
         let failures = self.workers.iter_mut().filter_map(Worker::take_failure);
         let first = failures.min_by_key(|(frame, _)| *frame);
         self.lead.fail(first.as_ref().map_or(error, |(_, error)| error));

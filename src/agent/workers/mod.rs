@@ -4,11 +4,11 @@
 //! This thread reads. It looks at the group of each message only (`route.rs`), appends the message to the
 //! chunk of the worker that has the group, and hands chunks over through bounded channels. What the
 //! daemon asks for all groups (a snapshot, a restore, options), and what other threads ask for (a report, a
-//! new version), is put to all workers at one place of the stream: each answers after the data before it,
-//! and nothing goes on before all have answered. Only bytes and reports cross threads.
+//! new version), is asked of all workers at one place of the stream: each answers after the data before that place,
+//! and nothing continues before all have answered. Only bytes and reports cross threads.
 //!
-//! The [`Lead`] is one more handler, on this thread. It takes no data: it knows the declaration and the
-//! options, takes snapshots apart and puts them together, and keeps account of groups that are forgotten.
+//! The [`Lead`] is one more handler, on this thread. It takes no data: it knows the declaration and the options,
+//! splits and merges snapshots, and determines which groups are removed.
 
 mod change;
 mod common;
@@ -26,7 +26,7 @@ use std::io::{Read, Write};
 /// Sessions are spread over so many workers at most.
 pub const MOST: usize = crate::protocol::owners::MOST_WORKERS;
 
-/// What became of a changed program that a handler has tried.
+/// The result of trying a changed program.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Trial {
     /// It is the version that runs.
@@ -37,19 +37,19 @@ pub enum Trial {
     Refused(String),
 }
 
-/// A handler whose groups are some of all. Besides what a [`Handler`] does it takes part in what
-/// is done by all workers or by none.
+/// A handler for some of the groups. In addition to the work of a [`Handler`] it takes part in changes that all
+/// workers make, or none.
 pub trait Member: Handler {
-    /// What an operator wants to know of one worker.
+    /// The status of one worker, for operators.
     type Report: Send + 'static;
 
     /// The version of the program that runs.
     fn version(&self) -> String;
 
-    /// What an operator wants to know.
+    /// The status, for operators.
     fn part(&self) -> Self::Report;
 
-    /// Forgets a group; nothing if it is not there. Points that were kept back have been handled.
+    /// Removes a group, if it exists. Points that were collected have been handled before.
     fn forget(&mut self, group: &[u8]);
 
     /// Tries the changed program, and keeps it at hand.
@@ -61,7 +61,7 @@ pub trait Member: Handler {
     /// True once after the program went back to the version before it.
     fn went_back(&mut self) -> bool;
 
-    /// Goes back to the version before, since another worker did.
+    /// Goes back to the previous version, because another worker did.
     fn go_back(&mut self);
 }
 
@@ -110,10 +110,10 @@ pub trait Lead: Member {
     /// True if states are kept at the end of the input.
     fn keeps_end(&self) -> bool;
 
-    /// True if groups are forgotten, so that [`Lead::arrive`] must be asked.
+    /// True if groups can be removed, so that [`Lead::arrive`] must be called.
     fn forgets(&self) -> bool;
 
-    /// Notes data of a group, and adds the groups that are forgotten for it.
+    /// Notes data of a group, and adds the groups that are removed because of it.
     fn arrive(&mut self, arrival: Arrival, group: &[u8], time: i64, gone: &mut Vec<Vec<u8>>);
 
     /// True once after the program has changed.

@@ -14,7 +14,7 @@ use std::sync::Arc;
 /// case before.
 const FULL: usize = 256 * 1024;
 
-/// Marks an entry of a chunk that is a group to be forgotten.
+/// Marks an entry of a chunk that is a group to be removed.
 const FORGET: u64 = 1 << 63;
 
 /// What a message is, for its way.
@@ -37,7 +37,7 @@ pub(super) fn group_of_point(frame: &[u8]) -> Option<(&[u8], i64)> {
 pub(super) enum Entry<'c> {
     /// A message, with its number in the stream.
     Frame(u64, &'c [u8]),
-    /// A group that is to be forgotten.
+    /// A group that must be removed.
     Forget(&'c [u8]),
 }
 
@@ -89,7 +89,7 @@ impl Chunk {
     }
 }
 
-/// Which worker has which groups, and what waits to be handed over.
+/// The assignment of groups to workers, and the messages that wait to be handed over.
 #[derive(Debug)]
 pub(super) struct Router {
     owners: Owners,

@@ -15,7 +15,7 @@ use std::thread::JoinHandle;
 /// Chunks that may wait for a worker. The reader waits when there are more.
 const WAITING: usize = 4;
 
-/// What a worker is asked, after the data before it.
+/// A question to a worker, which it answers after the data before it.
 #[derive(Clone, Debug)]
 pub(super) enum Question {
     /// A request of the daemon that is answered with a response.
@@ -30,7 +30,7 @@ pub(super) enum Question {
     Close,
 }
 
-/// What a worker answers.
+/// An answer of a worker.
 #[derive(Debug)]
 pub(super) enum Answer<R> {
     /// Responses.
@@ -45,13 +45,13 @@ enum Order {
     Question(Question),
 }
 
-/// What a worker and the reader both look at.
+/// The state that a worker shares with the reader.
 #[derive(Debug, Default)]
 struct Shared {
     failed: AtomicBool,
     /// The number of the message that failed, and why.
     failure: Mutex<Option<(u64, AgentError)>>,
-    /// The program went back to the version before.
+    /// The program has gone back to the previous version.
     back: AtomicBool,
 }
 
@@ -164,7 +164,7 @@ impl<R> Worker<R> {
         self.shared.failure.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 
-    /// True once after the worker's program went back to the version before.
+    /// True once after the worker's program has gone back to the previous version.
     pub(super) fn take_back(&self) -> bool {
         self.shared.back.swap(false, Ordering::AcqRel)
     }
@@ -229,7 +229,7 @@ impl<M: Member> Desk<M> {
         }
     }
 
-    /// Nothing more is at hand: everything that came is handled and written.
+    /// Handles and writes everything that has come, because no more messages wait.
     fn rest(&mut self) {
         let settled = self.watched(Session::ready);
         self.settle(u64::MAX, settled);
@@ -256,8 +256,8 @@ impl<M: Member> Desk<M> {
         }
     }
 
-    /// Moves the output to the channel, but not in the middle of a batch: what other workers write
-    /// must not come between.
+    /// Moves the output to the channel, but not in the middle of a batch: output of other workers must not come
+    /// between.
     #[inline]
     fn hand_over(&mut self) -> Result<(), AgentError> {
         let output = self.session.output();
@@ -303,7 +303,7 @@ impl<M: Member> Desk<M> {
         if self.dead {
             return;
         }
-        // What was kept back before it is handled, as a session on one thread does.
+        // Points that were collected before it are handled first, as in a session on one thread.
         let _ = self.watched(Session::ready);
         self.dead = true;
         let mut failure = self.shared.failure.lock().unwrap_or_else(PoisonError::into_inner);

@@ -1,11 +1,11 @@
-//! What a case expects, as its file says it.
+//! The expectations of a case, as in its file.
 
 use crate::replay::source::recipe::{Length, Moment};
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-/// What must come out of a case. What is not said is not looked at.
+/// The expected results of a case. Only what is given is compared.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Expectations {
@@ -21,9 +21,9 @@ pub struct Expectations {
     pub output: Option<ExpectedOutput>,
     /// How far doubles may be off, relative to their size; default: 1e-9.
     pub tolerance: Option<f64>,
-    /// What the error says that the run ends with.
+    /// A part of the error with which the run ends.
     pub error: Option<String>,
-    /// The states of groups at the end, as far as they are said.
+    /// The states of groups at the end, as far as they are given.
     pub state: Option<BTreeMap<String, toml::Value>>,
     /// Texts that lines of the log hold.
     pub log: Option<OneOrMany>,
@@ -51,7 +51,7 @@ impl OneOrMany {
     }
 }
 
-/// An event of an alert; what is not said is not looked at.
+/// An event of an alert; only what is given is compared.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ExpectedAlert {
@@ -68,7 +68,7 @@ pub struct ExpectedAlert {
     pub values: BTreeMap<String, toml::Value>,
 }
 
-/// The points that must come out.
+/// The expected points.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(
     untagged,
@@ -77,11 +77,11 @@ pub struct ExpectedAlert {
 pub enum ExpectedOutput {
     /// A file with an object on each line, as `replay --format json` writes it.
     Golden(PathBuf),
-    /// All points in order, as far as they are said.
+    /// All points in order, as far as they are given.
     Points(Vec<ExpectedPoint>),
 }
 
-/// A point that must come out; what is not said is not looked at.
+/// An expected point; only what is given is compared.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ExpectedPoint {

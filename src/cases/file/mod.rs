@@ -51,7 +51,7 @@ pub enum CaseFileError {
     /// It is not in the form of test cases.
     #[error(transparent)]
     Form(#[from] ConfigError),
-    /// It says what cannot be.
+    /// Its content is not valid.
     #[error("{path}:{line}: {message}")]
     Unfit {
         /// The file.
@@ -67,7 +67,7 @@ pub enum CaseFileError {
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Case {
-    /// What a user sees.
+    /// The name.
     pub name: String,
     /// The script, if it is not that of the file.
     pub script: Option<PathBuf>,
@@ -75,7 +75,7 @@ pub struct Case {
     pub set: BTreeMap<String, Setting>,
     /// The variables of a TICKscript.
     pub var: BTreeMap<String, Setting>,
-    /// How many replicas autoscale nodes of a TICKscript find at the beginning.
+    /// The numbers of replicas at the beginning, for autoscale nodes of a TICKscript.
     pub replicas: BTreeMap<String, i64>,
     /// The task's id, for a TICKscript.
     pub task: Option<String>,
@@ -95,9 +95,9 @@ pub struct Case {
     pub group_by: Vec<String>,
     /// The length of windows.
     pub period: Option<Length>,
-    /// The pace of windows.
+    /// The time between two windows.
     pub every: Option<Length>,
-    /// Whether windows end at multiples of their pace.
+    /// Whether windows end at multiples of `every`.
     pub align: bool,
     /// Files of data.
     pub data: Files,
@@ -113,7 +113,7 @@ pub struct Case {
     pub field_columns: Vec<String>,
     /// The columns of CSV that become tags.
     pub tag_columns: Vec<String>,
-    /// What must come out.
+    /// The expected results.
     pub expect: Expectations,
     /// The line of the file that it stands on.
     #[serde(skip)]
