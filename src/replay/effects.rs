@@ -1,5 +1,5 @@
-//! What a graph does, as lines for people and programs, as files, as points of a database, and as a
-//! record to be judged.
+//! The effects of a graph, as lines for people and programs, as files, as points of a database, and as a record to be
+//! judged.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -28,11 +28,11 @@ pub struct Show {
     pub points: Option<Format>,
     /// Whether the events of alerts are shown.
     pub alerts: bool,
-    /// Whether points have a place of their own, and are not among the alerts.
+    /// Whether points are written to a place of their own, and not among the alerts.
     pub apart: bool,
     /// Whether the rows and levels are recorded, to be judged.
     pub record: bool,
-    /// How what happens is traced, to be drawn.
+    /// How the replay is traced, to be drawn.
     pub trace: Option<TraceSettings>,
     /// Whether the output is kept, to be compared.
     pub outcome: bool,
@@ -41,7 +41,7 @@ pub struct Show {
 /// The place of an alert or output node: its variant, and its use of the script.
 #[derive(Clone, Debug, Default)]
 pub struct Place {
-    /// Tells several variants apart; may be empty.
+    /// The label that tells several variants apart; may be empty.
     pub label: String,
     /// The number of the variant among those of the graph.
     pub variant: usize,
@@ -69,21 +69,21 @@ pub struct Effects {
     pub points: Lines,
     /// What is judged, with the number of each variant among all.
     pub record: Option<(Record, Vec<usize>)>,
-    /// What nodes could not do: the node and the error, with how often it occurred.
+    /// Errors of nodes: the node and the error, with how often it occurred.
     pub diagnosed: BTreeMap<(String, String), u64>,
     /// Where points of `|influxDBOut()` are written to.
     pub database: Option<PointWriter>,
     /// The directory for what a TICKscript writes.
     pub files: Option<Files>,
-    /// What is traced.
+    /// The tracer.
     pub(super) trace: Option<Tracer>,
-    /// What is kept to be compared.
+    /// The recorder of the outcome that is compared.
     pub(super) recorder: Option<Recorder>,
-    /// Who looks in place of a reader of lines.
+    /// The observer that gets the effects instead of printed lines.
     pub audience: Option<Box<dyn Audience>>,
     summary: Summary,
     show: Show,
-    /// Whether the graph is a TICKscript's, whose alerts say their message.
+    /// Whether the graph is that of a TICKscript, whose alerts have messages.
     task: bool,
     /// Alert and output nodes; of a TICKscript, one for all.
     places: BTreeMap<usize, Place>,
@@ -129,7 +129,7 @@ impl Effects {
         }
     }
 
-    /// Returns what tells a TICKscript's variant from others; may be empty.
+    /// Returns the label that tells a TICKscript's variant from others; may be empty.
     pub fn label(&self) -> &str {
         &self.all.label
     }
@@ -140,8 +140,7 @@ impl Effects {
         Summary { database, ..self.summary.clone() }
     }
 
-    /// Looks into a graph at these places; of several graphs that take the same data, the first keeps the
-    /// input.
+    /// Observes a graph at these places; if several graphs take the same data, the first keeps the input.
     pub(super) fn look_into(&mut self, taps: Option<Taps>, first: bool) {
         let Some(taps) = taps else { return };
         self.recorder = self.show.outcome.then(|| Recorder::new(taps.clone()));

@@ -7,7 +7,7 @@ use crate::replay::state::RunState;
 use crate::replay::summary::Summary;
 use crate::tick::{Graph, Resumed};
 
-/// A graph and what becomes of its effects.
+/// A graph and the receiver of its effects.
 pub struct Run {
     /// The graph.
     pub graph: Graph,
@@ -33,7 +33,7 @@ impl Engine {
         Self { runs, any_query, unfit: None, spare: Point::default() }
     }
 
-    /// Hands a point over, which may be taken out of its place.
+    /// Hands over a point, which may be moved out.
     ///
     /// # Errors
     /// What ends the replay.
@@ -83,7 +83,7 @@ impl Engine {
         Ok(())
     }
 
-    /// Settles what waits: a chunk of the data has been handed over.
+    /// Handles points that were collected, because a chunk of the data has been handed over.
     ///
     /// # Errors
     /// What ends the replay.
@@ -139,7 +139,7 @@ impl Engine {
     /// Returns a snapshot of each function, by the name of its node.
     ///
     /// # Errors
-    /// A function that cannot say its state.
+    /// A function that cannot give its state.
     pub fn snapshots(&mut self) -> Result<Vec<(String, Vec<u8>)>, ReplayError> {
         let mut all = Vec::new();
         for run in &mut self.runs {
@@ -151,7 +151,7 @@ impl Engine {
     /// Returns the state of each graph.
     ///
     /// # Errors
-    /// A function that cannot say its state.
+    /// A function that cannot give its state.
     pub fn states(&mut self) -> Result<Vec<RunState>, ReplayError> {
         let of = |Run { graph, effects }: &mut Run| {
             let nodes = graph.states(effects)?;
@@ -160,7 +160,7 @@ impl Engine {
         self.runs.iter_mut().map(of).collect()
     }
 
-    /// Gives each graph the state of its variant; returns what became of them.
+    /// Gives each graph the state of its variant; returns how much of each could be used.
     ///
     /// # Errors
     /// A state that is damaged, or that a function refuses.
@@ -180,7 +180,7 @@ impl Engine {
         Ok(resumed)
     }
 
-    /// Takes a state apart into so many, as `owner` says for a group.
+    /// Splits a state into several, as `owner` says for each group.
     ///
     /// # Errors
     /// A function whose groups cannot be told apart.
@@ -205,7 +205,7 @@ impl Engine {
         Ok(split)
     }
 
-    /// Takes a snapshot of the only function apart; `None` if there is none or several, or it cannot be read.
+    /// Splits a snapshot of the only function; `None` if there is none or several, or it cannot be read.
     ///
     /// # Errors
     /// A function whose groups cannot be told apart.
@@ -221,7 +221,7 @@ impl Engine {
         }
     }
 
-    /// Puts the states of several engines of the same task together, which have all begun with the `base`.
+    /// Merges the states of several engines of the same task, which have all begun with the `base`.
     ///
     /// # Errors
     /// States that cannot be put together.

@@ -18,7 +18,7 @@ pub struct Files {
     /// The files that the replay reads, which are not written.
     reads: Vec<PathBuf>,
     open: BTreeMap<PathBuf, BufWriter<File>>,
-    /// Files that are there are gone on with, and not replaced.
+    /// Whether existing files are appended to, and not replaced.
     pub(super) appends: bool,
 }
 

@@ -5,7 +5,7 @@
 use std::io::Write;
 
 /// Where a line belongs: the item of the data, and within it the use of a script, in the order of the
-/// uses. One use may handle an item at once and another later, by the chunk.
+/// uses. One use may handle an item at once, and another later with the whole chunk.
 pub type Turn = (u64, usize);
 
 /// Lines of one engine.
@@ -54,7 +54,7 @@ impl Lines {
         *self = kept;
     }
 
-    /// The lines by turn, those of one turn in the order in which they were written.
+    /// The lines in the order of the data; lines of the same item and use keep the order in which they were written.
     fn pieces(&self) -> impl Iterator<Item = (Turn, &str)> {
         let mut start = 0;
         self.ends.iter().map(move |(turn, end)| {
@@ -69,7 +69,7 @@ impl Lines {
 /// turn come in the order of the engines.
 ///
 /// # Errors
-/// An output that takes no more.
+/// An output that cannot be written.
 pub fn write_all(engines: &mut [&mut Lines], out: &mut dyn Write) -> std::io::Result<()> {
     let mut busy = engines.iter().filter(|lines| !lines.ends.is_empty());
     let written = match (busy.next(), busy.next()) {
@@ -86,7 +86,7 @@ pub fn write_all(engines: &mut [&mut Lines], out: &mut dyn Write) -> std::io::Re
     written
 }
 
-/// Writes lines that are in order already: again and again those of the engine whose turn is first.
+/// Writes lines that are already in order, always those of the engine whose next line is first.
 fn merge(engines: &[&mut Lines], out: &mut dyn Write) -> std::io::Result<()> {
     let mut queues: Vec<_> = engines.iter().map(|lines| lines.pieces().peekable()).collect();
     loop {

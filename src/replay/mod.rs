@@ -1,12 +1,11 @@
 //! Plays recorded data through a script or a TICKscript, without a daemon.
 //!
-//! A [`source`] reads data. A [`task`] says what is run: a TICKscript, or a plain script with what
-//! stands around it; both become a graph of `crate::tick`. An [`engine`] is made of it; the [`player`]
-//! hands the data to engines, on several threads if there are several variants. The functions of a graph are run by
-//! [`udfs`], and its [`effects`] become lines ([`format`], [`lines`]), [`files`], points of a database
-//! and a record that [`quality`] judges. Everything is streamed; nothing is held but the open windows.
-//! Data may also come from a database ([`influxdb`]) or arrive live ([`listen`], [`execd`]), and be kept
-//! ([`save`]).
+//! A [`source`] reads data. A [`task`] is what is run: a TICKscript, or a plain script with its groups, windows and
+//! alerts; both become a graph of `crate::tick`. An [`engine`] is made of it; the [`player`] hands the data to
+//! engines, on several threads if there are several variants. The functions of a graph are run by [`udfs`], and its
+//! [`effects`] become lines ([`format`], [`lines`]), [`files`], points of a database and a record that [`quality`]
+//! judges. Everything is streamed; only open windows are held in memory. Data may also come from a database
+//! ([`influxdb`]) or arrive live ([`listen`], [`execd`]), and be kept ([`save`]).
 
 pub mod effects;
 pub mod engine;
@@ -71,13 +70,13 @@ pub enum ReplayError {
     /// The UDF reported an error.
     #[error("{0}")]
     Udf(String),
-    /// What was asked for cannot work; the command line answers with exit code 2.
+    /// Wrong usage; the command line answers with exit code 2.
     #[error("{0}")]
     Usage(String),
     /// A script or an expression fails.
     #[error(transparent)]
     Script(#[from] crate::script::ScriptError),
-    /// An alert's condition is no expression.
+    /// The condition of an alert is not a valid expression.
     #[error("--{level}: {source}")]
     Condition {
         /// The level.
@@ -91,7 +90,7 @@ pub enum ReplayError {
     /// A TICKscript is wrong, or cannot take the data.
     #[error(transparent)]
     Tick(crate::tick::TickError),
-    /// A database does not do what it is asked.
+    /// A request to a database has failed.
     #[error(transparent)]
     Influx(#[from] influxdb::InfluxError),
     /// The port cannot be listened on.

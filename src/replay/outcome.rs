@@ -1,5 +1,5 @@
-//! What came out of a replay, kept to be compared: each change of an alert's level, and each value of the
-//! output. It can be written into a file and read by another process.
+//! The outcome of a replay, kept for comparison: each change of an alert's level, and each value of the output. It
+//! can be written into a file and read by another process.
 
 use super::trace::Taps;
 use crate::protocol::{FieldValue, Point};
@@ -15,16 +15,16 @@ use std::path::Path;
 /// Values that are kept, some 40 bytes each; those beyond are counted.
 const MOST: usize = 4_000_000;
 
-/// What came out of a replay.
+/// The outcome of a replay.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Outcome {
     /// Changes of levels, in the order in which they came.
     pub steps: Vec<Step>,
-    /// What the values are values of.
+    /// The series of the values.
     pub series: Vec<Series>,
     /// The values, in the order in which they came.
     pub values: Vec<Value>,
-    /// Values that there was no room for.
+    /// The number of values that were not kept, because there were too many.
     pub left_out: u64,
 }
 
@@ -61,11 +61,11 @@ pub struct Value {
     pub series: u32,
     /// The time in nanoseconds.
     pub time: i64,
-    /// What it is.
+    /// The value.
     pub cell: Cell,
 }
 
-/// What a value is.
+/// A value.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub enum Cell {
     /// A double.
@@ -128,7 +128,7 @@ impl Outcome {
         postcard::from_bytes(&std::fs::read(path)?).map_err(std::io::Error::other)
     }
 
-    /// Adds what other parts of the task did with the same data.
+    /// Adds the outcome of other parts of the task on the same data.
     pub(super) fn add(&mut self, other: Self) {
         let first = self.series.len() as u32;
         self.steps.extend(other.steps);
@@ -160,7 +160,7 @@ impl Recorder {
         Self { taps, outcome: Outcome::default(), places: HashMap::default() }
     }
 
-    /// Takes what reaches an output node; false if the node is none of those that are looked into.
+    /// Takes a message that reaches an output node; false if the node is not observed.
     pub(super) fn take(&mut self, node: usize, message: &Message) -> bool {
         let Some((tap, is_input)) = self.taps.place(node) else { return false };
         if is_input {

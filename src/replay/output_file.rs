@@ -1,9 +1,8 @@
 //! A file that a replay writes, which appears once the replay has succeeded.
 //!
-//! Output is collected in a temporary file beside the one that was asked for and renamed over it by
-//! [`OutputFile::keep`], so that a run that fails leaves an earlier file as it was. Devices and pipes
-//! (`/dev/null`, a FIFO) are written as they are. The temporary file of a run that was killed stays; the
-//! next run that writes the same file removes it.
+//! Output is collected in a temporary file beside the requested one, and [`OutputFile::keep`] renames it, so that a
+//! run that fails leaves an earlier file unchanged. Devices and pipes (`/dev/null`, a FIFO) are written directly. The
+//! temporary file of a run that was killed stays; the next run that writes the same file removes it.
 
 use crate::replay::parquet::{self, is_parquet};
 use std::ffi::{OsStr, OsString};
@@ -98,7 +97,7 @@ impl OutputFile {
                 .permissions(Permissions::from_mode(mode))
                 .tempfile_in(folder)
                 .map_err(failed)?;
-            // Held as long as the process lives, so that no other run takes the file for a stale one.
+            // Held as long as the process lives, so that no other run treats the file as stale.
             let _ = file.as_file().try_lock();
             Ok(BufWriter::with_capacity(1 << 16, file))
         };
@@ -193,7 +192,7 @@ fn remove_stale(folder: &Path, prefix: &OsStr) {
         }
         let Ok(file) = File::options().write(true).open(entry.path()) else { continue };
         if file.try_lock().is_ok() {
-            // Best effort: what cannot be removed is in nobody's way.
+            // A file that cannot be removed does no harm.
             let _ = std::fs::remove_file(entry.path());
         }
     }

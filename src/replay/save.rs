@@ -1,4 +1,4 @@
-//! What a source gave, kept as a recording that the daemon can read: `.srpl` for points, `.brpl` for
+//! Saves the data of a source as a recording that the daemon can read: `.srpl` for points, `.brpl` for
 //! batches.
 
 use super::ReplayError;
@@ -185,14 +185,14 @@ fn data(path: &Path, message: String) -> ReplayError {
     ReplayError::Data { path: path.into(), line: None, message }
 }
 
-/// A source whose items are recorded as they go by.
+/// A source whose items are recorded as they are read.
 pub struct Saved<'s> {
     source: Box<dyn Source + 's>,
     recorder: Option<RecordingWriter>,
 }
 
 impl<'s> Saved<'s> {
-    /// Records what a source gives.
+    /// Records the data of a source.
     pub fn new(source: Box<dyn Source + 's>, recorder: RecordingWriter) -> Self {
         Self { source, recorder: Some(recorder) }
     }

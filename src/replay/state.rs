@@ -1,8 +1,8 @@
-//! The state of a replay in a file, so that another replay goes on where this one was left: what the
-//! functions of the task remember, as snapshots, and what its nodes do.
+//! The state of a replay in a file, from which another replay continues: the snapshots of the task's functions, and
+//! what its nodes remember.
 //!
 //! A file is `RUDT`, a version byte, a CRC-32 of the rest, and a [`TaskState`] in postcard's form. A
-//! snapshot of one function, as the daemon and `--state-dir` keep it, is also taken.
+//! snapshot of one function, as the daemon and `--state-dir` keep it, can be read too.
 
 use crate::replay::output_file::{OutputFile, OutputFileError};
 use crate::tick::{NodeState, Resumed};
@@ -185,7 +185,7 @@ impl TaskState {
         Err(StateError::OtherTask { path, task, why })
     }
 
-    /// Judges what became of the state: refuses that of another task, and changed nodes where the
+    /// Checks how much of the state could be used: refuses that of another task, and changed nodes if the
     /// configuration refuses them.
     ///
     /// # Errors
@@ -218,12 +218,13 @@ impl TaskState {
 /// Whose state it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Whose {
-    /// That of the task as it was, however much has changed; what starts fresh is told unless this is a trial.
+    /// The state of the same task, however much has changed; nodes that start fresh are reported unless this is a
+    /// trial.
     Its {
-        /// The task is only tried out.
+        /// The task is only tried.
         trial: bool,
     },
-    /// One that fits in nothing is that of another task.
+    /// A state of which nothing fits is that of another task.
     Unknown,
 }
 

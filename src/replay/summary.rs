@@ -1,14 +1,14 @@
-//! What a replay did, in a line.
+//! The summary of a replay, in one line.
 
 use std::fmt;
 use std::time::Duration;
 
-/// What a replay did.
+/// The summary of a replay.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Summary {
     /// Points read, those of batches included.
     pub points_in: u64,
-    /// Points that no `|from()` of the task wanted.
+    /// Points that no `|from()` of the task selected.
     pub passed_by: u64,
     /// Batches given to the first function.
     pub batches_in: u64,
@@ -20,7 +20,7 @@ pub struct Summary {
     pub alerts: u64,
     /// Points that `|influxDBOut()` wrote to files or to standard output.
     pub points_written: u64,
-    /// Points that a database took, and points that it did not take.
+    /// Points that a database has stored, and points that it has refused.
     pub database: Option<(u64, u64)>,
     /// Lines of alert logs that were left out because no directory is given for them.
     pub lines_unlogged: u64,
@@ -31,7 +31,7 @@ pub struct Summary {
 }
 
 impl Summary {
-    /// Adds what another engine did with the same data.
+    /// Adds the counts of another engine on the same data.
     pub fn add(&mut self, other: &Self) {
         self.points_out += other.points_out;
         self.batches_out += other.batches_out;

@@ -1,5 +1,5 @@
 //! Times as people and programs write them: RFC 3339 and its relatives, dates, numbers since the
-//! epoch. Where no zone is said, it is UTC.
+//! epoch. Without a time zone, it is UTC.
 
 use crate::protocol::line::Precision;
 use crate::protocol::time::read_utc;
@@ -63,7 +63,8 @@ fn epoch(text: &str, number: f64, unit: Unit) -> Option<i64> {
     (ns.abs() < i64::MAX as f64).then_some(ns.round() as i64)
 }
 
-/// Returns the unit that a number is a likely time in: seconds until the year 5138, then milliseconds, microseconds, nanoseconds.
+/// Returns the unit that a number is a likely time in: seconds until the year 5138, then milliseconds, microseconds,
+/// nanoseconds.
 pub fn by_size(number: f64) -> Unit {
     match number.abs() {
         n if n < 1e11 => Unit::Seconds,

@@ -1,4 +1,4 @@
-//! What is said of a name that nothing in the data had.
+//! The message about a name that the data does not have.
 
 use crate::script::nearest;
 use crate::tick::flow::{NameKind, Unseen};
@@ -6,7 +6,7 @@ use crate::tick::flow::{NameKind, Unseen};
 /// Names of the data that are listed where none is near.
 const LISTED: usize = 12;
 
-/// Says what a name was looked for as, and which one may be meant.
+/// Says what the name stands for, and which name may be meant.
 pub fn describe(unseen: &Unseen) -> String {
     let Unseen { kind, name, present } = unseen;
     let what = match kind {

@@ -1,4 +1,4 @@
-//! Lines out of what has been read. A text in quotes may hold newlines; a bad line that opens a quote must
+//! Cuts the input into lines. A text in quotes may hold newlines; a bad line that opens a quote must
 //! not swallow the good ones after it.
 
 use crate::protocol::Point;
@@ -8,12 +8,12 @@ use memchr::memchr;
 /// A line with texts in quotes is at most this long.
 const LONG: usize = 1 << 20;
 
-/// What comes next of what has been read.
+/// The next result.
 #[derive(Debug, PartialEq)]
 pub(super) enum Next {
     /// A point was read.
     Point,
-    /// A line is no point: why, and its beginning.
+    /// A line is not a point: the reason, and its beginning.
     Bad(LineError, String),
     /// More has to be read.
     More,
@@ -25,7 +25,7 @@ pub(super) struct Cutter {
     bytes: Vec<u8>,
     start: usize,
     reader: Reader,
-    /// A line that is too long is passed by up to its end.
+    /// Whether the rest of a line that is too long is being skipped.
     skipping: bool,
 }
 
@@ -86,7 +86,7 @@ impl Cutter {
                         return Next::Point;
                     }
                 }
-                // What came after an open quote may be good.
+                // The text after an open quote may have valid lines.
                 Err(_) if memchr(b'\n', line).is_some() => return self.first_line(point),
                 Err(error) => {
                     let shown = beginning(line);
@@ -107,7 +107,7 @@ impl Cutter {
         rest.len() > LONG || self.reader.read(&after[..second], point).unwrap_or(false)
     }
 
-    /// Passes by the first line of several that make no point together.
+    /// Skips the first of several lines that are not a point together.
     fn first_line(&mut self, point: &mut Point) -> Next {
         let rest = &self.bytes[self.start..];
         let end = memchr(b'\n', rest).map_or(rest.len(), |newline| newline + 1);

@@ -38,7 +38,7 @@ impl<R: Read> Input<R> {
     /// `reader` must fail with [`ErrorKind::WouldBlock`] when the desk's control interrupts it.
     ///
     /// # Errors
-    /// Windows that cannot go on where they were.
+    /// Windows that cannot be restored.
     pub fn new(
         reader: R,
         desk: Desk,
@@ -140,7 +140,7 @@ impl<R: Read> Input<R> {
             Ok(true) => self.end(true).map_err(failed),
             Ok(false) => self.handle(false).map_err(failed),
             Err(error) if error.kind() == ErrorKind::WouldBlock => {
-                // Somebody else may have woken the session.
+                // The session may have been woken for another reason.
                 let mine = self.desk.ends() || self.desk.0.due.load(Ordering::SeqCst);
                 if mine { Ok(()) } else { Err(error) }
             }

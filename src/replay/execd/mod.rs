@@ -1,6 +1,6 @@
 //! A script as a processor of Telegraf: lines of line protocol in, lines out.
 //!
-//! There is no second path: [`Input`] turns lines into the requests that the daemon would send, through
+//! It uses the same path as the daemon: [`Input`] turns lines into the requests that the daemon would send, through
 //! the graph of groups and windows that a replay has, and [`Output`] turns the answers into lines; between
 //! them is the agent, on one thread or on workers. A state is asked for as the daemon asks for a
 //! snapshot, so it is that of all groups and windows at one place of the data.
@@ -19,7 +19,7 @@ use crate::agent::Control;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// What both ends of a processor and its signals look at.
+/// The state that both ends of a processor and its signals share.
 #[derive(Clone, Debug, Default)]
 pub struct Desk(Arc<Shared>);
 
@@ -27,9 +27,9 @@ pub struct Desk(Arc<Shared>);
 struct Shared {
     /// The session that is to be woken.
     control: Control,
-    /// Nothing more is to be read.
+    /// The input must end.
     ends: AtomicBool,
-    /// A state is to be kept.
+    /// The state must be saved.
     due: AtomicBool,
     /// Why nothing can be processed.
     refused: Mutex<Option<String>>,
@@ -40,12 +40,12 @@ struct Shared {
     empty: AtomicU64,
 }
 
-/// What went through a processor.
+/// The counts of a processor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Passed {
     /// Points read.
     pub lines: u64,
-    /// Lines that are no points.
+    /// Lines that are not points.
     pub bad: u64,
     /// Points written.
     pub written: u64,
@@ -65,7 +65,7 @@ impl Desk {
         self.0.control.wake();
     }
 
-    /// Asks for the state to be kept.
+    /// Asks for the state to be saved.
     pub fn keep_state(&self) {
         self.0.due.store(true, Ordering::SeqCst);
         self.0.control.wake();

@@ -1,4 +1,4 @@
-//! What the script writes, as lines.
+//! The output of the script, as lines.
 
 use super::Desk;
 use super::state::StateKeeper;
@@ -14,7 +14,7 @@ use std::sync::atomic::Ordering;
 pub struct Output<W> {
     writer: W,
     desk: Desk,
-    /// Bytes that are no whole answer yet.
+    /// Bytes that are not a whole answer yet.
     rest: Vec<u8>,
     text: String,
     lines: Writer,

@@ -1,5 +1,4 @@
-//! Groups and windows in front of the script: what goes in are points, what comes out are the requests that
-//! the daemon would send.
+//! Groups and windows before the script: they turn points into the requests that the daemon would send.
 
 use crate::protocol::message::{RequestMessage, request};
 use crate::protocol::{Batch, Point};
@@ -48,19 +47,19 @@ impl Shaping {
         Ok(graph.point(point, &mut self.frames)?)
     }
 
-    /// Nothing more comes: windows that hold points end.
+    /// The data has ended: windows that hold points end.
     pub(super) fn finish(&mut self) -> std::result::Result<(), ReplayError> {
         let Some(graph) = &mut self.graph else { return Ok(()) };
         Ok(graph.finish(&mut self.frames)?)
     }
 
-    /// What the windows hold.
+    /// The content of the windows.
     pub(super) fn states(&mut self) -> std::result::Result<Vec<NodeState>, ReplayError> {
         let Some(graph) = &mut self.graph else { return Ok(Vec::new()) };
         Ok(graph.states(&mut self.frames)?)
     }
 
-    /// Gives the windows back what they held.
+    /// Restores the content of the windows.
     pub(super) fn resume(
         &mut self,
         states: &[NodeState],

@@ -1,4 +1,4 @@
-//! The state of a processor in a file: what its windows hold, and the snapshot of its script.
+//! The state of a processor in a file: the content of its windows, and the snapshot of its script.
 
 use crate::protocol::Bytes;
 use crate::replay::ReplayError;
@@ -22,13 +22,13 @@ pub struct Kept {
     pub points: u64,
 }
 
-/// Keeps the state of a processor in a file, each time whole or not at all.
+/// Saves the state of a processor in a file, each time whole or not at all.
 #[derive(Clone, Debug)]
 pub struct StateKeeper {
     path: PathBuf,
     task: String,
     found: Arc<Kept>,
-    /// What windows held when the snapshots were asked for that have not come yet.
+    /// The content of the windows at the times when the outstanding snapshots were requested.
     expected: Arc<Mutex<VecDeque<(Vec<NodeState>, u64)>>>,
 }
 

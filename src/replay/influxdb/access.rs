@@ -1,4 +1,4 @@
-//! Where a database is, who asks it, and whom it is trusted to be.
+//! The address of a database, the credentials for it, and the certificates that are trusted.
 
 use super::InfluxError;
 use super::hide::hide;
@@ -69,10 +69,10 @@ impl fmt::Debug for Hidden {
     }
 }
 
-/// Who asks.
+/// The credentials.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Login {
-    /// Nobody in particular.
+    /// No credentials.
     #[default]
     Nobody,
     /// A user with a password.
@@ -81,7 +81,7 @@ pub enum Login {
     Token(Hidden),
 }
 
-/// Whose word is taken that a server is the one that it says it is.
+/// The authorities that are trusted to certify a server.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Trust {
     /// The authorities that the system trusts.
@@ -89,7 +89,7 @@ pub enum Trust {
     System,
     /// The certificates in a file, in place of the system's.
     File(PathBuf),
-    /// Nobody's: any server is believed.
+    /// None: every certificate is accepted.
     Blindly,
 }
 
@@ -98,11 +98,11 @@ pub enum Trust {
 pub struct Access {
     /// The address, without a user and without a slash at the end.
     url: String,
-    /// Who asks.
+    /// The credentials.
     pub login: Login,
-    /// What the server is, if it was said.
+    /// The version of the server, if it was given.
     pub api: Option<Api>,
-    /// Whom to trust.
+    /// The authorities that are trusted.
     pub trust: Trust,
     /// The organization of an InfluxDB 2.
     pub organization: Option<String>,
@@ -153,14 +153,14 @@ impl Access {
         self.url.starts_with("https://")
     }
 
-    /// Takes the secret out of what a server or a library says, should it have come back.
+    /// Removes the secret from a text of a server or a library, which may contain it.
     pub fn scrub(&self, text: &str) -> String {
         let (secret, basic) = match &self.login {
             Login::Nobody => return text.to_owned(),
             Login::User(name, secret) => (secret.reveal(), basic(name, secret)),
             Login::Token(secret) => (secret.reveal(), String::new()),
         };
-        // A secret of a letter or two would take ordinary words apart, and hides nothing.
+        // A secret of one or two letters is not replaced, because it would damage ordinary words.
         if secret.len() < 3 {
             return text.to_owned();
         }

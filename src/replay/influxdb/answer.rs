@@ -1,4 +1,4 @@
-//! What a database answers to a query.
+//! The answers of a database to queries.
 
 use super::InfluxError;
 use super::access::Access;
@@ -86,7 +86,7 @@ impl QueryAnswer {
     }
 }
 
-/// Hands chunks on, and tells of an answer that ends though its last chunk says that more is to come.
+/// Hands on chunks, and reports an answer that ends although its last chunk says that more will follow.
 pub(super) fn to_the_end<I>(
     chunks: I,
     query: String,

@@ -15,7 +15,7 @@ use crate::tick::Query;
 use serde_json::Value;
 use std::collections::VecDeque;
 
-/// What answers queries.
+/// A database that answers queries.
 pub trait Database {
     /// Returns the answer to a query.
     ///
@@ -55,7 +55,7 @@ struct Schedule {
 }
 
 impl Schedule {
-    /// What tells the query from others: its text, and when it is asked.
+    /// The identity of the query: its text, and when it is run.
     fn key(&self) -> String {
         let Query { text, cron, every, align, offset, period, .. } = &self.query;
         let pace = cron.clone().unwrap_or_else(|| format!("{every} {align}"));
@@ -146,14 +146,14 @@ impl<D: Database> Queries<D> {
         self.schedules.iter().map(|schedule| (schedule.key(), schedule.tick)).collect()
     }
 
-    /// Goes on with the ticks that [`Queries::ticks`] told, of those queries that are the same; none of them is later
-    /// than it would be after `now`.
+    /// Continues with the ticks of [`Queries::ticks`] for queries that are the same; no tick is later than it would
+    /// be after `now`.
     pub fn go_on(&mut self, ticks: &[(String, i64)], now: i64) {
         let mut ticks = ticks.to_vec();
         for schedule in &mut self.schedules {
             let key = schedule.key();
             if let Some(at) = ticks.iter().position(|(name, _)| *name == key) {
-                // A clock that was set back must not keep a query from being asked.
+                // If the clock was set back, the query must still be run.
                 schedule.tick = ticks.remove(at).1.min(schedule.pace.after(now));
             }
         }
@@ -271,7 +271,7 @@ impl<D: Database> Source for Queries<D> {
     }
 }
 
-/// What is odd in a series.
+/// An error in a series.
 #[derive(Debug, thiserror::Error)]
 enum SeriesProblem {
     #[error("a row without a time in nanoseconds")]

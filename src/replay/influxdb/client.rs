@@ -37,12 +37,12 @@ impl Client {
         let config = ureq::Agent::config_builder()
             .proxy(None)
             .http_status_as_error(false)
-            // A redirection is told: a login must not go where nobody has sent it.
+            // A redirection is an error: credentials must go to the given address only.
             .max_redirects(0)
             .tls_config(trust::config(access)?)
             .timeout_connect(Some(Duration::from_secs(10)))
             .timeout_recv_response(Some(Duration::from_secs(120)))
-            // A server that falls silent in the middle of an answer, or takes no more of a request.
+            // For a server that becomes silent in the middle of an answer, or stops reading a request.
             .timeout_per_read(Some(SILENCE))
             .timeout_per_write(Some(SILENCE))
             .build();
@@ -71,7 +71,7 @@ impl Client {
         &self.access
     }
 
-    /// Returns what the server is; it is asked once, unless it was said.
+    /// Returns the version of the server; the server is asked once, unless the version was given.
     ///
     /// # Errors
     /// A server that cannot be reached, or that refuses to answer.
@@ -219,7 +219,7 @@ impl Client {
         self.signed(request, self.api.get().copied()).call().map_err(|error| self.away(&error))
     }
 
-    /// Says in a request who asks.
+    /// Adds the credentials to a request.
     fn signed<B>(
         &self,
         request: ureq::RequestBuilder<B>,

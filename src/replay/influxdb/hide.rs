@@ -1,6 +1,6 @@
-//! Takes secrets out of what servers and libraries say, in whatever way they were written there.
+//! Removes secrets from texts of servers and libraries, in whatever way they are encoded there.
 
-/// What stands in place of a secret.
+/// The replacement of a secret.
 const STARS: &str = "***";
 
 /// The names that HTML has for letters.
@@ -15,8 +15,8 @@ const HTML: [(&str, u8); 8] = [
     ("&#43;", b'+'),
 ];
 
-/// Replaces a secret in a text, where each of its bytes may stand as itself, percent-encoded, with a backslash before it,
-/// as `\u0026`, or by its name in HTML.
+/// Replaces a secret in a text, where each of its bytes may stand as itself, percent-encoded, with a backslash before
+/// it, as `\u0026`, or by its name in HTML.
 pub(super) fn hide(text: &str, secret: &str) -> String {
     let mut out = String::with_capacity(text.len());
     let mut rest = text;

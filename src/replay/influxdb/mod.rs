@@ -1,6 +1,7 @@
 //! InfluxDB over HTTP and TLS, 1.x, 2.x and 3: [`Access`] says where a database is and who asks, [`Client`] asks and
 //! writes; [`statement`] puts times and groups into a query as the daemon does, [`batches`] runs the queries of a batch
-//! script, [`sql`] asks an InfluxDB 3 in SQL, [`stream`] reads measurements in the order of time, [`writer`] writes points.
+//! script, [`sql`] asks an InfluxDB 3 in SQL, [`stream`] reads measurements in the order of time, [`writer`] writes
+//! points.
 
 mod access;
 mod answer;
@@ -35,7 +36,7 @@ pub struct TimeRange {
     pub stop: i64,
 }
 
-/// Why a database did not do what it was asked.
+/// Why a request to a database has failed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum InfluxError {
@@ -52,12 +53,12 @@ pub enum InfluxError {
         /// Why.
         message: String,
     },
-    /// The system trusts nobody.
+    /// The system has no trusted certificates.
     #[error(
         "the certificates of the system cannot be found{0}; install ca-certificates, or give --ca FILE"
     )]
     NoAuthorities(String),
-    /// Nobody answers.
+    /// No server answers.
     #[error("InfluxDB at {url}: {message}; is it running, and is the address right?")]
     Unreachable {
         /// The address.
@@ -65,7 +66,7 @@ pub enum InfluxError {
         /// Why.
         message: String,
     },
-    /// The server is not believed.
+    /// The certificate of the server is not accepted.
     #[error(
         "InfluxDB at {url}: its certificate is not accepted: {message}; give the certificate of its authority by \
          --ca FILE"
@@ -84,7 +85,7 @@ pub enum InfluxError {
         /// The address.
         url: String,
     },
-    /// It refuses.
+    /// It refuses the request.
     #[error("InfluxDB at {url} answers {status}: {message}")]
     Refused {
         /// The address.
@@ -129,7 +130,7 @@ pub enum InfluxError {
     Answer {
         /// The address.
         url: String,
-        /// What is odd.
+        /// The error.
         message: String,
     },
 }

@@ -1,4 +1,4 @@
-//! Which lines of a request a database did not take, as each version reports it.
+//! The lines of a request that a database has refused, as each version reports them.
 //!
 //! | version | status | what it says |
 //! | --- | --- | --- |
@@ -24,7 +24,7 @@ pub struct RejectedLine {
     pub why: String,
 }
 
-/// What a database did not take of a request.
+/// The refused part of a request.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Rejected {
     /// The lines that are named.
@@ -124,7 +124,7 @@ impl Rejected {
         };
     }
 
-    /// Says what happened, a line each; at most `most` of them.
+    /// Describes the refused lines, one line each; at most `most` of them.
     pub fn reasons(&self, sent: &str, most: usize) -> Vec<String> {
         let reason = |line: &RejectedLine| {
             let text = match line

@@ -1,4 +1,4 @@
-//! The certificates by which a server is believed.
+//! The certificates that are trusted.
 
 use super::InfluxError;
 use super::access::{Access, Trust};

@@ -14,7 +14,7 @@ const LINES_TOLD: usize = 20;
 /// The longest pause that a server is granted when it asks for one.
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 
-/// Writes points, and counts what became of them.
+/// Writes points, and counts how many were stored and refused.
 #[derive(Debug)]
 pub struct PointWriter {
     client: Client,
@@ -24,7 +24,7 @@ pub struct PointWriter {
     told: usize,
     /// Lines in the log about requests that failed.
     failures: Throttle,
-    /// What fails is told at once, and not only counted: nobody waits for an end.
+    /// Whether failures are logged at once, and not only counted, because the data has no end.
     pub is_live: bool,
     /// Points in a request.
     pub batch: usize,

@@ -1,7 +1,7 @@
 //! Queries of batch scripts, answered from points in memory: no database is needed to try a batch
 //! script on a file of points.
 //!
-//! What is understood is one `SELECT` of fields, aggregates and arithmetic from one measurement, with
+//! It supports one `SELECT` of fields, aggregates and arithmetic from one measurement, with
 //! `WHERE`, `GROUP BY` tags and `time()`, `fill()`, `ORDER BY time`, `LIMIT` and `OFFSET`, with the
 //! answers that InfluxDB 1 gives. Queries of queries, several measurements and transformations are
 //! refused by name.
@@ -83,7 +83,7 @@ impl Table {
         }
     }
 
-    /// Asks the queries of a batch script from the first point on, each until it has seen the last.
+    /// Runs the queries of a batch script from the first point on, each until it has seen the last point.
     ///
     /// # Errors
     /// A query that is no `SELECT`, or that covers no time.
@@ -104,7 +104,7 @@ impl Table {
         Ok(Box::new(Queries::until(self, queries, start, last)?))
     }
 
-    /// Asks the queries of a batch script each second from the first point on, for three seconds.
+    /// Runs the queries of a batch script each second from the first point on, for three seconds.
     ///
     /// # Errors
     /// A query that is no `SELECT`.

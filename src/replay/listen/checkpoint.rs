@@ -1,5 +1,5 @@
-//! The folder of `listen --state-dir`: a checkpoint of all tasks, the journal of what was acknowledged since, and how far
-//! what came of it was told.
+//! The folder of `listen --state-dir`: a checkpoint of all tasks, the journal of points that were acknowledged since,
+//! and the number of points whose output was written.
 //!
 //! | file | what it is |
 //! | --- | --- |
@@ -126,7 +126,7 @@ impl StateFolder {
         &self.path
     }
 
-    /// Keeps that the output of so many points was written.
+    /// Saves the number of points whose output was written.
     ///
     /// # Errors
     /// A file that cannot be written.
@@ -215,7 +215,7 @@ fn decode<T: Marked>(bytes: &[u8]) -> Option<T> {
     postcard::from_bytes(body).ok()
 }
 
-/// Reads how far was told; 0 if nothing was, or if that is not known.
+/// Reads the number of points whose output was written; 0 if it is not known.
 fn read_told(file: &File) -> u64 {
     let mut bytes = [0; 12];
     if file.read_exact_at(&mut bytes, 0).is_err() {

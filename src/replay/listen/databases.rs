@@ -1,5 +1,6 @@
-//! What senders ask InfluxDB before they write: whether a database is there, and to make one. Every database is taken, so
-//! all of them can be made; those that were made or written to are shown. Nothing else is answered, since nothing is stored.
+//! The queries of senders before they write: whether a database exists, and requests to create one. Every database is
+//! accepted, so all of them can be created; those that were created or written to are shown. Other queries get an
+//! error, because nothing is stored.
 
 use super::words::{Word, statements};
 use crate::http::Refusal;
@@ -10,7 +11,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 /// Databases, and retention policies of each, that are remembered.
 const MOST: usize = 1000;
 
-/// What is said of queries that would need stored data.
+/// The error for queries that need stored data.
 const NOTHING_STORED: &str = "rhai-udf listen stores nothing, so it answers CREATE DATABASE, CREATE RETENTION POLICY, ALTER \
                               RETENTION POLICY, SHOW DATABASES and SHOW RETENTION POLICIES only";
 
@@ -36,8 +37,8 @@ impl Databases {
         }
     }
 
-    /// Answers queries with semicolons between; `database` is the one of those that name none, and `policy` the retention
-    /// policy of points that name none.
+    /// Answers queries with semicolons between; `database` is the one of those that name none, and `policy` the
+    /// retention policy of points that name none.
     ///
     /// # Errors
     /// A text with no query in it.

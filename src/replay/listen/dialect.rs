@@ -6,7 +6,7 @@ use crate::protocol::line::Precision;
 use serde_json::{Value, json};
 use std::sync::Arc;
 
-/// How a client speaks.
+/// The API of a client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Dialect {
     /// `/write` of 1.x.
@@ -128,7 +128,7 @@ impl Dialect {
     pub(super) fn refusal(self, why: &Unacceptable) -> Response {
         let Unacceptable { refusal: Refusal { status, reason }, line } = why;
         let body = match (self, line) {
-            // By these words Telegraf knows that it need not send the lines again.
+            // These words tell Telegraf not to send the lines again.
             (Self::One, Some((_, text))) => {
                 json!({ "error": format!("unable to parse '{text}': {reason}") })
             }

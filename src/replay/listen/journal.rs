@@ -1,9 +1,10 @@
-//! What was acknowledged since the last checkpoint, in files: whatever happens to the process, it is played.
+//! The points that were acknowledged since the last checkpoint, in files: they are played whatever happens to the
+//! process.
 //!
 //! Points are counted from the first that was ever acknowledged. A part (`journal-N`) begins with the point N and is
 //! `RUDJ`, a version byte, and entries: the length and a CRC-32 of the rest, a [`Head`] in postcard's form with its
-//! length before it, and the lines as they came. An entry that is not whole was not acknowledged. A new part begins at each
-//! checkpoint, and parts that were played before one are deleted.
+//! length before it, and the lines as they came. An entry that is not whole was not acknowledged. A new part begins
+//! at each checkpoint, and parts that were played before one are deleted.
 
 use super::queue::{ByteBudget, Delivery};
 use crate::protocol::line::Precision;
@@ -32,7 +33,7 @@ impl JournalError {
     }
 }
 
-/// What an entry says besides its lines.
+/// The head of an entry, before its lines.
 #[derive(Debug, Serialize, Deserialize)]
 struct Head {
     database: String,
@@ -344,7 +345,7 @@ mod tests {
             let count = read(folder, 0).map_or(0, |held| held.deliveries.len());
             assert!(count < 2, "changed at {at}");
         }
-        // A journal that does not go on where the checkpoint ends is no journal of it.
+        // A journal that does not continue after the checkpoint does not belong to it.
         fs::write(&path, &bytes).unwrap();
         fs::rename(&path, folder.join("journal-00000000000000000009")).unwrap();
         assert!(read(folder, 5).unwrap_err().to_string().contains("begins with point 9"));

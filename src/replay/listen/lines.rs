@@ -59,7 +59,7 @@ pub(super) struct Lines<'c> {
 }
 
 impl Checker {
-    /// Reads a body to its end. Every byte is paid for from `share`.
+    /// Reads a body to its end. Every byte is taken from `share`.
     ///
     /// # Errors
     /// A line that is no point, a body that is too large, or that does not come.
@@ -235,7 +235,7 @@ mod tests {
     }
 
     proptest! {
-        /// However a body is cut into reads, it is taken or refused as a whole text would be.
+        /// A body is accepted or refused in the same way, however it is cut into reads.
         #[test]
         fn blocks_change_nothing(
             parts in prop::collection::vec(prop_oneof![

@@ -1,11 +1,11 @@
-//! What a listener has done, as Prometheus reads it.
+//! The metrics of a listener, for Prometheus.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-/// What happened so far.
+/// The counters so far.
 #[derive(Debug, Default)]
 pub struct Measures {
     /// Requests by endpoint and status.
@@ -13,14 +13,15 @@ pub struct Measures {
     /// Points that were acknowledged.
     received: AtomicU64,
     refused: AtomicU64,
-    /// What each task has done.
+    /// The counters of each task.
     tasks: Mutex<BTreeMap<String, TaskMeasures>>,
-    /// Tasks that are refused, that have failed, or whose new version is refused: whether an earlier version is at work.
+    /// Tasks that are refused, that have failed, or whose new version is refused, with whether an earlier version is
+    /// running.
     ailing: Mutex<BTreeMap<String, bool>>,
     checkpoints_failed: AtomicU64,
 }
 
-/// What a task has done.
+/// The counters of a task.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct TaskMeasures {
     /// Points that it was given.
@@ -54,7 +55,7 @@ impl Measures {
         self.refused.load(Ordering::Relaxed)
     }
 
-    /// Says what a task has done so far.
+    /// Sets the counters of a task.
     pub fn task(&self, name: &str, measures: TaskMeasures) {
         let mut tasks = self.tasks.lock().unwrap_or_else(PoisonError::into_inner);
         tasks.insert(name.to_owned(), measures);
@@ -65,12 +66,12 @@ impl Measures {
         self.tasks.lock().unwrap_or_else(PoisonError::into_inner).remove(name);
     }
 
-    /// Says that a task is refused or has failed; `at_work` if an earlier version goes on.
+    /// Notes that a task is refused or has failed; `at_work` if an earlier version keeps running.
     pub fn ails(&self, name: &str, at_work: bool) {
         self.ailing().insert(name.to_owned(), at_work);
     }
 
-    /// Says that the latest version of a task is at work, or that there is no such task any more.
+    /// Notes that the latest version of a task is running, or that the task no longer exists.
     pub fn is_well(&self, name: &str) {
         self.ailing().remove(name);
     }
@@ -80,7 +81,7 @@ impl Measures {
         self.ailing().iter().map(|(name, at_work)| (name.clone(), *at_work)).collect()
     }
 
-    /// Says that a state could not be kept.
+    /// Notes that a state could not be saved.
     pub fn checkpoint_failed(&self) {
         self.checkpoints_failed.fetch_add(1, Ordering::Relaxed);
     }
@@ -140,7 +141,7 @@ impl Measures {
     }
 }
 
-/// Writes what each task has done.
+/// Writes the counters of each task.
 fn families_of_tasks(
     family: &mut impl FnMut(&str, &str, &str, &[(String, String)]),
     tasks: &BTreeMap<String, TaskMeasures>,

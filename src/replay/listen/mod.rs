@@ -2,10 +2,9 @@
 //! of InfluxDB, with errors in the form of each API.
 //!
 //! A request is read, unpacked and checked line by line while it arrives, and acknowledged when all of
-//! its lines are good; one with a bad line is refused whole, as the daemon refuses it. What was
-//! acknowledged waits as text in a queue until it is played, and is played also when the
-//! listener ends. The bytes that wait are bounded: when there are too many, senders are asked to try
-//! again (503).
+//! its lines are good; one with a bad line is refused whole, as the daemon refuses it. Acknowledged lines wait as
+//! text in a queue until they are played, and are also played when the listener ends. The bytes that wait are
+//! bounded: when there are too many, senders are asked to try again (503).
 
 mod checkpoint;
 mod databases;
@@ -168,7 +167,7 @@ impl Listener {
         format!("{scheme}://{}", self.address)
     }
 
-    /// Returns what ends it.
+    /// Returns the handle that ends it.
     pub fn stopper(&self) -> Stopper {
         self.stopper.clone()
     }

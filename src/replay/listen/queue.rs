@@ -1,4 +1,4 @@
-//! What was acknowledged and not played yet, and the bound of its bytes.
+//! The points that were acknowledged and not played yet, and the bound of their bytes.
 
 use super::journal::{Journal, JournalError};
 use crate::http::Refusal;
@@ -85,7 +85,7 @@ pub struct Delivery {
     pub(super) share: Share,
 }
 
-/// Takes the requests that were checked, from many threads at once.
+/// Receives the checked requests, from many threads at once.
 pub trait Taker: Send + Sync + std::fmt::Debug {
     /// Takes a request; it is acknowledged once this returns.
     ///
@@ -111,14 +111,14 @@ struct Waiting {
     journal: Option<Journal>,
 }
 
-/// What has come.
+/// The result of waiting.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Arrival {
     /// Points wait.
     Points,
     /// Nothing came in time.
     Nothing,
-    /// Nothing will come any more.
+    /// The listener has ended.
     End,
 }
 

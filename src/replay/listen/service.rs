@@ -171,7 +171,7 @@ impl Writes {
         let head = request.head;
         let target = Target::of(head, dialect, &self.policy)?;
         if head.framing == Framing::Empty && head.header("content-length").is_none() {
-            // Nothing is read of such a body, so its points would be lost in silence.
+            // Such a body is not read, so its points would be lost without a message.
             let reason = "the length of the body is missing: send Content-Length, or a chunked body";
             return Err(Refusal::new(411, reason).into());
         }
@@ -216,7 +216,7 @@ impl Writes {
         Ok(())
     }
 
-    /// Answers what senders ask before they write, in the address or in a form.
+    /// Answers the queries that senders make before they write, in the address or in a form.
     fn query(&self, request: &mut Request<'_>) -> Result<Response, Unacceptable> {
         let head = request.head;
         let mut form = Vec::new();
@@ -234,8 +234,8 @@ impl Writes {
         Ok(Response { body: format!("{answer}\n").into_bytes(), ..Response::new(200) })
     }
 
-    /// Says that writes are taken; whoever may write is also told which tasks are not as their files are. These do not make
-    /// it fail, since the others need their points.
+    /// Says that writes are accepted. A sender with credentials also learns which tasks do not run the version of
+    /// their file. These tasks do not change the status, because the others need their points.
     fn health(&self, tells_tasks: bool) -> Response {
         let ailing = if tells_tasks { self.measures.ailing_tasks() } else { Vec::new() };
         let check = |(name, at_work): &(String, bool)| {
@@ -265,7 +265,7 @@ impl Writes {
     }
 }
 
-/// Says that it is there, as InfluxDB does: for load balancers in words.
+/// Says that the listener is running, as InfluxDB does: for load balancers in words.
 fn ping(head: &Head) -> Response {
     let words =
         head.parameter("verbose").is_some_and(|value| !matches!(&*value, "" | "0" | "false"));

@@ -1,4 +1,4 @@
-//! What is handed to threads: items in order, as points or before they are points.
+//! The work that is handed to threads: items in order, as points or before they are points.
 
 use crate::protocol::Batch;
 use crate::replay::source::{Block, Item, Scratch};
@@ -52,14 +52,14 @@ pub(super) struct Shared {
     pub(super) measurement: Option<Arc<str>>,
 }
 
-/// What threads are busy with.
+/// The work of a thread.
 #[derive(Debug)]
 pub(super) enum Handed {
     Chunks(Vec<Arc<Chunk>>),
     Block(Arc<Shared>),
 }
 
-/// What became of the items of blocks.
+/// The results for the items of blocks.
 #[derive(Debug, Default)]
 pub(super) struct Taken {
     pub(super) points: u64,

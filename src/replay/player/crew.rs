@@ -1,4 +1,4 @@
-//! Who plays the data: an engine of this thread, or engines on threads.
+//! The engines that play the data: one on this thread, or several on threads of their own.
 
 use super::Writers;
 use super::threads::Threads;
@@ -8,15 +8,15 @@ use crate::replay::engine::Engine;
 use crate::replay::lines::write_all;
 use crate::replay::task::Task;
 
-/// Who does the work.
+/// The engines.
 pub(super) enum Crew {
     Here(Box<Engine>),
     Threads(Box<Threads>),
 }
 
 impl Crew {
-    /// Starts the engines, and says why there is one only, if more were allowed. `keeps`: the state is begun with or kept, so
-    /// that it must be taken apart by groups and put together.
+    /// Starts the engines, and says why there is one only, if more were allowed. `keeps`: the state is begun with or
+    /// kept, so that it must be taken apart by groups and put together.
     pub(super) fn start(
         task: &Task,
         cores: usize,

@@ -1,4 +1,4 @@
-//! The end of the data, and what the engines have left then.
+//! The end of the data, and the results of the engines.
 
 use super::crew::{Crew, show};
 use super::rest::{Rest, keep_common_unseen};
@@ -11,7 +11,7 @@ use crate::replay::trace::Trace;
 use crate::tick::flow::{NameKind, Unseen};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// What engines have left that have ended.
+/// The results of engines that have ended.
 #[derive(Default)]
 pub(super) struct Ended {
     pub(super) summary: Summary,
@@ -23,7 +23,8 @@ pub(super) struct Ended {
 }
 
 impl Ended {
-    /// Adds what engines leave, whose records it returns. Where they are not `spread`, all have taken the same data and have counted the same.
+    /// Adds what engines leave, whose records it returns. Where they are not `spread`, all have taken the same data
+    /// and have counted the same.
     fn add(&mut self, mut rests: Vec<Rest>, spread: bool) -> Vec<(Record, Vec<usize>)> {
         for rest in rests.iter().take(if spread { rests.len() } else { 1 }) {
             self.summary.batches_in += rest.summary.batches_in;
@@ -53,8 +54,8 @@ impl Ended {
 }
 
 impl Player {
-    /// Ends the data for all engines, or keeps their state if it goes on, and judges each variant by the true anomalies; empty if nothing
-    /// was recorded.
+    /// Ends the data for all engines, or keeps their state if it goes on, and judges each variant by the true
+    /// anomalies; empty if nothing was recorded.
     ///
     /// # Errors
     /// As [`Player::play`].

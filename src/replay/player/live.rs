@@ -1,4 +1,4 @@
-//! What a player of live data is asked while it plays.
+//! Requests to a player of live data while it plays.
 
 use super::crew::Crew;
 use super::{Player, Writers};
@@ -6,7 +6,7 @@ use crate::replay::summary::Summary;
 use std::io::Write;
 
 impl Player {
-    /// Writes lines from now on elsewhere; returns where they were written.
+    /// Redirects the lines; returns the previous writer.
     pub fn show_on(&mut self, shown: Box<dyn Write>) -> Box<dyn Write> {
         let Writers { shown: before, .. } = &mut self.writers;
         std::mem::replace(before, shown)

@@ -48,7 +48,7 @@ pub struct Player {
     writers: Writers,
     /// Only points and batches of this measurement.
     measurement: Option<String>,
-    /// That measurement, until it has been met.
+    /// That measurement, until it has occurred.
     wanted: Wanted,
     /// Items that a chunk holds.
     chunk: usize,
@@ -58,7 +58,7 @@ pub struct Player {
     points_in: u64,
     /// The time of the latest item.
     time: Option<i64>,
-    /// Whether the data goes on in another replay.
+    /// Whether the data continues in another replay.
     goes_on: bool,
     /// Points of the replays before this one.
     points_before: u64,
@@ -88,7 +88,8 @@ impl Player {
         Self::start_as(task, writers, cores, false)
     }
 
-    /// As [`Player::start_on`], where the state is begun with or kept: the data is spread only where the state can be spread, too.
+    /// As [`Player::start_on`], where the state is begun with or kept: the data is spread only where the state can be
+    /// spread, too.
     ///
     /// # Errors
     /// As [`Player::start`].
@@ -147,8 +148,8 @@ impl Player {
         self.chunk = 1;
     }
 
-    /// Plays a source to its end; `on_item` gets the time of each item before it is played. If the engines make the points, it gets the
-    /// latest time that is known, once for many items.
+    /// Plays a source to its end; `on_item` gets the time of each item before it is played. If the engines make the
+    /// points, it gets the latest time that is known, once for many items.
     ///
     /// # Errors
     /// Data that cannot be read or do not fit, a function that fails, an output that takes no more.
@@ -159,7 +160,7 @@ impl Player {
     ) -> Result<(), ReplayError> {
         self.check_queries(source)?;
         let played = self.play_items(source, on_item);
-        // What came before an error is shown.
+        // The output before an error is shown.
         let settled = self.settle();
         if let Some(blocks) = source.blocks() {
             self.note_taken(blocks);
@@ -261,7 +262,7 @@ impl Player {
         Ok(())
     }
 
-    /// Notes what became of blocks.
+    /// Notes the results for blocks.
     fn note_taken(&mut self, source: &mut dyn Blocks) {
         let Crew::Threads(threads) = &mut self.crew else { return };
         let taken = threads.taken();

@@ -1,4 +1,4 @@
-//! What an engine leaves.
+//! The results of an engine.
 
 use super::added;
 use crate::replay::engine::Engine;
@@ -9,11 +9,11 @@ use crate::replay::trace::Trace;
 use crate::tick::flow::Unseen;
 use std::collections::BTreeMap;
 
-/// What an engine leaves when its data ends.
+/// The results of an engine at the end of its data.
 #[derive(Default)]
 pub(super) struct Rest {
     pub(super) summary: Summary,
-    /// What nodes could not do.
+    /// Errors of nodes.
     pub(super) diagnosed: BTreeMap<(String, String), u64>,
     /// What a database refused, with how many points that cost.
     pub(super) refused: BTreeMap<String, u64>,
@@ -27,8 +27,8 @@ pub(super) struct Rest {
     pub(super) took_any: bool,
 }
 
-/// Keeps the names that no engine has seen, where each took other data: what one engine has not met, another
-/// may have. An engine without data has nothing to say.
+/// Keeps the names that occurred in no engine, if each engine took other data: a name that is missing in one engine
+/// may occur in another. An engine without data is ignored.
 pub(super) fn keep_common_unseen(rests: &mut [Rest]) {
     let asked: Vec<usize> = (0..rests.len()).filter(|i| rests[*i].took_any).collect();
     let has = |rest: &Rest, one: &Unseen| {

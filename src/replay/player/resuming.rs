@@ -1,4 +1,4 @@
-//! A replay that goes on where another was left, or that is left for another.
+//! A replay that continues another one, or that saves its state for another one.
 
 use super::Player;
 use super::crew::Crew;
@@ -61,8 +61,7 @@ impl Player {
         Ok(())
     }
 
-    /// Says that the data goes on in another replay: [`Player::finish`] keeps the state in place of
-    /// ending the data.
+    /// Notes that the data continues in another replay: [`Player::finish`] saves the state instead of ending the data.
     pub fn goes_on(&mut self) {
         self.goes_on = true;
     }

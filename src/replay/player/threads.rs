@@ -28,7 +28,7 @@ pub(super) struct Threads {
     groups: Option<Groups>,
     /// The chunk at hand, or that of each thread.
     chunks: Vec<Chunk>,
-    /// What threads are busy with.
+    /// The chunks that threads are working on.
     busy: VecDeque<Handed>,
     last: u64,
     /// Chunks whose memory is used again.
@@ -36,9 +36,9 @@ pub(super) struct Threads {
     spare_blocks: Vec<Block>,
     spare_picks: Vec<Vec<u32>>,
     taken: Taken,
-    /// A chunk has failed: with one engine nothing would come after it.
+    /// Whether a chunk has failed: with one engine, no output would follow it.
     failed: bool,
-    /// What the state that the replay began with says of all groups.
+    /// The part of the first state that concerns all groups.
     base: Vec<RunState>,
 }
 
@@ -330,7 +330,7 @@ impl Threads {
     }
 }
 
-/// Removes what one engine would not have done: nothing comes after the item that failed.
+/// Removes output that one engine would not have made, which is all output after the item that failed.
 fn cut_after_failure(answers: &mut [Answer]) {
     let failed = answers.iter().filter(|answer| answer.error.is_some());
     let Some(first) = failed.map(|answer| answer.item).min() else { return };

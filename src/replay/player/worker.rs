@@ -1,4 +1,4 @@
-//! A thread with an engine of its own: what it is asked, and what it answers.
+//! A thread with an engine of its own: the requests to it, and its answers.
 
 use super::chunk::{Chunk, Owned, Shared, Taken};
 use super::rest::Rest;
@@ -17,7 +17,7 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::JoinHandle;
 
-/// What a thread is asked.
+/// A request to a thread.
 pub(super) enum Request {
     Chunk(Arc<Chunk>),
     /// A block, of which the thread with this number takes its items.
@@ -70,7 +70,7 @@ impl Worker {
     pub(super) fn start(task: Task, parts: Range<usize>) -> Result<Self, ReplayError> {
         let (requests, asked) = channel();
         let (answer, answers) = channel();
-        // Scripts call each other deep.
+        // Calls of scripts can be nested deep.
         let thread = std::thread::Builder::new().name("replay".into()).stack_size(STACK);
         let work = move || work(&task, parts, &asked, &answer);
         let thread = thread.spawn(work).map_err(|_| ReplayError::Thread)?;
@@ -165,7 +165,8 @@ struct Hands {
 }
 
 impl Hands {
-    /// Does what is asked. What was handed over is given back before the answer is, so that its memory can be used again.
+    /// Does what is asked. What was handed over is given back before the answer is, so that its memory can be used
+    /// again.
     fn handle(
         &mut self,
         engine: &mut Engine,

@@ -16,7 +16,7 @@ use std::collections::BTreeMap;
 /// Nanoseconds of a day.
 const DAY: f64 = 86_400e9;
 
-/// What happened on a series: its rows, and where each variant saw something.
+/// The record of a series: its rows, and where each variant raised alerts.
 #[derive(Clone, Debug, Default)]
 pub struct Record {
     rows: Vec<Interval>,
@@ -25,7 +25,7 @@ pub struct Record {
     seen: Vec<Seen>,
 }
 
-/// Where one variant saw something.
+/// The alerts of one variant.
 #[derive(Clone, Debug, Default)]
 struct Seen {
     /// Rows on which a level was not OK.

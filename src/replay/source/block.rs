@@ -30,18 +30,18 @@ pub trait Blocks {
     /// Takes only points of this time from now on.
     fn only(&mut self, span: Span);
 
-    /// Learns that items were skipped, which were no points.
+    /// Notes that items were skipped because they were not points.
     fn add_skipped(&mut self, count: u64);
 }
 
-/// What became of an item.
+/// The result for an item.
 #[derive(Debug)]
 pub enum Made {
     /// A point.
     Point,
     /// Nothing: an empty line, a comment, a point of another time.
     Nothing,
-    /// Nothing, since it is no point; the line for the log.
+    /// Nothing, because it is not a point; with the line for the log.
     Skipped(String),
 }
 
@@ -84,7 +84,8 @@ impl Block {
     }
 
     /// Calls `take` with each item's number and with what `place` says of its measurement and tags, or with 0 where
-    /// these cannot be read. `place` is asked once for items that follow each other with the same ones, as far as `known` holds them.
+    /// these cannot be read. `place` is asked once for items that follow each other with the same ones, as far as
+    /// `known` holds them.
     pub fn label(
         &self,
         labels: &mut Labels,

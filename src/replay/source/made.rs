@@ -1,4 +1,4 @@
-//! Points that are made up, for measuring: values that wander, the same in every run.
+//! Generated points for measurements: values of random walks, the same in every run.
 
 use super::{Item, Scratch, Source};
 use crate::protocol::Point;

@@ -50,7 +50,7 @@ struct Open {
 }
 
 impl Merged {
-    /// Looks at the first time of each file.
+    /// Reads the first time of each file.
     ///
     /// # Errors
     /// A file that cannot be read, or files of different kinds.

@@ -6,7 +6,7 @@ use std::path::Path;
 
 const YEAR: i64 = 31_556_952_000_000_000;
 
-/// Times that hardly anybody has: before 1980 and from about 2200 on.
+/// Times that are unlikely: before 1980 and from about 2200 on.
 fn is_odd(time: i64) -> bool {
     !(10 * YEAR..230 * YEAR).contains(&time)
 }
@@ -42,7 +42,7 @@ pub(super) fn likely_unit(number: i64) -> Option<(&'static str, i64)> {
     })
 }
 
-/// What is odd about the first time of a file, and which unit would mend it; `None` if nothing is.
+/// The warning about an unlikely first time of a file, with a unit that would correct it; `None` if the time is likely.
 pub(super) fn suspicion(time: i64, times: Times) -> Option<String> {
     if !is_odd(time) {
         return None;
@@ -61,7 +61,7 @@ pub(super) fn suspicion(time: i64, times: Times) -> Option<String> {
             "{first}, as in recordings; in {better} it would be {}: was the data written with a wrong precision before it was recorded?",
             rfc3339(meant)
         )),
-        // No unit helps: times that are counted from 0 are not wrong, but worth a word.
+        // No unit helps: times that are counted from 0 are possible, but deserve a warning.
         (None, Times::Asked(_)) if (0..YEAR / 365).contains(&time) => {
             Some(format!("{first}; is --precision right?"))
         }
@@ -109,7 +109,7 @@ mod tests {
                 "{told}"
             );
         }
-        // Too late: what the largest number can hold is in the year 2262.
+        // Too late: the largest number stands for a time in the year 2262.
         let late = suspicion(8_000_000_000 * 1_000_000_000, Times::Asked(Unit::Seconds));
         assert_eq!(late, None, "no unit helps");
         let months = suspicion(NOW * 1000, Times::Fixed).unwrap_or_default();

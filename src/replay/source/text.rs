@@ -106,7 +106,7 @@ impl<'r> NumberedLines<'r> {
             while let Cut::Partial { .. } = cut(&self.buffer[self.unread.clone()], SPAN)
                 && self.has_room()
             {
-                // What came before an error is taken before it.
+                // The text before an error is handled before the error.
                 if let Err(error) = self.read_on() {
                     self.failed = Some(error);
                 }

@@ -1,5 +1,5 @@
-//! The task of a replay: a plain script with its groups, windows and alerts, or a TICKscript. A task is a value that can
-//! be sent to another thread; engines are made of it there.
+//! The task of a replay: a plain script with its groups, windows and alerts, or a TICKscript. A task is a value that
+//! can be sent to another thread; engines are made of it there.
 
 mod script;
 mod tick;
@@ -18,7 +18,7 @@ use crate::tick::flow::Edge;
 use std::ops::Range;
 use std::path::Path;
 
-/// What data is, as far as a task cares.
+/// The kind of the data, as far as it matters for a task.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum DataKind {
     /// Points.
@@ -172,7 +172,7 @@ impl Task {
 
 /// Refuses a script whose groups share a state.
 fn check_scope(handler: &ScriptHandler) -> Result<(), String> {
-    // A script that cannot be used says so when its engine is made.
+    // A script that cannot be used is reported when its engine is made.
     match handler.program() {
         Ok(_) if !handler.spreads() => Err("all groups share one state (scope: \"task\")".into()),
         _ => Ok(()),

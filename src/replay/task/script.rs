@@ -56,7 +56,7 @@ pub struct ScriptTask {
     pub window: Option<Windows>,
     /// The part of the groups that is played; `None` for all.
     pub shard: Option<Shard>,
-    /// What windows hold at the end of the data goes on.
+    /// Whether windows keep what they hold at the end of the data, for another replay.
     pub closes_windows: bool,
     /// The uses of the script; each sees all data.
     pub uses: Vec<Use>,
@@ -230,7 +230,7 @@ impl ScriptTask {
         match self.kind {
             DataKind::Frames => 0,
             DataKind::Batch => {
-                // Its batches have been asked for already: how is of no meaning.
+                // The batches have already been read, so the query does not matter.
                 let any = || vec![Object::Duration(1)];
                 builder.node(0, "query", &[text("")], &[("period", any()), ("every", any())])
             }
@@ -332,7 +332,7 @@ struct Outline {
     builder: Builder,
     places: BTreeMap<usize, Place>,
     variants: Vec<usize>,
-    /// What each use of the script is called.
+    /// The label of each use of the script.
     udfs: BTreeMap<usize, String>,
 }
 
@@ -350,7 +350,7 @@ fn compile(level: &str, text: &str) -> Result<Rc<dyn Condition>, ReplayError> {
 #[derive(Debug)]
 struct ScriptCondition {
     expression: Expression,
-    /// Its fields, until they have been met.
+    /// Its fields that have not occurred yet.
     fields: RefCell<Wanted>,
 }
 

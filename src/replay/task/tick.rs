@@ -45,11 +45,11 @@ pub struct TickTask {
     pub variants: Vec<TickVariant>,
     /// Where alert logs, points and endpoints are written.
     pub out: Option<PathBuf>,
-    /// The files there are gone on with, since an earlier version of the task has begun them.
+    /// Whether existing files are appended to, because an earlier version of the task has begun them.
     pub appends: bool,
     /// Where points are written to.
     pub database: Option<Box<Access>>,
-    /// The data has no end: what cannot be written there is told at once.
+    /// Whether the data has no end, so that failures to write are logged at once.
     pub is_live: bool,
     /// The part of the groups that is played; `None` for all.
     pub shard: Option<Shard>,
@@ -57,7 +57,7 @@ pub struct TickTask {
     pub reads: Vec<PathBuf>,
     /// What is shown.
     pub show: Show,
-    /// What is said of outputs is for other tasks too, so this one need not have them.
+    /// Whether options for outputs are also meant for other tasks, so that this task need not have these outputs.
     pub is_one_of_many: bool,
     /// Lets another thread end the calls of scripts.
     pub control: Control,
@@ -78,7 +78,7 @@ pub fn id_by_file(script: &Path) -> String {
     script.file_stem().unwrap_or_default().to_string_lossy().into_owned()
 }
 
-/// What a variant of a TICKscript has of its own.
+/// The differences of a variant of a TICKscript.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct TickVariant {
     /// The number among all variants.
@@ -144,7 +144,7 @@ impl TickTask {
                 check_scope(script).map_err(|why| format!("@{name}(): {why}"))?;
             }
         }
-        // A TICKscript that is wrong says so when its engine is made.
+        // An error in a TICKscript is reported when its engine is made.
         self.definitions().map_or_else(
             |_| Err(String::new()),
             |definitions| {

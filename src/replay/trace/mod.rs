@@ -70,12 +70,12 @@ impl Default for TraceSettings {
     }
 }
 
-/// What a replay did, as values that can be drawn.
+/// The trace of a replay, as values that can be drawn.
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct Trace {
     /// The groups, the worst first.
     pub groups: Vec<TracedGroup>,
-    /// Groups that came after there were too many.
+    /// The number of groups that were left out, because there were too many.
     pub groups_left_out: u64,
     /// Where conditions of alerts compare a field with a number.
     pub thresholds: Vec<Threshold>,
@@ -101,7 +101,7 @@ pub struct TracedGroup {
     pub inputs: Vec<TracedField>,
     /// The fields of the output.
     pub outputs: Vec<TracedField>,
-    /// Fields that came after there were too many.
+    /// The number of fields that were left out, because there were too many.
     pub fields_left_out: u64,
     /// Its alerts.
     pub alerts: Vec<TracedAlert>,
@@ -155,14 +155,14 @@ pub struct Threshold {
 }
 
 impl TracedGroup {
-    /// What the group is called: its measurement and its tags.
+    /// The name of the group: its measurement and its tags.
     pub fn title(&self) -> String {
         let tags = self.tags.iter().map(|(name, value)| format!("{name}={value}"));
         let parts = std::iter::once(self.name.clone()).filter(|name| !name.is_empty()).chain(tags);
         parts.collect::<Vec<_>>().join(" ")
     }
 
-    /// How bad it is: its worst level, and how often alerts began.
+    /// Its severity: its worst level, and how often alerts began.
     pub fn badness(&self) -> (Level, u64) {
         let worst = self.alerts.iter().map(|alert| alert.worst).max().unwrap_or_default();
         (worst, self.alerts.iter().map(|alert| alert.began).sum())

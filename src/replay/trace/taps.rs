@@ -1,5 +1,4 @@
-//! Where a graph is looked into: at what its functions are given, at what they give, and at what its
-//! alerts watch.
+//! Where a graph is observed: the input and the output of its functions, and the input of its alerts.
 
 use crate::tick::alert::Level;
 use crate::tick::definition::{Definition, Definitions, NodeKind};
@@ -9,12 +8,12 @@ use std::collections::BTreeSet;
 /// Nodes that pass their input on unchanged, so that an alert after them watches the node before them.
 const PASSING: [&str; 4] = ["alert", "log", "httpOut", "influxDBOut"];
 
-/// A place of the graph that is looked into by an output node.
+/// A place of the graph that an output node observes.
 #[derive(Clone, Debug)]
 pub(in crate::replay) struct Tap {
     /// The number of the output node.
     pub(super) node: usize,
-    /// Whether it is what functions are given.
+    /// Whether it is the input of functions.
     pub(super) is_input: bool,
     /// Tells several uses of functions apart; may be empty.
     pub(super) udf: String,
@@ -31,7 +30,7 @@ pub(super) struct Watching {
     pub(super) thresholds: Vec<(Level, String, f64)>,
 }
 
-/// Where a graph is looked into.
+/// The places where a graph is observed.
 #[derive(Clone, Debug, Default)]
 pub(in crate::replay) struct Taps {
     pub(super) taps: Vec<Tap>,

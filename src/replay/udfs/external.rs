@@ -183,7 +183,7 @@ impl External {
             None => Ok(()),
         };
         written.map_err(|error| {
-            // What it said last explains more than a broken pipe.
+            // Its last message explains more than a broken pipe.
             nothing(|none| {
                 while let Ok(answer) = self.answers.recv_timeout(Duration::from_millis(200)) {
                     if let Err(said) = self.take(answer, none) {
@@ -346,7 +346,7 @@ impl Udf for External {
     fn finish(&mut self, out: &mut Answers<'_>) -> Result<()> {
         self.barrier(out)?;
         self.close();
-        // What it writes after its input ended still counts.
+        // Messages that it writes after the end of its input are still handled.
         while let Ok(answer) = self.answers.recv_timeout(PATIENCE) {
             self.take(answer, out)?;
         }

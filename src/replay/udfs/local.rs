@@ -27,7 +27,7 @@ pub struct LocalUdf {
     /// Odd while a call runs.
     beat: u64,
     _watchdog: Option<Watchdog>,
-    /// Ends a call that goes on after it was asked to stop.
+    /// Ends a call that still runs after it was asked to stop.
     control: Control,
     /// The script and its configuration, to start it again.
     origin: (PathBuf, Config),

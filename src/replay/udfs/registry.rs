@@ -47,7 +47,7 @@ pub struct UdfRegistry {
     plain: bool,
     /// A captured session brings the options.
     captured: bool,
-    /// Ends calls of scripts that go on after it was asked to stop.
+    /// Ends calls of scripts that still run after it was asked to stop.
     control: Control,
     /// The groups are spread over processes.
     spread: bool,

@@ -12,7 +12,7 @@ const MAX_SERIES: usize = 1_000_000;
 /// Variables that all formulas have: seconds since the start, and the number of the point from 0.
 const VARIABLES: [&str; 2] = ["t", "n"];
 
-/// A recipe at work.
+/// A recipe that is being played.
 pub(super) struct Cooking {
     recipe: Recipe,
     formulas: Formulas,
@@ -93,7 +93,7 @@ impl Cooking {
             vec![("t", Variable::Number(seconds(time - *start))), ("n", Variable::Count(*step))];
         variables.extend(tags.iter().map(|(k, v)| (k.as_str(), Variable::Text(v))));
         for ((name, formula), chance) in fields.iter().zip(chances) {
-            // What is random goes on while values are missing.
+            // Random numbers are also drawn while values are missing.
             let mut value = formulas.value(formula, &variables, chance)?;
             let mut dropped = false;
             for change in active.iter_mut().filter(|change| change.is_for(name)) {

@@ -10,7 +10,7 @@ use super::Source;
 use crate::replay::ReplayError;
 use std::collections::BTreeMap;
 
-/// What is made.
+/// The recipe.
 #[derive(Clone, Debug, PartialEq, serde::Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Recipe {
@@ -29,10 +29,10 @@ pub struct Recipe {
     pub tags: BTreeMap<String, Values>,
     /// A formula for each field.
     pub fields: BTreeMap<String, Number>,
-    /// What happens.
+    /// The events.
     #[serde(default)]
     pub events: Vec<Event>,
-    /// Where random numbers start.
+    /// The seed of the random numbers.
     #[serde(default)]
     pub seed: u64,
 }
@@ -91,7 +91,7 @@ pub struct Event {
     pub drop: bool,
 }
 
-/// What is wrong with a recipe.
+/// An error of a recipe.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum RecipeError {
