@@ -22,7 +22,7 @@ const SAMPLES: usize = 400_000;
 pub(super) fn draw(picture: &Picture<'_>, title: &str) -> Result<String, PlotError> {
     let text =
         serde_json::to_string(&value(picture)).map_err(|e| PlotError::Draw(e.to_string()))?;
-    // What could end a script is written so that it cannot.
+    // Text that could end a script element is escaped.
     let text = text.replace('<', "\\u003c");
     let style = format!(
         ":root {{ {} }}\n@media (prefers-color-scheme: dark) {{ :root {{ {} }} }}\n{LIBRARY_STYLE}\n{STYLE}",

@@ -1,6 +1,6 @@
 //! Pictures of a replay: as SVG, PNG, a page of HTML that works offline, or braille for a terminal.
 //!
-//! A [`Trace`] holds what can be drawn; a [`Picture`] chooses what is; each form draws that. `plotters`
+//! A [`Trace`] holds everything that can be drawn; a [`Picture`] chooses what is drawn; each form draws it. `plotters`
 //! draws SVG and PNG, `uPlot` the page. A group is a panel, a field a row; all share the time axis.
 
 mod draw;

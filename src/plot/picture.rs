@@ -1,5 +1,5 @@
-//! What is drawn: the panels of the worst groups, the rows of the fields that matter, and what is left
-//! out, in words.
+//! The content of a picture: the panels of the worst groups, the rows of the important fields, and a sentence about
+//! what is left out.
 
 use super::scale::{Scale, short};
 use crate::replay::quality::Interval;
@@ -44,13 +44,13 @@ pub struct Panel<'t> {
 /// A field.
 #[derive(Debug)]
 pub struct Row<'t> {
-    /// What it is called.
+    /// Its label.
     pub title: String,
     /// Its values.
     pub field: &'t TracedField,
     /// Whether a function gave it.
     pub is_output: bool,
-    /// Where conditions compare it with a number.
+    /// The thresholds of conditions on it.
     pub thresholds: Vec<(Level, f64)>,
     /// When alerts were not OK, in the order of their begin.
     pub bands: Vec<LevelInterval>,
@@ -139,7 +139,7 @@ impl<'t> Panel<'t> {
     fn of(group: &'t TracedGroup, trace: &Trace, most: usize) -> (Self, u64) {
         let names_some = group.inputs.iter().any(|field| field.named);
         let inputs = group.inputs.iter().filter(|field| field.named || !names_some);
-        // What conditions watch comes before what they do not.
+        // Fields of conditions come before others.
         let watched = |field: &TracedField| {
             trace.thresholds.iter().any(|t| t.field == field.field && t.udf == field.udf)
         };
@@ -180,7 +180,7 @@ impl<'t> Row<'t> {
         let inputs = &group.inputs;
         let concerns = |udf: &str| match is_output {
             true => udf == field.udf,
-            // A use that is called like a field is about that field.
+            // A use whose label is the name of a field belongs to that field.
             false => match udf.rsplit(' ').next() {
                 Some(last) if inputs.iter().any(|input| input.field == last) => last == field.field,
                 _ => true,
@@ -200,7 +200,7 @@ impl<'t> Row<'t> {
         Self { title: plain(&title), field, is_output, thresholds, bands, scale }
     }
 
-    /// From which value to which it goes, in words.
+    /// The range of its values, in words.
     pub fn range(&self) -> String {
         let numbers =
             || self.field.samples.iter().map(|(_, value)| *value).filter(|v| v.is_finite());
@@ -213,7 +213,7 @@ impl<'t> Row<'t> {
         }
     }
 
-    /// What a reader hears who cannot see the row.
+    /// The text for readers who cannot see the row.
     pub fn summary(&self) -> String {
         let alerts = many(self.bands.len() as u64, "alert", "alerts");
         format!("{}: {}, {alerts}", self.title, self.range())

@@ -8,7 +8,7 @@ use super::theme::{DARK, LIGHT, css};
 use plotters::prelude::{IntoDrawingArea, SVGBackend};
 use std::fmt::Write;
 
-/// The library draws on whole pixels: of these, each unit has several.
+/// The library draws on whole pixels, several of which make a unit.
 const UNIT: i32 = 8;
 
 /// Draws a picture.

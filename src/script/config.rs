@@ -8,7 +8,7 @@ use serde::{Deserialize, Deserializer, de};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-/// The name of the file that is looked for beside a script.
+/// The name of the file that is read beside a script.
 pub const FILE_NAME: &str = "rhai-udf.toml";
 
 /// A configuration that cannot be used.
@@ -23,7 +23,7 @@ pub enum ConfigError {
         /// Why.
         source: std::io::Error,
     },
-    /// The file is not what it should be.
+    /// The file is not valid.
     #[error("config {path}:{line}: {message}")]
     Parse {
         /// The file.
@@ -48,11 +48,11 @@ pub enum OnError {
     Pass,
 }
 
-/// What to do with a snapshot that is not ours, damaged, or of another version.
+/// What to do with a snapshot that is of another program, damaged, or of another version.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum OnSnapshot {
-    /// Use what can be used, else start fresh, and say so.
+    /// Use what can be used, otherwise start fresh, and log it.
     #[default]
     Fresh,
     /// Refuse it: the task does not start.
@@ -67,7 +67,7 @@ pub struct Config {
     pub on_error: OnError,
     /// Logging.
     pub log: LogConfig,
-    /// What a script may use.
+    /// The limits of scripts.
     pub limits: Limits,
     /// Keeping state.
     pub state: StateConfig,
@@ -86,7 +86,7 @@ pub struct LogConfig {
     pub level: Option<log::LevelFilter>,
 }
 
-/// What one call of a script may use; 0 is no limit.
+/// The limits of one call of a script; 0 is no limit.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Limits {
@@ -95,7 +95,7 @@ pub struct Limits {
     /// Time of one call.
     #[serde(deserialize_with = "duration")]
     pub call_timeout: Duration,
-    /// Calls inside each other.
+    /// How deep calls may be nested.
     pub depth: usize,
     /// Bytes of a string.
     pub string: usize,
@@ -112,7 +112,7 @@ pub struct Limits {
     pub groups: usize,
     /// Bytes of a snapshot.
     pub state: usize,
-    /// How long the host may be busy without a sign of life to the daemon.
+    /// How long the host may be busy without a keepalive to the daemon.
     #[serde(deserialize_with = "duration")]
     pub keepalive: Duration,
 }
@@ -142,7 +142,7 @@ pub enum OnOtherOptions {
     /// Start fresh: a window of another size is not what the task asks for.
     #[default]
     Fresh,
-    /// Go on with it as it is.
+    /// Use it unchanged.
     Use,
     /// Refuse it: the task does not start.
     Refuse,
@@ -156,10 +156,10 @@ pub struct StateConfig {
     pub on_snapshot: OnSnapshot,
     /// What to do with a snapshot of other options, where the script has no `migrate`.
     pub on_other_options: OnOtherOptions,
-    /// A group not seen for this long, by the data's time, is forgotten; 0 is never.
+    /// The state of a group that was not seen for this long, by the data's time, is removed; 0 is never.
     #[serde(deserialize_with = "duration")]
     pub group_ttl: Duration,
-    /// Where snapshots are kept besides what the daemon keeps.
+    /// The folder in which snapshots are saved, in addition to those of the daemon.
     pub dir: Option<PathBuf>,
     /// Snapshots that are kept there for each task and node.
     pub keep: usize,

@@ -1,4 +1,4 @@
-//! Where and why a script failed, as its author needs to read it.
+//! The errors of scripts: where and why a script failed, in words for its author.
 
 use rhai::{EvalAltResult, ParseError, ParseErrorType, Position};
 use std::fmt;
@@ -23,7 +23,7 @@ impl Problem {
         Self { file: file.into(), place: None, message: message.into(), line: None }
     }
 
-    /// The problem with this in front of its message.
+    /// The problem with this text before its message.
     #[must_use]
     pub fn prefixed(mut self, prefix: &str) -> Self {
         self.message.insert_str(0, prefix);
@@ -83,7 +83,7 @@ pub enum ScriptError {
         /// What happened where.
         problem: Box<Problem>,
     },
-    /// `init` was asked for with options that do not fit.
+    /// The options of `init` do not fit the declaration.
     #[error("{}", .0.join("; "))]
     Options(Vec<String>),
     /// Data arrived for a script that has not taken the options of a task.
@@ -98,7 +98,7 @@ pub enum ScriptError {
     /// The state cannot be stored.
     #[error("the state cannot be saved: {0}")]
     State(String),
-    /// What was emitted does not fit the declaration.
+    /// The output does not fit the declaration.
     #[error(transparent)]
     Output(#[from] OutputProblem),
 }

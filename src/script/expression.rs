@@ -26,8 +26,7 @@ pub struct Expression {
     memory: RefCell<Memory>,
 }
 
-/// What the interpreter works with, kept from one evaluation to the next: a function that was found
-/// once is not looked for again.
+/// The working memory of the interpreter, kept between evaluations, so that a function is looked up only once.
 struct Memory {
     global: GlobalRuntimeState,
     caches: Caches,
@@ -52,7 +51,7 @@ impl Expression {
     /// point, for names that are no identifiers (`p["usage idle"]`) and for tags.
     ///
     /// # Errors
-    /// Text that is no expression, or that names no field.
+    /// Text that is not an expression, or that does not name a field.
     pub fn compile(text: &str) -> Result<Self, ScriptError> {
         let mut engine = engine::engine(&Limits::default(), &Pulse::default());
         engine.set_strict_variables(false);

@@ -1,8 +1,8 @@
 //! A value that is made by a formula: `20 + 2*sin(t/3600) + noise(0.5)`.
 //!
 //! Formulas are written in the syntax of scripts. They know the variables that they are given and, beside
-//! the functions of mathematics, `noise(stddev)`, `uniform(low, high)` and `walk(stddev)`. What is random
-//! comes from a seed: the same in every run.
+//! the functions of mathematics, `noise(stddev)`, `uniform(low, high)` and `walk(stddev)`. Random numbers come from a
+//! seed, so they are the same in every run.
 
 use crate::agent::Pulse;
 use crate::protocol::FieldValue;
@@ -28,11 +28,11 @@ pub struct Formula {
     text: String,
 }
 
-/// What is random in a formula: one for each series of values.
+/// The random state of a formula; one for each series of values.
 #[derive(Clone, Debug)]
 pub struct Chance {
     rng: Rng,
-    /// Where each `walk` of the formula has got to, in the order of its calls.
+    /// The position of each `walk` of the formula, in the order of its calls.
     walks: Vec<f64>,
     /// The walk that is called next.
     next: usize,
@@ -129,7 +129,7 @@ impl Formulas {
         }
     }
 
-    /// Evaluates a formula: an int, a double, a bool or a string. `chance` goes on where it was.
+    /// Evaluates a formula: an int, a double, a bool or a string. `chance` continues from its present state.
     ///
     /// # Errors
     /// A formula that fails, or whose value no field can hold.

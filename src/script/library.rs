@@ -1,4 +1,4 @@
-//! The trained models of a script: where they are looked for, and which of them are loaded.
+//! The trained models of a script: where they are searched, and which of them are loaded.
 //!
 //! A model is looked up beside the script or below, then in `models/` beside it, then in
 //! `../models/`, which is where the layout `udfs/NAME.rhai`, `models/NAME.onnx` has it. No name and
@@ -12,7 +12,7 @@ use std::io::Read;
 use std::path::{Component, Path, PathBuf};
 use std::rc::Rc;
 
-/// Why a model cannot be had.
+/// Why a model cannot be loaded.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum LibraryError {
     #[error(
@@ -47,7 +47,7 @@ pub(crate) struct Loaded {
     pub(crate) model: Model,
 }
 
-/// Told of each model that is loaded.
+/// Called for each model that is loaded.
 type Watch = Box<dyn Fn(&Loaded)>;
 
 /// The models of one version of a script.
@@ -80,7 +80,7 @@ impl Library {
         }
     }
 
-    /// Says whether models may be read from the disk from now on.
+    /// Sets whether models may be read from the disk from now on.
     #[inline]
     pub(crate) fn set_open(&self, open: bool) {
         self.open.set(open);
@@ -117,7 +117,7 @@ impl Library {
         self.loaded.borrow().values().cloned().collect()
     }
 
-    /// Tells of all models that are loaded, and of each one that will be.
+    /// Calls `watch` for all loaded models, and for each one that will be loaded.
     pub(crate) fn watched_by(&self, watch: impl Fn(&Loaded) + 'static) {
         self.all().iter().for_each(|loaded| watch(loaded));
         *self.watch.borrow_mut() = Some(Box::new(watch));

@@ -2,8 +2,8 @@
 //!
 //! Read in this order: `host/program.rs` (compile, call), `declaration/` (`info()` and the options),
 //! `host/handler/` (what happens with a point), `state/` (one state for each group, snapshots),
-//! `folder/` (one function for all scripts of a folder), `lint/` (what `check` warns of), `collection/` (objects that hold
-//! any values), `api/` (what a script can touch), `engine/` (the interpreter and its limits).
+//! `folder/` (one function for all scripts of a folder), `lint/` (what `check` warns of), `collection/` (objects that
+//! hold any values), `api/` (what a script can touch), `engine/` (the interpreter and its limits).
 
 mod api;
 mod collection;
@@ -41,7 +41,7 @@ pub use state::view::{GroupView, SnapshotView};
 pub use text::ScriptText;
 pub use vocabulary::Vocabulary;
 
-/// Whether a script can call something so: an identifier that the language does not keep for itself.
+/// Whether a script can use this name: an identifier that is not a reserved word.
 pub fn is_name(text: &str) -> bool {
     let mut engine = engine::engine(&config::Limits::default(), &crate::agent::Pulse::default());
     engine.set_strict_variables(false);

@@ -10,11 +10,11 @@ const WIDEST: usize = 1_000;
 pub(crate) enum Argument {
     Int(i64),
     Double(f64),
-    /// What is shown by `%s` alone.
+    /// A value that only `%s` can show.
     Text(String),
 }
 
-/// Why a format and its values do not go together.
+/// Why a format does not fit its values.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum FormatError {
     #[error("the format '{0}' ends inside a conversion; write %% for a percent sign")]

@@ -38,7 +38,7 @@ impl ScriptText {
     }
 }
 
-/// What a file is that cannot be a script, told by its name, and where it belongs.
+/// The message about a file that cannot be a script, according to its name.
 fn other_kind(path: &Path) -> Option<&'static str> {
     let name = path.file_name()?.to_str()?.to_lowercase();
     let plain = name.strip_suffix(".gz").unwrap_or(&name);

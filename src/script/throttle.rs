@@ -1,5 +1,5 @@
-//! Log lines that may come by the thousand: the first few are written, then one in ten seconds with
-//! the number of those that were not.
+//! Limits log lines that may come by the thousand: the first few are written, then one in ten seconds with the number
+//! of lines that were not written.
 
 use std::time::{Duration, Instant};
 
@@ -26,7 +26,7 @@ impl Throttle {
     fn pass_at(&mut self, now: Instant) -> Option<u64> {
         let (since, lines) = self.since.get_or_insert((now, 0));
         if now.saturating_duration_since(*since) >= PAUSE {
-            // After a pause with many lines, one tells that it goes on.
+            // After a pause with many lines, one line is written to show that they continue.
             *lines = if self.held > 0 { FIRST - 1 } else { 0 };
             *since = now;
         }

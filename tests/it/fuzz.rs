@@ -134,7 +134,7 @@ fn seeds(target: &str) -> Vec<Vec<u8>> {
 fn no_bytes_make_anything_panic() {
     let executions = std::env::var("RHAI_UDF_FUZZ").ok().and_then(|n| n.parse().ok());
     let executions = executions.unwrap_or(EXECUTIONS);
-    // Scripts call each other deep.
+    // Calls of scripts can be nested deep.
     let thread = std::thread::Builder::new().stack_size(rhai_udf::agent::socket::STACK);
     let run = thread.spawn(move || {
         for (name, target) in targets::TARGETS {

@@ -1,4 +1,4 @@
-//! Draws a picture with `plotters` on whatever it draws on. Lengths are in units of a pixel on an
+//! Draws a picture with any backend of `plotters`. Lengths are in units of a pixel on an
 //! ordinary screen, which a backend may have several pixels for.
 
 mod elements;
@@ -38,7 +38,7 @@ const LARGE: i32 = 17;
 const MEDIUM: i32 = 15;
 const SMALL: i32 = 13;
 
-/// The name that the library of fonts knows the text's font by.
+/// The name of the text's font in the library of fonts.
 const FONT: &str = "sans-serif";
 
 /// Registers the font that texts are measured with.

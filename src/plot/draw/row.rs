@@ -79,7 +79,7 @@ impl<DB: DrawingBackend> Canvas<'_, DB> {
             self.pixels((from, upper * unit, to, lower * unit), self.colours.label, 0.16)?;
             self.pixels((from, (lower - 6) * unit, to, lower * unit), self.colours.label, 1.0)?;
         }
-        // What would be drawn at the same place again is left out.
+        // A second element at the same place is left out.
         let mut drawn: Vec<(Level, i32, i32)> = Vec::new();
         for band in &row.bands {
             let (from, to) = (x(band.from), x(band.to).max(x(band.from) + BAND * unit));

@@ -1,4 +1,4 @@
-//! What a push answers: a number, yes or no, a map; one for each value when a series is pushed.
+//! The results of `push`: a number, a bool or a map; one for each value when a series is pushed.
 
 use super::series::{Mask, Series};
 use rhai::{Dynamic, ImmutableString, Map};

@@ -44,7 +44,7 @@ impl SharedBatch {
         let len = self.0.len();
         if let Some(series) = values.read_lock::<Series>() {
             same_count(field, len, series.0.len())?;
-            // A value that is not there is NaN in a series, and no field in a point.
+            // A missing value is NaN in a series, and an absent field in a point.
             let value = |i: usize| Some(series.0[i]).filter(|v| !v.is_nan()).map(Into::into);
             self.change().set_column(field, value);
         } else if let Some(mask) = values.read_lock::<Mask>() {

@@ -1,4 +1,4 @@
-//! Far from the others: nearest neighbours, patterns, principal components, random partitions.
+//! Distances: nearest neighbours, patterns, principal components, random partitions.
 
 use super::NativeTypes;
 use super::answer::{Step, map};

@@ -19,7 +19,7 @@ pub(super) fn register(engine: &mut Engine, host: &Rc<Host>, registry: &mut Nati
     summaries(engine, host);
 }
 
-/// What all but the weighted ones can tell.
+/// The statistics that all except the weighted ones have.
 macro_rules! moments {
     ($type:ty) => {
         &[

@@ -40,7 +40,7 @@ pub(super) fn register(engine: &mut Engine) {
         engine.register_fn(name, move |a: f64, b: i64| apply(a, b as f64));
         engine.register_fn(name, move |a: f64, b: f64| apply(a, b));
     }
-    // A whole number already is what these make of a double.
+    // These functions return a whole number unchanged.
     for name in ["floor", "ceiling", "round", "int"] {
         engine.register_fn(name, |x: i64| x);
     }

@@ -16,7 +16,7 @@ pub(crate) struct SharedPoint(Rc<Shared>);
 #[derive(Debug, Default)]
 struct Shared {
     point: RefCell<Point>,
-    /// The handler holds one of the references, to use the point's memory again.
+    /// The handler holds one of the references, to reuse the point's memory.
     lent: Cell<bool>,
 }
 
@@ -225,7 +225,7 @@ fn register_fields(engine: &mut Engine, host: &Rc<Host>) {
         },
     );
     // With `p[name] = x` Rhai looks for something to change inside the value first, and composes the
-    // error for that: a tenth of what a call for a point costs.
+    // error for that: which takes a tenth of the time of a call for a point.
     let h = host.clone();
     engine.register_fn(
         "set",
@@ -236,7 +236,7 @@ fn register_fields(engine: &mut Engine, host: &Rc<Host>) {
     register_field_list(engine, host);
 }
 
-/// All fields of a point, and which there are.
+/// All fields of a point, and whether it has a field.
 fn register_field_list(engine: &mut Engine, host: &Rc<Host>) {
     let h = host.clone();
     engine.register_get("fields", |p: &mut SharedPoint| -> Map {

@@ -1,4 +1,4 @@
-//! `random(seed)`: numbers that are the same in each run, and go on after a restore.
+//! `random(seed)`: numbers that are the same in each run, and continue after a restore.
 
 use super::arguments::{function, number, refuse};
 use super::series::Series;

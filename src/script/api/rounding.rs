@@ -34,7 +34,7 @@ pub(super) fn register(engine: &mut Engine, host: &Rc<Host>) {
         }
         let low = number(a.host(), "clamp", "low", low)?;
         let high = number(a.host(), "clamp", "high", high)?;
-        // NaN is below nothing.
+        // NaN is not below any number.
         if low.is_nan() || high.is_nan() || low > high {
             return Err(a.fail(format_args!("low ({low}) must not be above high ({high})")).into());
         }
@@ -70,7 +70,7 @@ fn each(host: &Host, name: &str, series: &Series, apply: impl Fn(f64) -> f64) ->
 }
 
 /// A double rounded to `digits` behind the point (before it, if negative), halves away from zero, as
-/// `round(x)` does. It is exact: 2.675 is a little less than it looks, and gives 2.67.
+/// `round(x)` does. It is exact: 2.675 is stored as slightly less, and gives 2.67.
 fn rounded(x: f64, digits: i64) -> f64 {
     if !x.is_finite() || x == 0.0 {
         return x;

@@ -1,4 +1,4 @@
-//! What comes back every day, week or period.
+//! Seasons: values that repeat every day, week or period.
 
 use super::answer::map;
 use super::arguments::{Arguments, function, int, number};

@@ -1,4 +1,4 @@
-//! A series: the numbers of a column, and a mask: which of them are meant.
+//! A series has the numbers of a column; a mask selects some of them.
 
 use super::{Fallible, fail, fail_in};
 use std::rc::Rc;

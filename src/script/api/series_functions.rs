@@ -1,4 +1,4 @@
-//! What scripts do with series and masks.
+//! The functions of series and masks.
 
 use super::arguments::number;
 use super::series::{Mask, Series, place, same_length};

@@ -1,4 +1,4 @@
-//! The far ends of a distribution, and how unlikely recent scores are.
+//! The tails of a distribution, and how unlikely recent scores are.
 
 use super::NativeTypes;
 use super::answer::{Step, map, number_map};

@@ -1,4 +1,4 @@
-//! Where a series is going, and whether two go together.
+//! Trends of a series, and the correlation of two.
 
 use super::answer::{map, optional};
 use super::arguments::{function, number, refuse};

@@ -1,4 +1,4 @@
-//! `queue()` and `ring(n)`: values in a row, taken and given at both ends.
+//! `queue()` and `ring(n)`: values in a row, which can be added and removed at both ends.
 
 use super::{Holder, Parts, int, optional};
 use crate::stats::error::{MAX_WINDOW, Result as Stats, size};
@@ -43,7 +43,7 @@ impl Deque {
         self.items.push_front(value);
     }
 
-    /// Gives a ring another size, and drops the oldest values that have no room any more.
+    /// Changes the size of a ring, and drops the oldest values if there are more.
     pub(crate) fn resize(&mut self, n: usize) -> Stats<()> {
         let n = size("n", n, 1, MAX_WINDOW)?;
         self.items.drain(..self.items.len().saturating_sub(n));

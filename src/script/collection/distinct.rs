@@ -1,4 +1,4 @@
-//! `distinct(span)`: which values were seen lately.
+//! `distinct(span)`: which values were seen recently.
 
 use super::timed_queue::{checked_span, is_gone};
 use super::{Holder, Key, Parts, int, optional};
@@ -24,8 +24,8 @@ impl Distinct {
         Ok(Self { span, renew, newest: None, seen: BTreeMap::new(), by_time: BTreeSet::new() })
     }
 
-    /// Takes a value in and says whether it is new: not among those of the last span. One that is
-    /// older than the window is not taken in, and not new.
+    /// Adds a value and tells whether it is new, that is, not among those of the last span. A value that is older
+    /// than the window is not added, and not new.
     pub(crate) fn push(&mut self, time: i64, key: Key) -> bool {
         self.move_to(time);
         if self.newest.is_some_and(|newest| is_gone(self.span, newest, time)) {
@@ -101,7 +101,7 @@ impl Holder for Distinct {
         self.seen.len()
     }
 
-    /// Keys hold nothing that the limits need to look into.
+    /// Keys hold no nested values that the limits must count.
     fn values(&self) -> Box<dyn Iterator<Item = &Dynamic> + '_> {
         Box::new(std::iter::empty())
     }

@@ -1,4 +1,4 @@
-//! What can be counted and told apart: texts, numbers, bools, chars, and arrays of them.
+//! Values that can be counted and compared: texts, numbers, bools, chars, and arrays of them.
 
 use rhai::{Array, Dynamic, ImmutableString};
 

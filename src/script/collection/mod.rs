@@ -61,7 +61,7 @@ impl<T: Clone> Held<T> {
     }
 }
 
-/// Shows `look` what a value holds, and how many, if it is one of these objects.
+/// Passes the values that an object holds, and their number, to `look`, if it is one of these objects.
 pub(crate) fn held(
     value: &Dynamic,
     look: &mut dyn FnMut(usize, &mut dyn Iterator<Item = &Dynamic>),

@@ -36,7 +36,7 @@ impl Tally {
         counted.count = counted.count.saturating_add(n);
     }
 
-    /// Takes `n` off the count of a value, which must be as large; one that comes to 0 is forgotten.
+    /// Subtracts `n` from the count of a value, which must be as large; a value whose count is 0 is removed.
     ///
     /// # Errors
     /// How often it was counted, if that is less.
@@ -77,7 +77,7 @@ impl Tally {
         all
     }
 
-    /// The `k` values with the largest counts; of equal ones, what came first.
+    /// The `k` values with the largest counts; of equal counts, the value that came first is first.
     pub(crate) fn most_common(&self, k: usize) -> Vec<(&Key, Counted)> {
         let mut all: Vec<_> = self.counts.iter().map(|(key, counted)| (key, *counted)).collect();
         all.sort_by_key(|(_, counted)| (Reverse(counted.count), counted.first));
@@ -114,7 +114,7 @@ impl Holder for Tally {
         self.counts.len()
     }
 
-    /// Keys hold nothing that the limits need to look into.
+    /// Keys hold no nested values that the limits must count.
     fn values(&self) -> Box<dyn Iterator<Item = &Dynamic> + '_> {
         Box::new(std::iter::empty())
     }

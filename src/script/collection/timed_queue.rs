@@ -23,8 +23,7 @@ impl TimedQueue {
         Ok(Self { span, newest: None, items: VecDeque::new(), late: 0 })
     }
 
-    /// Takes a value in. One that is late goes to its place; one that is older than the window is only
-    /// counted.
+    /// Adds a value. A late value is put into its place; a value that is older than the window is only counted.
     pub(crate) fn push(&mut self, time: i64, value: Dynamic) {
         self.move_to(time);
         if self.newest.is_some_and(|newest| is_gone(self.span, newest, time)) {
@@ -80,7 +79,7 @@ impl TimedQueue {
     }
 }
 
-/// Refuses a span of nothing.
+/// Refuses a span of 0.
 pub(super) fn checked_span(span: u64) -> Stats<u64> {
     range("the span", span as f64, span > 0, "1 nanosecond or more").map(|_| span)
 }

@@ -14,7 +14,7 @@ pub(crate) enum Order {
     Smallest,
 }
 
-/// A row with what it is judged by.
+/// A row with the value by which it is judged.
 #[derive(Clone, Debug)]
 pub(crate) struct Row {
     pub(crate) value: f64,
@@ -51,7 +51,7 @@ impl Top {
         }
     }
 
-    /// Takes a row in if it is among the best.
+    /// Adds a row if it is among the best.
     pub(crate) fn push(&mut self, row: Row) {
         if self.rows.len() == self.k && !self.is_better(row.value, self.rows[self.k - 1].value) {
             return;

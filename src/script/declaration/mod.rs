@@ -17,7 +17,7 @@ use rhai::{Dynamic, Map};
 use std::collections::BTreeMap;
 use values::text;
 
-/// What `info()` may say.
+/// The keys of `info()`.
 const KEYS: [&str; 5] = ["wants", "provides", "options", "scope", "about"];
 
 /// Whose state `this` is.
@@ -103,7 +103,7 @@ impl Declaration {
         Info { wants: self.wants, provides: self.provides, options: options.collect() }
     }
 
-    /// Binds the options of a TICKscript; what it does not write takes its default.
+    /// Binds the options of a TICKscript; an option that it does not write gets its default.
     ///
     /// # Errors
     /// Every option that is missing, unknown or wrong, one sentence each.
@@ -181,7 +181,7 @@ impl Declaration {
     }
 }
 
-/// What to do where the daemon knows another declaration.
+/// What to do if the daemon has another declaration.
 const RESTART: &str =
     "if info() has changed, restart kapacitord, which reads it only when it starts";
 

@@ -26,7 +26,7 @@ pub struct OptionSpec {
     pub about: String,
 }
 
-/// What is wrong with an option; follows its name in a sentence.
+/// An error of an option, as the rest of a sentence that begins with its name.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum OptionProblem {
     #[error("takes {wanted} arguments, got {got}")]

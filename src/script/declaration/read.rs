@@ -6,7 +6,7 @@ use crate::protocol::message::ValueType;
 use rhai::{Array, Dynamic, Map};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// What an option may say.
+/// The keys of an option.
 const OPTION_KEYS: [&str; 7] = ["type", "default", "min", "max", "one_of", "repeated", "about"];
 
 /// Why no types can be read.

@@ -1,4 +1,4 @@
-//! What one call may use, the same for the interpreter and for the native functions that it calls.
+//! The limits of one call, which are the same for the interpreter and for the native functions that it calls.
 
 use crate::agent::Pulse;
 use crate::model::Run;
@@ -36,7 +36,7 @@ impl Budget {
         }
     }
 
-    /// True while the call may go on.
+    /// True while the call may continue.
     #[inline]
     pub(super) fn lasts(&self) -> bool {
         !self.pulse.expired()
@@ -61,7 +61,7 @@ impl Budget {
         }
     }
 
-    /// What a native function asks while it works.
+    /// The progress that a long native function asks.
     pub(crate) fn progress(&self) -> Progress<'_> {
         let memory = if self.memory == 0 { u64::MAX } else { self.memory };
         Progress::new(&*self.stop, usize::try_from(memory).unwrap_or(usize::MAX))

@@ -1,5 +1,5 @@
-//! Which functions make a value longer, and by how much: what would go beyond `[limits] string`,
-//! `array` or `map` is refused before anything is allocated.
+//! The functions that make a value longer, and by how much: a call that would exceed `[limits] string`, `array` or
+//! `map` is refused before anything is allocated.
 //!
 //! Rhai checks the sizes of values too. After each call it walks through the whole value, nested values
 //! included. That is exact, and slow for long values. So there are two ways to keep the limits. As long as
@@ -39,7 +39,7 @@ pub(crate) struct Sizes {
 
 pub(super) type Checked<T> = Result<T, Box<EvalAltResult>>;
 
-/// Looks at the arguments of a call before it is made.
+/// Checks the arguments of a call before it is made.
 type Check = fn(Sizes, &[&mut Dynamic]) -> Checked<()>;
 
 impl Sizes {
@@ -78,7 +78,7 @@ fn within(limit: usize, len: usize, what: &str) -> Checked<()> {
     Ok(())
 }
 
-/// What a value holds, nested values included.
+/// The sizes of a value, nested values included.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Total {
     pub(super) items: usize,
@@ -138,8 +138,8 @@ fn add(value: &Dynamic, most: usize, total: &mut Total) {
     }
 }
 
-/// From now on the checks of this file alone keep the limits. Rhai's fast operators pass by
-/// registered functions, so they are turned off too.
+/// From now on the checks of this file alone keep the limits. Rhai's fast operators bypass registered functions, so
+/// they are turned off too.
 pub(crate) fn trust_own_checks(engine: &mut Engine) {
     engine.set_max_string_size(0);
     engine.set_max_array_size(0);
@@ -269,7 +269,7 @@ fn packages() -> Engine {
     engine
 }
 
-/// What scripts do most often.
+/// The most frequent functions of scripts.
 fn appending(engine: &mut Engine, sizes: Sizes) {
     let push = move |array: &mut Array, item: Dynamic| -> Checked<()> {
         sizes.array(array.len() + 1)?;

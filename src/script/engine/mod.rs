@@ -18,7 +18,7 @@ use rhai::{Dynamic, Engine, EvalAltResult, Position, Token};
 /// Modules that one script may load.
 const MODULES: usize = 100;
 
-/// Calls inside each other that the stack of a session has room for, whatever the configuration says.
+/// How deep calls may be nested on the stack of a session, whatever the configuration says.
 const DEPTH: usize = 1000;
 
 /// An engine without files, network and clock.

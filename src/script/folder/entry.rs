@@ -1,7 +1,7 @@
 //! One function of the daemon for all scripts of a folder: `@rhai().script('ttest').field('hotend')`.
 //!
-//! The daemon lets a task write only options that it was told when it started, each with its types. The
-//! entry tells it the options of all scripts, and `set(name, text)` for those that come later.
+//! The daemon lets a task write only options that were declared when it started, each with its types. The entry
+//! declares the options of all scripts, and `set(name, text)` for options that are added later.
 
 use super::{Edges, ScriptFolder};
 use crate::agent::Info;
@@ -35,12 +35,12 @@ pub struct Entry {
     pub edges: Edges,
 }
 
-/// What is known of a script's declaration.
+/// The known declaration of a script.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Known {
     /// The part of it that the daemon asks for.
     pub info: Info,
-    /// The script can be used; else it is what its text shows, or what it last declared.
+    /// Whether the script can be used; otherwise the declaration is that of its text, or its last good one.
     pub usable: bool,
 }
 
@@ -51,7 +51,7 @@ pub struct Clash {
     pub script: String,
     /// Its option.
     pub option: String,
-    /// What is the matter and what to write.
+    /// The problem and what to write.
     pub message: String,
 }
 
@@ -61,13 +61,13 @@ impl Entry {
         Self { folder: ScriptFolder::new(dir), edges }
     }
 
-    /// A path that stands for the entry where a script's path would: for the name of what is kept of it.
+    /// A path that stands for the entry instead of a script's path, for the names of its files in the state folder.
     pub fn path(&self) -> PathBuf {
         self.folder.path().join(self.edges.name())
     }
 
-    /// What the daemon is told, given what the scripts declare, by name. `kept` is what it was told before:
-    /// a type that a script still has stays, so that tasks which run today start tomorrow too.
+    /// The declaration for the daemon, from the scripts' declarations by name. `kept` is the previous one: a type
+    /// that a script still has is kept, so that tasks that run today can start tomorrow, too.
     pub fn info(&self, scripts: &BTreeMap<String, Known>, kept: Option<&Info>) -> Info {
         let mut info = Info::new(self.edges.wants, self.edges.provides);
         for known in scripts.values() {

@@ -1,8 +1,9 @@
-//! `fmt`: a script with its lines indented and its tokens spaced the same way everywhere.
+//! `fmt`: formats the indentation and the spaces of a script.
 //!
-//! Lines stay as their author broke them. What changes is white space between tokens only: indentation by the brackets
+//! Line breaks are not changed. What changes is white space between tokens only: indentation by the brackets
 //! that are open, one blank line at most, spaces around operators and after commas. Comments behind code stay in their
-//! column. Before the result is given back, its tokens are compared with those of the script, and the interpreter reads it.
+//! column. Before the result is given back, its tokens are compared with those of the script, and the interpreter
+//! reads it.
 
 mod spacing;
 #[cfg(test)]
@@ -174,7 +175,7 @@ impl<'a> Printer<'a> {
         self.opened_before = self.open.len();
         let inner = self.open.last().map_or(0, |open| open.level + 1);
         if token.closes() {
-            // Of several that close on this line, the last one's line counts.
+            // If several close on this line, the line of the last one counts.
             let rest = at + 1..self.tokens.len();
             let more = rest.take_while(|next| {
                 let token = &self.tokens[*next];

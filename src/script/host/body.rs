@@ -17,7 +17,7 @@ const LEVEL: usize = 2;
 #[derive(Debug)]
 pub(super) struct Body {
     parameters: Vec<ImmutableString>,
-    /// What the top level has defined, then the parameters.
+    /// The definitions of the top level, then the parameters.
     scope: Scope<'static>,
     /// The entries of the scope below the parameters.
     below: usize,
@@ -82,7 +82,7 @@ fn block(function: &ScriptFuncDef) -> StmtBlock {
     StmtBlock::new(statements, function.body.start_position(), function.body.end_position())
 }
 
-/// Removes what the values of the options decide, such as `if !opt.keep { … }`.
+/// Removes branches that the values of the options decide, such as `if !opt.keep { … }`.
 fn optimized(engine: &Engine, block: StmtBlock) -> StmtBlock {
     let (start, end) = (block.position(), block.end_position());
     let ast = AST::new(block, Module::new());
@@ -112,7 +112,7 @@ impl Body {
     /// Evaluates the body. `arguments` are the values of its parameters.
     ///
     /// # Errors
-    /// What the script throws, or what stops it.
+    /// An error that the script throws, or that stops it.
     #[inline]
     pub(super) fn run(
         &mut self,
@@ -143,7 +143,7 @@ impl Body {
     #[inline]
     fn set_parameters(&mut self, values: impl IntoIterator<Item = Dynamic>) {
         for (name, value) in self.parameters.iter().zip(values) {
-            // A copy of a constant is none.
+            // A copy of a constant is not a constant.
             let value = if value.is_read_only() { value.clone() } else { value };
             match self.scope.get_mut(name) {
                 Some(entry) => *entry = value,

@@ -1,5 +1,4 @@
-//! The functions of a script that the host calls: their names, their parameters, and what a script may have
-//! misspelt.
+//! The functions of a script that the host calls: their names, their parameters, and misspelt names.
 
 use crate::nearest::nearest;
 use crate::script::error::Problem;

@@ -12,7 +12,7 @@ const POINTS: usize = 4096;
 /// Bytes that wait at most, in all groups.
 const BYTES: usize = 4 << 20;
 
-/// Results are not held back for longer than this, as far as the last round tells.
+/// Results are not delayed for longer than this, estimated from the last round.
 const PATIENCE: Duration = Duration::from_millis(20);
 
 /// Rounds of points that are not gathered after one in which hardly any group had two points.
@@ -53,13 +53,13 @@ impl Default for Chunks {
 }
 
 impl Chunks {
-    /// True if nothing waits.
+    /// True if no point waits.
     pub(crate) fn is_empty(&self) -> bool {
         self.used == 0
     }
 
-    /// True if the next point is to wait for others; false if experience says that none of its group
-    /// will come soon.
+    /// True if the next point should wait for others; false if earlier rounds show that no point of its group will
+    /// come soon.
     #[inline]
     pub(crate) fn gathers(&mut self) -> bool {
         if self.lonely > 0 {
@@ -110,7 +110,7 @@ impl Chunks {
         self.bytes += point.message_len();
     }
 
-    /// Takes everything that waits.
+    /// Takes all waiting points.
     pub(crate) fn take(&mut self) -> Round {
         let chunks = std::mem::take(&mut self.chunks);
         let order = std::mem::take(&mut self.order);
@@ -119,8 +119,8 @@ impl Chunks {
         Round { chunks, used, order }
     }
 
-    /// Gives the memory of a round back, and learns from it: how long it took says how many points
-    /// are gathered in the next.
+    /// Gives back the memory of a round, and learns from it: its duration determines how many points are gathered in
+    /// the next one.
     pub(crate) fn give_back(&mut self, mut round: Round, took: Duration) {
         let points = round.order.len();
         if took > PATIENCE {

@@ -87,7 +87,7 @@ pub(super) fn publish(engine: &mut Engine, top: &Scope<'_>) {
     let mut module = Module::new();
     for (name, constant, value) in top.iter_raw() {
         if constant {
-            // Whoever keeps a constant's value may change its own copy.
+            // A variable with a constant's value has its own copy, which can be changed.
             let mut copy = Scope::new();
             copy.push(name, value.clone());
             if let Some(value) = copy.get(name) {

@@ -22,10 +22,10 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-/// What is in memory of a file is written at least this often.
+/// Buffered requests are written at least this often.
 const FLUSH: Duration = Duration::from_secs(1);
 
-/// Writes what the daemon sends.
+/// Records the requests of the daemon.
 #[derive(Debug)]
 pub(crate) struct FlightRecorder {
     dir: PathBuf,

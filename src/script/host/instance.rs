@@ -1,4 +1,4 @@
-//! A version of a script at work: its program, the options it is bound to, and its states.
+//! A running version of a script: its program, the options it is bound to, and its states.
 
 use crate::agent::Output;
 use crate::protocol::message::{EdgeType, InitRequest};
@@ -26,11 +26,11 @@ pub(crate) struct Instance {
     pub(crate) origin: Origin,
     pub(crate) groups: Groups,
     host: Rc<Host>,
-    /// Calls until the size of a state is looked at.
+    /// Calls until the size of a state is checked.
     unlooked: usize,
 }
 
-/// Calls between two looks at the size of a state; of a long one, more.
+/// Calls between two checks of the size of a state; for a long state, more.
 const LOOK: usize = 64;
 
 /// A state with more items takes too long to walk through after each step.
@@ -52,7 +52,7 @@ pub(crate) struct Failure {
     pub(crate) emission: Emission,
 }
 
-/// Adds what to do about an option that is missing since the daemon does not know it.
+/// Adds advice about an option that is missing because the daemon does not know it.
 fn hinted(mut problems: Vec<String>) -> Vec<String> {
     let missing = problems.iter().any(|problem| problem.contains(" is missing; it takes "));
     if missing && !problems.iter().any(|problem| problem.contains("restart kapacitord")) {
@@ -163,8 +163,8 @@ impl Instance {
         }
     }
 
-    /// Looks at the size of a state: a long one is not walked through any more after each step, but now
-    /// and then here, so seldom that it does not count.
+    /// Checks the size of a state: a long state is no longer counted after each step, but rarely, here, so that the
+    /// cost is negligible.
     #[cold]
     fn look(&mut self, place: usize) -> Result<(), Box<EvalAltResult>> {
         self.unlooked = LOOK;
@@ -187,7 +187,7 @@ impl Instance {
         state.map_err(|error| self.error(Callback::State, place, &error))
     }
 
-    /// What `state(opt)` gives.
+    /// The result of `state(opt)`.
     pub(crate) fn new_state(&mut self) -> Result<Dynamic, Box<EvalAltResult>> {
         if !self.program.has(Callback::State) {
             return Ok(Map::new().into());
@@ -216,7 +216,7 @@ impl Instance {
         }
     }
 
-    /// An output that is thrown away, for calls that are run again.
+    /// An output that is dropped, for calls that are run again.
     pub(crate) fn scrap(&self) -> Output {
         Output::new(self.program.declaration().provides)
     }

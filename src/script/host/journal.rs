@@ -3,7 +3,7 @@
 //!
 //! Copying a group's state before every call would copy its windows on every push, since native
 //! objects are copied when one of two owners changes them. So a group's state is remembered every
-//! [`CALLS`] calls, and what came since is run again when a call has failed.
+//! [`CALLS`] calls, and the messages since are run again when a call has failed.
 
 use crate::protocol::Batch;
 use std::collections::VecDeque;
@@ -35,7 +35,7 @@ pub(crate) struct Entry {
     pub(crate) message: PastMessage,
     /// The group; empty where the task has one state.
     pub(crate) group: Vec<u8>,
-    /// What `now()` gave while it was handled, if it was asked.
+    /// The value of `now()` while it was handled, if it was called.
     pub(crate) now: Option<i64>,
     /// A call of it failed.
     pub(crate) failed: bool,
@@ -58,14 +58,14 @@ impl Entry {
 pub(crate) struct Journal {
     entries: VecDeque<Entry>,
     bytes: usize,
-    /// The number of the message at hand: how many were handled before it.
+    /// The number of the current message: how many were handled before it.
     next: u64,
-    /// Memory of entries that went, for the next point.
+    /// Memory of removed entries, for the next point.
     spare: Option<(Vec<u8>, Vec<u8>)>,
 }
 
 impl Journal {
-    /// The number of the message at hand.
+    /// The number of the current message.
     pub(crate) fn next(&self) -> u64 {
         self.next
     }

@@ -1,5 +1,4 @@
-//! What the host lends to a script while a callback runs: the output, the time, and the memory of
-//! which field was missing.
+//! What the functions of a script can use while a callback runs: the output, the time, and a note of the missing field.
 
 use crate::agent::{Output, OutputError, Pulse};
 use crate::protocol::message::EdgeType;
@@ -24,15 +23,15 @@ pub(crate) struct Host {
     pub(crate) output: RefCell<Output>,
     pub(crate) emission: RefCell<Emission>,
     note: RefCell<Note>,
-    /// Fields that were read and not there, for who tells a slip of the keyboard.
+    /// Fields that were read and did not exist, to report typing errors.
     missed: RefCell<BTreeSet<String>>,
     /// The script, for log lines.
     pub(crate) script: PathBuf,
     /// The time that `now()` gives; `None`: the machine's clock.
     pub(crate) now: Cell<Option<i64>>,
-    /// What `now()` gave for the message at hand.
+    /// The value of `now()` for the current message.
     pub(crate) asked: Cell<Option<i64>>,
-    /// What a call may use.
+    /// The limits of a call.
     pub(crate) budget: Budget,
     /// The trained models.
     pub(crate) library: Rc<Library>,
@@ -44,11 +43,11 @@ pub(crate) enum Emission {
     /// `init`, `state`, `migrate`, `info`: nothing can be emitted.
     #[default]
     Closed,
-    /// A point of a stream is at hand.
+    /// A point of a stream is being handled.
     Stream,
-    /// Points of a stream are at hand, as a chunk.
+    /// A chunk of points of a stream is being handled.
     Chunk,
-    /// A batch is at hand: its metadata, and the bare points emitted so far.
+    /// A batch is being handled: its metadata, and the bare points emitted so far.
     Batch {
         /// Name, tags and time that emitted points take where they have none.
         meta: Rc<Batch>,
@@ -103,7 +102,7 @@ pub(crate) enum EmitError {
 }
 
 impl Host {
-    /// A host whose natives may take as long as they like.
+    /// A host without limits for native functions.
     pub(crate) fn new(script: PathBuf) -> Self {
         Self::with_budget(script, Budget::new(&Limits::default(), &Pulse::default()))
     }

@@ -1,5 +1,5 @@
-//! Reads the map that `fn info()` shows in a script's text, without running or even compiling it: what
-//! the daemon is told of a script that is broken in that very function.
+//! Reads the map that `fn info()` shows in a script's text, without running or even compiling it: the declaration for
+//! the daemon of a script that is broken in that very function.
 //!
 //! Only literals are understood; other expressions are skipped.
 
@@ -78,7 +78,7 @@ fn value(tokens: &[Token], at: &mut usize) -> Literal {
     if pass_over(tokens, at) { Literal::Other } else { literal }
 }
 
-/// Passes over the rest of an expression; true if there was any.
+/// Skips the rest of an expression; true if there was any.
 fn pass_over(tokens: &[Token], at: &mut usize) -> bool {
     let start = *at;
     let mut depth = 0usize;

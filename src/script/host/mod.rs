@@ -1,8 +1,8 @@
 //! A running script: the compiled program, its states and its reloads.
 //!
-//! [`program`] compiles a script and calls its [`callback`]s, whose bodies [`body`] and [`rewrite`] prepare; [`instance`] is a program with its options and
-//! states; [`handler`] takes the daemon's requests; [`guard`] and [`journal`] undo what failed;
-//! [`reload`] and [`succession`] bring in a new version.
+//! [`program`] compiles a script and calls its [`callback`]s, whose bodies [`body`] and [`rewrite`] prepare;
+//! [`instance`] is a program with its options and states; [`handler`] takes the daemon's requests; [`guard`] and
+//! [`journal`] undo failed calls; [`reload`] and [`succession`] bring in a new version.
 
 mod body;
 pub(super) mod callback;

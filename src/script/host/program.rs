@@ -273,7 +273,7 @@ impl Program {
         let Self { engine, global, caches, bodies, .. } = self;
         let Some(body) = &mut bodies[callback as usize] else { return Ok(Dynamic::UNIT) };
         let run = || body.run(engine, global, caches, this, arguments);
-        // A panic is a mistake in the host; the daemon must still be told why its task ends.
+        // A panic is a bug in the host; the daemon must still get the reason why its task ends.
         catch_unwind(AssertUnwindSafe(run)).unwrap_or_else(|panic| Err(panicked(&*panic)))
     }
 
@@ -336,7 +336,7 @@ impl Program {
         self.engine.collect_fn_metadata(None, named, true)
     }
 
-    /// What the script says and cannot mean, found without running it.
+    /// Mistakes of the script that are found without running it.
     pub fn warnings(&self) -> Vec<Problem> {
         let engine = engine::engine(&Limits::default(), &Pulse::default());
         let modules = self.loaded.borrow();

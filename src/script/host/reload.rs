@@ -1,8 +1,8 @@
 //! Watching scripts and their modules for changes: the only file that names `notify`.
 //!
-//! A change is what changes the text, however it was saved: in place, by renaming, by switching a
-//! symlink anywhere on the way, by deleting and creating. Events only say when to look; a slow look
-//! at the clock finds what events miss (network file systems, folders that were replaced).
+//! A change is a change of the text, however it was saved: in place, by renaming, by switching a
+//! symlink anywhere on the way, by deleting and creating. Events only tell when to check; regular checks find changes
+//! that events miss (network file systems, folders that were replaced).
 
 use notify::{RecommendedWatcher, RecursiveMode, Watcher as _};
 use std::collections::{BTreeMap, BTreeSet};
@@ -15,13 +15,13 @@ use std::time::{Duration, Instant};
 /// Quiet after the last event of a save.
 const QUIET: Duration = Duration::from_millis(30);
 
-/// Events that never end are not waited for longer.
+/// The longest wait for the end of events.
 const PATIENCE: Duration = Duration::from_secs(1);
 
-/// How long a file may be gone before that is a change: deleting and creating is one save.
+/// How long a file may be missing before that is a change, because deleting and creating a file is one save.
 const GONE: Duration = Duration::from_millis(600);
 
-/// Without any event, the files are looked at this often.
+/// Without any event, the files are checked this often.
 const LOOK: Duration = Duration::from_secs(2);
 
 /// The texts of files; `None` is a file that cannot be read.
@@ -39,7 +39,7 @@ enum Order {
     Follow(Weak<Shared>),
 }
 
-/// Tells when the files that it follows have changed; dropped, it follows no more.
+/// Tells when the files that it follows have changed, until it is dropped.
 #[derive(Debug)]
 pub struct Follow {
     shared: Arc<Shared>,
@@ -68,7 +68,7 @@ impl Watcher {
         let (orders, received) = channel();
         let events = orders.clone();
         std::thread::Builder::new().name("reload".into()).spawn(move || {
-            // Without events (no inotify instance left) the slow look still finds changes.
+            // Without events (no inotify instance left) the regular checks still find changes.
             let watcher = notify::recommended_watcher(move |_| {
                 let _ = events.send(Order::Event);
             });
@@ -133,7 +133,7 @@ impl Follow {
 }
 
 impl Follow {
-    /// What adds files to those that are followed, with the CRC-32 that is known of them.
+    /// A function that adds files to those that are followed, with their known CRC-32.
     pub(crate) fn adder(&self) -> impl Fn(&Path, u32) + use<> {
         let (shared, orders) = (Arc::downgrade(&self.shared), self.orders.clone());
         move |path, checksum| {

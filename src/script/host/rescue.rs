@@ -1,6 +1,6 @@
 //! The declaration of a script that cannot be loaded: the daemon must get an answer, or it does not
-//! start. Its `fn info()` alone may still be whole; else the last good declaration counts; else what the
-//! text shows.
+//! start. Its `fn info()` alone may still compile; otherwise the last good declaration is used; otherwise what can be
+//! read from the text.
 
 use super::literal;
 use crate::agent::{Info, Pulse};
@@ -9,7 +9,7 @@ use crate::script::declaration::Declaration;
 use crate::script::engine;
 use rhai::Scope;
 
-/// What is known of the declaration of a script that cannot be loaded; `kept` gives the last good one.
+/// The known declaration of a script that cannot be loaded; `kept` gives the last good one.
 pub(crate) fn info(
     text: &str,
     limits: &Limits,

@@ -1,4 +1,4 @@
-//! Changes in the tree of a function that make it faster and leave what it does as it is.
+//! Changes in the tree of a function that make it faster without changing its effect.
 //!
 //! - A call of a name that no function of the script has goes to the native functions at once. The
 //!   interpreter looks for a script's function of that name in every call otherwise, for a method twice.
@@ -13,7 +13,7 @@ use rhai::{Engine, Map, Position, Stmt, StmtBlock};
 use std::cell::Cell;
 use std::collections::BTreeSet;
 
-/// What is changed in a function.
+/// The values for the changes in a function.
 pub(super) struct Rewrite<'a> {
     /// The names of the script's functions.
     functions: &'a BTreeSet<&'a str>,
@@ -110,7 +110,7 @@ impl<'a> Rewrite<'a> {
         }
     }
 
-    /// An expression that may be assigned to: it stays, what it is made of is rewritten.
+    /// An expression that may be assigned to: it is kept, and its parts are rewritten.
     fn place(&self, expression: &mut Expr) {
         if let Expr::Dot(link, flags, _) | Expr::Index(link, flags, _) = expression {
             self.chain(link, *flags);
@@ -301,7 +301,7 @@ mod tests {
             ("opt = #{ n: 7 }; opt.n", "7"),
             ("try { throw #{ n: 8 } } catch (opt) { return opt.n }", "8"),
             ("let f = |opt| opt.n; f.call(#{ n: 9 })", "9"),
-            // What fails goes on failing.
+            // An expression that fails still fails.
             ("try { opt.nothing } catch { return \"unknown\" }", "unknown"),
             ("try { opt[\"nothing\"] } catch { return \"unknown\" }", "unknown"),
             ("try { opt.n = 3 } catch { return \"refused\" }", "refused"),

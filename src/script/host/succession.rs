@@ -134,7 +134,7 @@ fn models(program: &Program, old: &Instance) -> Result<bool, Unproven> {
     Ok(changed)
 }
 
-/// A model that takes the place of another has the same inputs, outputs and labels, and answers.
+/// A model that replaces another one must have the same inputs, outputs and labels, and must give answers.
 fn prove_model(before: &Model, after: &Model) -> Result<(), ModelRefusal> {
     for (what, before, after) in
         [("inputs", &before.inputs, &after.inputs), ("outputs", &before.outputs, &after.outputs)]
@@ -166,7 +166,7 @@ fn prove_model(before: &Model, after: &Model) -> Result<(), ModelRefusal> {
     answer.map(drop).map_err(|error| ModelRefusal::Answer(Box::new(error)))
 }
 
-/// What changed in what the daemon knows.
+/// The difference of two declarations, as far as the daemon knows them.
 fn change(before: &Info, after: &Info) -> Option<String> {
     let edge = |edge: EdgeType| if edge == EdgeType::Batch { "batch" } else { "stream" };
     if before.wants != after.wants {

@@ -5,7 +5,7 @@ use crate::nearest::did_you_mean;
 use rhai::{ASTNode, Expr, Stmt};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// What the interpreter itself knows.
+/// The functions that the interpreter itself has.
 pub(in crate::script) const KEYWORDS: &[&str] =
     &["print", "debug", "type_of", "Fn", "call", "curry", "is_def_var", "is_def_fn", "is_shared"];
 

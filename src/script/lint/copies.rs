@@ -86,7 +86,7 @@ pub(super) fn check(script: &Script<'_>, warn: &mut Warn<'_>) {
     }
 }
 
-/// Warns of parameters that a function changes without giving them to anybody.
+/// Warns of parameters that a function changes without passing them on.
 fn warn_of_functions(script: &Script<'_>, uses: &AllUses, warn: &mut Warn<'_>) {
     for ((name, params, at), found) in uses {
         let Some(function) = script.function(name, *params) else { continue };

@@ -1,4 +1,4 @@
-//! Values where only true or false can be, and maps where a list must be: where the kind is certain.
+//! Values where only true or false is possible, and maps where a list is needed, if the kind is certain.
 
 use super::walk::{Function, Node, Script, Warn, head, member, variable};
 use crate::protocol::message::ValueType;
@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 /// The options that a script declares.
 pub(super) type Options<'a> = &'a BTreeMap<String, OptionSpec>;
 
-/// What an expression certainly is.
+/// The kind of an expression, if it is certain.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
     Int,
@@ -82,7 +82,7 @@ fn conditions<'a>(node: &Node<'a, '_>) -> Vec<&'a Expr> {
         ASTNode::Expr(Expr::FnCall(call, _))
             if call.op_token.is_some() && call.name.as_str() == "!" =>
         {
-            // A mask can be turned round.
+            // A mask can be negated.
             call.args.iter().filter(|operand| !is_comparison(operand)).collect()
         }
         _ => Vec::new(),

@@ -5,7 +5,7 @@ use super::walk::{Function, Script, Warn, variable};
 use rhai::{ASTNode, Expr, Position, Stmt};
 use std::collections::BTreeMap;
 
-/// Methods of native objects that change them and answer with a copy.
+/// Methods of native objects that change them and return a copy.
 const ANSWERING: &[&str] =
     &["push", "extend", "push_front", "merge", "subtract", "move_to", "resize"];
 
@@ -14,7 +14,7 @@ pub(super) fn check(script: &Script<'_>, warn: &mut Warn<'_>) {
     variables(script, warn);
 }
 
-/// `this.window.push(1).push(2)`: the second changes what the first answered with.
+/// `this.window.push(1).push(2)`: the second changes the copy that the first returns.
 fn chains(script: &Script<'_>, warn: &mut Warn<'_>) {
     script.visit(&mut |_, node| {
         let Some(chain @ (Expr::Dot(..) | Expr::Index(..))) = node.expr() else { return };
@@ -49,7 +49,7 @@ fn chains(script: &Script<'_>, warn: &mut Warn<'_>) {
     });
 }
 
-/// What a variable was given, and what becomes of it.
+/// The value of a variable, and its uses.
 struct Copy {
     from: String,
     is_loop: bool,

@@ -1,10 +1,11 @@
 //! Mistakes of a script that can be found in its syntax tree, without running it.
 //!
 //! [`walk`] makes the tree of a script into a list of nodes by function; [`calls`] knows which functions
-//! there are, [`modules`] those of imported files; [`options`], [`state`], [`emits`], [`copies`], [`lost`], [`kinds`] and [`values`] look for one kind of mistake each.
-//! [`unset`] finds the name of what was `()` when an operator failed.
+//! there are, [`modules`] those of imported files; [`options`], [`state`], [`emits`], [`copies`], [`lost`], [`kinds`]
+//! and [`values`] look for one kind of mistake each. [`unset`] finds the name of what was `()` when an operator
+//! failed.
 //!
-//! A warning is only given where the mistake is certain: a script without one is not proven right.
+//! A warning is given only if the mistake is certain; a script without warnings may still have mistakes.
 
 mod calls;
 mod copies;
@@ -60,7 +61,7 @@ pub(super) fn warnings(
         kinds::check(script, &declaration.options, warn);
         values::check(script, &declaration.options, warn);
     });
-    // What a module is given, and from where, cannot be known: only what stands in it is looked at.
+    // The arguments of a module's functions are not known, so only the module's own text is checked.
     for (path, text, ast) in &parsed {
         all.extend(look(ast, path, text, &mut |script, warn| {
             calls::check(script, functions, warn);
@@ -74,7 +75,7 @@ pub(super) fn warnings(
     all
 }
 
-/// Looks at one file.
+/// Checks one file.
 fn look(
     ast: &AST,
     path: &Path,

@@ -69,7 +69,7 @@ fn look(
         }
         return;
     };
-    // The least int over -1 is no int, and what is divided by 0 fails.
+    // The smallest int divided by -1 does not fit into an int, and a division by 0 fails.
     let (Some(quotient), Some(rest)) = (a.checked_div(b), a.checked_rem(b)) else { return };
     match name {
         "/" if rest != 0 => {

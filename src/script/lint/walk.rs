@@ -159,7 +159,7 @@ pub(super) fn variable(expression: &Expr) -> Option<&str> {
     }
 }
 
-/// What stands first behind a dot.
+/// The first part behind a dot.
 pub(super) fn head(expression: &Expr) -> &Expr {
     match expression {
         Expr::Dot(parts, ..) | Expr::Index(parts, ..) => head(&parts.lhs),

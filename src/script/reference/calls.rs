@@ -1,5 +1,4 @@
-//! What the entries say of answers and errors, held against calls: each signature is called with many arguments of
-//! the types that it takes.
+//! Compares the entries with calls: each signature is called with many arguments of the types that it takes.
 
 use super::tests::{SCOPE, as_native, engine, stands_for, type_name};
 use super::{Entry, Form, Signature, entries};
@@ -32,7 +31,7 @@ struct Caller {
     pool: BTreeMap<String, Vec<Dynamic>>,
 }
 
-/// What calls of a signature gave.
+/// The results of the calls of a signature.
 #[derive(Default)]
 struct Seen {
     kinds: BTreeSet<&'static str>,

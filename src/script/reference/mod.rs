@@ -2,9 +2,11 @@
 //! NaN, and an example.
 //!
 //! The entries are in the `*.toml` files beside this one; [`signature`] says how signatures are written. Completion,
-//! hover and signature help of the language server, the page of the lab and `docs/functions.md` are all made of them, so they cannot
-//! disagree. The tests hold the entries against the engine in both directions, with numbers and types of arguments, and run
-//! the examples. A new native function needs an entry; `RHAI_UDF_BLESS=1 cargo test --lib reference` then writes the page anew.
+//! hover and signature help of the language server, the page of the lab and `docs/functions.md` are all generated
+//! from them, so they cannot disagree. The tests compare the entries with the engine in both directions, with numbers
+//! and types of arguments, run the examples, and call the functions with what the errors and the sentence on NaN name
+//! (`cases.txt`). A new native function needs an entry; `RHAI_UDF_BLESS=1 cargo test --lib reference` then writes the
+//! page again.
 
 #[cfg(test)]
 mod calls;
@@ -33,7 +35,7 @@ const FILES: [&str; 12] = [
     include_str!("rhai.toml"),
 ];
 
-/// What is said of a function, a method, a property or an operator.
+/// The description of a function, a method, a property or an operator.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Entry {
     /// How it is called; methods that several types have are here once for each.
@@ -44,9 +46,9 @@ pub struct Entry {
     pub of: Vec<String>,
     /// One sentence.
     pub says: String,
-    /// What is an error, beside arguments of another type.
+    /// The errors, except those of arguments of another type.
     pub errors: Option<String>,
-    /// What NaN does.
+    /// The effect of NaN.
     pub nan: Option<String>,
     /// Lines of a script; `// => value` says what one gives.
     pub example: Option<String>,
@@ -147,7 +149,7 @@ fn entry(written: Written) -> Entry {
     }
 }
 
-/// The sentence for what many entries say alike.
+/// The sentence for an abbreviation that many entries use.
 fn nan_text(nan: &str) -> String {
     match nan {
         "error" => "NaN and infinities are an error.",

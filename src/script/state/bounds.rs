@@ -7,7 +7,7 @@ use crate::script::config::Config;
 pub(crate) struct Bounds {
     /// The number of groups; 0: any.
     pub(crate) groups: usize,
-    /// Nanoseconds, by the data's time, after which a group is forgotten; 0: never.
+    /// Nanoseconds, by the data's time, after which a group is removed; 0: never.
     pub(crate) ttl: i64,
 }
 
@@ -17,7 +17,7 @@ impl Bounds {
         Self { groups: config.limits.groups, ttl }
     }
 
-    /// True if groups go at all, so that their order matters.
+    /// True if groups can be removed, so that their order matters.
     pub(crate) fn any(self) -> bool {
         self.groups > 0 || self.ttl > 0
     }

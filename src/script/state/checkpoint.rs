@@ -1,16 +1,16 @@
-//! A group's state as it was some calls ago, to go back to when a call fails; `host/journal.rs` holds
-//! what came since.
+//! A group's state as it was some calls ago, which is restored when a call fails; `host/journal.rs` holds the
+//! messages since.
 
 use rhai::Dynamic;
 
-/// The state of a group as it was.
+/// An earlier state of a group.
 #[derive(Clone, Debug)]
 pub(crate) struct Checkpoint {
     /// `this`.
     pub(crate) state: Dynamic,
     /// The number of the message that came next.
     pub(crate) number: u64,
-    /// Inside that batch: what had been called already.
+    /// Inside that batch: the calls that had been made already.
     pub(crate) progress: Progress,
     /// Points and batches since.
     pub(crate) calls: u32,

@@ -1,4 +1,4 @@
-//! Snapshots taken apart and put together by groups.
+//! Splits and merges snapshots by groups.
 
 use crate::agent::Pulse;
 use crate::script::api::{self, NativeTypes};

@@ -12,8 +12,8 @@ use crate::script::state::groups::{Clock, Group, Groups};
 use rhai::Dynamic;
 
 const MAGIC: &[u8; 4] = b"RUDF";
-/// What is written; version 1, without the name of the file, and version 2, without the data's time, are
-/// read too.
+/// The version that is written; version 1, without the name of the file, and version 2, without the data's time, can
+/// be read too.
 const VERSION: u8 = 3;
 
 /// The header of a snapshot.

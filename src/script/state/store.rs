@@ -17,8 +17,8 @@ use std::time::{Duration, SystemTime};
 /// Bytes of a name that is not shortened.
 const LONG: usize = 80;
 
-/// A name as a part of a file's name: different for different names. What is not plain is written as
-/// in URLs, and a long name ends with its hash.
+/// A name as a part of a file's name: different for different names. Special characters are written as in URLs, and a
+/// long name ends with its hash.
 pub(crate) fn safe(name: &str) -> String {
     let mut safe = String::new();
     for byte in name.bytes() {
@@ -126,14 +126,14 @@ impl Store {
         Self { dir: dir.into(), keep }
     }
 
-    /// Keeps a snapshot; of those before it, the last ones stay.
+    /// Saves a snapshot; only the last ones before it are kept.
     pub(crate) fn snapshot(&self, name: &str, bytes: &[u8]) -> io::Result<PathBuf> {
         let path = oldest_slot(&self.dir, self.keep, |i| format!("{name}.snapshot-{i}.rudf"))?;
         replace(&path, bytes)?;
         Ok(path)
     }
 
-    /// Keeps the state at the end of the input.
+    /// Saves the state at the end of the input.
     pub(crate) fn end(&self, name: &str, bytes: &[u8]) -> io::Result<PathBuf> {
         std::fs::create_dir_all(&self.dir)?;
         let path = self.dir.join(format!("{name}.end.rudf"));
@@ -141,7 +141,7 @@ impl Store {
         Ok(path)
     }
 
-    /// Keeps the declaration of a script that could be loaded.
+    /// Saves the declaration of a script that could be loaded.
     pub(crate) fn declared(&self, script: &Path, info: &Info) -> io::Result<()> {
         std::fs::create_dir_all(&self.dir)?;
         let json = serde_json::to_vec_pretty(&Declared::from(info))?;

@@ -16,7 +16,7 @@ use std::collections::HashMap;
 use std::path::PathBuf;
 use std::rc::Rc;
 
-/// What a snapshot holds.
+/// The content of a snapshot.
 #[derive(Clone, Debug, serde::Serialize)]
 pub struct SnapshotView {
     /// The hash of the script that made it.
@@ -87,7 +87,7 @@ struct Properties<'t> {
 /// The name of each property with the expression that reads it.
 type Accessors = Vec<(&'static str, AST)>;
 
-/// What says more as the values that it holds.
+/// Properties for which the values of the object are shown instead.
 const VALUES: [&str; 2] = ["series", "mask"];
 
 impl Properties<'_> {
@@ -95,7 +95,7 @@ impl Properties<'_> {
         shown(value, self.types, &|value| self.of(value))
     }
 
-    /// The properties of a native object; its name alone if it has none. What an object cannot tell yet is left out.
+    /// The properties of a native object; its name alone if it has none. Properties that do not exist yet are left out.
     fn of(&self, value: &Dynamic) -> Option<Value> {
         let kind = self.types.of_value(value)?.name;
         if VALUES.contains(&kind) {

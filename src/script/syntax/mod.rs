@@ -1,7 +1,8 @@
-//! The tokens of a script, also of one that is broken or half typed: what the formatter and the language server work on.
+//! The tokens of a script, also of one that is broken or half typed: what the formatter and the language server work
+//! on.
 //!
-//! It is no parser: the interpreter's own is asked whether a script is right. Every byte of the text is in a token or
-//! between two of them, and no text makes it fail.
+//! It is not a parser: the parser of the interpreter decides whether a script is valid. Every byte of the text is in
+//! a token or between two of them, and no text makes it fail.
 
 mod cursor;
 #[cfg(test)]

@@ -137,7 +137,7 @@ impl<'a> Arguments<'a> {
         self.function
     }
 
-    /// What a long computation asks while it works.
+    /// The progress that a long computation asks.
     pub(super) fn progress(&self) -> Progress<'a> {
         self.host.budget.progress()
     }

@@ -1,4 +1,4 @@
-//! `timed_queue(span)` and `distinct(span)`: what the last minutes of the data held.
+//! `timed_queue(span)` and `distinct(span)`: the values of the last minutes of the data.
 
 use super::{array_of, common, key, nothing, numbers_of, room, several, time_for};
 use crate::script::api::arguments::{function, int, times};

@@ -23,7 +23,7 @@ pub(super) fn register(engine: &mut Engine, host: &Rc<Host>, registry: &mut Nati
     top::register(engine, host, registry);
 }
 
-/// What all collections have: storage, `len`, `is_empty`, equality, and a text for logs.
+/// The functions of all collections: storage, `len`, `is_empty`, equality, and a text for logs.
 fn common<T: Holder>(engine: &mut Engine, registry: &mut NativeTypes) {
     registry.holder::<T>();
     engine.register_type_with_name::<Held<T>>(T::NAME);
@@ -71,7 +71,7 @@ fn several(host: &Host, function: &str, value: &Dynamic) -> Fallible<Vec<Dynamic
     }
 }
 
-/// A value that can be told from others.
+/// A value that can be a key.
 fn key(host: &Host, function: &str, value: &Dynamic) -> Fallible<Key> {
     let wanted = "a text, a number, a bool, a char or an array of them";
     if value.as_float().is_ok_and(f64::is_nan) {
@@ -83,7 +83,7 @@ fn key(host: &Host, function: &str, value: &Dynamic) -> Fallible<Key> {
     Key::of(value).ok_or_else(|| not_a(host, function, "the value", wanted, value))
 }
 
-/// Looks whether the call is out of time before work on `n` values.
+/// Checks whether the call is out of time, before work on `n` values.
 fn time_for(host: &Host, function: &str, n: usize) -> Fallible<()> {
     let progress = host.budget.progress();
     let room = progress.room("the result", n.saturating_mul(size_of::<Dynamic>()));
@@ -91,7 +91,7 @@ fn time_for(host: &Host, function: &str, n: usize) -> Fallible<()> {
         .map_err(|error| super::arguments::refuse(host, function, &error))
 }
 
-/// The numbers among what a collection holds, as a series.
+/// The values of a collection as a series of numbers.
 fn numbers_of<'v>(
     host: &Host,
     function: &str,
@@ -104,7 +104,7 @@ fn numbers_of<'v>(
     values.enumerate().map(number).collect::<Fallible<_>>().map(Series::new)
 }
 
-/// An array of what a collection holds.
+/// The values of a collection as an array.
 fn array_of<'v>(
     host: &Host,
     function: &str,
@@ -116,7 +116,7 @@ fn array_of<'v>(
     Ok(values.cloned().collect())
 }
 
-/// The first or last value that is not there, with a note that says why.
+/// The result for a first or last value that does not exist, with a note that says why.
 fn nothing(host: &Host, function: &str) -> Dynamic {
     host.note(&format!("{function} does not exist, because the object is empty; test .len first"));
     Dynamic::UNIT

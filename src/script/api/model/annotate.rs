@@ -1,4 +1,4 @@
-//! `annotate`: what a model predicts goes into the fields of the points themselves, with no value for the script in between.
+//! `annotate`: writes predictions directly into the fields of points, without making values for the script.
 
 use super::input::Input;
 use super::{Handle, Names, SharedModel};
@@ -47,10 +47,11 @@ fn predict(host: &Host, handle: &Handle, rows: Rows) -> Fallible<Prediction> {
     loaded.model.predict_named(rows, labels.as_ref(), &run).map_err(|error| fail(&error))
 }
 
-/// Calls `put` for each field: with its name, the data, the place of the first point's value and the distance to the next point's.
+/// Calls `put` for each field: with its name, the data, the place of the first point's value and the distance to the
+/// next point's.
 ///
-/// A class, or the only value, goes to the field `prefix`, the probability of each class to `prefix_CLASS`, all other answers to
-/// `prefix_NAME`; a list of numbers without names is numbered.
+/// A class, or the only value, goes to the field `prefix`, the probability of each class to `prefix_CLASS`, all other
+/// answers to `prefix_NAME`; a list of numbers without names is numbered.
 fn each(prediction: &Prediction, prefix: &str, mut put: impl FnMut(&str, &Data, usize, usize)) {
     let mut field = String::with_capacity(prefix.len() + 32);
     let alone = matches!(&prediction.answers[..], [answer] if !matches!(answer.meaning, Meaning::Classes(_)));

@@ -1,4 +1,4 @@
-//! What a model answers, as values of a script.
+//! The answers of a model, as values of a script.
 
 use crate::model::{Answer, Data, Labels, Meaning, Prediction, Tensor, Value};
 use crate::script::api::series::Series;
@@ -41,7 +41,7 @@ fn column(data: &Data, places: impl Iterator<Item = usize>) -> Dynamic {
     }
 }
 
-/// What is said about the only row: a value, or a map of what the model says.
+/// The answer for one row: a value, or a map of outputs.
 pub(super) fn one(prediction: &Prediction) -> Dynamic {
     answers(prediction, |answer| {
         let (values, width) = (&answer.values, answer.values.len());
@@ -61,7 +61,7 @@ pub(super) fn one(prediction: &Prediction) -> Dynamic {
     })
 }
 
-/// What is said about many rows: series, one for each thing and class.
+/// The answer for many rows: series, one for each output and class.
 pub(super) fn many(prediction: &Prediction) -> Dynamic {
     answers(prediction, |answer| {
         let values = &answer.values;

@@ -1,4 +1,4 @@
-//! What a script gives to a model, as rows of features or as tensors.
+//! The values that a script gives to a model, as rows of features.
 
 use super::Handle;
 use super::rows::RecentRows;
@@ -88,7 +88,7 @@ impl<'a> Reader<'a> {
         Ok((Self { host, handle, loaded, columns, texts }, layout))
     }
 
-    /// Refuses a model that looks at more than a point.
+    /// Refuses a model that needs several points.
     fn single(&self, layout: Layout) -> Fallible<()> {
         match layout {
             Layout::Window { steps, .. } if steps != 1 => Err(self.fail(format_args!(
@@ -193,7 +193,7 @@ impl<'a> Reader<'a> {
         self.row(|at, name| {
             Ok(match point.field(name) {
                 Some(FieldValue::Double(x)) => Cell::Number(x as f32),
-                // By way of a double, as in a batch.
+                // Converted by way of a double, as in a batch.
                 Some(FieldValue::Int(x)) => Cell::Number(x as f64 as f32),
                 Some(FieldValue::Bool(x)) => Cell::Number(f32::from(u8::from(x))),
                 Some(FieldValue::String(text)) => Cell::Text((&*text).into()),

@@ -59,7 +59,7 @@ impl Names {
     }
 }
 
-/// What a snapshot stores of a model.
+/// The form of a model in a snapshot.
 #[derive(Serialize, Deserialize)]
 struct Stored {
     name: String,
@@ -75,7 +75,7 @@ impl Handle {
         {
             return Ok(loaded.clone());
         }
-        // A snapshot or another version brought the model: it was loaded when it had to be.
+        // The model comes from a snapshot or another version, and is loaded when it is used.
         let loaded = host.library.load(&self.name).map_err(fail)?;
         if let Some(expected) = self.expected.take()
             && expected != loaded.model.digest

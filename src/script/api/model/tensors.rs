@@ -1,4 +1,4 @@
-//! What a script gives to `run`, as tensors.
+//! The values that a script gives to `run`, as tensors.
 
 use super::rows::RecentRows;
 use crate::model::{Data, Kind, Model, PortKind, Shape, Tensor, Value};

@@ -58,10 +58,10 @@ pub(in crate::script::api) fn equally_long(
     ))
 }
 
-/// Values that an object takes in between two looks at the clock.
+/// The number of values that an object takes between two checks of the time.
 const PORTION: usize = 64;
 
-/// Takes all values in, or none if one is refused or the call is out of time.
+/// Adds all values, or none if one is refused or the call is out of time.
 pub(super) fn take_all<T: Clone>(
     s: &mut Native<T>,
     values: &[f64],
@@ -93,7 +93,7 @@ pub(super) fn each<T: Clone, R: Answer>(
         true => Ok(R::absent()),
         false => push(changed, x),
     };
-    // A single value is refused or taken in: there is nothing to undo, and so nothing to copy.
+    // A single value is either refused or added, so no copy is needed to undo anything.
     if let [x] = values {
         return Ok(vec![step(s.change(), *x)?]);
     }

@@ -1,5 +1,4 @@
-//! The common shape of the statistics in a script: how they are made, fed, asked, reset, compared
-//! and stored.
+//! The common functions of the statistics in a script: making, pushing, reading, resetting, comparing and storing them.
 //!
 //! `push` takes one value, a series or an array (all of it or nothing); an object made with
 //! `#{ nan: "skip" }` leaves out NaN, infinities and `()`. A result that does not exist yet is `()`, with a
@@ -62,7 +61,7 @@ impl<'a, T> Binder<'a, T>
 where
     T: Clone + PartialEq + Serialize + DeserializeOwned + 'static,
 {
-    /// Begins with what all have: storage under `name`, equality, `reset`.
+    /// Begins with the common functions: storage under `name`, equality, `reset`.
     pub(super) fn new(
         engine: &'a mut Engine,
         host: &'a Rc<Host>,
@@ -74,7 +73,7 @@ where
         Self::fixed(engine, host, registry, name)
     }
 
-    /// As [`Binder::new`] for an object that takes nothing in.
+    /// As [`Binder::new`] for an object without `push`.
     pub(super) fn fixed(
         engine: &'a mut Engine,
         host: &'a Rc<Host>,
@@ -110,7 +109,7 @@ where
         (self.host.clone(), format!("{}.{name}", self.name))
     }
 
-    /// A whole number that can always be told.
+    /// A whole number that always exists.
     pub(super) fn count(&mut self, name: &str, count: fn(&T) -> u64) -> &mut Self {
         self.engine.register_get(name, move |s: &mut Native<T>| {
             i64::try_from(count(&s.0)).unwrap_or(i64::MAX)
@@ -141,7 +140,7 @@ where
         self
     }
 
-    /// A question about a value or each of a series, such as `z(x)`; nothing is taken in.
+    /// A function of a value or of each value of a series, such as `z(x)`, which adds nothing.
     pub(super) fn asked(
         &mut self,
         name: &str,
@@ -164,7 +163,7 @@ where
         self
     }
 
-    /// `push` that answers with the object itself, for questions to follow.
+    /// `push` that returns the object itself, so that further calls can follow.
     pub(super) fn takes(
         &mut self,
         push: fn(&mut T, f64) -> Stats<()>,
@@ -189,7 +188,7 @@ where
         self
     }
 
-    /// `push` that answers with a verdict on the value; on a series, with a column of them.
+    /// `push` that returns a verdict on the value, or a column of verdicts on a series.
     pub(super) fn judges<R: Answer + 'static>(
         &mut self,
         push: fn(&mut T, f64) -> Stats<R>,
@@ -256,7 +255,7 @@ where
         self
     }
 
-    /// `push(time, value)` that answers with the object itself.
+    /// `push(time, value)` that returns the object itself.
     pub(super) fn takes_at(&mut self, push: fn(&mut T, i64, f64) -> Stats<()>) -> &mut Self {
         let (host, function) = self.function("push");
         let take = move |s: &mut Native<T>, time: Dynamic, x: Dynamic| -> Fallible<Native<T>> {
@@ -277,7 +276,7 @@ where
         self
     }
 
-    /// `push(time, value)` that answers with a verdict; with times and a series, a column of them.
+    /// `push(time, value)` that returns a verdict, or with times and a series a column of verdicts.
     pub(super) fn judges_at<R: Answer + 'static>(
         &mut self,
         push: fn(&mut T, i64, f64) -> Stats<R>,
@@ -301,7 +300,7 @@ where
         self
     }
 
-    /// `push(a, b)` of a pair, that answers with the object itself.
+    /// `push(a, b)` of a pair, which returns the object itself.
     pub(super) fn takes_pairs(&mut self, push: fn(&mut T, f64, f64) -> Stats<()>) -> &mut Self {
         let (host, function) = self.function("push");
         let take = move |s: &mut Native<T>, a: Dynamic, b: Dynamic| -> Fallible<Native<T>> {

@@ -1,5 +1,5 @@
-//! Recovery from failed calls: the state is restored to that before the call, and the version before a
-//! reload is restored if the new one fails in a call that the old one can do.
+//! Recovery from failed calls: the state is restored to that before the call, and the previous version is restored if
+//! the new one fails in a call that the old one can handle.
 
 mod rollback;
 
@@ -22,7 +22,7 @@ use std::time::{Duration, Instant};
 /// A call that takes longer is not run again: the next begins with a checkpoint.
 const SLOW: Duration = Duration::from_millis(5);
 
-/// The keeper of the last messages and of the version before this one.
+/// Holds the last messages and the previous version.
 #[derive(Debug)]
 pub(crate) struct Guard {
     pub(crate) journal: Journal,
@@ -31,12 +31,12 @@ pub(crate) struct Guard {
     /// Every message is kept, not only what undoes a chunk that failed.
     full: bool,
     previous: Option<Previous>,
-    /// The version before was brought back, and this has not been reported yet.
+    /// The previous version was restored, which has not been reported yet.
     went_back: bool,
     message: Current,
 }
 
-/// The version before a reload, as it was then.
+/// The previous version, with its states at the time of the reload.
 #[derive(Debug)]
 struct Previous {
     instance: Box<Instance>,
@@ -46,7 +46,7 @@ struct Previous {
     errors: u32,
 }
 
-/// The message at hand.
+/// The current message.
 #[derive(Debug, Default)]
 struct Current {
     /// The bytes of a stream's point, and its key.
@@ -74,7 +74,7 @@ impl Guard {
         }
     }
 
-    /// True once after the version before was brought back.
+    /// True once after the previous version was restored.
     pub(crate) fn take_went_back(&mut self) -> bool {
         std::mem::take(&mut self.went_back)
     }
@@ -91,13 +91,13 @@ impl Guard {
         !self.full && group.checkpoint.is_none()
     }
 
-    /// A point of a stream is at hand.
+    /// A point of a stream is being handled.
     pub(crate) fn take_point(&mut self, point: &Point) {
         (self.message.point, self.message.key) = self.journal.memory();
         point.put_message(&mut self.message.point);
     }
 
-    /// The bytes of the point at hand, as it came.
+    /// The bytes of the current point, unchanged.
     pub(crate) fn point(&self) -> &[u8] {
         &self.message.point
     }
@@ -134,7 +134,7 @@ impl Guard {
         }
     }
 
-    /// Brings the state of a group back to before its last chunk, which is not finished.
+    /// Restores the state of a group from before its last chunk, which is not finished.
     pub(crate) fn undo(&mut self, instance: &mut Instance, place: usize) {
         self.message = Current::default();
         self.rewind(instance, place, None);
@@ -167,8 +167,8 @@ impl Guard {
         self.keep(instance, entry);
     }
 
-    /// Runs a call. If it fails the state is what it was before, and where the version before a
-    /// reload can do it, that version takes over.
+    /// Runs a call. If it fails, the earlier state is restored, and if the previous version can handle the call, that
+    /// version takes over.
     pub(crate) fn call(
         &mut self,
         instance: &mut Box<Instance>,
@@ -215,7 +215,7 @@ impl Guard {
         result
     }
 
-    /// True if states are brought back after every failed call.
+    /// True if states are restored after every failed call.
     fn goes_back(&self) -> bool {
         self.on_error != OnError::Stop || self.recorder.is_some()
     }
@@ -245,7 +245,7 @@ impl Guard {
         self.message.opened = true;
     }
 
-    /// Brings the state of a group back to before the call at hand.
+    /// Restores the state of a group from before the current call.
     fn rewind(&mut self, instance: &mut Instance, place: usize, batch: Option<&Rc<Batch>>) {
         let group = instance.groups.at(place);
         let Some(checkpoint) = group.checkpoint.take() else {
@@ -275,7 +275,7 @@ impl Guard {
         instance.program.pulse().renew();
     }
 
-    /// The message at hand has been handled.
+    /// The current message has been handled.
     pub(crate) fn finish(
         &mut self,
         instance: &mut Instance,
@@ -329,7 +329,7 @@ impl Guard {
             (!probation.is_zero()).then_some(Previous { instance: old, since, until, errors: 0 });
     }
 
-    /// Lets the version before a reload go when its time is over.
+    /// Drops the previous version when its time is over.
     fn expire(&mut self) {
         if self.previous.as_ref().is_some_and(|previous| Instant::now() > previous.until) {
             self.previous = None;
@@ -366,7 +366,7 @@ impl Guard {
     }
 }
 
-/// What a chunk that was handled leaves for the journal.
+/// The entry of a handled chunk for the journal.
 #[derive(Debug)]
 pub(crate) struct ChunkRun {
     now: Option<i64>,

@@ -1,4 +1,4 @@
-//! The version before a reload, brought up to date and given the call that the new one failed in.
+//! Restores the previous version: it handles the messages since the reload, and the call in which the new one failed.
 
 use super::{Current, Guard, Previous};
 use crate::agent::Output;
@@ -14,11 +14,11 @@ use crate::script::state::checkpoint::Progress;
 use rhai::Dynamic;
 use std::rc::Rc;
 
-/// Errors of a new version that bring the old one back where errors do not stop the task.
+/// The number of errors of a new version after which the old one is restored, if errors do not stop the task.
 const BURST: u32 = 3;
 
 impl Guard {
-    /// Gives the failing call to the version before the reload, brought up to date.
+    /// Gives the failing call to the previous version, after the messages since the reload.
     pub(super) fn roll_back(
         &mut self,
         instance: &mut Box<Instance>,
@@ -59,12 +59,11 @@ impl Guard {
         Some(emission)
     }
 
-    /// Brings the version before the reload back, since it was brought back elsewhere. No message may be
-    /// at hand.
+    /// Restores the previous version because another worker did. No message may be in progress.
     pub(crate) fn go_back(&mut self, instance: &mut Box<Instance>) {
         let Some(Previous { instance: mut old, since, .. }) = self.previous.take() else { return };
         catch_up(&mut old, &self.journal, since);
-        // Groups that were forgotten since are not to come back.
+        // Groups that were removed since must not return.
         for id in old.groups.ids() {
             if instance.groups.get(&id).is_none()
                 && let Some(place) = old.groups.find(&id)
@@ -94,7 +93,7 @@ fn catch_up(old: &mut Instance, journal: &Journal, since: u64) -> u64 {
     caught_up
 }
 
-/// Runs the failing call in another version, after what came before it in its batch.
+/// Runs the failing call in another version, after the earlier calls of its batch.
 fn retry(
     instance: &mut Instance,
     callback: Callback,

@@ -1,4 +1,4 @@
-//! A script that runs in a task: calls, and what becomes of those that fail.
+//! A script that runs in a task: calls, and the handling of failed calls.
 
 use super::batch::BatchAtHand;
 use super::stream::StreamAtHand;
@@ -43,7 +43,7 @@ pub(super) struct Errors {
     throttle: Throttle,
 }
 
-/// The slowest call; fast ones are looked at now and then.
+/// The slowest call; fast ones are measured only from time to time.
 #[derive(Debug, Default)]
 pub(super) struct Timing {
     pub(super) slowest: Duration,
@@ -70,7 +70,7 @@ impl Bound {
         let watched = watched || config.reload.watch;
         let chunks = instance.program.has(Callback::Points);
         let guarded = config.on_error != OnError::Stop || watched || recorder.is_some() || chunks;
-        // Of a script that is spread over workers, the reading thread says it.
+        // For a script that is spread over workers, the reading thread logs it.
         let level = config.record.worker.map_or(log::Level::Info, |_| log::Level::Debug);
         log::log!(
             level,
@@ -122,8 +122,8 @@ impl Bound {
         result
     }
 
-    /// What becomes of a point or a batch whose call failed: an error for the daemon, or a line in
-    /// the log. True if it is to be passed on.
+    /// Handles a point or a batch whose call failed: with an error for the daemon, or with a line in the log. True if
+    /// it must be passed on.
     pub(super) fn settle(
         &mut self,
         what: &str,

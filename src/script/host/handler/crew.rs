@@ -1,5 +1,5 @@
-//! A script whose groups are spread over workers: what each of them does with the others, and what the
-//! handler of the reading thread does for all.
+//! A script whose groups are spread over workers: the common work of the workers, and the work of the reading
+//! thread's handler for all of them.
 
 use super::{ScriptHandler, Stage};
 use crate::agent::workers::{Arrival, Lead, Member, Trial};
@@ -33,7 +33,7 @@ pub(super) struct Crewed {
 #[derive(Clone, Debug, Default)]
 pub struct Changed(Arc<AtomicBool>);
 
-/// What an operator wants to know of one worker.
+/// The status of one worker, for operators.
 #[derive(Clone, Debug)]
 pub struct WorkerReport {
     groups: usize,
@@ -230,7 +230,7 @@ impl Lead for ScriptHandler {
     }
 
     fn restored(&mut self, parts: &[WorkerReport]) {
-        // Where workers started fresh, there is nothing to keep account of.
+        // If workers started fresh, there are no groups to account for.
         if let Some(bound) = self.at_work_mut()
             && total(parts).groups == 0
         {

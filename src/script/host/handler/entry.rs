@@ -1,4 +1,4 @@
-//! A handler for all scripts of a folder: the options of a task say which one it is.
+//! A handler for all scripts of a folder: the options of a task name the script.
 
 use super::{ScriptHandler, Stage};
 use crate::agent::{Control, Info, Pulse};
@@ -36,7 +36,7 @@ pub(super) struct Seat {
     /// The pulse of the script that will be chosen.
     pub(super) pulse: Pulse,
     chosen: Chosen,
-    /// What the script is followed with, if it is.
+    /// The watcher of the script, if it is followed.
     pub(super) watch: Option<(Watcher, Control)>,
 }
 

@@ -1,5 +1,4 @@
-//! What becomes of states: snapshots, those of others that are taken over, the state folder, the status
-//! report.
+//! States: snapshots, taking over those of other versions, the state folder, the status report.
 
 use super::bound::Bound;
 use crate::script::config::{OnOtherOptions, OnSnapshot};
@@ -20,7 +19,7 @@ impl Bound {
         Groups::default().snapshot(&origin, program.types(), 0).unwrap_or_default()
     }
 
-    /// The state of all groups, kept in the state folder too.
+    /// The state of all groups, which is also saved in the state folder.
     pub(super) fn take_snapshot(&self) -> Result<Vec<u8>, ScriptError> {
         let instance = &self.instance;
         let limit = self.config.limits.state;
@@ -103,7 +102,7 @@ impl Bound {
         if other_script { self.take_over(origin) } else { Ok(()) }
     }
 
-    /// Takes over the states of another version as they are, where they fit what `state(opt)` makes.
+    /// Takes over the states of another version unchanged, if they fit the result of `state(opt)`.
     fn take_over(&mut self, origin: &Origin) -> Result<(), ScriptError> {
         let instance = &mut self.instance;
         let mut told = false;
@@ -199,7 +198,7 @@ impl Bound {
         )
     }
 
-    /// Says at the end what went wrong and did not stop the task.
+    /// Logs at the end the errors that did not stop the task.
     pub(super) fn tell_errors(&self, errors: u64) {
         let groups = &self.instance.groups;
         if errors + groups.evicted + groups.expired > 0 {

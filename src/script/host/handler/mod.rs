@@ -39,20 +39,20 @@ pub struct ScriptHandler {
     config: Rc<Config>,
     store: Option<Store>,
     follow: Option<Follow>,
-    /// What `now()` gives in a replay.
+    /// The value of `now()` in a replay.
     now: Option<i64>,
     /// Its part in a crew, if its groups are spread over workers.
     crew: Option<crew::Crewed>,
     /// Groups are forgotten, by their number or their age.
     forgets: bool,
-    /// What it knows of its folder, if a task names the script.
+    /// Its folder, if a task names the script.
     seat: Option<entry::Seat>,
 }
 
-/// How far a script has come.
+/// The stage of a script.
 #[derive(Debug)]
 enum Stage {
-    /// It cannot be used: `info` is answered as well as can be, `init` is refused.
+    /// It cannot be used: `info` is answered as well as possible, and `init` is refused.
     Refusing { error: ScriptError, info: Info },
     /// It is one of a folder, and `init` names it.
     Choosing,
@@ -94,7 +94,7 @@ impl ScriptHandler {
         Self { stage, config, store, follow: None, now: None, crew: None, forgets, seat: None }
     }
 
-    /// Keeps the declaration of a good script, and looks for that of a broken one.
+    /// Saves the declaration of a good script, or finds that of a broken one.
     fn know_declaration(&mut self, path: &Path, text: &str) {
         match &mut self.stage {
             Stage::Refusing { info, .. } => {

@@ -29,7 +29,7 @@ impl Bound {
         }
     }
 
-    /// Tries the changed script; this version goes on.
+    /// Tries the changed script; this version keeps running.
     pub(super) fn try_change(&mut self) -> Result<Box<Instance>, Refused> {
         let config = &self.config;
         let guard = self.guard.get_or_insert_with(|| Guard::new(config, None, true));

@@ -1,6 +1,5 @@
 //! What happens with the points of a stream: one call for each, or one for all of a group that have
-//! arrived. What comes out is the same: where the call for a chunk fails, its points are handled one
-//! by one.
+//! arrived. The output is the same in both cases: if the call for a chunk fails, its points are handled one by one.
 
 use super::bound::Bound;
 use crate::agent::{HandlerError, Mark, Output};
@@ -20,7 +19,7 @@ use std::ops::Range;
 use std::rc::Rc;
 use std::time::Instant;
 
-/// Points at hand, and memory for them.
+/// The current points, and memory for them.
 #[derive(Debug, Default)]
 pub(super) struct StreamAtHand {
     /// Points that wait for `points`.
@@ -30,11 +29,11 @@ pub(super) struct StreamAtHand {
     one: Rc<Batch>,
     /// A point that is read from a chunk.
     point: Point,
-    /// Lines about chunks that fail where their points do not.
+    /// Log lines about chunks that fail although their points do not.
     quarrels: Throttle,
 }
 
-/// What has been done of a round.
+/// The progress of a round.
 #[derive(Debug, Default)]
 struct Done {
     /// For each chunk, where its output begins and ends.
@@ -305,10 +304,9 @@ impl Bound {
         result
     }
 
-    /// Where an error stops the task, what is written must not depend on what had arrived when: the
-    /// points before the failing one are handled, and none after it. All points are handled again one
-    /// by one in the order of their arrival, up to the error; the outcome of single calls is known
-    /// already.
+    /// If an error stops the task, the output must not depend on which points had arrived together: the points before
+    /// the failing one are handled, and none after it. All points are handled again one by one in the order of their
+    /// arrival, up to the error; the outcome of single calls is known already.
     #[cold]
     fn in_order(
         &mut self,
@@ -346,7 +344,7 @@ impl Bound {
         Ok(())
     }
 
-    /// Says that `points` failed where the same points one by one did not.
+    /// Logs that `points` failed although the same points one by one did not.
     #[cold]
     fn tell_quarrel(&mut self, error: &str) {
         if let Some(held) = self.stream.quarrels.pass() {

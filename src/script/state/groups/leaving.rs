@@ -1,4 +1,4 @@
-//! Groups that go: because there are too many, or because they were not seen for `group_ttl`.
+//! The removal of groups: because there are too many, or because they were not seen for `group_ttl`.
 
 use super::{Clock, Groups, NONE};
 use crate::script::throttle::held_back;
@@ -10,7 +10,7 @@ impl Groups {
         self.remove(place as usize);
     }
 
-    /// From now on the ids of groups that go are kept for [`Groups::take_gone`].
+    /// From now on the ids of removed groups are kept for [`Groups::take_gone`].
     pub(crate) fn tell_gone(&mut self, tell: bool) {
         match (tell, &self.gone) {
             (true, None) => self.gone = Some(Vec::new()),
@@ -19,7 +19,7 @@ impl Groups {
         }
     }
 
-    /// Moves the ids of groups that went to `gone`.
+    /// Moves the ids of removed groups to `gone`.
     pub(crate) fn take_gone(&mut self, gone: &mut Vec<Vec<u8>>) {
         if let Some(ids) = &mut self.gone {
             gone.append(ids);
@@ -50,8 +50,8 @@ impl Groups {
         group.seen != i64::MIN && time.saturating_sub(group.seen) > self.bounds.ttl
     }
 
-    /// The data's time moves on: groups that were not seen for `group_ttl` go. The group at hand is
-    /// the newest and stays.
+    /// Advances the data's time: groups that were not seen for `group_ttl` are removed. The current group is the
+    /// newest and is kept.
     pub(super) fn advance(&mut self, time: i64) {
         if self.bounds.ttl == 0 || time == i64::MIN {
             return;

@@ -1,9 +1,9 @@
-//! The states of all groups, in the order in which they were last seen: the first to go is the one
-//! that was not seen for the longest time.
+//! The states of all groups, in the order in which they were last seen: the one that was not seen for the longest
+//! time is removed first.
 //!
-//! What happens to this table depends on the data that arrive, never on what the script makes of
-//! them: [`Groups::arrive`] notes the data of a group and finds its place, and the call may come later.
-//! So points that wait to be handled together have the effect that they would have one by one.
+//! This table depends on the data that arrives, never on the output of the script: [`Groups::arrive`] notes the data
+//! of a group and finds its place, and the call may come later. So points that wait to be handled together have the
+//! effect that they would have one by one.
 
 mod leaving;
 
@@ -36,7 +36,7 @@ impl Group {
     }
 }
 
-/// Data cannot be noted yet: a group has to go whose points still wait.
+/// Data cannot be noted yet, because a group must be removed whose points still wait.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct PointsWait;
 
@@ -77,15 +77,15 @@ pub(crate) struct Groups {
     last: u32,
     bounds: Bounds,
     clock: Clock,
-    /// A group's time is over, and its points still wait.
+    /// A group has expired, and its points still wait.
     overdue: bool,
     /// The round of points that wait, from 1.
     round: u32,
-    /// Groups that went because there were too many.
+    /// Groups that were removed because there were too many.
     pub(crate) evicted: u64,
-    /// Groups that went because they were not seen for `group_ttl`.
+    /// Groups that were removed because they were not seen for `group_ttl`.
     pub(crate) expired: u64,
-    /// The ids of groups that went, if somebody asked to be told.
+    /// The ids of removed groups, if they were requested.
     gone: Option<Vec<Vec<u8>>>,
     notice: Throttle,
 }
@@ -142,8 +142,8 @@ impl Groups {
     /// comes back after `group_ttl`, is there without a state.
     ///
     /// # Errors
-    /// A group has to go first whose points wait. Nothing has changed then; once those points were
-    /// handled it works.
+    /// A group whose points wait must be removed first. Nothing has changed then; the call succeeds once those points
+    /// were handled.
     #[inline]
     pub(crate) fn arrive(&mut self, id: &[u8], time: i64) -> Result<usize, PointsWait> {
         if self.overdue {
@@ -202,7 +202,7 @@ impl Groups {
         Ok(place)
     }
 
-    /// A group is seen for the first time: where there are too many, the oldest goes.
+    /// A group is seen for the first time: if there are too many, the oldest is removed.
     fn enter(&mut self, id: &[u8]) -> Result<usize, PointsWait> {
         if self.bounds.groups > 0
             && self.len() >= self.bounds.groups
