@@ -1,4 +1,4 @@
-//! What the outputs of a model mean: labels, probabilities, scores, or numbers of its own.
+//! The meaning of a model's outputs: labels, probabilities, scores, or other numbers.
 
 use super::error::{ModelError, Result};
 use super::math::argmax;
@@ -8,7 +8,7 @@ use super::tensor::{Data, Shape, Tensor};
 use super::value::{Labels, Maps, Value, Values};
 use std::sync::Arc;
 
-/// What an output is about.
+/// The meaning of an output.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Meaning {
     /// The class of each row.
@@ -19,7 +19,7 @@ pub enum Meaning {
     Plain,
 }
 
-/// What an answer is called.
+/// The name of an answer.
 #[derive(Clone, Debug, PartialEq)]
 pub enum AnswerName {
     /// `label`.
@@ -48,22 +48,22 @@ impl std::ops::Deref for AnswerName {
 /// One of the things that a prediction says.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Answer {
-    /// What it is called.
+    /// Its name.
     pub name: AnswerName,
-    /// What the values are about.
+    /// The meaning of the values.
     pub meaning: Meaning,
     /// The values; the first dimension is the rows.
     pub values: Tensor,
 }
 
-/// What a model says about some rows.
+/// The answer of a model for some rows.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Prediction {
     /// The answers; a single plain one is the value that the model predicts.
     pub answers: Vec<Answer>,
 }
 
-/// What is known about the outputs before a run, so that a prediction need not look at names.
+/// The meaning of the outputs as far as it is known before a run, so that a prediction need not compare names.
 pub(super) struct Roles {
     outputs: Vec<Role>,
     labels: Option<Arc<Labels>>,
@@ -78,7 +78,7 @@ struct Role {
 }
 
 impl Roles {
-    /// What the names of a model's outputs say about them.
+    /// The meaning of a model's outputs according to their names.
     pub(super) fn new(outputs: &[Port], labels: Option<&Labels>) -> Self {
         let role = |port: &Port| {
             let name = port.name.to_lowercase();
@@ -91,7 +91,7 @@ impl Roles {
         Self { outputs: outputs.iter().map(role).collect(), labels: labels.cloned().map(Arc::new) }
     }
 
-    /// What the outputs of a run mean.
+    /// The meaning of the outputs of a run.
     pub(super) fn answers(
         &self,
         outputs: Values,
@@ -186,7 +186,7 @@ impl Role {
     }
 }
 
-/// What a map for each row means.
+/// The meaning of a map for each row.
 fn mapped(maps: Maps, given: Option<&Arc<Labels>>) -> Answer {
     let wide = |labels: &&Arc<Labels>| labels.len() == maps.keys.len();
     let keys = given.filter(wide).cloned().unwrap_or(maps.keys);

@@ -1,4 +1,4 @@
-//! What can be wrong with a model or with what is put into it.
+//! The errors of models and of their inputs.
 
 /// The result of the functions of this module.
 pub(crate) type Result<T> = std::result::Result<T, ModelError>;
@@ -16,7 +16,7 @@ pub enum ModelError {
     /// The file belongs to Python; the advice says how to export it.
     #[error("{what} can only be read by Python; export the model there: {advice}")]
     Python {
-        /// What the file is.
+        /// The kind of the file.
         what: &'static str,
         /// The line of Python that writes a file which can be read.
         advice: &'static str,

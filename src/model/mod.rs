@@ -1,13 +1,12 @@
 //! Trained models: ONNX graphs and the files of CatBoost, XGBoost and LightGBM.
 //!
-//! This module knows neither scripts nor the protocol. A model is loaded from bytes that anybody may
-//! have written: every index, shape and cycle is checked at load, sizes are bounded, and a run can
-//! be stopped between operators and every few thousand rows. One thread computes in a fixed order
-//! with functions of `libm`, so each machine gives the same bits, and a row alone gives those that
-//! it has in a batch.
+//! This module knows neither scripts nor the protocol. A model is loaded from untrusted bytes: every index, shape and
+//! cycle is checked at load, sizes are bounded, and a run can be stopped between operators and every few thousand
+//! rows. One thread computes in a fixed order with functions of `libm`, so each machine gives the same bits, and a
+//! row alone gives those that it has in a batch.
 //!
 //! - [`Model`] is a loaded model; [`Model::run`] takes tensors by name.
-//! - [`Model::predict`] takes rows of features and says what the outputs mean.
+//! - [`Model::predict`] takes rows of features and interprets the outputs.
 //! - `onnx` reads and runs graphs, `boosted` the boosting libraries' own files, `forest` holds
 //!   the trees of both.
 
@@ -49,7 +48,7 @@ pub const DEFAULT_LIMIT: u64 = 64 << 20;
 pub struct Model {
     /// The format of the file, as `ONNX`.
     pub format: &'static str,
-    /// What wrote the file, as far as it says so.
+    /// The program that wrote the file, if the file names it.
     pub producer: String,
     /// The inputs.
     pub inputs: Vec<Port>,
@@ -225,7 +224,7 @@ fn check(port: &Port, value: &Value) -> Result<()> {
     Err(ModelError::Input(format!("input {port} is given with the shape {}", tensor.shape())))
 }
 
-/// What a file that is no ONNX model may be instead.
+/// The probable kind of a file that is not an ONNX model.
 fn unknown(bytes: &[u8], error: ModelError) -> ModelError {
     let starts = |magic: &[u8]| bytes.starts_with(magic);
     let (what, advice) = if starts(b"\x89HDF") {
@@ -240,7 +239,7 @@ fn unknown(bytes: &[u8], error: ModelError) -> ModelError {
     ModelError::Python { what, advice }
 }
 
-/// The lines of Python that export what only Python can read.
+/// The lines of Python that export models which only Python can read.
 pub mod advice {
     /// For a pickle or a joblib file of scikit-learn.
     pub const PICKLE: &str = "import joblib, skl2onnx; m = joblib.load(\"model.pkl\"); \

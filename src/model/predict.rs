@@ -1,4 +1,4 @@
-//! Predictions: rows of features in, what the outputs mean out.
+//! Predictions: rows of features in, interpreted outputs out.
 
 use super::answer::Prediction;
 use super::error::{ModelError, Result};

@@ -1,7 +1,7 @@
-//! What one run of a model may use: memory, time, rounds of loops.
+//! The limits of one run of a model: memory, time, rounds of loops.
 //!
 //! Operators tell the run what they are about to do; the run asks its caller every so often whether
-//! to stop, so that a long product or a loop without end can be ended from outside.
+//! to stop, so that a long product or an endless loop can be stopped from outside.
 
 use super::error::{ModelError, Result};
 use std::cell::Cell;

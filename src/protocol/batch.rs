@@ -1,7 +1,7 @@
-//! A batch: its metadata, and its points kept as the bytes they came in.
+//! A batch: its metadata, and its points as the bytes in which they arrived.
 //!
-//! [`Batch::column`] reads one field of all points into a native column. Points are passed on
-//! without being taken apart; a column nobody asks for costs nothing.
+//! [`Batch::column`] reads one field of all points into a native column. Points are passed on without being decoded;
+//! a column that is not read costs nothing.
 
 use super::message::{BeginBatch, EndBatch};
 use super::point::{FieldType, FieldValue, put_with_field, put_without, scan, scan_time};
@@ -207,7 +207,7 @@ impl Batch {
         self.bytes.truncate(self.points.last().map_or(0, |range| range.end));
     }
 
-    /// The bytes that it takes, about.
+    /// About how many bytes it takes.
     pub fn size_in_memory(&self) -> usize {
         self.bytes.len() + self.points.len() * size_of::<Range<usize>>() + self.name.len()
     }

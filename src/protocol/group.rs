@@ -67,7 +67,7 @@ impl std::fmt::Display for Shard {
     }
 }
 
-/// What data is grouped by.
+/// The tags by which data is grouped.
 #[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Dimensions {
     /// Whether by the measurement too.
@@ -125,7 +125,7 @@ fn put_id<N: AsRef<str>, V: AsRef<str>>(
     }
 }
 
-/// Sets what differs of a point's group.
+/// Sets the parts of a point's group that differ.
 fn group(point: &mut Point, by_name: bool, tags: &[String], id: &str) {
     if !same(point.group_bytes(), id.as_bytes()) {
         point.set_group(id);
@@ -212,7 +212,7 @@ impl Grouping {
         Self { all, names, ..Self::default() }
     }
 
-    /// Returns what a point would be grouped by.
+    /// Returns the grouping of a point.
     pub fn dimensions(&mut self, point: &Point) -> Dimensions {
         self.find_tags(point);
         let tags = if self.all { &self.tags } else { &self.names };

@@ -18,7 +18,7 @@ pub use generated::{
     RestoreResponse, SnapshotRequest, SnapshotResponse, ValueType, option_value, request, response,
 };
 
-/// What the daemon asks or sends.
+/// A request of the daemon.
 #[derive(Debug, PartialEq)]
 pub enum Request<'a> {
     /// Which edges and options the UDF declares.
@@ -109,7 +109,7 @@ fn snapshot_bytes(body: &[u8]) -> Result<&[u8], ProtocolError> {
     Ok(snapshot)
 }
 
-/// Decodes the response in one frame: what a UDF answers or writes.
+/// Decodes the response in one frame: an answer or the output of a UDF.
 ///
 /// # Errors
 /// Bytes that are no response, or a response without a message, which would end the daemon.

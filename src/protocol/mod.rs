@@ -1,6 +1,6 @@
 //! The daemon's protocol: frames, requests, responses, points and batches.
 //!
-//! Knows bytes and nothing else: no script, no statistics, no files. `docs/protocol.md` describes
+//! This module works on bytes only: it uses no script, no statistics and no files. `docs/protocol.md` describes
 //! what the daemon does with them.
 //!
 //! Read in this order: [`frame`] (what is between two messages), [`message`] (requests and
@@ -67,7 +67,7 @@ pub enum ProtocolError {
     Malformed {
         /// The message's name.
         message: &'static str,
-        /// What is wrong.
+        /// The error.
         reason: &'static str,
         /// Where, counted from the message's first byte.
         at: usize,
@@ -77,7 +77,7 @@ pub enum ProtocolError {
     Decode {
         /// The message's name.
         message: &'static str,
-        /// What prost says.
+        /// The error of prost.
         source: prost::DecodeError,
     },
     /// A request that sets none of the messages.

@@ -1,6 +1,6 @@
 //! The parts of the protobuf encoding that points and batches need: varints, tags, skipping.
 
-/// What is wrong with a message, and at which byte.
+/// The error of a message, and the byte at which it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct WireError {
     pub(crate) reason: &'static str,

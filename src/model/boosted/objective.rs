@@ -1,4 +1,4 @@
-//! What a boosted model learnt to predict: how the sums of its trees become predictions.
+//! The objective of a boosted model: how the sums of its trees become predictions.
 
 use crate::model::error::Result;
 use crate::model::tensor::{Data, Shape, Tensor};

@@ -1,4 +1,4 @@
-//! What an operator is at run time: a closure over its attributes, from inputs to outputs.
+//! An operator at run time: a closure over its attributes, from inputs to outputs.
 
 use super::plan::Plan;
 use super::proto::{Attribute, NodeProto};

@@ -1,4 +1,4 @@
-//! What a graph says about its inputs and outputs besides their types: names of classes and of
+//! The information of a graph about its inputs and outputs, in addition to their types: names of classes and of
 //! features, and which outputs are maps.
 
 use super::port;

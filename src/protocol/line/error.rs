@@ -11,7 +11,7 @@ pub enum LineError {
         down: u64,
         /// The column of the place, in characters from 1.
         column: usize,
-        /// What was expected there.
+        /// What was expected at that place.
         problem: Problem,
     },
     /// It is not UTF-8.
@@ -20,10 +20,10 @@ pub enum LineError {
     /// It has no time.
     #[error("the line has no time")]
     NoTime,
-    /// Its time is beyond what nanoseconds can count.
+    /// Its time does not fit into 64-bit nanoseconds.
     #[error("time {0} is out of range; is --precision right?")]
     Time(i64),
-    /// It goes on for too long.
+    /// The line is too long.
     #[error("the line is longer than {limit} bytes")]
     TooLong {
         /// The bytes that a line may have.
@@ -34,7 +34,7 @@ pub enum LineError {
     Unsigned(String),
 }
 
-/// What is wrong at a place in a line.
+/// The error at a place in a line.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Problem {

@@ -1,11 +1,11 @@
 //! A point as an indexed view over its bytes.
 //!
-//! [`Point::parse`] copies the message once and notes where its parts are; no string and no map is
-//! allocated for what nobody reads, and an unmodified point is written back byte for byte. Edits
-//! (`edit.rs`) are patched in place or appended, and the replaced part becomes a hole.
+//! [`Point::parse`] copies the message once and notes where its parts are; no string and no map is allocated for
+//! parts that are not read, and an unmodified point is written back byte for byte. Edits (`edit.rs`) are patched in
+//! place or appended, and the replaced part becomes a hole.
 //!
-//! Names and strings are bytes on the wire: what is no UTF-8 is passed on unharmed and read with
-//! replacement characters.
+//! Names and strings are bytes on the wire: text that is not UTF-8 is passed on unchanged, and read with replacement
+//! characters.
 
 use super::ProtocolError;
 use super::wire::{BYTES, Cursor, FIXED64, Span, VARINT, WireError};

@@ -1,6 +1,6 @@
-//! Functions of one number or two: an int is as good as a double.
+//! Functions of one number or two, for ints and doubles.
 //!
-//! The interpreter has them for doubles; `sqrt(2)` would find no function.
+//! The interpreter has them for doubles only, so `sqrt(2)` would find no function.
 
 use rhai::Engine;
 

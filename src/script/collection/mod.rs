@@ -1,7 +1,7 @@
-//! Objects that hold any values of a script: queues, counts, what was seen lately, the largest rows.
+//! Objects that hold any values of a script: queues, counts, values that were seen recently, the largest rows.
 //!
-//! No interpreter and no host: `api/collection` makes them known to scripts. What a collection holds is
-//! stored value by value ([`Holder::parts`]) and counts against the limits of sizes ([`held`]).
+//! This module uses no interpreter and no host: `api/collection` makes them known to scripts. What a collection holds
+//! is stored value by value ([`Holder::parts`]) and counts against the limits of sizes ([`held`]).
 
 mod deque;
 mod distinct;
