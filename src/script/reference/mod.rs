@@ -10,6 +10,8 @@
 
 #[cfg(test)]
 mod calls;
+#[cfg(test)]
+mod cases;
 pub mod page;
 pub mod signature;
 #[cfg(test)]
