@@ -175,8 +175,7 @@ fn tell_unseen(player: &Player, strict: bool) -> anyhow::Result<()> {
     match error {
         Some(text) => anyhow::bail!("{text}"),
         None if strict && count > 0 => anyhow::bail!(
-            "the data does not have {count} of the names used (see the warnings above), and --strict is given",
-            if count == 1 { "" } else { "s" }
+            "the data does not have {count} of the names used (see the warnings above), and --strict is given"
         ),
         None => Ok(()),
     }

@@ -179,7 +179,7 @@ mod tests {
         let error = |frame: &[u8]| Request::decode(frame).unwrap_err().to_string();
         assert_eq!(error(&[]), "a request without a message");
         assert_eq!(error(&[0xca, 0x01, 0]), "a request of an unknown kind (field 25)");
-        assert!(error(&[0x0a, 0x50]).contains("a length that goes beyond the message at byte 2"));
+        assert!(error(&[0x0a, 0x50]).contains("a length reaches beyond the end of the message"));
         assert!(error(b"hello").starts_with("Request: not a valid message"), "{}", error(b"hello"));
     }
 }

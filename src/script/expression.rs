@@ -322,10 +322,10 @@ mod tests {
             assert!(Expression::compile(text).is_err(), "{text}");
         }
         let error = Expression::compile("hotend > 5 AND bed > 3").unwrap_err().to_string();
-        let expected = "write && for AND\n  hotend > 5 AND bed > 3\n             ^^^";
+        let expected = "write && instead of AND\n  hotend > 5 AND bed > 3\n             ^^^";
         assert!(error.ends_with(expected), "{error}");
         let error = Expression::compile("n >= 2 && n = 3").unwrap_err().to_string();
-        let expected = "write == to compare\n  n >= 2 && n = 3\n              ^";
+        let expected = "write == to compare two values\n  n >= 2 && n = 3\n              ^";
         assert!(error.ends_with(expected), "{error}");
         let error = Expression::compile("n + 1").unwrap().eval(&point()).unwrap_err();
         assert!(error.to_string().contains("must be true or false, not 4"), "{error}");

@@ -98,7 +98,7 @@ mod tests {
         assert_eq!((done, looks.get()), (3 * STEPS as usize - 1, 3));
         assert_eq!(progress.room_for("x", 10), Ok(()));
         let error = progress.room_for("the window", 11).unwrap_err().to_string();
-        assert_eq!(error, "the window needs about 88 bytes of memory, and may take 80 bytes");
+        assert_eq!(error, "the window needs about 88 bytes of memory, and the limit is 80 bytes");
         assert!((0..100_000).all(|_| Progress::free().steps(9000).is_ok()));
     }
 }

@@ -1,7 +1,7 @@
 //! Which worker a message is for, and the chunks in which messages are handed over.
 //!
 //! A group belongs to one of 4,096 key groups, by the hash of its id, and a key group to one worker. States
-//! can move between any numbers of workers, since nothing remembers who had a group.
+//! can move between any numbers of workers, because they do not contain the worker of a group.
 
 use crate::protocol::Point;
 use crate::protocol::frame::Located;

@@ -50,13 +50,13 @@ fn times_return_as_the_notation_says() {
 fn what_is_no_cron_is_named() {
     for (text, wrong) in [
         ("* * *", "'* * *' has 3 fields, not 5"),
-        ("60 * * * *", "'60' is no minute"),
-        ("* * * foo *", "'foo' is no month"),
-        ("*/0 * * * *", "'*/0' is no minute"),
-        ("* * 32W * *", "'32w' is no day of a month"),
-        ("* * * * 5#6", "'5#6' is no day of the week"),
-        ("* * * * * 1969", "'1969' is no year"),
-        ("* * , * *", "',' is no day of a month"),
+        ("60 * * * *", "'60' is not a valid minute"),
+        ("* * * foo *", "'foo' is not a valid month"),
+        ("*/0 * * * *", "'*/0' is not a valid minute"),
+        ("* * 32W * *", "'32w' is not a valid day of a month"),
+        ("* * * * 5#6", "'5#6' is not a valid day of the week"),
+        ("* * * * * 1969", "'1969' is not a valid year"),
+        ("* * , * *", "',' is not a valid day of a month"),
     ] {
         let error = Cron::parse(text).expect_err(text).to_string();
         assert!(error.starts_with(wrong), "{text}: {error}");

@@ -295,7 +295,7 @@ mod tests {
         for (row, why) in [
             (r#"{"x":1}"#, "no column 'time'"),
             (r#"{"error":"out of memory"}"#, "the server says: out of memory"),
-            (r#"{"time":"noon","x":1}"#, "no time"),
+            (r#"{"time":"noon","x":1}"#, "which is not a time"),
             (r#"{"time":1,"x":1}"#, "--group-by names"),
         ] {
             let added = groups.add(serde_json::from_str(row).unwrap(), &["host".into()]);

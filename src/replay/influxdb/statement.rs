@@ -282,10 +282,10 @@ mod tests {
     #[test]
     fn what_is_no_query_is_refused() {
         for (text, why) in [
-            ("DROP DATABASE x", "not a SELECT"),
-            ("SELECT 1", "not a SELECT"),
+            ("DROP DATABASE x", "it must be a SELECT"),
+            ("SELECT 1", "it must be a SELECT"),
             ("SELECT x INTO y FROM z", "INTO"),
-            ("SELECT x FROM y; DROP DATABASE z", "more than one"),
+            ("SELECT x FROM y; DROP DATABASE z", "it must be one statement"),
             ("SELECT x FROM y WHERE (a = 1", "parentheses"),
             ("SELECT x FROM y WHERE a = 'b", "quote"),
             ("SELECT x FROM y -- all", "comment"),

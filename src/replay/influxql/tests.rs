@@ -112,7 +112,7 @@ fn what_needs_a_database_is_refused_by_name() {
         ("SELECT idle, mean(idle) FROM cpu", "fields or for functions"),
         ("SELECT x FROM cpu tz('x')", "tz can be used with a database only"),
         ("SELECT FROM cpu", "FROM is expected"),
-        ("SELECT x FROM cpu WHERE time > 'soon'", "'soon' is no time"),
+        ("SELECT x FROM cpu WHERE time > 'soon'", "'soon' is not a time"),
     ] {
         let answer = ask(query);
         assert!(answer.contains(why), "{query}: {answer}");

@@ -157,7 +157,7 @@ mod tests {
     #[test]
     fn what_are_no_labels_is_refused() {
         for (text, expected) in [
-            ("[[1]]", "labels are"),
+            ("[[1]]", "write labels as"),
             ("[[1,", "not JSON"),
             (r#"[["soon", 2]]"#, "'soon' is not a time"),
             ("[[3, 2]]", "ends before it begins"),

@@ -79,7 +79,7 @@ fn what_makes_no_sense_is_refused_and_says_why() {
         ),
         (
             "timed_queue(\"1s\").extend([1, 2], [1])",
-            "the times has 2 values and the values has 1; they must be equally long",
+            "the column of times has 2 values and the column of values has 1; they must be equally long",
         ),
         (
             "distinct(\"1s\").push(0, ())",

@@ -30,7 +30,7 @@ impl Line {
         self.slope.mul_add(x, self.intercept)
     }
 
-    /// How far beyond `x` the line reaches `limit`; `None` when it is level or leads away from it.
+    /// How far beyond `x` the line reaches `limit`; `None` when it is level or moves away from it.
     pub fn distance_to(&self, limit: f64, x: f64) -> Option<f64> {
         let distance = (limit - self.at(x)) / self.slope;
         (distance >= 0.0 && distance.is_finite()).then_some(distance)

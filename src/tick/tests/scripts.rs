@@ -124,7 +124,7 @@ fn scripts_are_refused_with_their_place() {
         ("var d = strem|from()", "1:9: there is no variable strem"),
         ("var x = 1 + 1.0", "1:11: a int + a float is not defined"),
         ("batch|query('q').every(1m).period(-1m)", ".period() of |query() is negative"),
-        ("batch|query('q').period(1m).cron('61 * * * *')", ".cron(): '61' is no minute"),
+        ("batch|query('q').period(1m).cron('61 * * * *')", ".cron(): '61' is not a valid minute"),
         ("var x = 5", "the script makes no node"),
         ("stream|from()|where(lambda: \"v\" > limit)", "there is no variable limit"),
     ] {
