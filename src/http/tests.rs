@@ -174,7 +174,7 @@ fn a_silent_sender_is_told_or_left() {
 
 #[test]
 fn what_is_not_http_is_refused() {
-    check("\x16\x03\x01\x02\x00\x01\x00", &["400 not HTTP: invalid token"], true);
+    check("\x16\x03\x01\x02\x00\x01\x00", &["400 the request is not HTTP: invalid token"], true);
     check(
         "GET / HTTP/3.0\r\n\r\n",
         &["505 only HTTP 1.0 and 1.1 are supported"],

@@ -55,7 +55,7 @@ fn a_column_that_cannot_be_says_why() {
     );
     assert_eq!(
         batch.column("y").unwrap_err().to_string(),
-        "no point of the batch has a field 'y'; its fields are x (int)"
+        "no point of the batch has a field 'y'; the points have the fields x (int)"
     );
 }
 

@@ -308,7 +308,7 @@ fn parts_that_are_none_are_refused() {
     let state = text(folder.path("state"));
     replay(&[&grouped[..], &shard, &["--save-state", &state]].concat());
     let error = fails(&[&grouped[..], &["--shard", "1/2", "--from-state", &state]].concat(), 1);
-    assert!(error.contains("it is of shard 0/2, and this is 1/2"), "{error}");
+    assert!(error.contains("it was saved by shard 0/2, and this is shard 1/2"), "{error}");
     let shared = "fn info() { #{ wants: \"stream\", provides: \"stream\", scope: \"task\" } }\nfn point(p) { emit(p); }";
     let shared = text(folder.write("shared.rhai", shared));
     let error = fails(&[&shared, "--data", &data, "--group-by", "host", "--shard", "0/2"], 2);

@@ -192,7 +192,7 @@ fn a_missing_field_is_named_with_what_is_there() {
         ),
     );
     let error = run.error();
-    let part = "ttest.rhai:29:24: no point of the batch has a field 'hotend'; its fields are x";
+    let part = "ttest.rhai:29:24: no point of the batch has a field 'hotend'; the points have the fields x";
     assert!(error.contains(part), "{error}");
     let data = vec![point(1, "", &[("bed", 1.0), ("air", 2.0)])];
     for (name, body) in [

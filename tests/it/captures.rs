@@ -81,7 +81,7 @@ fn a_foreign_snapshot_starts_fresh_with_a_warning() {
     let run = run_udf(&repo("scripts/moving_avg.rhai"), &capture("moving_avg_restored.requests"));
     assert_eq!(run.code, Some(0), "{}", run.stderr);
     assert!(
-        run.stderr.contains("not a snapshot of rhai-udf (176 bytes); starting fresh"),
+        run.stderr.contains("it is not a snapshot of rhai-udf (176 bytes); the task starts fresh"),
         "{}",
         run.stderr
     );

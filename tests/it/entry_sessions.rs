@@ -39,7 +39,7 @@ fn a_named_script_reloads_and_keeps_its_snapshots() {
         ("factor", &[Double(1.0)]),
     ]);
     other.restore(snapshot).unwrap();
-    other.log.wait("it was made by count.rhai, and this is scale.rhai", 1);
+    other.log.wait("it was made by count.rhai, and this script is scale.rhai", 1);
 }
 
 #[test]

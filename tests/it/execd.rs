@@ -317,8 +317,8 @@ fn the_state_is_kept_while_the_input_is_quiet() {
         Telegraf::start(&script, &[&arguments[..], &["--log-level", "debug"]].concat());
     telegraf.send(&lines(0..3));
     (0..3).for_each(|_| drop(telegraf.line()));
-    let kept = telegraf.log.text().matches("the state is kept").count();
-    telegraf.log.wait("D! the state is kept", kept + 2);
+    let kept = telegraf.log.text().matches("the state is saved in").count();
+    telegraf.log.wait("D! the state is saved in", kept + 2);
     telegraf.child.kill().unwrap();
     telegraf.child.wait().unwrap();
     let run = execd(&script, &arguments, &lines(3..6));

@@ -58,7 +58,7 @@ fn a_folder_becomes_a_script_that_can_be_loaded_and_a_list_of_what_is_left() {
     assert_eq!(read("tick_scripts/pump.tick"), TICK);
     let conf = read("kapacitor.conf");
     assert!(conf.contains("udfs/pump.rhai") && conf.contains("tcp://broker:1884"), "{conf}");
-    assert!(out.contains("'opcua'") && out.contains("requirements.txt is not carried"), "{out}");
+    assert!(out.contains("'opcua'") && out.contains("requirements.txt is not imported"), "{out}");
     let check = feed(binary().arg("check").arg(to.join("udfs/pump.rhai")), &[]);
     assert_eq!(check.code, Some(0), "{}{}", check.text(), check.stderr);
     let (code, _, err) = import(&folder.path(""), &to);

@@ -132,7 +132,7 @@ fn a_folder_that_is_damaged_or_in_use_or_of_another_task_is_told() {
     let script = folder.path("other.tick");
     let arguments = [script.to_str().unwrap(), "--state-dir", state.to_str().unwrap()];
     let listening = Listening::start(&arguments);
-    assert!(listening.early.contains("the state of a task 'task', which"), "{}", listening.early);
+    assert!(listening.early.contains("the state of a task 'task' that is not running"), "{}", listening.early);
     assert_eq!(listening.stop().2, Some(0));
 }
 
@@ -160,7 +160,7 @@ fn a_task_that_is_refused_keeps_its_state_until_it_is_mended() {
     assert_eq!(code, Some(0), "{err}");
     folder.write("tasks/a.tick", "stream|nosuch()");
     let mut listening = Listening::start(&arguments);
-    assert!(listening.early.contains("the state of a task 'a', that is not running"));
+    assert!(listening.early.contains("the state of a task 'a' that is not running"));
     write(&listening, "m x=21 2\n");
     // Checkpoints are written meanwhile.
     std::thread::sleep(std::time::Duration::from_millis(300));

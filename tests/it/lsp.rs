@@ -367,7 +367,7 @@ fn hover_and_signatures_say_what_the_page_says() {
     assert!(said.contains("Makes an object that holds the last `size` values."), "{said}");
     assert!(page.contains("Makes an object that holds the last `size` values."));
     assert!(hover("mean;").contains("The mean of the values held"));
-    assert!(hover("push(p.x)").contains("Takes values in"));
+    assert!(hover("push(p.x)").contains("Adds values and returns"));
     assert!(hover("twice(mean)").contains("Doubles a number."));
     assert!(hover("size)").contains("An option of the task."));
     assert!(hover("point(p").contains("Called for each point"));

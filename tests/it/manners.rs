@@ -128,7 +128,7 @@ fn what_standard_input_cannot_be_is_refused() {
     refuses("replay - --data x.lp --watch", DOUBLE.as_bytes(), "can be read only once");
     refuses("run -", b"", "the data comes on standard input");
     refuses("execd -", b"", "the data comes on standard input");
-    refuses("lab - --data x.lp", DOUBLE.as_bytes(), "name a file");
+    refuses("lab - --data x.lp", DOUBLE.as_bytes(), "name the file");
     refuses("conf -", DOUBLE.as_bytes(), "name a file, or give --tick");
     refuses(
         "diff SCRIPTS/mirror.rhai SCRIPTS/mirror.rhai --data -",

@@ -16,11 +16,11 @@ fn a_wrong_precision_is_suspected() {
     };
     // Seconds, milliseconds and microseconds, each read as something else.
     for (time, precision, read, better) in [
-        ("1451606400", "ns", "1970-01-01T00:00:01.4516064Z, read in ns", "s"),
-        ("1451606400", "ms", "1970-01-17T19:13:26.4Z, read in ms", "s"),
-        ("1451606400000", "u", "1970-01-17T19:13:26.4Z, read in u", "ms"),
-        ("1451606400000000", "ns", "1970-01-17T19:13:26.4Z, read in ns", "u"),
-        ("24193440", "s", "1970-10-08T00:24:00Z, read in s", "m"),
+        ("1451606400", "ns", "1970-01-01T00:00:01.4516064Z, if it is in ns", "s"),
+        ("1451606400", "ms", "1970-01-17T19:13:26.4Z, if it is in ms", "s"),
+        ("1451606400000", "u", "1970-01-17T19:13:26.4Z, if it is in u", "ms"),
+        ("1451606400000000", "ns", "1970-01-17T19:13:26.4Z, if it is in ns", "u"),
+        ("24193440", "s", "1970-10-08T00:24:00Z, if it is in s", "m"),
         ("1451606400000", "s", "is out of range; is --precision right?", "ms"),
         ("1451606400000000000", "ms", "is out of range; is --precision right?", "ns"),
     ] {

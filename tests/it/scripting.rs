@@ -156,7 +156,7 @@ fn and_in_a_condition_is_answered_with_the_sign() {
     let mut command: Command = binary();
     command.arg("replay").arg(repo("scripts/mirror.rhai")).arg("--data").arg(data);
     let run = feed(command.args(["--crit", "usage > 5 AND usage < 9"]), &[]);
-    assert!(run.stderr.contains("write && for AND"), "{}", run.stderr);
+    assert!(run.stderr.contains("write && instead of AND"), "{}", run.stderr);
     assert!(run.stderr.contains("  usage > 5 AND usage < 9\n            ^^^"), "{}", run.stderr);
 }
 

@@ -42,8 +42,8 @@ fn the_least_recently_seen_group_goes_when_there_are_too_many() {
     for (group, n) in [("a", 1.0), ("b", 1.0), ("a", 2.0), ("c", 1.0), ("a", 3.0), ("b", 1.0)] {
         assert_eq!(count(&mut daemon, 1, group), n, "{group}");
     }
-    let line = daemon.log.wait("is forgotten", 1);
-    assert!(line.contains("group 'b' is forgotten: there are more than [limits] groups"), "{line}");
+    let line = daemon.log.wait("is removed", 1);
+    assert!(line.contains("the state of group 'b' is removed: there are more than [limits] groups"), "{line}");
     daemon.signal("USR1");
     let line = daemon.log.wait("status:", 1);
     assert!(line.contains("2 groups, 2 evicted, 0 expired"), "{line}");
@@ -153,7 +153,7 @@ fn a_snapshot_of_an_unrelated_script_starts_fresh_and_says_so() {
         daemon.init(&[]);
         match daemon.restore(snapshot) {
             Ok(()) => {
-                daemon.log.wait("it was made by script.rhai, and this is other.rhai", 1);
+                daemon.log.wait("it was made by script.rhai, and this script is other.rhai", 1);
                 assert_eq!((fresh, count(&mut daemon, 9, "a")), (true, 1.0));
             }
             Err(error) => {

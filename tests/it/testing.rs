@@ -94,7 +94,7 @@ fn what_differs_is_shown() {
             "- 2016-01-01T00:00:01Z  CRITICAL\n          + 2016-01-01T00:00:02Z  CRITICAL  m:h=a",
         ),
         ("expect.alerts = []", "+ 2016-01-01T00:00:02Z  CRITICAL"),
-        ("expect.alerts = [ { time = \"1s\", level = \"hot\" } ]", "'hot' is no level"),
+        ("expect.alerts = [ { time = \"1s\", level = \"hot\" } ]", "'hot' is not a level"),
         ("expect.output = [ {}, {} ]", "3 points came out, expected 2"),
         (
             "expect.output = [ { fields = { y = 2.1 } }, {}, {} ]",
