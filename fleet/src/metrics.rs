@@ -49,24 +49,38 @@ type Value = fn(&PartitionStatus) -> f64;
 /// The metrics of each partition: the name, the kind, the meaning and the value.
 const PARTITION: [(&str, &str, &str, Value); 14] = [
     ("running", "gauge", "1 if the partition is running", |p| flag(p.stage == Stage::Running)),
-    ("stopped", "gauge", "1 if the partition has stopped and waits for an operator", |p| flag(p.stage == Stage::Stopped)),
-    ("position", "gauge", "number of the last message of the input that was processed", |p| p.position as f64),
+    ("stopped", "gauge", "1 if the partition has stopped and waits for an operator", |p| {
+        flag(p.stage == Stage::Stopped)
+    }),
+    ("position", "gauge", "number of the last message of the input that was processed", |p| {
+        p.position as f64
+    }),
     ("lag_messages", "gauge", "messages of the input that are not processed yet", |p| p.lag as f64),
-    ("lag_seconds", "gauge", "time that the latest message had waited before it was processed", |p| p.lag_seconds),
+    (
+        "lag_seconds",
+        "gauge",
+        "time that the latest message had waited before it was processed",
+        |p| p.lag_seconds,
+    ),
     ("checkpoint_age_seconds", "gauge", "age of the last checkpoint", |p| {
         (now() - p.checkpoint_at).max(0.0)
     }),
     ("checkpoint_bytes", "gauge", "size of the last checkpoint", |p| p.checkpoint_bytes as f64),
-    ("checkpoint_position", "gauge", "number of the last message of the input that the checkpoint covers", |p| {
-        p.checkpoint_position as f64
-    }),
+    (
+        "checkpoint_position",
+        "gauge",
+        "number of the last message of the input that the checkpoint covers",
+        |p| p.checkpoint_position as f64,
+    ),
     ("points_in_total", "counter", "points that were processed", |p| p.points_in as f64),
     ("points_out_total", "counter", "points that were written", |p| p.points_out as f64),
     ("alerts_out_total", "counter", "alerts that were written", |p| p.alerts_out as f64),
     ("bad_lines_total", "counter", "lines of the input that were not valid points", |p| {
         p.bad_lines as f64
     }),
-    ("busy_seconds_total", "counter", "time spent in the script and its engine", |p| p.busy_seconds),
+    ("busy_seconds_total", "counter", "time spent in the script and its engine", |p| {
+        p.busy_seconds
+    }),
     ("takeover_seconds", "gauge", "how long the last takeover took", |p| p.takeover_seconds),
 ];
 
@@ -111,7 +125,12 @@ fn text(fleet: &str, beat: &Beat) -> String {
             "writes that were refused because another worker owns the partition",
             counters.fenced,
         ),
-        ("gaps_total", "counter", "messages whose number did not follow the one before", counters.gaps),
+        (
+            "gaps_total",
+            "counter",
+            "messages whose number did not follow the one before",
+            counters.gaps,
+        ),
         (
             "retries_total",
             "counter",

@@ -118,7 +118,9 @@ fn plain(bundle: &Bundle, script: &Path, config: Config) -> Result<ScriptTask> {
         .filter_map(|(level, text)| Some((level.to_owned(), text.clone()?)))
         .collect();
     if said.every_alert && conditions.is_empty() {
-        return Err(FleetError::Usage("every_alert does not apply: there are no alerts; write crit, warn or info".into()));
+        return Err(FleetError::Usage(
+            "every_alert does not apply: there are no alerts; write crit, warn or info".into(),
+        ));
     }
     let has_alerts = !conditions.is_empty();
     let alerts = if has_alerts { vec![Alerts { variant: 0, conditions }] } else { Vec::new() };

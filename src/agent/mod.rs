@@ -203,7 +203,9 @@ fn converse<C: Conversation>(
             Ok(None) => break,
             Err(ProtocolError::Read(error)) if error.kind() == ErrorKind::WouldBlock => continue,
             Err(ProtocolError::Read(error)) if error.kind() == ErrorKind::TimedOut => {
-                log::info!("init was refused, and the daemon has sent nothing for {LINGER:?}: the process ends");
+                log::info!(
+                    "init was refused, and the daemon has sent nothing for {LINGER:?}: the process ends"
+                );
                 break;
             }
             Err(error) => return Err(error.into()),

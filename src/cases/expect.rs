@@ -37,7 +37,9 @@ pub(super) fn judge(file: &CaseFile, case: &Case, outcome: &Outcome, bless: bool
     match (&expect.error, &outcome.error) {
         (Some(wanted), Some(error)) if error.contains(wanted) => {}
         (Some(wanted), Some(error)) => {
-            judged.fail(format!("another error came (- expected, + came):\n  - {wanted}\n  + {error}"));
+            judged.fail(format!(
+                "another error came (- expected, + came):\n  - {wanted}\n  + {error}"
+            ));
         }
         (Some(wanted), None) => {
             judged.fail(format!("the run ended without an error; expected: {wanted}"));
@@ -168,10 +170,7 @@ fn alerts(
             None => alert_line(event),
         })
         .collect();
-    judged.fail(format!(
-        "the alerts differ (- expected, + came):{}",
-        difference(&expected, &got)
-    ));
+    judged.fail(format!("the alerts differ (- expected, + came):{}", difference(&expected, &got)));
 }
 
 fn expected_line(wanted: &ExpectedAlert, start: i64) -> String {

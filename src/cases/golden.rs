@@ -18,7 +18,11 @@ pub(super) fn compare(path: &Path, points: &[Value], tolerance: f64) -> Option<S
     let shown = path.display();
     let text = match std::fs::read_to_string(path) {
         Ok(text) => text,
-        Err(error) => return Some(format!("{shown}: cannot be read: {error}; run the test with --bless to write it")),
+        Err(error) => {
+            return Some(format!(
+                "{shown}: cannot be read: {error}; run the test with --bless to write it"
+            ));
+        }
     };
     let mut expected = Vec::new();
     for (i, line) in text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()) {

@@ -179,7 +179,11 @@ fn data(given: &Map<String, Value>, folder: &Path, case: &mut Case) -> Result<()
             let read = read.map_err(|error| format!("{}: {error}", path.display()))?;
             read.lines().map(str::to_owned).collect()
         }
-        _ => return Err("the data is missing: write data (a list of lines), data_path or recording".into()),
+        _ => {
+            return Err(
+                "the data is missing: write data (a list of lines), data_path or recording".into(),
+            );
+        }
     };
     let unit = case.precision.as_deref().and_then(crate::protocol::line::Precision::by_name);
     let unit = unit.unwrap_or_default().nanoseconds();

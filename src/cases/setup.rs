@@ -56,7 +56,8 @@ fn plain(
         .collect();
     if conditions.is_empty() && (case.expect.wants_alerts() || case.every_alert) {
         return Err(ReplayError::Usage(
-            "alerts are expected, but no condition for them is given: give crit, warn or info".into(),
+            "alerts are expected, but no condition for them is given: give crit, warn or info"
+                .into(),
         ));
     }
     let kind = kind(file, case);

@@ -96,5 +96,6 @@ fn difference(first: &Outcome, other: &Outcome) -> Option<String> {
         return Some("the lines of the output differ from those of a plain run".into());
     }
     let states = |outcome: &Outcome| serde_json::to_value(&outcome.states).unwrap_or_default();
-    (states(first) != states(other)).then(|| "the states at the end differ from those of a plain run".into())
+    (states(first) != states(other))
+        .then(|| "the states at the end differ from those of a plain run".into())
 }

@@ -146,7 +146,10 @@ impl ImportPlan {
     fn write(&self, to: &Path) -> anyhow::Result<()> {
         for path in self.outputs.keys().map(|path| to.join(path)) {
             if path.exists() {
-                bail!("{} exists already, and nothing is overwritten: choose another folder, or remove it", path.display());
+                bail!(
+                    "{} exists already, and nothing is overwritten: choose another folder, or remove it",
+                    path.display()
+                );
             }
         }
         for (path, bytes) in &self.outputs {

@@ -120,7 +120,9 @@ fn begin(
         log::set_max_level(level);
     }
     if let (Some(text), None) = (&variable, from_variable) {
-        log::warn!("{VARIABLE}={text} is not a level; write DEBUG, INFO, WARNING, ERROR or CRITICAL");
+        log::warn!(
+            "{VARIABLE}={text} is not a level; write DEBUG, INFO, WARNING, ERROR or CRITICAL"
+        );
     }
 }
 

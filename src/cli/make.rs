@@ -91,7 +91,9 @@ fn recipe(args: &Args) -> anyhow::Result<Recipe> {
         Some(path) => read(path)?,
         None => {
             let (Some(period), Some(every)) = (args.period, args.every) else {
-                return usage("the length of the data is missing: give --period 2h --every 5s, or a recipe");
+                return usage(
+                    "the length of the data is missing: give --period 2h --every 5s, or a recipe",
+                );
             };
             let empty = "period = '1s'\nevery = '1s'\n[fields]";
             let empty: Recipe = toml::from_str(empty).expect("a recipe without fields");

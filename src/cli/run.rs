@@ -42,9 +42,9 @@ impl Args {
         let edges = self.edges.unwrap_or(Edges::ALL[0]);
         match (&self.dir, &self.script) {
             (Some(dir), _) => Ok(Hosted::Folder(Entry::new(dir, edges))),
-            (None, _) if self.edges.is_some() => {
-                usage("--edges applies to --dir only: the edges of a single script are in its info()")
-            }
+            (None, _) if self.edges.is_some() => usage(
+                "--edges applies to --dir only: the edges of a single script are in its info()",
+            ),
             (None, Some(script)) => Ok(Hosted::Script(script.clone())),
             (None, None) => usage("name a script, or a folder of scripts with --dir"),
         }

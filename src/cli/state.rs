@@ -94,7 +94,10 @@ fn task_text(state: &TaskState) -> String {
             if let Some(Bytes(snapshot)) = &node.function {
                 let function = match SnapshotView::read(snapshot) {
                     Ok(view) => self::text(&view),
-                    Err(_) => format!("a snapshot of a function that is not a script, {} bytes", snapshot.len()),
+                    Err(_) => format!(
+                        "a snapshot of a function that is not a script, {} bytes",
+                        snapshot.len()
+                    ),
                 };
                 let _ = write!(text, "\n  {}", function.replace('\n', "\n  "));
             }

@@ -221,7 +221,9 @@ fn chosen<'f>(args: &Args, files: &'f [CaseFile]) -> anyhow::Result<Vec<(&'f Cas
         })
         .collect();
     if chosen.is_empty() {
-        return usage(&format!("no test case has '{filter}' in its name or in the name of its file"));
+        return usage(&format!(
+            "no test case has '{filter}' in its name or in the name of its file"
+        ));
     }
     Ok(chosen)
 }

@@ -34,7 +34,8 @@ pub(super) fn run(args: &ReplayArgs, config: &Config) -> anyhow::Result<()> {
     let scripts: Vec<PathBuf> =
         std::iter::once(script.into()).chain(programs.filter(|p| p.is_file())).collect();
     let follow = watcher.follow(&texts(&scripts, config), || {});
-    let folder = tempfile::tempdir().context("a temporary folder for the output of each run cannot be made")?;
+    let folder = tempfile::tempdir()
+        .context("a temporary folder for the output of each run cannot be made")?;
     // Of a sweep, only the table is compared.
     let kept = args.judge.sweep.is_empty().then(|| folder.path().join("outcome"));
     // Output that is neither alerts nor points: tables, and what a TICKscript logs or serves.
@@ -117,7 +118,8 @@ fn replay(kept: Option<&Path>) -> anyhow::Result<Option<Replayed>> {
         return Ok(None);
     }
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
-    let outcome = kept.map(Outcome::read).transpose().context("the output of the last run cannot be read")?;
+    let outcome =
+        kept.map(Outcome::read).transpose().context("the output of the last run cannot be read")?;
     Ok(Some(Replayed { text, outcome }))
 }
 

@@ -174,7 +174,9 @@ impl Source for Wire<'_> {
             if let Some(end) = bytes[looked..].iter().position(|byte| *byte == b'\n') {
                 let line = &bytes[..looked + end];
                 // A bare newline ends a line for some readers and not for others.
-                let line = line.strip_suffix(b"\r").ok_or_else(|| broken("a line does not end with CR LF"))?;
+                let line = line
+                    .strip_suffix(b"\r")
+                    .ok_or_else(|| broken("a line does not end with CR LF"))?;
                 let line = line.to_vec();
                 self.consume(line.len() + 2);
                 return Ok(line);

@@ -74,12 +74,11 @@ impl Head {
                 return Err(Refusal::new(431, format!("more than {HEADERS} headers")));
             }
             Err(httparse::Error::Version) => {
-                return Err(Refusal::new(
-                    505,
-                    "only HTTP 1.0 and 1.1 are supported",
-                ));
+                return Err(Refusal::new(505, "only HTTP 1.0 and 1.1 are supported"));
             }
-            Err(error) => return Err(Refusal::new(400, format!("the request is not HTTP: {error}"))),
+            Err(error) => {
+                return Err(Refusal::new(400, format!("the request is not HTTP: {error}")));
+            }
         };
         let headers = request.headers.iter().map(|header| {
             // Bytes that are not UTF-8 have no meaning here, but must not end the header.

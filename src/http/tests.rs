@@ -175,11 +175,7 @@ fn a_silent_sender_is_told_or_left() {
 #[test]
 fn what_is_not_http_is_refused() {
     check("\x16\x03\x01\x02\x00\x01\x00", &["400 the request is not HTTP: invalid token"], true);
-    check(
-        "GET / HTTP/3.0\r\n\r\n",
-        &["505 only HTTP 1.0 and 1.1 are supported"],
-        true,
-    );
+    check("GET / HTTP/3.0\r\n\r\n", &["505 only HTTP 1.0 and 1.1 are supported"], true);
     let long = format!("GET / HTTP/1.1\r\nHost: h\r\nX: {}", "y".repeat(20_000));
     check(&long, &["431 the head is longer than 16384 bytes"], true);
 }

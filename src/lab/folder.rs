@@ -29,7 +29,9 @@ pub(super) enum FolderError {
     #[error("'{0}': only files in the script's folder can be used; name them without '..'")]
     Outside(String),
     /// A link is on the way.
-    #[error("'{0}': it is a link, or inside a folder that is one, and the page does not follow links")]
+    #[error(
+        "'{0}': it is a link, or inside a folder that is one, and the page does not follow links"
+    )]
     Link(String),
     /// It is no script.
     #[error("'{name}': only {wanted} can be used here")]

@@ -78,7 +78,8 @@ fn links(program: &Program, script: &Path, folder: &Path) -> Vec<Finding> {
     let files = program.files();
     let out = files.iter().filter(|path| !is_inside(path, folder));
     out.map(|path| {
-        let message = format!("{}: this is a link that leads out of the script's folder", path.display());
+        let message =
+            format!("{}: this is a link that leads out of the script's folder", path.display());
         Finding::plain(message, true)
     })
     .collect()

@@ -154,9 +154,10 @@ impl<W: Write> Server<W> {
         let cancelled = self.cancelled.lock().unwrap_or_else(PoisonError::into_inner).remove(&id);
         let answer = match (cancelled, self.phase) {
             (true, _) => Err((ErrorCode::RequestCanceled, "cancelled".to_owned())),
-            (_, Phase::New) if request.method != requests::Initialize::METHOD => {
-                Err((ErrorCode::ServerNotInitialized, "the first request must be `initialize`".to_owned()))
-            }
+            (_, Phase::New) if request.method != requests::Initialize::METHOD => Err((
+                ErrorCode::ServerNotInitialized,
+                "the first request must be `initialize`".to_owned(),
+            )),
             (_, Phase::Shut) => {
                 Err((ErrorCode::InvalidRequest, "the server was asked to shut down".to_owned()))
             }

@@ -70,7 +70,10 @@ impl RecordingWriter {
     /// A file that cannot be written, or is for batches.
     pub fn point(&mut self, point: &Point) -> Result<(), ReplayError> {
         let Form::Stream(stream) = &mut self.form else {
-            return Err(data(&self.path, "the data is a stream of points: end the name with .srpl".into()));
+            return Err(data(
+                &self.path,
+                "the data is a stream of points: end the name with .srpl".into(),
+            ));
         };
         let Stream { file, writer, text } = &mut **stream;
         text.clear();

@@ -81,7 +81,9 @@ pub enum StateError {
         version: u8,
     },
     /// The file has changed since it was written.
-    #[error("{path}: it is damaged: {why}; replay the data again to learn the state, or use an earlier copy")]
+    #[error(
+        "{path}: it is damaged: {why}; replay the data again to learn the state, or use an earlier copy"
+    )]
     Damaged {
         /// The file.
         path: PathBuf,
@@ -181,7 +183,11 @@ impl TaskState {
         }
         let name = |shard: &Option<String>| shard.clone().unwrap_or_else(|| "all groups".into());
         let (task, path) = (self.task.clone(), path.to_owned());
-        let why = format!("it was saved by shard {}, and this is shard {}", name(&self.shard), name(&shard));
+        let why = format!(
+            "it was saved by shard {}, and this is shard {}",
+            name(&self.shard),
+            name(&shard)
+        );
         Err(StateError::OtherTask { path, task, why })
     }
 

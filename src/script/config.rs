@@ -261,7 +261,9 @@ fn bytes<'de, D: Deserializer<'de>>(d: D) -> Result<u64, D::Error> {
     let number = digits.parse::<u64>().ok().zip(shift);
     let bytes = number.and_then(|(number, shift)| number.checked_mul(1 << shift));
     bytes.ok_or_else(|| {
-        de::Error::custom(format!("'{text}' is not a size; write a number of bytes, or a number with KB, MB or GB"))
+        de::Error::custom(format!(
+            "'{text}' is not a size; write a number of bytes, or a number with KB, MB or GB"
+        ))
     })
 }
 

@@ -46,7 +46,11 @@ fn a_bad_line_is_named_and_may_be_skipped() {
 fn lines_that_cannot_be_points_say_why() {
     for (name, line, part) in [
         ("time", "m x=1 9223372036854775807", "time 9223372036854775807 is out of range; is --pre"),
-        ("unsigned", "m x=9223372036854775808u 1", "field 'x' does not fit into a signed 64-bit integer"),
+        (
+            "unsigned",
+            "m x=9223372036854775808u 1",
+            "field 'x' does not fit into a signed 64-bit integer",
+        ),
         ("quote", "m x=\"open 1", "not line protocol"),
     ] {
         let folder = Folder::new(name);
@@ -72,7 +76,9 @@ fn files_that_are_no_recordings_are_named() {
         (
             "data.dat",
             "x",
-            &["data.dat: its name does not end as that of a file of data does: .lp (line protocol)"][..],
+            &[
+                "data.dat: its name does not end as that of a file of data does: .lp (line protocol)",
+            ][..],
         ),
         ("text.brpl", "hello", &["text.brpl: not a batch recording (a zip with"]),
         ("cut.srpl", "db\nrp\n", &["cut.srpl:2: the recording ends inside a point"]),

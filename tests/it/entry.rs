@@ -309,8 +309,7 @@ fn types_that_the_daemon_was_told_stay_while_a_script_has_them() {
     );
     let check = feed(binary().args(["check", "--deny-warnings", "--dir"]).arg(&scripts), b"");
     assert_eq!(check.code, Some(1));
-    let warning =
-        "option 'factor': it is double here, but int in one, two; in a task that uses the function of the whole folder";
+    let warning = "option 'factor': it is double here, but int in one, two; in a task that uses the function of the whole folder";
     assert!(check.text().contains(warning), "{}", check.text());
     std::fs::remove_file(folder.path("scale.rhai")).unwrap();
     assert_eq!(

@@ -47,8 +47,16 @@ fn an_error_in_a_module_has_the_modules_file_and_line() {
 #[test]
 fn modules_elsewhere_are_refused() {
     for (name, import, part) in [
-        ("up", "../lib", "module '../lib': modules are searched in the folder of the script and below"),
-        ("absolute", "/etc/lib", "module '/etc/lib': modules are searched in the folder of the script"),
+        (
+            "up",
+            "../lib",
+            "module '../lib': modules are searched in the folder of the script and below",
+        ),
+        (
+            "absolute",
+            "/etc/lib",
+            "module '/etc/lib': modules are searched in the folder of the script",
+        ),
         ("absent", "nothing", "nothing.rhai cannot be read: "),
         ("itself", "script", "script.rhai imports itself"),
     ] {

@@ -188,18 +188,8 @@ fn doctor_says_what_is_wrong_and_the_line() {
             "timeout = \"10s\"",
         ),
         (good.replace("10s", "ten"), 6, "timeout = \"ten\": ", "timeout = \"10s\""),
-        (
-            good.replace("\"10s\"", "3"),
-            6,
-            "timeout has another type",
-            "timeout = \"10s\"",
-        ),
-        (
-            good.replace("\"DIR/a.rhai\"", "7"),
-            5,
-            "args has another type than",
-            "args = [\"run\"",
-        ),
+        (good.replace("\"10s\"", "3"), 6, "timeout has another type", "timeout = \"10s\""),
+        (good.replace("\"DIR/a.rhai\"", "7"), 5, "args has another type than", "args = [\"run\""),
         (good.replace("\"10s\"", "\"500us\""), 6, "its timeout is too small", "timeout = \"10s\""),
         (good.replace("timeout", "timeuot"), 6, "did you mean timeout?", "a function has prog"),
         (good.replace("prog = \"BIN\"", "prog = \"DIR/none\""), 4, "DIR/none does not exist", ""),
@@ -269,7 +259,12 @@ fn doctor_says_what_is_wrong_and_the_line() {
             "remove",
         ),
         ("prog = \"/bin/false\"\ntimeout = \"10s\"".into(), 4, "the daemon does not start", ""),
-        ("prog = unquoted".into(), 4, "kapacitor.conf:4: ", "correct the file: the daemon starts with valid TOML only"),
+        (
+            "prog = unquoted".into(),
+            4,
+            "kapacitor.conf:4: ",
+            "correct the file: the daemon starts with valid TOML only",
+        ),
     ] {
         let lines: String = lines;
         let (code, said) = patient.says(&lines);

@@ -221,7 +221,8 @@ fn files_outside_of_the_folder_are_neither_read_nor_written() {
     for (text, why) in [("secret words here", "no script"), ("fn f() { 1 }", "a script")] {
         std::fs::write(&secret, text).unwrap();
         lab.save(&format!("import \"link\" as l;\n// {why}\n{SCRIPT}"));
-        let study = lab.study(|study| study["findings"].to_string().contains("link that leads out of"));
+        let study =
+            lab.study(|study| study["findings"].to_string().contains("link that leads out of"));
         assert_eq!(study["failed"], true, "{why}");
         assert!(!study.to_string().contains("secret words"), "{why}: {study}");
     }

@@ -132,7 +132,11 @@ fn a_folder_that_is_damaged_or_in_use_or_of_another_task_is_told() {
     let script = folder.path("other.tick");
     let arguments = [script.to_str().unwrap(), "--state-dir", state.to_str().unwrap()];
     let listening = Listening::start(&arguments);
-    assert!(listening.early.contains("the state of a task 'task' that is not running"), "{}", listening.early);
+    assert!(
+        listening.early.contains("the state of a task 'task' that is not running"),
+        "{}",
+        listening.early
+    );
     assert_eq!(listening.stop().2, Some(0));
 }
 

@@ -124,7 +124,11 @@ fn a_script_on_standard_input_is_at_home_in_the_present_folder() {
 #[test]
 fn what_standard_input_cannot_be_is_refused() {
     refuses("replay - --data -", DOUBLE.as_bytes(), "standard input can be read only once");
-    refuses("replay SCRIPTS/mirror.rhai --data - /dev/stdin", LINES, "standard input can be read only once");
+    refuses(
+        "replay SCRIPTS/mirror.rhai --data - /dev/stdin",
+        LINES,
+        "standard input can be read only once",
+    );
     refuses("replay - --data x.lp --watch", DOUBLE.as_bytes(), "can be read only once");
     refuses("run -", b"", "the data comes on standard input");
     refuses("execd -", b"", "the data comes on standard input");

@@ -155,7 +155,12 @@ fn what_cannot_be_predicted_is_an_error_that_says_why() {
     fails("model-count", &with(", #{ features: [\"a\"] }", ""), row(), "1 features are named");
     fails("model-option", &with(", #{ feature: [] }", ""), row(), "unknown option 'feature'");
     fails("model-none", &with("", "model(\"x.onnx\")"), row(), "'x.onnx' is not loaded");
-    fails("model-absent", "fn init() { model(\"y.onnx\"); }\nfn point(p) {}", row(), "these paths were tried");
+    fails(
+        "model-absent",
+        "fn init() { model(\"y.onnx\"); }\nfn point(p) {}",
+        row(),
+        "these paths were tried",
+    );
 }
 
 #[test]

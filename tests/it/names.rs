@@ -103,11 +103,7 @@ fn an_output_over_its_input_is_refused() {
         let output = folder.path(output);
         let run = replay(&script, &data, &["-o", output.to_str().unwrap()]);
         assert_eq!(run.code, Some(1), "{}", run.stderr);
-        assert!(
-            run.stderr.contains("writing to it would destroy it"),
-            "{}",
-            run.stderr
-        );
+        assert!(run.stderr.contains("writing to it would destroy it"), "{}", run.stderr);
     }
     let saved = folder.path("link.srpl");
     std::fs::rename(&data, folder.path("points.srpl")).unwrap();

@@ -136,8 +136,14 @@ fn what_cannot_be_drawn_is_refused_by_name() {
             "--plot does not apply: --sweep",
         ),
         (&["--plot", "-", "--watch"], "--plot - does not apply: --watch"),
-        (&["--plot", "-", "--format", "json"], "output of --format would both go to standard output"),
-        (&["--plot", &file, "--plot-theme", "dark"], "--plot-theme does not apply: it applies to .png"),
+        (
+            &["--plot", "-", "--format", "json"],
+            "output of --format would both go to standard output",
+        ),
+        (
+            &["--plot", &file, "--plot-theme", "dark"],
+            "--plot-theme does not apply: it applies to .png",
+        ),
         (&["--plot-theme", "dark"], "--plot"),
         (&["--plot", &case.data], "ends in .svg"),
         (

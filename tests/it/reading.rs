@@ -68,9 +68,5 @@ fn a_byte_order_mark_and_windows_line_ends_are_no_part_of_the_data() {
     }
     std::fs::write(folder.path("wide.lp"), b"\xff\xfem\0 \0x\0=\x001\0").unwrap();
     let run = mirror(&folder.path("wide.lp"), &[]);
-    assert!(
-        run.stderr.contains("seems to be UTF-16: save it as UTF-8"),
-        "{}",
-        run.stderr
-    );
+    assert!(run.stderr.contains("seems to be UTF-16: save it as UTF-8"), "{}", run.stderr);
 }

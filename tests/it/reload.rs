@@ -211,7 +211,10 @@ fn a_version_that_fails_where_the_old_does_not_is_rolled_back_and_loses_nothing(
     let point = daemon.point();
     assert_eq!((point.fields_double["n"], point.fields_double["version"]), (3.0, 1.0));
     let line = daemon.log.wait("so that version runs again", 1);
-    assert!(line.contains("too much (in point, group 'a') (2 messages were handled again)"), "{line}");
+    assert!(
+        line.contains("too much (in point, group 'a') (2 messages were handled again)"),
+        "{line}"
+    );
     assert_eq!(count(&mut daemon, "b"), (2.0, 1.0));
 }
 

@@ -308,7 +308,10 @@ fn another_script_other_options_and_other_nodes_start_fresh_or_are_refused() {
     assert!(refused.contains("on_snapshot = \"refuse\""), "{refused}");
     let script =
         left.with(&script("sigma"), &[&state[..], &["--set", "field=x"]].concat(), 0).stderr;
-    assert!(script.contains("it was made by moving_avg.rhai, and this script is sigma.rhai"), "{script}");
+    assert!(
+        script.contains("it was made by moving_avg.rhai, and this script is sigma.rhai"),
+        "{script}"
+    );
     let tick = text(left.folder.write("t.tick", "stream|from()|alert().crit(lambda: TRUE)"));
     let task = left.with(&tick, &state, 1).stderr;
     assert!(

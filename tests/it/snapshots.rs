@@ -43,7 +43,10 @@ fn the_least_recently_seen_group_goes_when_there_are_too_many() {
         assert_eq!(count(&mut daemon, 1, group), n, "{group}");
     }
     let line = daemon.log.wait("is removed", 1);
-    assert!(line.contains("the state of group 'b' is removed: there are more than [limits] groups"), "{line}");
+    assert!(
+        line.contains("the state of group 'b' is removed: there are more than [limits] groups"),
+        "{line}"
+    );
     daemon.signal("USR1");
     let line = daemon.log.wait("status:", 1);
     assert!(line.contains("2 groups, 2 evicted, 0 expired"), "{line}");
@@ -324,6 +327,9 @@ fn a_refused_init_leaves_no_process_behind() {
     std::io::Write::write_all(&mut stdin, &stream(vec![init(&[])])).unwrap();
     let output = child.wait_with_output().unwrap();
     let log = String::from_utf8_lossy(&output.stderr);
-    assert!(log.contains("init was refused, and the daemon has sent nothing for 5s: the process ends"), "{log}");
+    assert!(
+        log.contains("init was refused, and the daemon has sent nothing for 5s: the process ends"),
+        "{log}"
+    );
     drop(stdin);
 }

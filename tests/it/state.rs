@@ -165,10 +165,7 @@ fn what_cannot_be_stored_is_named_when_the_snapshot_is_asked_for() {
     let script = format!("{HEAD}\nfn point(p) {{ this.f = |x| x; }}");
     let data = [xs("", &[1.0]), vec![Request::Snapshot(SnapshotRequest {})]].concat();
     let (_, error) = play_to_error("unstorable", &script, data);
-    assert!(
-        error.starts_with("the state cannot be saved: a Fn cannot be stored; keep"),
-        "{error}"
-    );
+    assert!(error.starts_with("the state cannot be saved: a Fn cannot be stored; keep"), "{error}");
 }
 
 fn restored(name: &str, old: &str, new: &str, config: &str) -> (Vec<String>, String) {
@@ -233,7 +230,11 @@ fn damaged_and_foreign_snapshots_start_fresh_or_are_refused_by_config() {
         let input = stream(vec![init(&[]), restore(snapshot)]);
         let fresh = run_udf(&path, &input);
         assert_eq!(lines(&fresh.answers()), ["init", "restore"]);
-        assert!(fresh.stderr.contains(&format!("{why}; the task starts fresh")), "{}", fresh.stderr);
+        assert!(
+            fresh.stderr.contains(&format!("{why}; the task starts fresh")),
+            "{}",
+            fresh.stderr
+        );
         let config = folder.write("strict.toml", "[state]\non_snapshot = 'refuse'");
         let strict = feed(binary().arg("run").arg(&path).arg("--config").arg(config), &input);
         let got = lines(&strict.answers());

@@ -109,7 +109,10 @@ fn what_differs_is_shown() {
     ] {
         fails(&format!("{LINES}{conditions}{expected}"), why);
     }
-    fails("lines = \"m z=1 1451606400000000000\"\nexpect.output = []", "the run ended with an error: ");
+    fails(
+        "lines = \"m z=1 1451606400000000000\"\nexpect.output = []",
+        "the run ended with an error: ",
+    );
 }
 
 #[test]

@@ -673,7 +673,8 @@ fn a_replay_that_cannot_be_spread_says_why_if_it_was_asked_to_be() {
         };
         let asked = play(&["--workers", "3"]);
         assert_eq!(asked.code, Some(0), "{}", asked.stderr);
-        let told = asked.stderr.lines().find(|line| line.contains("one worker is used instead of 3"));
+        let told =
+            asked.stderr.lines().find(|line| line.contains("one worker is used instead of 3"));
         assert!(told.is_some_and(|line| line.contains(why)), "{}", asked.stderr);
         let plain = play(&[]);
         assert_eq!(plain.text(), asked.text());

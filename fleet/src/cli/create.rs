@@ -29,7 +29,7 @@ pub(super) fn run(args: &Args) -> Result<()> {
     {
         let name = fleet.names.fleet();
         stdout::print(&format!(
-            "fleet {name} is there: {} partitions; `deploy` changes the script, `repartition` the partitions\n",
+            "fleet {name} exists already: {} partitions; `deploy` changes the script, `repartition` the partitions\n",
             layout.partitions
         ))?;
         let wanted = meta.wanted()?.map(|wanted| wanted.version);

@@ -128,7 +128,8 @@ fn await_switch(fleet: &Fleet, layout: &Layout, version: &str) -> Result<()> {
                 what: format!(
                     "partition {number} refused the version after the test: {why}; it continues with the previous version"
                 ),
-                choice: "Deploy a version that it accepts, or deploy the previous version for all".into(),
+                choice: "Deploy a version that it accepts, or deploy the previous version for all"
+                    .into(),
             });
         }
         let held = versions.len();
@@ -142,7 +143,9 @@ fn await_switch(fleet: &Fleet, layout: &Layout, version: &str) -> Result<()> {
             ));
         }
         if held == 0 && began.elapsed() > Duration::from_secs(4) {
-            return stdout::print("no worker is running: the version is used as soon as one starts\n");
+            return stdout::print(
+                "no worker is running: the version is used as soon as one starts\n",
+            );
         }
     }
     let behind: Vec<String> = versions

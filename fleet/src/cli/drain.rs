@@ -58,7 +58,10 @@ pub(super) fn run(args: &Args) -> Result<()> {
             return stdout::print("drained\n");
         }
     }
-    Err(FleetError::nats("drain", format!("{} has not left the fleet after a minute", join(&there))))
+    Err(FleetError::nats(
+        "drain",
+        format!("{} has not left the fleet after a minute", join(&there)),
+    ))
 }
 
 /// Whether a worker is to leave; others are noted.

@@ -148,8 +148,12 @@ fn await_ends(fleet: &Fleet, layout: &Layout, patience: Duration) -> Result<Vec<
         let Some((number, messages)) = waits else { return Ok(standings) };
         if began.elapsed() > patience {
             return Err(FleetError::Stop {
-                what: format!("partition {number} still has {messages} messages to process, or output to copy"),
-                choice: "See `status`, and run `repartition` again later. Until then senders get 503".into(),
+                what: format!(
+                    "partition {number} still has {messages} messages to process, or output to copy"
+                ),
+                choice:
+                    "See `status`, and run `repartition` again later. Until then senders get 503"
+                        .into(),
             });
         }
     }

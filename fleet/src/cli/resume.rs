@@ -113,7 +113,10 @@ fn go_on(fleet: &Fleet, meta: &Meta, of: Partition) -> Result<String> {
         Some(found) => {
             let mut checkpoint = found.checkpoint;
             if meta.version(&checkpoint.version).ok().flatten().is_none() {
-                log::warn!("version {} is not stored: the partition continues with {wanted}", checkpoint.version);
+                log::warn!(
+                    "version {} is not stored: the partition continues with {wanted}",
+                    checkpoint.version
+                );
                 checkpoint.version = wanted;
             }
             // The journal is kept; output that is made again after the state may appear twice.

@@ -239,8 +239,10 @@ fn table(report: &Report) -> String {
         let _ = writeln!(text, "the output: {why}");
     }
     if let Some(partitions) = report.becomes {
-        let _ =
-            writeln!(text, "changing to {partitions} partitions: run `repartition` again to finish it");
+        let _ = writeln!(
+            text,
+            "changing to {partitions} partitions: run `repartition` again to finish it"
+        );
     }
     text
 }

@@ -151,7 +151,8 @@ impl Feed {
 
 fn current(meta: &Meta) -> Result<Current> {
     let layout = meta.layout()?;
-    let missing = || FleetError::Usage("the fleet has no version of a script: run `create` again".into());
+    let missing =
+        || FleetError::Usage("the fleet has no version of a script: run `create` again".into());
     let wanted = meta.wanted()?.ok_or_else(missing)?;
     let version = meta.version(&wanted.version)?.ok_or_else(missing)?;
     let splitter = Splitter::new(version.grouping.clone(), layout.partitions);

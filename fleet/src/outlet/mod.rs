@@ -189,7 +189,9 @@ impl Outlet {
             });
         }
         if misread.is_power_of_two() {
-            log::warn!("{journal}: a record that follows {previous} came after {known}; the journal is read again from there");
+            log::warn!(
+                "{journal}: a record that follows {previous} came after {known}; the journal is read again from there"
+            );
         }
         let not_before = Instant::now() + MISREAD * misread.min(READ_AGAIN);
         self.sources[source] = JournalSource { misread, not_before, ..self.source(of) };

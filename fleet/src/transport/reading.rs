@@ -101,7 +101,11 @@ impl Puller {
             if self.sender.is_closed() {
                 return;
             }
-            log::debug!("{}: the stream is read again from message {}: {why}", self.stream, self.next);
+            log::debug!(
+                "{}: the stream is read again from message {}: {why}",
+                self.stream,
+                self.next
+            );
             tokio::time::sleep(PAUSE).await;
         }
     }

@@ -167,7 +167,9 @@ impl Worker {
 
     fn obey(&mut self, heard: &Heard, look: &mut Instant) {
         let Ok(told) = serde_json::from_slice::<Told>(&heard.payload) else {
-            log::warn!("a command that this worker does not understand was ignored; do all programs of the fleet have the same version?");
+            log::warn!(
+                "a command that this worker does not understand was ignored; do all programs of the fleet have the same version?"
+            );
             return;
         };
         match told {
@@ -253,7 +255,9 @@ impl Worker {
             all.gaps += own.gaps;
             let panicked = || {
                 Err(FleetError::Stop {
-                    what: "the thread of the partition has panicked, which is a bug in rhai-udf-nats".into(),
+                    what:
+                        "the thread of the partition has panicked, which is a bug in rhai-udf-nats"
+                            .into(),
                     choice: "Please report it together with the log".into(),
                 })
             };

@@ -24,7 +24,9 @@ pub enum SocketError {
     #[error("socket {0}: another process serves it; stop that one first")]
     Live(PathBuf),
     /// Something else has the name.
-    #[error("socket {0}: a file of that name exists that is not a socket; move it away, or choose another path")]
+    #[error(
+        "socket {0}: a file of that name exists that is not a socket; move it away, or choose another path"
+    )]
     NoSocket(PathBuf),
     /// The folder of the socket does not exist.
     #[error("socket {path}: the folder {folder} does not exist; create it first")]
@@ -82,7 +84,10 @@ impl SocketFile {
                 return Err(SocketError::NoSocket(path.into()));
             }
             Ok(_) if is_live(path) => return Err(SocketError::Live(path.into())),
-            Ok(_) => log::info!("socket {}: no server listens on it any more; it is replaced", path.display()),
+            Ok(_) => log::info!(
+                "socket {}: no server listens on it any more; it is replaced",
+                path.display()
+            ),
             Err(_) => check_place(path)?,
         }
         // A short name: it must not be too long where the real one is not.

@@ -56,7 +56,9 @@ impl<L: Lead, R: Fn(usize) -> L + Clone + Send + 'static> Crew<L, R> {
             let _ = worker.take_back();
         }
         self.lead.handler().go_back();
-        log::info!("reload: one worker went back to the previous version, so the other workers do the same");
+        log::info!(
+            "reload: one worker went back to the previous version, so the other workers do the same"
+        );
         self.look()?;
         answers.map(drop)
     }
@@ -97,5 +99,4 @@ fn verdict(before: &str, trials: &[Trial]) -> Verdict {
 }
 
 /// Some workers have tried another text than others.
-const SAVED_AGAIN: &str =
-    "reload: the script was saved while it was being tried; the running version stays until the script is saved again";
+const SAVED_AGAIN: &str = "reload: the script was saved while it was being tried; the running version stays until the script is saved again";

@@ -252,10 +252,14 @@ impl CaseFile {
             );
         }
         if expect.none && (expect.alerts.is_some() || !expect.count.is_empty()) {
-            return unfit("expect.none says that there are no alerts: leave out the other expectations of alerts");
+            return unfit(
+                "expect.none says that there are no alerts: leave out the other expectations of alerts",
+            );
         }
         if expect.within.is_some() && expect.alerts.is_none() {
-            return unfit("expect.within applies to the times of expect.alerts, which is not given");
+            return unfit(
+                "expect.within applies to the times of expect.alerts, which is not given",
+            );
         }
         if case.period.is_some() != case.every.is_some() {
             return unfit("write period and every together");

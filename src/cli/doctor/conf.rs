@@ -237,10 +237,7 @@ fn check_keys(
         };
         if !fits {
             findings
-                .error(
-                    about,
-                    format!("{} has another type than the daemon reads", key.get_ref()),
-                )
+                .error(about, format!("{} has another type than the daemon reads", key.get_ref()))
                 .at(&at.place(value))
                 .fix(example);
             told.extend(KEYS.iter().find(|known| **known == key.get_ref().as_ref()));

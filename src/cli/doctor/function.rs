@@ -43,7 +43,10 @@ pub(super) fn check(
         }
         (Some(_), Some(socket)) => drop(
             findings
-                .error(&about, "it has both prog and socket, and the daemon accepts only one of them")
+                .error(
+                    &about,
+                    "it has both prog and socket, and the daemon accepts only one of them",
+                )
                 .at(&socket.place)
                 .fix("remove the line of one of the two"),
         ),
@@ -70,7 +73,10 @@ pub(super) fn check(
     });
     for other in same {
         findings
-            .warning(&about, format!("it has the same socket as {}, so both run the same script", other.name))
+            .warning(
+                &about,
+                format!("it has the same socket as {}, so both run the same script", other.name),
+            )
             .at(&function.place);
     }
 }
@@ -257,7 +263,10 @@ fn hosted_files(
     let scripts = match hosted {
         Hosted::Script(path) if path.is_dir() => {
             findings
-                .error(&about, format!("{} is a folder, which run accepts with --dir only", path.display()))
+                .error(
+                    &about,
+                    format!("{} is a folder, which run accepts with --dir only", path.display()),
+                )
                 .at(&place)
                 .fix(format!(r#"args = ["run", "--dir", "{}"]"#, path.display()));
             return;

@@ -153,7 +153,10 @@ pub(super) fn run(args: &Args) -> anyhow::Result<()> {
     versions(args, &mut findings);
     if !user.known {
         findings
-            .warning("user", "this machine has no user kapacitor, so rights are checked for the current user")
+            .warning(
+                "user",
+                "this machine has no user kapacitor, so rights are checked for the current user",
+            )
             .fix("name the user that the daemon runs as: rhai-udf doctor --user NAME");
     }
     let named =
@@ -229,9 +232,9 @@ fn versions(args: &Args, findings: &mut Findings) {
             format!("{shown} version fails: {}", String::from_utf8_lossy(&output.stderr).trim()),
         )),
         Err(error) => {
-            findings
-                .warning("kapacitord", format!("{shown} cannot be run: {error}"))
-                .fix("if it is installed elsewhere, give its path: rhai-udf doctor --kapacitord PATH");
+            findings.warning("kapacitord", format!("{shown} cannot be run: {error}")).fix(
+                "if it is installed elsewhere, give its path: rhai-udf doctor --kapacitord PATH",
+            );
         }
     }
 }

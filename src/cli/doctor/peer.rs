@@ -76,7 +76,10 @@ pub(super) fn socket(
                 .fix(serve);
         }
         Ok(metadata) if !metadata.file_type().is_socket() => {
-            findings.error(&about, format!("{} is not a socket", path.display())).at(place).fix(serve);
+            findings
+                .error(&about, format!("{} is not a socket", path.display()))
+                .at(place)
+                .fix(serve);
         }
         Ok(_) => {
             if may(user, path, Want::Write, &about, place, findings) {

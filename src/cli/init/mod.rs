@@ -54,7 +54,10 @@ pub(super) fn run(args: &Args) -> anyhow::Result<()> {
         .map(|(path, text)| (to.join(path.replace(PLACE, name)), text.replace(PLACE, name)))
         .collect();
     if let Some((path, _)) = files.iter().find(|(path, _)| path.symlink_metadata().is_ok()) {
-        bail!("{}: it exists already, and nothing is overwritten; choose another name, or remove it", path.display());
+        bail!(
+            "{}: it exists already, and nothing is overwritten; choose another name, or remove it",
+            path.display()
+        );
     }
     let mut said = String::new();
     for (path, text) in &files {

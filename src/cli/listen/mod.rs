@@ -93,7 +93,10 @@ pub(super) fn run(args: &Args, level: Option<log::LevelFilter>) -> anyhow::Resul
     let (listener, inbox) = Listener::start(args.port.address(), options)?;
     logging::say(&format!("listening on {}", listener.url()));
     if open && !args.port.address().ip().is_loopback() {
-        log::warn!("everybody who can reach {} can write points: add --token-file", listener.address());
+        log::warn!(
+            "everybody who can reach {} can write points: add --token-file",
+            listener.address()
+        );
     }
     let stopper = listener.stopper();
     signals::stop_at_first(signals, move || stopper.stop())?;

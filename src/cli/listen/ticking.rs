@@ -206,7 +206,10 @@ impl Ticking {
             if let Err(error) = kept {
                 // A full disk does not end the task.
                 self.measures.checkpoint_failed();
-                log::error!("task {}: {error:#}; the next attempt follows the next tick", self.name);
+                log::error!(
+                    "task {}: {error:#}; the next attempt follows the next tick",
+                    self.name
+                );
             }
         }
         Ok(())

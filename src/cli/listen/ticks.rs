@@ -182,7 +182,9 @@ fn end(name: &str, Running { orders, left, thread }: Running, until: Instant) {
     while !thread.is_finished() {
         if Instant::now() >= until {
             left.store(true, Ordering::SeqCst);
-            log::warn!("task {name}: the task has ended while it waited for an answer, which is dropped");
+            log::warn!(
+                "task {name}: the task has ended while it waited for an answer, which is dropped"
+            );
             return;
         }
         std::thread::sleep(Duration::from_millis(5));

@@ -16,7 +16,9 @@ pub(in crate::cli) fn access(args: &InfluxArgs) -> anyhow::Result<Option<Access>
     let said = access.login != Login::Nobody;
     if let Some(path) = &args.influxdb_token_file {
         if said {
-            return usage("both a token and a user in the address of --influxdb are given: leave out one of them");
+            return usage(
+                "both a token and a user in the address of --influxdb are given: leave out one of them",
+            );
         }
         access.login = Login::Token(token(path)?);
     } else if !said {

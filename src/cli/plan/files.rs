@@ -80,7 +80,8 @@ fn walk(folder: &Path, found: &mut Vec<PathBuf>, others: &mut Vec<PathBuf>) -> a
 /// Adds the files that a pattern matches.
 fn pattern(pattern: &str, files: &mut Vec<PathBuf>) -> anyhow::Result<()> {
     let before = files.len();
-    let matches = glob::glob(pattern).with_context(|| format!("{pattern}: this is not a valid pattern"))?;
+    let matches =
+        glob::glob(pattern).with_context(|| format!("{pattern}: this is not a valid pattern"))?;
     for path in matches {
         let path = path?;
         if path.is_file() {

@@ -286,7 +286,9 @@ fn span(args: &ReplayArgs) -> anyhow::Result<TimeRange> {
     let start = match (influx.start, influx.past) {
         (Some(start), _) => start,
         (None, Some(past)) => stop.saturating_sub(past),
-        (None, None) => return usage("the range of time is missing: give --past 20m or --start TIME"),
+        (None, None) => {
+            return usage("the range of time is missing: give --past 20m or --start TIME");
+        }
     };
     if start >= stop {
         return usage("--start is not before --stop");

@@ -320,7 +320,9 @@ fn tick(
     }
     let several = variants.all.len() * variants.each.len() > 1;
     if several && (args.tick.out.is_some() || args.influx.write) {
-        return usage("several variants cannot share --out or --write: leave out --out and --write, or the variants");
+        return usage(
+            "several variants cannot share --out or --write: leave out --out and --write, or the variants",
+        );
     }
     let text = piped::read_to_string(script)
         .with_context(|| format!("{}: cannot be read", script.display()))?;

@@ -90,11 +90,7 @@ pub(super) fn shards(args: &ReplayArgs, kind: DataKind) -> anyhow::Result<()> {
             shard && judges,
             "--labels and --sweep judge the alerts of all groups together",
         ),
-        (
-            "--shard",
-            shard && ungrouped,
-            "the data is one group; give --group-by to form groups",
-        ),
+        ("--shard", shard && ungrouped, "the data is one group; give --group-by to form groups"),
     ])
 }
 
@@ -247,7 +243,11 @@ fn for_a_tickscript(args: &ReplayArgs) -> [Given<'static>; 7] {
         ("--udf", !tick.udf.is_empty(), why),
         ("--out", tick.out.is_some(), "it applies to a TICKscript (.tick) only; here use -o FILE"),
         ("--dbrp", tick.dbrp.is_some(), why),
-        ("--var", !tick.variables.is_empty(), "it applies to a TICKscript (.tick) only; here use --set"),
+        (
+            "--var",
+            !tick.variables.is_empty(),
+            "it applies to a TICKscript (.tick) only; here use --set",
+        ),
         ("--task", tick.task.is_some(), why),
         ("--replicas", !tick.replicas.is_empty(), why),
         (

@@ -286,7 +286,9 @@ impl Answers {
         before.store(true, Ordering::Relaxed);
         let job = self.desk.job_of(&shown);
         let states = on_a_large_stack(|| study::states_before(&job, time, &overtaken))?;
-        let Some(states) = states else { return refuse(409, "a newer request for another point has replaced this one") };
+        let Some(states) = states else {
+            return refuse(409, "a newer request for another point has replaced this one");
+        };
         let (states, left_out) = match states {
             Ok((states, left_out)) => (json_states(&states), left_out),
             Err(error) => (json!([{ "node": "", "error": error.to_string() }]), 0),

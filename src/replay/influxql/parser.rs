@@ -69,7 +69,10 @@ pub(super) fn parse(text: &str) -> Result<Select, NotUnderstood> {
     }
     match parser.peek() {
         None => Ok(select),
-        Some(token) => Err(format!("{} can be used with a database only: give --influxdb", shown(token)).into()),
+        Some(token) => {
+            Err(format!("{} can be used with a database only: give --influxdb", shown(token))
+                .into())
+        }
     }
 }
 
@@ -192,7 +195,13 @@ impl Parser {
                     select.time = Some((every, offset));
                 }
                 Token::Word(tag) | Token::Name(tag) => select.tags.push(tag),
-                token => return Err(format!("{} cannot be grouped by; write the name of a tag", shown(&token)).into()),
+                token => {
+                    return Err(format!(
+                        "{} cannot be grouped by; write the name of a tag",
+                        shown(&token)
+                    )
+                    .into());
+                }
             }
             if !self.sign(",") {
                 return Ok(());

@@ -167,7 +167,10 @@ impl Held {
         for (first, path) in parts {
             let before = held.deliveries.len();
             if any && first != held.next {
-                let message = format!("the points from {} to {first}, which come before it, are missing", held.next);
+                let message = format!(
+                    "the points from {} to {first}, which come before it, are missing",
+                    held.next
+                );
                 return Err(JournalError { path, message });
             }
             let end = held.part(&path, first, budget)?;

@@ -85,7 +85,8 @@ impl Checker {
                 return Err(too_large().into());
             }
             if !share.grow(read) {
-                let reason = "too many bytes wait to be processed: send the request again in a moment";
+                let reason =
+                    "too many bytes wait to be processed: send the request again in a moment";
                 return Err(Refusal::new(503, reason).into());
             }
             let ended = read == 0;

@@ -154,16 +154,16 @@ fn families_of_tasks(
             family(name, kind, help, &samples.collect::<Vec<_>>());
         };
     let text = |value: u64| Some(value.to_string());
-    by_task("task_points_total", "counter", "Points that the task has received.", &|m| text(m.points));
+    by_task("task_points_total", "counter", "Points that the task has received.", &|m| {
+        text(m.points)
+    });
     by_task(
         "task_alerts_total",
         "counter",
         "Alerts whose level changed to a level other than OK.",
         &|m| text(m.alerts),
     );
-    by_task("task_errors_total", "counter", "Errors of nodes and functions.", &|m| {
-        text(m.errors)
-    });
+    by_task("task_errors_total", "counter", "Errors of nodes and functions.", &|m| text(m.errors));
     by_task("task_reloads_total", "counter", "New versions that have taken over.", &|m| {
         text(m.reloads.0)
     });
@@ -176,9 +176,12 @@ fn families_of_tasks(
     by_task("task_ticks_failed_total", "counter", "Ticks at which a query failed.", &|m| {
         text(m.ticks?.1)
     });
-    by_task("task_ticks_missed_total", "counter", "Ticks at which the queries were not run.", &|m| {
-        text(m.ticks?.2)
-    });
+    by_task(
+        "task_ticks_missed_total",
+        "counter",
+        "Ticks at which the queries were not run.",
+        &|m| text(m.ticks?.2),
+    );
     by_task("task_time_seconds", "gauge", "The time of the latest data of the task.", &|m| {
         Some(format!("{:.3}", m.time? as f64 / 1e9))
     });

@@ -172,7 +172,8 @@ impl Writes {
         let target = Target::of(head, dialect, &self.policy)?;
         if head.framing == Framing::Empty && head.header("content-length").is_none() {
             // Such a body is not read, so its points would be lost without a message.
-            let reason = "the length of the body is missing: send Content-Length, or a chunked body";
+            let reason =
+                "the length of the body is missing: send Content-Length, or a chunked body";
             return Err(Refusal::new(411, reason).into());
         }
         if request.body.length().is_some_and(|length| length > BODY) {
@@ -180,7 +181,11 @@ impl Writes {
         }
         let mut share = self.budget.share();
         if !share.grow(OVERHEAD) {
-            return Err(Refusal::new(503, "too many requests wait to be processed: send it again in a moment").into());
+            return Err(Refusal::new(
+                503,
+                "too many requests wait to be processed: send it again in a moment",
+            )
+            .into());
         }
         let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |t| t.as_nanos());
         let now = i64::try_from(now).unwrap_or(i64::MAX);
@@ -240,7 +245,9 @@ impl Writes {
         let ailing = if tells_tasks { self.measures.ailing_tasks() } else { Vec::new() };
         let check = |(name, at_work): &(String, bool)| {
             let message = match at_work {
-                true => "its new version is refused, and the previous version keeps running; the log says why",
+                true => {
+                    "its new version is refused, and the previous version keeps running; the log says why"
+                }
                 false => "it is not running; the log says why",
             };
             json!({ "name": format!("task {name}"), "status": "fail", "message": message })

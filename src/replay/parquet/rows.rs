@@ -132,8 +132,9 @@ impl RowBlock {
         if *skip {
             return Ok(format!("{}: row {number}: skipped: {why}", path.display()));
         }
-        let message =
-            format!("row {number} of those read: {why} (--skip-bad-lines skips and counts such rows)");
+        let message = format!(
+            "row {number} of those read: {why} (--skip-bad-lines skips and counts such rows)"
+        );
         Err(ReplayError::Data { path: path.clone(), line: None, message })
     }
 
@@ -158,7 +159,10 @@ impl RowBlock {
                 Some(Cell::Double(value)) => point.push_double(head, value),
                 Some(Cell::Int(value)) if value < 0 && column.kind == Kind::Unsigned64 => {
                     let value = value as u64;
-                    wrong = Some(format!("'{}' is {value}, which does not fit into a signed 64-bit integer", column.name));
+                    wrong = Some(format!(
+                        "'{}' is {value}, which does not fit into a signed 64-bit integer",
+                        column.name
+                    ));
                 }
                 Some(Cell::Int(value)) => point.push_value(name, &FieldValue::Int(value)),
                 Some(Cell::Bool(value)) => point.push_value(name, &FieldValue::Bool(value)),

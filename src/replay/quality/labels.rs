@@ -107,7 +107,10 @@ impl Labels {
         found.map(|(_, spans)| &spans[..]).ok_or_else(|| ReplayError::Data {
             path: self.path.clone(),
             line: None,
-            message: format!("there is no entry for {}; write an empty list if it has no anomalies", data.display()),
+            message: format!(
+                "there is no entry for {}; write an empty list if it has no anomalies",
+                data.display()
+            ),
         })
     }
 }

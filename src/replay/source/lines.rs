@@ -47,8 +47,7 @@ impl About {
         let utf16 = [&b"\xff\xfe"[..], b"\xfe\xff"];
         let wide =
             matches!(error, LineError::NotUtf8) && utf16.iter().any(|m| bytes.starts_with(m));
-        let hint =
-            if wide { "; the file seems to be UTF-16: save it as UTF-8" } else { "" };
+        let hint = if wide { "; the file seems to be UTF-16: save it as UTF-8" } else { "" };
         let message = format!("{error}{hint}{unit} (--skip-bad-lines skips and counts such lines)");
         Err(ReplayError::Data { path: self.path.clone(), line: Some(line), message })
     }

@@ -60,7 +60,8 @@ fn refractory(engine: &mut Engine, host: &Rc<Host>, registry: &mut NativeTypes) 
         let function = "refractory.push";
         if let Some(events) = event.read_lock::<Mask>() {
             let times = times(&h, function, "the times", &time)?;
-            let lengths = (("the column of times", times.len()), ("the column of events", events.0.len()));
+            let lengths =
+                (("the column of times", times.len()), ("the column of events", events.0.len()));
             equally_long(function, lengths.0, lengths.1)?;
             let mut changed = (*s.0).clone();
             let pairs = times.iter().zip(&*events.0);
@@ -106,7 +107,8 @@ fn hold(engine: &mut Engine, host: &Rc<Host>, registry: &mut NativeTypes) {
         let function = "debounce.push";
         if let Some(inputs) = input.read_lock::<Mask>() {
             let times = times(&h, function, "the times", &time)?;
-            let lengths = (("the column of times", times.len()), ("the column of inputs", inputs.0.len()));
+            let lengths =
+                (("the column of times", times.len()), ("the column of inputs", inputs.0.len()));
             equally_long(function, lengths.0, lengths.1)?;
             let state = s.change();
             let on = times.iter().zip(&*inputs.0).map(|(&time, &input)| state.push(time, input));

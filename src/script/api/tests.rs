@@ -324,7 +324,10 @@ fn mistakes_name_the_function_and_the_argument() {
         "statistic 'men' is not known; use one of mean,",
     );
     check("timed_stats(\"5x\")", "timed_stats: '5x' is not a duration");
-    check("timed_stats(5).push([1], [1, 2])", "the column of times has 1 values and the column of values has 2");
+    check(
+        "timed_stats(5).push([1], [1, 2])",
+        "the column of times has 1 values and the column of values has 2",
+    );
     check("let r = rate(); r.push(5, 1); r.push(4, 1)", "rate.push: time 4 lies before 5");
     check("median([])", "median: values needs at least 1 values, got 0");
     check("quantile([1], 2)", "quantile: q must be from 0 to 1, got 2");

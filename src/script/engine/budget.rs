@@ -51,9 +51,9 @@ impl Budget {
             () if self.pulse.is_greedy() => Some(format!(
                 "the call takes more than {memory} bytes of memory; does a value grow without end? ([limits] memory)"
             )),
-            () if self.pulse.is_ending() => Some(
-                "the call was stopped, because the process was asked to end".into(),
-            ),
+            () if self.pulse.is_ending() => {
+                Some("the call was stopped, because the process was asked to end".into())
+            }
             () => Some(format!(
                 "the call takes longer than {call_timeout:?}; is there an endless loop? \
                  ([limits] call_timeout)"

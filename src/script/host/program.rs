@@ -119,7 +119,8 @@ impl Program {
         self.hash = self.digest();
         let mut problems = misnamed(&self.ast, &self.source.path, &self.source.text);
         if !self.has(Callback::Info) {
-            problems.push(self.file_problem("has no fn info(), which declares the edges and options"));
+            problems
+                .push(self.file_problem("has no fn info(), which declares the edges and options"));
             return Err(ScriptError::Load(problems));
         }
         match self.evaluate(Callback::Info, None, []) {
@@ -367,8 +368,7 @@ impl Program {
 fn panicked(panic: &(dyn Any + Send)) -> Box<EvalAltResult> {
     let text = panic.downcast_ref::<String>().map(String::as_str);
     let text = text.or(panic.downcast_ref::<&str>().copied()).unwrap_or("no text");
-    let message =
-        format!("rhai-udf panicked, which is a bug; please report it: {text}");
+    let message = format!("rhai-udf panicked, which is a bug; please report it: {text}");
     Box::new(EvalAltResult::ErrorRuntime(message.into(), Position::NONE))
 }
 

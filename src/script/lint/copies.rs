@@ -52,7 +52,8 @@ pub(super) fn check(script: &Script<'_>, warn: &mut Warn<'_>) {
             && function.is_none_or(|function| parameter(function, name).is_none())
             && let Some(position) = change(node)
         {
-            let text = format!("{name} is a constant: only a copy of it is changed, and the copy is lost");
+            let text =
+                format!("{name} is a constant: only a copy of it is changed, and the copy is lost");
             lost.push((position, text));
         }
         let (Some(function), Some(expression)) = (function, node.expr()) else { return };

@@ -87,11 +87,12 @@ fn every_error_that_is_named_can_be_had() {
     let mut wrong = Vec::new();
     for (heading, lines) in sections() {
         for line in lines {
-            let (call, is_error, expected) = match (line.rsplit_once(" !! "), line.rsplit_once(" => ")) {
-                (Some((call, text)), _) => (call, true, text),
-                (None, Some((call, value))) => (call, false, value),
-                (None, None) => (line, false, "?"),
-            };
+            let (call, is_error, expected) =
+                match (line.rsplit_once(" !! "), line.rsplit_once(" => ")) {
+                    (Some((call, text)), _) => (call, true, text),
+                    (None, Some((call, value))) => (call, false, value),
+                    (None, None) => (line, false, "?"),
+                };
             let fits = match run(call) {
                 Ok(value) => (!is_error && value == expected, format!("=> {value}")),
                 Err(error) => (is_error && error.contains(expected), format!("!! {error}")),

@@ -31,7 +31,9 @@ pub fn regroup(
         let restored = Groups::restore(snapshot, &types, Bounds::default());
         let (groups, origin) = restored.map_err(|error| failed(error.to_string()))?;
         if *common.get_or_insert_with(|| origin.clone()) != origin {
-            return Err(failed("they were made by different versions or options of the script".into()));
+            return Err(failed(
+                "they were made by different versions or options of the script".into(),
+            ));
         }
         for (id, group) in groups.iter().filter(|(id, _)| keep(id)) {
             all.insert(id, group.clone());

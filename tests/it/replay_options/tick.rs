@@ -31,7 +31,10 @@ pub(super) const TICK: &[(Arguments, Effect)] = &[
     (&["--every-alert"], Refused(&["alerts.tick", "--data", "data.lp"], ".stateChangesOnly()")),
     (
         &["--every-alert"],
-        Refused(&["--data", "data.lp", "--sweep", "var:level=1.0,2.0"], "--sweep does not print alerts"),
+        Refused(
+            &["--data", "data.lp", "--sweep", "var:level=1.0,2.0"],
+            "--sweep does not print alerts",
+        ),
     ),
     (&["--each", "var:level=5.0,7.5"], Shows(DATA, "00:00:03Z  CRITICAL  7.5 task/a is CRITICAL")),
     (

@@ -124,7 +124,10 @@ impl Csv {
             names.iter().position(is_usual)
         };
         if names.iter().all(String::is_empty) {
-            return Err(self.error(None, "the file is empty: its first line must have the names of the columns".into()));
+            return Err(self.error(
+                None,
+                "the file is empty: its first line must have the names of the columns".into(),
+            ));
         }
         let named = time.or_else(usual);
         if named.is_none() {
@@ -189,7 +192,8 @@ impl Csv {
         let text = record.get(columns.time).unwrap_or_default();
         let time = timestamp::read(text, &mut self.unit);
         let Some(time) = time else {
-            let message = format!("'{text}' is not a time, or is out of the range of 64-bit nanoseconds");
+            let message =
+                format!("'{text}' is not a time, or is out of the range of 64-bit nanoseconds");
             return Err(self.error(Some(self.columns.time), message));
         };
         point.reset(time);
@@ -282,7 +286,8 @@ impl Source for Csv {
                     self.skipped.set(self.skipped.get() + 1);
                 }
                 Err(ReplayError::Data { path, line, message }) => {
-                    let message = format!("{message} (--skip-bad-lines skips and counts such lines)");
+                    let message =
+                        format!("{message} (--skip-bad-lines skips and counts such lines)");
                     return Err(ReplayError::Data { path, line, message });
                 }
                 Err(error) => return Err(error),

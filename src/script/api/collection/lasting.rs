@@ -40,7 +40,11 @@ fn timed_queues(engine: &mut Engine, host: &Rc<Host>) {
         let function = "timed_queue.extend";
         let at = times(&h, function, "the times", &at)?;
         let values = several(&h, function, &values)?;
-        equally_long(function, ("the column of times", at.len()), ("the column of values", values.len()))?;
+        equally_long(
+            function,
+            ("the column of times", at.len()),
+            ("the column of values", values.len()),
+        )?;
         time_for(&h, function, values.len())?;
         let mut changed = (*queue.0).clone();
         for (time, value) in at.into_iter().zip(values) {
@@ -133,7 +137,11 @@ fn distinct(engine: &mut Engine, host: &Rc<Host>) {
         let function = "distinct.extend";
         let at = times(&h, function, "the times", &at)?;
         let values = several(&h, function, &values)?;
-        equally_long(function, ("the column of times", at.len()), ("the column of values", values.len()))?;
+        equally_long(
+            function,
+            ("the column of times", at.len()),
+            ("the column of values", values.len()),
+        )?;
         time_for(&h, function, values.len())?;
         let mut changed = (*seen.0).clone();
         let mut new = Vec::with_capacity(values.len());

@@ -60,7 +60,8 @@ fn taking_off(engine: &mut Engine, host: &Rc<Host>) {
     let take = move |counts: &mut Counts, value: &Dynamic, n: usize| -> Fallible<Counts> {
         let key = key(&h, "tally.subtract", value)?;
         counts.change().subtract(&key, n as u64).map_err(|was| {
-            let text = format_args!("{value} was counted {was} times only, so {n} cannot be subtracted");
+            let text =
+                format_args!("{value} was counted {was} times only, so {n} cannot be subtracted");
             fail_in("tally.subtract", text)
         })?;
         Ok(counts.clone())

@@ -171,11 +171,13 @@ impl<'a> Reader<'a> {
                 }
                 (Cell::Missing, _) => return Err(self.missing(name)),
                 (Cell::Text(text), false) => {
-                    let text = format!("'{name}' is the string '{text}', but the model needs a number");
+                    let text =
+                        format!("'{name}' is the string '{text}', but the model needs a number");
                     return Err(self.fail(text));
                 }
                 (Cell::Number(number), true) => {
-                    let text = format!("'{name}' is the number {number}, but the model needs a string");
+                    let text =
+                        format!("'{name}' is the number {number}, but the model needs a string");
                     return Err(self.fail(text));
                 }
             };
@@ -260,7 +262,8 @@ impl<'a> Reader<'a> {
                 Ok(Cell::Number(x)) => x,
                 _ if value.is_unit() && self.handle.settings.missing_is_nan => f32::NAN,
                 Ok(_) => {
-                    let text = format!("value {at} is {}, but the model needs a number", describe(value));
+                    let text =
+                        format!("value {at} is {}, but the model needs a number", describe(value));
                     return Err(self.fail(text));
                 }
                 Err(_) if value.is_unit() => return Err(self.missing(&format!("value {at}"))),
@@ -273,7 +276,8 @@ impl<'a> Reader<'a> {
     /// Columns of the same length, in the order of the model's.
     fn columns(&self, columns: &Array) -> Fallible<Input> {
         if columns.len() != self.columns {
-            let text = format!("{} columns are given, but the model has {}", columns.len(), self.columns);
+            let text =
+                format!("{} columns are given, but the model has {}", columns.len(), self.columns);
             return Err(self.fail(text));
         }
         let (mut lists, mut texts) = (Vec::with_capacity(columns.len()), Vec::new());
@@ -342,10 +346,14 @@ impl<'a> Reader<'a> {
                     vec![0.0; batch.len()]
                 }
                 (Column::String(_), false) => {
-                    return Err(self.fail(format!("'{name}' holds strings, but the model needs numbers")));
+                    return Err(
+                        self.fail(format!("'{name}' holds strings, but the model needs numbers"))
+                    );
                 }
                 (_, true) => {
-                    return Err(self.fail(format!("'{name}' holds numbers, but the model needs strings")));
+                    return Err(
+                        self.fail(format!("'{name}' holds numbers, but the model needs strings"))
+                    );
                 }
             });
         }

@@ -58,7 +58,10 @@ pub(super) fn register(engine: &mut Engine, host: &Rc<Host>, registry: &mut Nati
     engine.register_fn("rows", move |size: Dynamic| -> Fallible<Native<RecentRows>> {
         let size = count(&h, "rows", "the number of rows", &size)?;
         if !(1..=LIMIT).contains(&size) {
-            return Err(fail_in("rows", format_args!("size must be from 1 to {LIMIT}, got {size}")));
+            return Err(fail_in(
+                "rows",
+                format_args!("size must be from 1 to {LIMIT}, got {size}"),
+            ));
         }
         Ok(Native::new(RecentRows { size, rows: VecDeque::new() }))
     });

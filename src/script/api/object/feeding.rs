@@ -39,7 +39,11 @@ pub(super) fn timed(
 ) -> Fallible<(Vec<i64>, Numbers)> {
     let times = times(host, function, "the times", time)?;
     let values = numbers(host, function, "the values", values, skip)?;
-    equally_long(function, ("the column of times", times.len()), ("the column of values", values.len()))?;
+    equally_long(
+        function,
+        ("the column of times", times.len()),
+        ("the column of values", values.len()),
+    )?;
     Ok((times, values))
 }
 

@@ -261,14 +261,20 @@ impl Guard {
         let mut scrap = instance.scrap();
         for (at, entry) in self.journal.since(number).filter(|(_, entry)| entry.group == key) {
             if let Err(error) = instance.again_at(place, entry, from(at), &mut scrap) {
-                log::warn!("state of group {}: it could not be restored exactly: {error}", shown(&key));
+                log::warn!(
+                    "state of group {}: it could not be restored exactly: {error}",
+                    shown(&key)
+                );
             }
         }
         if let (true, Some(batch)) = (instance.wants_batches(), batch) {
             let to = self.message.progress;
             let now = from(self.journal.next());
             if let Err(error) = instance.batch_again(place, batch, now, to, None, &mut scrap) {
-                log::warn!("state of group {}: it could not be restored exactly: {error}", shown(&key));
+                log::warn!(
+                    "state of group {}: it could not be restored exactly: {error}",
+                    shown(&key)
+                );
             }
         }
         instance.program.host().asked.set(self.message.now);

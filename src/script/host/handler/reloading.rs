@@ -40,7 +40,10 @@ impl Bound {
     pub(super) fn refusal(&self, refused: Refused) -> String {
         let new = refused.hash.map_or_else(String::new, |new| format!(" {new}"));
         let hash = self.instance.program.hash();
-        format!("reload: the new version{new} is refused, version {hash} keeps running: {}", refused.why)
+        format!(
+            "reload: the new version{new} is refused, version {hash} keeps running: {}",
+            refused.why
+        )
     }
 
     /// A version that was tried takes over. `whole`: the script and its modules are followed, not only
