@@ -178,9 +178,9 @@ pub(super) struct JudgeArgs {
     /// "2026-01-31 13:00:00"], …], or as {"file.csv": [[from, to], …], …} if each file is a series of its own
     #[arg(long, value_name = "FILE")]
     pub(super) labels: Option<PathBuf>,
-    /// Try several values of an option and print a table; or several conditions, separated by semicolons: 'crit=score
-    /// > 3; score > 4'; with a TICKscript, NAME is var:VARIABLE or udf:FUNCTION.OPTION. With several sweeps, all
-    /// combinations are tried
+    /// Try several values of an option and print a table; or several conditions, separated by semicolons:
+    /// 'crit=score > 3; score > 4'; with a TICKscript, NAME is var:VARIABLE or udf:FUNCTION.OPTION. With several sweeps,
+    /// all combinations are tried
     #[arg(long, value_name = "NAME=V1,V2,…", value_parser = values::assignment)]
     pub(super) sweep: Vec<(String, String)>,
 }
