@@ -3,10 +3,10 @@
 use super::file::{Case, CaseFile, ExpectedAlert, ExpectedOutput, ExpectedPoint};
 use super::golden;
 use super::run::Outcome;
+use crate::diff::lines::{Fate, LineDiff};
 use crate::protocol::time::{read_utc, rfc3339};
 use crate::script::nearest;
 use serde_json::Value;
-use similar::{Algorithm, ChangeTag, capture_diff_slices};
 use std::collections::BTreeMap;
 
 /// How far doubles may be off by default, relative to their size.
@@ -208,20 +208,18 @@ fn lines(all: impl Iterator<Item = String>) -> String {
 
 /// The lines that differ, with those between.
 fn difference(expected: &[String], got: &[String]) -> String {
-    let operations = capture_diff_slices(Algorithm::Myers, expected, got);
-    let changes = operations.iter().flat_map(|operation| operation.iter_changes(expected, got));
     let mut text = String::new();
-    for (i, change) in changes.enumerate() {
+    for (i, (fate, line)) in LineDiff::of_lines(expected, got).all().into_iter().enumerate() {
         if i == SHOWN {
             text.push_str("\n  …");
             break;
         }
-        let sign = match change.tag() {
-            ChangeTag::Delete => '-',
-            ChangeTag::Insert => '+',
-            ChangeTag::Equal => ' ',
+        let sign = match fate {
+            Fate::Removed => '-',
+            Fate::Added => '+',
+            Fate::Kept => ' ',
         };
-        text.push_str(&format!("\n  {sign} {}", change.value()));
+        text.push_str(&format!("\n  {sign} {line}"));
     }
     text
 }

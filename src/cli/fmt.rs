@@ -3,8 +3,8 @@
 use super::stdout;
 use super::usage;
 use anyhow::{Context, bail};
+use rhai_udf::diff::lines::LineDiff;
 use rhai_udf::script::{ScriptText, format::format};
-use similar::TextDiff;
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 
@@ -79,8 +79,7 @@ fn standard_input(check: bool) -> anyhow::Result<()> {
 
 fn show(path: &Path, before: &str, after: &str) -> anyhow::Result<()> {
     let name = path.display().to_string();
-    let difference = TextDiff::from_lines(before, after);
-    stdout::print(&difference.unified_diff().header(&name, &name).to_string())
+    stdout::print(&LineDiff::of_texts(before, after).unified(&name))
 }
 
 /// Replaces the text of a file, or leaves the file unchanged.

@@ -10,10 +10,10 @@ use super::stdout;
 use anyhow::Context;
 use rhai_udf::agent::Pulse;
 use rhai_udf::diff::Difference;
+use rhai_udf::diff::lines::{Fate, LineDiff};
 use rhai_udf::replay::outcome::Outcome;
 use rhai_udf::script::config::{Config, Limits};
 use rhai_udf::script::{Program, ScriptText, Watcher};
-use similar::{ChangeTag, TextDiff};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
@@ -125,21 +125,19 @@ fn replay(kept: Option<&Path>) -> anyhow::Result<Option<Replayed>> {
 
 /// The lines that were removed and added, and their numbers.
 fn difference(before: &str, after: &str) -> String {
-    let diff = TextDiff::configure().timeout(Duration::from_secs(2)).diff_lines(before, after);
-    let changed: Vec<_> =
-        diff.iter_all_changes().filter(|change| change.tag() != ChangeTag::Equal).collect();
+    let changed = LineDiff::of_texts(before, after).changed();
     if changed.is_empty() {
         return "the output is the same\n".into();
     }
-    let count = |tag| changed.iter().filter(|change| change.tag() == tag).count();
+    let count = |fate| changed.iter().filter(|change| change.0 == fate).count();
     let mut text = format!(
         "{} lines were removed (-), {} lines were added (+)\n",
-        count(ChangeTag::Delete),
-        count(ChangeTag::Insert)
+        count(Fate::Removed),
+        count(Fate::Added)
     );
-    for change in changed.iter().take(SHOWN) {
-        let sign = if change.tag() == ChangeTag::Delete { '-' } else { '+' };
-        text.push_str(&format!("{sign} {}\n", change.value().trim_end()));
+    for (fate, line) in changed.iter().take(SHOWN) {
+        let sign = if *fate == Fate::Removed { '-' } else { '+' };
+        text.push_str(&format!("{sign} {}\n", line.trim_end()));
     }
     if changed.len() > SHOWN {
         text.push_str(&format!(

@@ -2,6 +2,7 @@
 //! of the output, the largest differences first.
 
 mod alerts;
+pub mod lines;
 mod report;
 mod values;
 
