@@ -60,7 +60,7 @@ fn recorded_data_is_learned_before_the_first_point() {
     let (before, after) = (points(0, 1000, 10), points(1000, 1100, 10));
     std::fs::create_dir(fleet.folder.path().join("archive")).unwrap();
     std::fs::write(fleet.folder.path().join("archive/a.lp"), &before).unwrap();
-    assert!(fleet.ok(&["seed", "--data", "archive"]).starts_with("1000 points learned"));
+    assert!(fleet.ok(&["seed", "--data", "archive"]).starts_with("1000 points were learned"));
     let (feed, _worker) = (fleet.feed(), fleet.worker("a"));
     feed.send_until_taken(&after);
     let expected = replayed(&fleet.script(), &format!("{before}{after}"));

@@ -91,7 +91,7 @@ fn a_repartition_among_kills_is_run_again_or_taken_back() {
     let mut fed = client.fed(1, 3);
     // It dies together with a worker and a server as soon as the inputs are closed.
     let begun = fleet.begin(&["repartition", "--partitions", "5"]);
-    wait_for("closed inputs", || begun.log().contains("take nothing more"));
+    wait_for("closed inputs", || begun.log().contains("the inputs are closed"));
     begun.kill();
     servers.kill(0);
     worker.signal("-KILL");
