@@ -318,3 +318,73 @@ fn a_hundred_reloads_under_load_lose_and_double_no_point() {
     }
     assert_eq!(count(&mut daemon, "a"), (sent + 1.0, 100.0));
 }
+
+/// A line without what differs from session to session: numbers, versions and the script's path.
+fn masked(line: &str) -> String {
+    let mut before = "";
+    let words = line.split_whitespace().map(|word| {
+        let bare = word.trim_end_matches([',', ';', ':', '.', '(', ')']);
+        let end = &word[bare.len()..];
+        let what = match std::mem::replace(&mut before, bare) {
+            "version" | "→" => "VERSION",
+            "script" => "PATH",
+            _ if bare.contains(".rhai:") => "PLACE",
+            _ if bare.starts_with(|c: char| c.is_ascii_digit()) => "NUMBER",
+            _ => return word.to_owned(),
+        };
+        format!("{what}{end}")
+    });
+    words.collect::<Vec<_>>().join(" ").replace("new version VERSION is", "new version is")
+}
+
+/// The lines of the block of the operations page that begins with these words; a line goes on where it
+/// is indented.
+fn page_lines(begin: &str) -> Vec<String> {
+    let page = std::fs::read_to_string(repo("docs/operations.md")).unwrap();
+    let start = page.find(&format!("```text\n{begin}")).expect("the page has the block") + 8;
+    let block = &page[start..start + page[start..].find("```").unwrap()];
+    let mut lines: Vec<String> = Vec::new();
+    for line in block.lines() {
+        match lines.last_mut() {
+            Some(last) if begin == "status:" || line.starts_with(' ') => {
+                last.push(' ');
+                last.push_str(line.trim());
+            }
+            _ => lines.push(line.into()),
+        }
+    }
+    lines
+}
+
+#[test]
+fn the_operations_page_shows_the_lines_of_the_log() {
+    let folder = Folder::new("reload-page");
+    let mut daemon = start(&folder, &counter(1));
+    count(&mut daemon, "a");
+    daemon.signal("USR1");
+    let mut seen = vec![daemon.log.wait("status:", 1)];
+    folder.write("script.rhai", &counter(2));
+    seen.push(daemon.log.wait("with the state of", 1));
+    folder.write("script.rhai", &counter(3).replace("emit(p);", "emit(p;"));
+    seen.push(daemon.log.wait("is refused", 1));
+    let option = counter(3).replace("\" }", "\", options: #{ size: \"int\" } }");
+    folder.write("script.rhai", &option);
+    seen.push(daemon.log.wait("is refused", 2));
+    let fails =
+        counter(3).replace("emit(p);", "if p.x > 5.0 { throw \"too much\"; }\n    emit(p);");
+    folder.write("script.rhai", &fails);
+    daemon.log.wait("with the state of", 2);
+    daemon.send(point(1, "a", &[("x", 9.0)]));
+    seen.push(daemon.log.wait("so that version runs again", 1));
+    let shown = [page_lines("status:"), page_lines("reload:")].concat();
+    assert_eq!(shown.len(), seen.len());
+    for (shown, seen) in shown.iter().zip(&seen) {
+        let seen = masked(seen);
+        let mut rest = seen.as_str();
+        for part in shown.split('…').map(masked) {
+            let found = rest.find(&part);
+            let at = found.unwrap_or_else(|| panic!("the page has\n{part}\nthe log has\n{seen}"));
+            rest = &rest[at + part.len()..];
+        }
+    }
+}

@@ -7,8 +7,8 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 const COUNTER: &str = "fn info() { #{ wants: \"stream\", provides: \"stream\" } }\nfn state() { #{ n: 0.0 } \
-                       }\nfn point(p) { if p.x < 0.0 { throw \"below zero\"; } while p.x > 100.0 { } \
-                       this.n += 1.0; p.n = this.n; emit(p); }\n";
+                       }\nfn point(p) { if p.x < 0.0 { throw \"below zero\"; } if p.x > 100.0 { \
+                       print(\"stuck\"); } while p.x > 100.0 { } this.n += 1.0; p.n = this.n; emit(p); }\n";
 
 fn serve(arguments: &[&str]) -> Daemon {
     Daemon::start(binary().arg("serve").args(arguments))
@@ -248,6 +248,8 @@ fn a_second_signal_does_not_wait_for_busy_sessions() {
     let mut stuck = Daemon::connect(&socket);
     stuck.init(&[]);
     stuck.send(point(1, "a", &[("x", 1000.0)]));
+    // A session that had not begun with the point would end at the first signal.
+    server.log.wait("stuck", 1);
     server.signal("TERM");
     server.log.wait("ending: 1 sessions", 1);
     server.signal("TERM");

@@ -75,16 +75,10 @@ fn is_meant(args: &Args, worker: &str, others: &mut BTreeSet<String>) -> bool {
 
 fn nobody(args: &Args, others: &BTreeSet<String>) -> String {
     let Some(name) = args.worker.as_deref().filter(|_| !others.is_empty()) else {
-        return "no worker of the fleet is there".into();
+        return "no worker of this fleet is running".into();
     };
     let near = did_you_mean(name, others.iter().map(String::as_str));
-    format!(
-        "no worker is called {name}; {} there{near}",
-        match others.len() {
-            1 => format!("{} is", join(others)),
-            _ => format!("{} are", join(others)),
-        }
-    )
+    format!("no worker is called {name}; running workers: {}{near}", join(others))
 }
 
 fn join(names: &BTreeSet<String>) -> String {

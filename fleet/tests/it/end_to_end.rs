@@ -198,7 +198,7 @@ fn names_that_are_not_there_are_told_with_the_nearest_one() {
         (
             &["drain", "--worker", "fisrt"][..],
             2,
-            "no worker is called fisrt; first is there; did you mean first?",
+            "no worker is called fisrt; running workers: first; did you mean first?",
         ),
         (
             &["deploy", "count.rahi"],
@@ -230,7 +230,7 @@ fn names_that_are_not_there_are_told_with_the_nearest_one() {
     );
     let (code, message) = ended(&fleet.run(&["drain", "--all"]));
     assert_eq!(code, Some(2), "{message}");
-    assert!(message.contains("no worker of the fleet is there"), "{message}");
+    assert!(message.contains("no worker of this fleet is running"), "{message}");
 }
 
 fn ended(output: &std::process::Output) -> (Option<i32>, String) {
