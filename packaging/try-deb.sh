@@ -46,7 +46,7 @@ cp /usr/share/rhai-udf/scripts/moving_avg.rhai /etc/rhai-udf/
 rhai-udf doctor "$work/kapacitor.conf" --user rhai-udf >"$work/doctor" || { cat "$work/doctor"; fail "doctor finds errors"; }
 sed 's#/etc/rhai-udf"#/etc/rhai-ufd"#' "$work/kapacitor.conf" >"$work/broken.conf"
 if rhai-udf doctor "$work/broken.conf" --user rhai-udf >"$work/doctor" 2>/dev/null; then fail "doctor finds nothing"; fi
-grep -q '/etc/rhai-ufd is not there' "$work/doctor" || { cat "$work/doctor"; fail "doctor does not name the folder"; }
+grep -q '/etc/rhai-ufd does not exist' "$work/doctor" || { cat "$work/doctor"; fail "doctor does not name the folder"; }
 
 # A session as the daemon starts one, by the user of the package, and a server with two connections.
 as=(setpriv --reuid rhai-udf --regid rhai-udf --clear-groups --)
