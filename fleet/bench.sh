@@ -70,7 +70,7 @@ python3 - "$killed" two.log <<'PY'
 import datetime, re, sys
 killed, last = float(sys.argv[1]), None
 for line in open(sys.argv[2]):
-    if "at work after" in line:
+    if ": running after" in line:
         stamp = datetime.datetime.fromisoformat(line.split("Z")[0][:26]).replace(tzinfo=datetime.timezone.utc).timestamp()
         last = stamp if stamp > killed else last
 print(f"the partitions of a killed worker were at work again after {last - killed:.1f} s" if last else "it had none")

@@ -1,6 +1,6 @@
 //! The errors of a fleet.
 
-use rhai_udf::nearest::nearest;
+pub(crate) use rhai_udf::nearest::did_you_mean;
 use std::path::{Path, PathBuf};
 
 /// An error of a fleet.
@@ -125,11 +125,6 @@ fn near_file(path: &Path, why: &std::io::Error) -> String {
     let names: Vec<String> =
         entries.flatten().filter_map(|entry| entry.file_name().into_string().ok()).collect();
     did_you_mean(&name.to_string_lossy(), names.iter().map(String::as_str))
-}
-
-/// `; did you mean x?`, or nothing.
-pub(crate) fn did_you_mean<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> String {
-    nearest(name, known).map_or_else(String::new, |near| format!("; did you mean {near}?"))
 }
 
 /// The result of something in a fleet.

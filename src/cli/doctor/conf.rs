@@ -1,8 +1,9 @@
 //! The functions in kapacitor.conf, with their lines.
 
 use super::Findings;
+use rhai_udf::nearest::did_you_mean;
 use rhai_udf::protocol::duration;
-use rhai_udf::script::{config::toml_error, nearest};
+use rhai_udf::script::config::toml_error;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use toml::Spanned;
@@ -93,8 +94,7 @@ impl KapacitorConf {
         let udf = section(&at, &table, "udf", "udf", findings);
         if let Some(udf) = udf {
             for key in udf.keys().filter(|key| key.get_ref() != "functions") {
-                let near = nearest(key.get_ref(), ["functions"]);
-                let near = near.map_or_else(String::new, |near| format!("; did you mean {near}?"));
+                let near = did_you_mean(key.get_ref(), ["functions"]);
                 findings
                     .warning("udf", format!("the daemon does not know '{}'{near}", key.get_ref()))
                     .at(&at.place(key))
@@ -243,8 +243,7 @@ fn check_keys(
             told.extend(KEYS.iter().find(|known| **known == key.get_ref().as_ref()));
         }
         if !KEYS.contains(&key.get_ref().as_ref()) {
-            let near = nearest(key.get_ref(), KEYS);
-            let near = near.map_or_else(String::new, |near| format!("; did you mean {near}?"));
+            let near = did_you_mean(key.get_ref(), KEYS);
             findings
                 .warning(about, format!("the daemon does not know '{}'{near}", key.get_ref()))
                 .at(&at.place(key))

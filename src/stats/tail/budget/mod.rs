@@ -256,7 +256,8 @@ impl AlarmBudget {
     /// The p-value above which a value is never counted and never raises an alarm.
     fn highest(&self, values: f64) -> f64 {
         let counted = counted_below(self.per_week.max(REFERENCE), values);
-        // The powers have bases on one side of 1, so a bound needs none of them.
+        // Each power is at most 1 or its base, and e^u at most `largest_factor`: no power is computed for a value that
+        // is not rare.
         let Treatment { fewest_episodes, reach, .. } = self.treatment();
         let cluster = self.cluster * (values / USUAL_RATE).max(1.0);
         let level = self.per_week * cluster / (values * fewest_episodes) * reach.largest_factor;

@@ -1,4 +1,4 @@
-use super::{AlarmBudget, ScoreScale};
+use super::{AlarmBudget, CARRIED, KNOWN, RANKED, ScoreScale, Treatment};
 use crate::stats::{
     Rng,
     testing::{continues_the_same, numbers, reference, survives_damage},
@@ -161,4 +161,13 @@ fn snapshots() {
         (0..3).for_each(|i| drop(budget.push(i * MINUTE, 0.9)));
         budget.threshold();
     });
+}
+
+#[test]
+fn what_is_never_looked_at_is_beyond_every_level() {
+    for Treatment { fewest_episodes, rate_power, reach, .. } in [KNOWN, RANKED] {
+        assert!(libm::exp(reach.most) <= reach.largest_factor);
+        assert!((0.0..=1.0).contains(&rate_power) && (0.0..=1.0).contains(&CARRIED));
+        assert!(fewest_episodes > 0.0 && fewest_episodes <= 1.0);
+    }
 }
